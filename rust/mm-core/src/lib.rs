@@ -1,0 +1,9 @@
+//! The decision core: pure functions and state machines from events to actions.
+//!
+//! No clock, I/O, randomness, logging, `HashMap` or `unsafe`: what it learns is an [`event::Event`],
+//! what it wants is an [`action::Action`], and the same events give the same actions byte for byte.
+
+pub mod action;
+pub mod event;
+pub mod instrument;
+pub mod units;
