@@ -1,0 +1,1 @@
+"""Market maker for Hyperliquid perpetuals."""
