@@ -1,1 +1,3 @@
-//! placeholder until the first landing
+//! The venue without the venue: simulated exchange, market sources, event log and backtest loop.
+
+pub mod eventlog;
