@@ -1,0 +1,122 @@
+"""The command line: which commands there are, and the edge where an error becomes an exit code.
+
+Only the command that was named is imported, so that `mm --help` stays fast.
+"""
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+import typer
+
+COMMANDS = {
+    "run": "Make markets; without options on paper, on the demo market.",
+    "exchange": "Serve the paper exchange alone, in Hyperliquid's own protocol.",
+    "backtest": "Run the same engine over recorded market data.",
+    "replay": "Step a finished run again from its events; compare every action.",
+    "config": "Write, check or show a configuration.",
+}
+"""Name and help line. Command `x` is the function `x` (or the group `app`) of `mm.commands.x`."""
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"mm {version('hyper-mm')}")
+        raise typer.Exit
+
+
+def _root(
+    version: bool = typer.Option(
+        False, "--version", callback=_version, is_eager=True, help="Print the version and stop."
+    ),
+) -> None:
+    """Market maker for Hyperliquid perpetuals."""
+
+
+def _not_named() -> None:
+    """Stands in the list of commands for one that was not named on this command line."""
+
+
+def application(named: str | None) -> typer.Typer:
+    """Build the command line.
+
+    Args:
+        named: The command to load. The others are listed but not imported.
+
+    Returns:
+        The application, with every command in the order of `COMMANDS`.
+    """
+    app = typer.Typer(
+        name="mm",
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_root)
+    for name, help_line in COMMANDS.items():
+        if name != named:
+            app.command(name, help=help_line)(_not_named)
+            continue
+        module = import_module(f"mm.commands.{name}")
+        if hasattr(module, "app"):
+            app.add_typer(module.app, name=name, help=help_line)
+        else:
+            app.command(name)(getattr(module, name))
+    return app
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line.
+
+    Args:
+        arguments: What follows `mm`.
+
+    Returns:
+        The exit code: what the command returned, or 0 for None. Errors pass through.
+    """
+    named = next((word for word in arguments if not word.startswith("-")), None)
+    result = application(named)(args=list(arguments), prog_name="mm", standalone_mode=False)
+    return int(result) if result is not None else 0
+
+
+def main() -> None:
+    """The entry point of the process: every error becomes one clear line and an exit code."""
+    try:
+        code = run(sys.argv[1:] or ["--help"])
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader of our output went away (`mm config show | head`): nothing is left to say.
+        sys.stderr.close()
+        code = 0
+    except typer.TyperException as error:
+        print(f"mm: {error.format_message()} (mm --help)", file=sys.stderr)
+        code = 2
+    except typer.Abort:
+        code = 130
+    except BaseException as error:
+        if isinstance(error, SystemExit):
+            raise
+        code = _report(error)
+    sys.exit(code)
+
+
+def _report(error: BaseException) -> int:
+    """Say on stderr what went wrong, in one line, and give the exit code."""
+    from mm.exits import Exit, exit_of
+
+    code = exit_of(error)
+    if code is Exit.INTERRUPTED:
+        print("mm: interrupted", file=sys.stderr)
+        return code
+    if code is Exit.INVARIANT:
+        # A bug: whoever looks for it needs the place.
+        import traceback
+
+        traceback.print_exception(error)
+        print(f"mm: a bug: {type(error).__name__}: {error}", file=sys.stderr)
+        return code
+    print(f"mm: {error}", file=sys.stderr)
+    return code

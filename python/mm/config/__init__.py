@@ -1,0 +1,31 @@
+"""Configuration: TOML in, frozen models out. Every default of `mm` is in `mm.config.models`."""
+
+from mm.config.engine import engine_config_json, expires_after_s, levels_possible
+from mm.config.models import (
+    Config,
+    ControlConfig,
+    FreshnessConfig,
+    LimitConfig,
+    PaperConfig,
+    ProcessConfig,
+    QuotingConfig,
+)
+from mm.config.reading import load, parse
+from mm.config.writing import example_toml, to_toml
+
+__all__ = [
+    "Config",
+    "ControlConfig",
+    "FreshnessConfig",
+    "LimitConfig",
+    "PaperConfig",
+    "ProcessConfig",
+    "QuotingConfig",
+    "engine_config_json",
+    "example_toml",
+    "expires_after_s",
+    "levels_possible",
+    "load",
+    "parse",
+    "to_toml",
+]

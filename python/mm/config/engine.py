@@ -1,0 +1,81 @@
+"""What the configuration becomes on its way out: the engine's JSON, and stretched deadlines."""
+
+import json
+from typing import Any
+
+from mm.config.models import Config
+
+MARKET_DEADLINES_S = {"2026": (5.0, 15.0), "legacy": (2.0, 5.0)}
+"""Degraded and gone, by cadence of market data."""
+FRESH_WALL_S = 0.5
+"""No input counts as late before this much wall time: less is the machine's own jitter."""
+EXPIRY_WALL_S = 1.0
+"""No action expires before this much wall time."""
+
+
+def engine_config_json(config: Config, session: int) -> str:
+    """The engine's whole configuration.
+
+    Args:
+        config: An effective configuration.
+        session: This run's id, unsigned 64 bit; the engine makes its cloids from it.
+
+    Returns:
+        A JSON object as `mm._core.Engine` reads it; absent values are null. The freshness
+        deadlines are in market seconds.
+    """
+    whole: dict[str, Any] = {"session": session}  # Any: JSON
+    for section in ("limits", "quoting", "control"):
+        whole[section] = getattr(config, section).model_dump(mode="json")
+    whole["freshness"] = freshness_s(config)
+    return json.dumps(whole, allow_nan=False)
+
+
+def cadence(config: Config) -> str:
+    """The cadence of market data, `2026` or `legacy`: as given, else by the kind of market."""
+    if config.process.cadence is not None:
+        return config.process.cadence
+    recorded = config.process.network == "paper" and config.process.market.startswith("replay:")
+    return "legacy" if recorded else "2026"
+
+
+def speed(config: Config) -> float:
+    """Market seconds per second of wall time: 1 where the market is not ours."""
+    return config.process.speed if config.process.network == "paper" else 1.0
+
+
+def freshness_s(config: Config) -> dict[str, float]:
+    """Freshness deadlines in market seconds, each pair stretched alike to 0.5 s of wall time."""
+    given = config.freshness
+    deadlines: dict[str, float] = {}
+    for stem in ("market", "account", "head_room", "sigma", "own_stream"):
+        degraded = getattr(given, f"{stem}_degraded_s")
+        gone = getattr(given, f"{stem}_gone_s")
+        if degraded is None:
+            degraded, gone = MARKET_DEADLINES_S[cadence(config)]
+        stretch = max(1.0, FRESH_WALL_S * speed(config) / degraded)
+        deadlines[f"{stem}_degraded_s"] = degraded * stretch
+        deadlines[f"{stem}_gone_s"] = gone * stretch
+    return deadlines
+
+
+def expires_after_s(config: Config) -> float:
+    """Life of an action in market seconds, at least 1 s of wall time."""
+    return max(config.process.expires_after_s, EXPIRY_WALL_S * speed(config))
+
+
+def levels_possible(config: Config, equity_usd: float, leverage: float) -> int:
+    """How many of the configured levels an account can hold at the venue's least size.
+
+    Args:
+        config: An effective configuration.
+        equity_usd: Account value.
+        leverage: As set on the exchange.
+
+    Returns:
+        0 (the start is refused) to `levels`. An upper bound: risk may allow fewer.
+    """
+    quoting = config.quoting
+    side_usd = equity_usd * min(leverage, config.limits.leverage_cap)
+    side_usd *= quoting.target_liquidity_frac
+    return min(quoting.levels, int(side_usd // quoting.min_level_usd))

@@ -1,0 +1,356 @@
+"""The models: each key once, with its default, unit, range and meaning.
+
+A key carries its unit in its name (`_usd`, `_coin`, `_bps`, `_s`, `_frac`: a share 0..1); what has
+no unit is a count, a ratio or a word. `None` means what the key's text says, never zero.
+"""
+
+from itertools import pairwise
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+USD = "USD"
+COIN = "coin"
+BPS = "bps"
+SECONDS = "seconds"
+SHARE = "a share between 0 and 1"
+PER_BPS = "1/bps"
+PER_SECOND = "1/second"
+SIGMA = "standard deviation of log mid per sqrt(second), a fraction (BTC about 6e-5)"
+RATIO = "a ratio"
+COUNT = "a whole number"
+WORD = "a word"
+PORT = "a TCP port"
+
+
+def _key(default: object, unit: str, says: str, **bounds: float) -> Any:  # noqa: ANN401 - as Field
+    return Field(default, description=says, json_schema_extra={"unit": unit}, **bounds)  # type: ignore[call-overload,unused-ignore]  # bounds are gt, ge, lt, le
+
+
+def _as_tuple(value: object) -> object:
+    return tuple(value) if isinstance(value, list) else value
+
+
+class Section(BaseModel):
+    """What every section has in common: frozen, no unknown keys, no coercion, finite numbers."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class ProcessConfig(Section):
+    """Where and on what to make markets."""
+
+    network: Literal["paper", "testnet", "mainnet"] = _key(
+        "paper", WORD, "paper: an embedded exchange on loopback, no keys, no real money"
+    )
+    coin: Annotated[str, Field(pattern=r"^[A-Za-z0-9]+(:[A-Za-z0-9]+)?$")] = _key(
+        "BTC", "a coin as the venue names it", "the perp to quote, as the venue names it"
+    )
+    market: Annotated[str, Field(pattern=r"^(demo|replay:.+)$")] = _key(
+        "demo",
+        "demo or replay:PATH",
+        "paper's other side: demo (seeded, lively, not calibrated) or replay:PATH of a recording",
+    )
+    seed: int | None = _key(
+        None,
+        COUNT,
+        "of the demo market; absent: a fresh one, printed and recorded",
+        ge=0,
+        le=2**32 - 1,
+    )
+    speed: float = _key(
+        20.0, "market seconds per second", "of the paper market's clock", ge=0.01, le=1000
+    )
+    cadence: Literal["2026", "legacy"] | None = _key(
+        None,
+        "2026 or legacy",
+        "of market data: 2026 (bbo at each change) or legacy (a book every 0.5 s);"
+        " absent: legacy for a recording, else 2026",
+    )
+    expires_after_s: float = _key(
+        10.0,
+        SECONDS,
+        "an action reaching the venue later than this is void; never under 1 s of wall time",
+        ge=1,
+        le=300,
+    )
+    exchange_port: int = _key(
+        3001, PORT, "of `mm exchange`; `mm run` gives its own exchange a free one", ge=0, le=65535
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = _key(
+        "info", WORD, "the least severe line that is written"
+    )
+    log_flush_s: float = _key(0.1, SECONDS, "between flushes of the event log", gt=0, le=10)
+    log_fsync_s: float = _key(1.0, SECONDS, "between fsyncs of the event log", gt=0, le=60)
+
+
+class PaperConfig(Section):
+    """The account that the paper exchange opens for us."""
+
+    equity_usd: float = _key(10_000.0, USD, "funded at the start", gt=0, le=1e12)
+    leverage: int = _key(20, RATIO, "set on the exchange for the coin", ge=1, le=100)
+    maker_fee_bps: float = _key(1.5, BPS, "of notional, base tier", ge=-5, le=100)
+    taker_fee_bps: float = _key(4.5, BPS, "of notional, base tier", ge=0, le=100)
+
+
+class LimitConfig(Section):
+    """How large a position may become: the inputs of the one effective limit."""
+
+    risk_fraction: float = _key(
+        0.03,
+        SHARE,
+        "of equity that a move of num_sigmas over risk_horizon_s may cost at the limit",
+        gt=0,
+        le=1,
+    )
+    num_sigmas: float = _key(3.0, RATIO, "how bad a move the risk budget covers", gt=0, le=20)
+    risk_horizon_s: float = _key(
+        3600.0, SECONDS, "how long a position at the limit may be stuck", gt=0, le=604_800
+    )
+    sigma_prior: float = _key(3e-4, SIGMA, "volatility until candles are known", gt=0, le=0.05)
+    sigma_floor_frac: float = _key(
+        0.5, SHARE, "of the 24 h volatility, below which the one used never falls", ge=0, le=1
+    )
+    confidence_n0: float = _key(
+        30.0, "effective returns", "at which an estimate has half of the weight", gt=0, le=1e6
+    )
+    leverage_cap: float = _key(
+        5.0, RATIO, "on top of what the exchange and the tier allow", gt=0, le=100
+    )
+    initial_margin_frac: float = _key(
+        0.8, SHARE, "of account value that the limit position's margin may take", gt=0, le=1
+    )
+    gap_move_frac: float | None = _key(
+        None,
+        SHARE,
+        "a gap of the price to survive; absent: by the coin's largest leverage (0.08, 0.15, 0.30)",
+        gt=0,
+        le=1,
+    )
+    gap_loss_frac: float = _key(0.5, SHARE, "of account value that such a gap may cost", gt=0, le=1)
+    liquidity_frac: float = _key(
+        0.05, SHARE, "of the last hour's traded notional that the limit may reach", gt=0, le=1
+    )
+    position_cap_usd: float | None = _key(
+        None, USD, "your hard limit, always in force; absent: none", gt=0, le=1e12
+    )
+    position_cap_coin: float | None = _key(
+        None, COIN, "the same in coin; give one of the two", gt=0, le=1e12
+    )
+    warmup_max_position_usd: float | None = _key(
+        500.0, USD, "the fallback while warming up, nothing else", gt=0, le=1e12
+    )
+    warmup_max_position_coin: float | None = _key(
+        None, COIN, "the same in coin; given, it replaces the one in USD", gt=0, le=1e12
+    )
+    limit_use_frac: float = _key(
+        0.98,
+        SHARE,
+        "of the room that sizing uses, so that a tick of mid does not churn",
+        gt=0,
+        le=1,
+    )
+    reduce_only_leave_frac: float = _key(
+        0.90, SHARE, "of the limit at which reduce-only ends (it begins above 1)", gt=0, lt=1
+    )
+    daily_loss_frac: float = _key(
+        0.05, SHARE, "of the day's opening equity that may be lost in a day", gt=0, le=1
+    )
+    drawdown_frac: float = _key(
+        0.08, SHARE, "of peak equity, transfers taken out, that may be lost", gt=0, le=1
+    )
+    limit_rise_frac_per_min: float = _key(
+        0.10, "a share per minute", "of the new value by which the limit may rise", gt=0, le=100
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _coin_replaces_usd(cls, given: object) -> object:
+        key = "warmup_max_position_usd"
+        if isinstance(given, dict) and "warmup_max_position_coin" in given and key not in given:
+            return {**given, key: None}
+        return given
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        for stem in ("position_cap", "warmup_max_position"):
+            in_usd, in_coin = getattr(self, f"{stem}_usd"), getattr(self, f"{stem}_coin")
+            if in_usd is not None and in_coin is not None:
+                raise ValueError(
+                    f"{stem}_usd = {in_usd:g} and {stem}_coin = {in_coin:g}:"
+                    " expected one of the two, USD or coin"
+                )
+        if self.warmup_max_position_usd is None and self.warmup_max_position_coin is None:
+            raise ValueError(
+                "warmup_max_position_usd: expected a number of USD, or the one in coin"
+            )
+        if self.risk_fraction >= self.daily_loss_frac:
+            raise ValueError(
+                f"risk_fraction = {self.risk_fraction:g}: expected less than daily_loss_frac ="
+                f" {self.daily_loss_frac:g} (both shares of equity), or an ordinary loss at the"
+                " limit is already the day's"
+            )
+        return self
+
+
+class QuotingConfig(Section):
+    """What to quote inside the limit."""
+
+    strategy: Literal["ladder", "glft", "inventory_aware", "symmetric"] = _key(
+        "ladder", WORD, "ladder (GLFT ladder), glft, inventory_aware or symmetric"
+    )
+    target_liquidity_frac: float = _key(
+        0.20, SHARE, "of the effective limit quoted per side, over all levels", gt=0, le=1
+    )
+    levels: int = _key(5, COUNT, "per side", ge=1, le=50)
+    depths_bps: Annotated[tuple[float, ...], BeforeValidator(_as_tuple)] | None = _key(
+        None, "a list of bps, rising", "from the fair price, one a level; absent: from the model"
+    )
+    min_level_usd: float = _key(
+        12.0,
+        USD,
+        "a smaller level is merged into the next inward (the venue's least is $10)",
+        ge=10,
+        le=1e6,
+    )
+    min_edge_bps: float = _key(0.5, BPS, "to earn over fee and adverse selection", ge=0, le=100)
+    arrival_per_s: float = _key(
+        0.1, PER_SECOND, "fills at zero depth (A), until estimated", gt=0, le=1000
+    )
+    kappa_per_bps: float = _key(
+        0.7, PER_BPS, "decay of fills with depth (k), until estimated", gt=0, le=100
+    )
+    adverse_selection_bps: float = _key(
+        0.5, BPS, "the price's move against a fill, until estimated", ge=0, le=100
+    )
+    half_spread_bps: float = _key(
+        10.0, BPS, "of the simple strategies and of the first minute", gt=0, le=1000
+    )
+    risk_aversion: float = _key(
+        1.0,
+        RATIO,
+        "times the gamma at which a full inventory moves the increasing side's first level"
+        " to its last",
+        gt=0,
+        le=100,
+    )
+    inventory_skew_bps: float = _key(
+        10.0, BPS, "of inventory_aware at full inventory", ge=0, le=1000
+    )
+    max_bps_diff: float | None = _key(
+        None, BPS, "an order stays while within this; absent: from spread and noise", gt=0, le=100
+    )
+    size_tolerance_frac: float = _key(
+        0.10, SHARE, "of size within which an order stays", ge=0, le=1
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_depth_a_level(cls, given: object) -> object:
+        if isinstance(given, dict) and "levels" not in given:
+            depths = given.get("depths_bps")
+            if isinstance(depths, list | tuple) and depths:
+                return {**given, "levels": len(depths)}
+        return given
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        depths = self.depths_bps
+        if depths is None:
+            return self
+        if len(depths) != self.levels:
+            raise ValueError(
+                f"depths_bps = {list(depths)}: expected one depth in bps for each of"
+                f" levels = {self.levels}"
+            )
+        rising = all(a < b for a, b in pairwise(depths))
+        if not rising or depths[0] <= 0 or depths[-1] > 1000:  # noqa: PLR2004 - as half_spread_bps
+            raise ValueError(
+                f"depths_bps = {list(depths)}: expected bps that rise, above 0 and up to 1000"
+            )
+        return self
+
+
+class FreshnessConfig(Section):
+    """Age at which an input is degraded, and at which it counts as gone.
+
+    Never under half a second of wall time: on a faster paper market both are stretched alike.
+    """
+
+    market_degraded_s: float | None = _key(
+        None, SECONDS, "bbo or book; absent: by cadence, 5 (2026) or 2 (legacy)", gt=0, le=3600
+    )
+    market_gone_s: float | None = _key(
+        None, SECONDS, "bbo or book; absent: by cadence, 15 (2026) or 5 (legacy)", gt=0, le=3600
+    )
+    account_degraded_s: float = _key(30.0, SECONDS, "account value and margin", gt=0, le=3600)
+    account_gone_s: float = _key(120.0, SECONDS, "account value and margin", gt=0, le=3600)
+    head_room_degraded_s: float = _key(60.0, SECONDS, "the exchange's head-room", gt=0, le=3600)
+    head_room_gone_s: float = _key(300.0, SECONDS, "the exchange's head-room", gt=0, le=3600)
+    sigma_degraded_s: float = _key(120.0, SECONDS, "volatility", gt=0, le=3600)
+    sigma_gone_s: float = _key(600.0, SECONDS, "volatility", gt=0, le=3600)
+    own_stream_degraded_s: float = _key(60.0, SECONDS, "own orders and fills", gt=0, le=3600)
+    own_stream_gone_s: float = _key(120.0, SECONDS, "own orders and fills", gt=0, le=3600)
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        if (self.market_degraded_s is None) != (self.market_gone_s is None):
+            raise ValueError(
+                "market_degraded_s and market_gone_s: expected both in seconds, or neither"
+            )
+        for stem in ("market", "account", "head_room", "sigma", "own_stream"):
+            degraded = getattr(self, f"{stem}_degraded_s")
+            gone = getattr(self, f"{stem}_gone_s")
+            if degraded is not None and gone is not None and degraded >= gone:
+                raise ValueError(
+                    f"{stem}_degraded_s = {degraded:g}: expected less than {stem}_gone_s ="
+                    f" {gone:g} seconds"
+                )
+        return self
+
+
+class ControlConfig(Section):
+    """When quoting begins."""
+
+    observe_book_s: float = _key(
+        10.0, SECONDS, "of fresh book before the first quote", ge=0, le=3600
+    )
+    observe_deadline_s: float = _key(
+        120.0, SECONDS, "after which observing ends in any case", gt=0, le=3600
+    )
+    quote_min_s: float = _key(
+        60.0, SECONDS, "at minimum size and configured spread before normal quoting", ge=0, le=3600
+    )
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        if self.observe_book_s >= self.observe_deadline_s:
+            raise ValueError(
+                f"observe_book_s = {self.observe_book_s:g}: expected less than"
+                f" observe_deadline_s = {self.observe_deadline_s:g} seconds"
+            )
+        return self
+
+
+class Config(Section):
+    """A whole, effective configuration: nothing is filled in after this."""
+
+    process: ProcessConfig = ProcessConfig()
+    paper: PaperConfig = PaperConfig()
+    limits: LimitConfig = LimitConfig()
+    quoting: QuotingConfig = QuotingConfig()
+    freshness: FreshnessConfig = FreshnessConfig()
+    control: ControlConfig = ControlConfig()
+
+    @model_validator(mode="after")
+    def _one_level_fits(self) -> Self:
+        leverage = min(self.limits.leverage_cap, float(self.paper.leverage))
+        side_usd = self.paper.equity_usd * leverage * self.quoting.target_liquidity_frac
+        if self.process.network == "paper" and side_usd < self.quoting.min_level_usd:
+            raise ValueError(
+                f"[paper] equity_usd = {self.paper.equity_usd:g}: at leverage {leverage:g} and"
+                f" target_liquidity_frac = {self.quoting.target_liquidity_frac:g} a side holds"
+                f" {side_usd:.2f} USD, so 0 of {self.quoting.levels} levels are possible:"
+                f" expected at least min_level_usd = {self.quoting.min_level_usd:g} USD"
+            )
+        return self
