@@ -5,5 +5,7 @@
 
 pub mod action;
 pub mod event;
+pub mod filter;
 pub mod instrument;
+pub mod limits;
 pub mod units;

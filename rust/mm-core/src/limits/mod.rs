@@ -1,0 +1,431 @@
+//! The one position limit: what it is derived from, which term binds it, and how it changes.
+//!
+//! ```text
+//! leverage_limit   = account_value x max_leverage
+//! risk_budget      = max(0, min(account_value x risk_fraction, day's loss left, drawdown left))
+//! sigma_eff^2      = c x max(sigma, floor)^2 + (1 - c) x sigma_prior^2
+//! volatility_limit = risk_budget / (num_sigmas x sigma_eff x sqrt(T))
+//! V = min(leverage_limit, volatility_limit, every other cap)        max_position_value, USDC
+//! Q = floor_to_lot(V / mid)                                         effective_max_position, lots
+//! ```
+//!
+//! [`derive_limits`] is the only maker of [`Limits`]; ladder, filter, gate, guard and messages take
+//! `&Limits`. Head-room makes the two sides differ; everything else is common to them.
+//!
+//! The slow rise bounds the terms in money. Caps in coin enter in lots and hold at once: they are
+//! constant, and passing them through USD would make the limit follow the last tick of mid.
+
+mod config;
+mod exact;
+mod inputs;
+mod terms;
+
+use serde::{Deserialize, Serialize};
+
+pub use config::{LimitConfig, LimitError, LimitSettings};
+pub use inputs::{Ages, Freshness, FreshnessConfig, FreshnessSettings, Input, LimitInputs};
+pub use terms::{Term, TermValue};
+
+pub(crate) use exact::{Decimal, Value};
+
+use crate::instrument::Instrument;
+use crate::units::{Dur, Side, Sz, Usd};
+use terms::{Cap, Pricing};
+
+/// Where the limit comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LimitSource {
+    /// Equity or mid has never been known, or volatility is not ready: the fallback, capped by all that is known.
+    Warmup,
+    /// Fresh inputs: the derivation.
+    Valid,
+    /// An input past its first deadline: the last valid limit, and nothing may grow.
+    Degraded,
+    /// No equity: zero.
+    Invalid,
+}
+
+impl LimitSource {
+    /// The name that logs, metrics and JSON show.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Warmup => "warmup",
+            Self::Valid => "valid",
+            Self::Degraded => "degraded",
+            Self::Invalid => "invalid",
+        }
+    }
+}
+
+/// A limit as it stood while it was valid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Held {
+    /// V.
+    pub value: Usd,
+    /// The smallest term in money: what the slow rise starts from.
+    pub money: Usd,
+    /// Q, `[long, short]`.
+    pub lots: [Sz; 2],
+}
+
+/// What the derivation knew of the limit before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Previous {
+    /// Time between the two derivations.
+    pub age: Dur,
+    /// Its source.
+    pub source: LimitSource,
+    /// Its Q, `[long, short]`.
+    pub lots: [Sz; 2],
+    /// The last valid limit up to then.
+    pub held: Option<Held>,
+}
+
+/// The limit of one derivation with everything that explains it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Limits {
+    source: LimitSource,
+    value: Option<Usd>,
+    lots: [Sz; 2],
+    binding: [Term; 2],
+    stale: Option<Input>,
+    terms: Vec<TermValue>,
+    inputs: LimitInputs,
+    previous: Option<Previous>,
+    held: Option<Held>,
+}
+
+/// Derives the one position limit that every later stage obeys.
+///
+/// `previous` is the limit before and the time since; it bounds the rise and is what a degraded
+/// limit falls back on. `None` at the start.
+///
+/// # Errors
+/// [`LimitError::OutOfRange`] for an input that is not a number in its range. What is missing, stale
+/// or spent is a [`LimitSource`], not an error.
+pub fn derive_limits(
+    inputs: &LimitInputs,
+    config: &LimitConfig,
+    freshness: &FreshnessConfig,
+    instrument: &Instrument,
+    previous: Option<(&Limits, Dur)>,
+) -> Result<Limits, LimitError> {
+    inputs.check()?;
+    let settings = config.settings();
+    let pricing = Pricing::new(inputs.mid, instrument);
+    let mut caps = terms::caps(inputs, settings, &pricing, instrument);
+    let previous = previous.map(|(limits, age)| limits.as_previous(age));
+    let held = previous.and_then(|previous| previous.held);
+    let (worst, stale) = inputs.ages.judge(freshness);
+
+    let source = source_of(inputs, worst);
+    if source != LimitSource::Invalid && !is_ready(inputs) {
+        caps.push(terms::effective_max_position(
+            settings, &pricing, instrument,
+        ));
+    }
+    let money = smallest_money(&caps);
+    if source == LimitSource::Valid {
+        caps.extend(rise(
+            previous.as_ref(),
+            money,
+            settings.limit_rise_frac_per_min,
+            &pricing,
+        ));
+    }
+    let candidate = Bound::smallest(&caps);
+    let bound = if source == LimitSource::Degraded {
+        degrade(
+            &mut caps,
+            candidate,
+            inputs.position,
+            worst,
+            previous.as_ref(),
+        )
+    } else {
+        candidate
+    };
+    let value = bound.value.map(Value::to_usd);
+    let held = match (source, value, smallest_money(&caps)) {
+        (LimitSource::Valid, Some(value), Some(money)) => Some(Held {
+            value,
+            money: money.to_usd(),
+            lots: bound.lots,
+        }),
+        _ => held,
+    };
+    Ok(Limits {
+        source,
+        value,
+        lots: bound.lots,
+        binding: bound.binding,
+        stale,
+        terms: caps.into_iter().map(Cap::shown).collect(),
+        inputs: inputs.clone(),
+        previous,
+        held,
+    })
+}
+
+/// Whether equity, mid and volatility are all known: what the derivation needs.
+const fn is_ready(inputs: &LimitInputs) -> bool {
+    inputs.account_value.is_some() && inputs.mid.is_some() && inputs.sigma.is_some()
+}
+
+fn source_of(inputs: &LimitInputs, worst: Freshness) -> LimitSource {
+    match inputs.account_value {
+        Some(equity) if equity <= Usd::ZERO => LimitSource::Invalid,
+        _ if worst != Freshness::Fresh => LimitSource::Degraded,
+        _ if is_ready(inputs) => LimitSource::Valid,
+        _ => LimitSource::Warmup,
+    }
+}
+
+/// The smallest of the terms that the slow rise bounds.
+fn smallest_money(caps: &[Cap]) -> Option<Value> {
+    caps.iter()
+        .filter(|cap| in_money(cap.term))
+        .filter_map(|cap| cap.value)
+        .min()
+}
+
+/// Whether the slow rise bounds this term.
+const fn in_money(term: Term) -> bool {
+    !matches!(
+        term,
+        Term::PositionCap | Term::Fallback | Term::HeadRoom | Term::LastValid
+    )
+}
+
+/// Within Valid: the previous limit plus a share of the new one for each minute since. After any
+/// other source: the last valid limit, where there was one.
+fn rise(
+    previous: Option<&Previous>,
+    money: Option<Value>,
+    frac_per_min: f64,
+    pricing: &Pricing,
+) -> Option<Cap> {
+    let (previous, money) = (previous?, money?);
+    let base = Value::of_usd(previous.held?.money);
+    if previous.source != LimitSource::Valid {
+        return Some(pricing.money(Term::Rise, base));
+    }
+    let nanos = Decimal::new(u128::try_from(previous.age.0).unwrap_or(0), 9);
+    let gain = money
+        .times(Decimal::of(frac_per_min))
+        .times(nanos)
+        .over(Decimal::new(60, 0));
+    Some(pricing.money(Term::Rise, base.plus(gain)))
+}
+
+/// V, Q and what binds each side.
+#[derive(Clone, Copy, Debug)]
+struct Bound {
+    value: Option<Value>,
+    lots: [Sz; 2],
+    binding: [Term; 2],
+}
+
+impl Bound {
+    /// The smallest cap of each side by lots, then by money. No cap in lots: nothing may be held.
+    fn smallest(caps: &[Cap]) -> Self {
+        let value = caps.iter().filter_map(|cap| cap.value).min();
+        let side = |side: Side| {
+            let key = |cap: &Cap| {
+                let lots = cap.lots.map(|lots| lots[side.index()])?;
+                Some((lots, cap.value.is_none(), cap.value, cap.term))
+            };
+            let smallest = caps.iter().filter_map(key).min();
+            smallest.map_or((Sz::ZERO, Term::Fallback), |(lots, _, _, term)| {
+                (lots, term)
+            })
+        };
+        let (long, short) = (side(Side::Bid), side(Side::Ask));
+        Self {
+            value,
+            lots: [long.0, short.0],
+            binding: [long.1, short.1],
+        }
+    }
+}
+
+/// The reducing side keeps the last valid limit; the increasing side may not grow, and ends at the
+/// second deadline. Flat, both sides increase.
+fn degrade(
+    caps: &mut Vec<Cap>,
+    candidate: Bound,
+    position: Sz,
+    worst: Freshness,
+    previous: Option<&Previous>,
+) -> Bound {
+    let held = previous.and_then(|previous| previous.held);
+    let mut bound = candidate;
+    for side in Side::BOTH {
+        let i = side.index();
+        let kept = held.map(|held| held.lots[i]);
+        if side.signed(position) < Sz::ZERO {
+            if let Some(kept) = kept {
+                (bound.lots[i], bound.binding[i]) = (kept, Term::LastValid);
+            }
+            continue;
+        }
+        let before = previous.map(|previous| previous.lots[i]);
+        for cap in kept.into_iter().chain(before) {
+            if cap < bound.lots[i] {
+                (bound.lots[i], bound.binding[i]) = (cap, Term::LastValid);
+            }
+        }
+        if worst == Freshness::Gone {
+            (bound.lots[i], bound.binding[i]) = (Sz::ZERO, Term::Gone);
+        }
+    }
+    if let Some(held) = held {
+        let value = Value::of_usd(held.value);
+        let flat = position == Sz::ZERO;
+        let least = bound.value.map_or(value, |candidate| candidate.min(value));
+        bound.value = Some(if flat { least } else { value });
+        caps.push(Cap {
+            term: Term::LastValid,
+            value: Some(value),
+            lots: Some(held.lots),
+        });
+    }
+    if bound.lots == [Sz::ZERO; 2] {
+        bound.value = Some(Value::ZERO);
+    }
+    bound
+}
+
+impl Limits {
+    /// V: the largest value a position may have. `None` while neither equity nor mid is known.
+    #[must_use]
+    pub const fn max_position_value(&self) -> Option<Usd> {
+        self.value
+    }
+
+    /// Q of the position that a fill on `side` builds: long for a bid, short for an ask.
+    #[must_use]
+    pub const fn of(&self, side: Side) -> Sz {
+        self.lots[side.index()]
+    }
+
+    /// The largest long position.
+    #[must_use]
+    pub const fn long(&self) -> Sz {
+        self.lots[0]
+    }
+
+    /// The largest short position, as a magnitude.
+    #[must_use]
+    pub const fn short(&self) -> Sz {
+        self.lots[1]
+    }
+
+    /// Q of the side that `position` is on; flat, the smaller one.
+    #[must_use]
+    pub fn for_position(&self, position: Sz) -> Sz {
+        match position.0.signum() {
+            1 => self.long(),
+            -1 => self.short(),
+            _ => self.long().min(self.short()),
+        }
+    }
+
+    /// Where it comes from.
+    #[must_use]
+    pub const fn source(&self) -> LimitSource {
+        self.source
+    }
+
+    /// The term that binds: of the side with the smaller limit.
+    #[must_use]
+    pub fn binding(&self) -> Term {
+        self.binding[usize::from(self.short() < self.long())]
+    }
+
+    /// The term that binds one side.
+    #[must_use]
+    pub const fn binding_of(&self, side: Side) -> Term {
+        self.binding[side.index()]
+    }
+
+    /// The stalest input past a deadline.
+    #[must_use]
+    pub const fn stale(&self) -> Option<Input> {
+        self.stale
+    }
+
+    /// Every term that applied.
+    #[must_use]
+    pub fn terms(&self) -> &[TermValue] {
+        &self.terms
+    }
+
+    /// What one term came to; `None` when it did not apply.
+    #[must_use]
+    pub fn term(&self, term: Term) -> Option<TermValue> {
+        self.terms.iter().find(|found| found.term == term).copied()
+    }
+
+    /// The inputs of the derivation.
+    #[must_use]
+    pub const fn inputs(&self) -> &LimitInputs {
+        &self.inputs
+    }
+
+    /// What the derivation knew of the limit before it.
+    #[must_use]
+    pub const fn previous(&self) -> Option<&Previous> {
+        self.previous.as_ref()
+    }
+
+    /// Whether the position lies within its side's limit: `-Q_short <= position <= Q_long`.
+    #[must_use]
+    pub fn holds(&self, position: Sz) -> bool {
+        -self.short() <= position && position <= self.long()
+    }
+
+    /// Position as a share of its side's limit, in basis points (31.27 % is 3127), rounded to the
+    /// nearest. `None` when there is a position and no limit.
+    #[must_use]
+    pub fn utilization_bps(&self, position: Sz) -> Option<i64> {
+        let (held, limit) = (
+            i128::from(position.abs().0),
+            i128::from(self.for_position(position).0),
+        );
+        if held == 0 {
+            return Some(0);
+        }
+        if limit == 0 {
+            return None;
+        }
+        i64::try_from((held * 20_000 + limit) / (2 * limit)).ok()
+    }
+
+    /// Position as a share of its side's limit, -1 to 1: over the limit it stays at 1.
+    #[must_use]
+    pub fn inventory(&self, position: Sz) -> f64 {
+        if position == Sz::ZERO {
+            return 0.0;
+        }
+        let limit = self.for_position(position).as_f64();
+        if limit <= position.abs().as_f64() {
+            return Sz(position.0.signum()).as_f64();
+        }
+        position.as_f64() / limit
+    }
+
+    fn as_previous(&self, age: Dur) -> Previous {
+        Previous {
+            age: age.max(Dur::ZERO),
+            source: self.source,
+            lots: self.lots,
+            held: self.held,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
