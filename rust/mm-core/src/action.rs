@@ -19,7 +19,6 @@ impl Cloid {
 
     /// Session that made it.
     #[must_use]
-    #[expect(clippy::cast_possible_truncation, reason = "the high 64 bits fit")]
     pub const fn session(self) -> u64 {
         (self.0 >> 64) as u64
     }
