@@ -34,7 +34,7 @@ def quickest(command: list[str], times: int = 5) -> float:
 
 
 def test_help_costs_a_few_interpreter_starts() -> None:
-    # 104 ms against 14 ms when it was written; a stray import of pydantic or aiohttp adds 10 starts.
+    # 104 ms against 14 ms when it was written; one of pydantic adds 10 starts.
     bare = quickest([sys.executable, "-c", "pass"])
     helped = quickest([sys.executable, "-m", "mm", "--help"])
     assert helped < 14 * bare, f"mm --help took {helped:.3f} s, an empty interpreter {bare:.3f} s"

@@ -1,0 +1,234 @@
+"""What outlives a process: one directory per network and account, held by one process at a time.
+
+~/.local/state/mm/<network>/<account>/
+    lock                 the pid of the process that holds it
+    counter-<name>       a number below which everything may have been used
+    <name>.json          small records: the paper exchange's address, the kill record, the day
+    archive/<time>/      the state of earlier paper exchanges
+    runs/<time>-<coin>/  one directory a run
+"""
+
+import fcntl
+import json
+import os
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from mm.errors import StateError
+
+BLOCK = 1_000
+"""Numbers reserved durably at once, so that not every one costs an fsync."""
+
+
+def state_root(environment: Mapping[str, str] | None = None) -> Path:
+    """Where state lives: `MM_STATE_DIR`, else `XDG_STATE_HOME/mm`, else `~/.local/state/mm`."""
+    variables = os.environ if environment is None else environment
+    if own := variables.get("MM_STATE_DIR"):
+        return Path(own)
+    if base := variables.get("XDG_STATE_HOME"):
+        return Path(base) / "mm"
+    return Path.home() / ".local" / "state" / "mm"
+
+
+class Counter:
+    """Rising numbers, none of which is given twice, not even after kill -9.
+
+    A block is reserved on disk before its first number is given; a restart begins after the block.
+    """
+
+    def __init__(self, path: Path, block: int = BLOCK) -> None:
+        """Continue after everything that may have been given.
+
+        Args:
+            path: The counter's file; it need not exist.
+            block: How many numbers one fsync reserves.
+
+        Raises:
+            StateError: The file holds no number.
+        """
+        self._path = path
+        self._block = block
+        self._reserved = 0
+        try:
+            self._reserved = int(path.read_text(encoding="ascii"))
+        except FileNotFoundError:
+            pass
+        except (OSError, ValueError) as error:
+            raise StateError(f"{path}: expected a whole number: {error}") from error
+        self._last = self._reserved - 1
+
+    def next(self, at_least: int = 0) -> int:
+        """The next number: `max(at_least, last + 1)`. A nonce passes the time in ms."""
+        value = max(at_least, self._last + 1)
+        if value >= self._reserved:
+            reserved = value + self._block
+            write_durably(self._path, str(reserved).encode("ascii"))
+            self._reserved = reserved
+        self._last = value
+        return value
+
+
+class StateDir:
+    """One account's durable state, held by this process from `open` until `close`."""
+
+    def __init__(self, path: Path, lock: int) -> None:
+        """Use `open`."""
+        self.path = path
+        self._lock: int | None = lock
+
+    @classmethod
+    def open(cls, network: str, account: str, root: Path | None = None) -> Self:
+        """Create the directory where needed and hold it.
+
+        Args:
+            network: paper, testnet or mainnet.
+            account: The address that owns the position, or a name on paper.
+            root: Instead of `state_root()`.
+
+        Returns:
+            The held directory, a context manager.
+
+        Raises:
+            StateError: Another process holds it (its pid is named), or it cannot be written.
+        """
+        for part in (network, account):
+            if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", part):
+                raise StateError(f"{part!r} cannot name a state directory")
+        path = (root or state_root()) / network / account.lower()
+        try:
+            path.mkdir(parents=True, exist_ok=True, mode=0o700)
+            lock = os.open(path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise StateError(f"{path}: cannot keep state there: {error.strerror}") from error
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.pread(lock, 32, 0).decode("ascii", "replace").strip() or "unknown"
+            os.close(lock)
+            raise StateError(
+                f"{path} is held by another mm, pid {holder}: stop it first,"
+                " or give this one its own MM_STATE_DIR"
+            ) from None
+        os.ftruncate(lock, 0)
+        os.pwrite(lock, f"{os.getpid()}\n".encode("ascii"), 0)
+        return cls(path, lock)
+
+    def close(self) -> None:
+        """Let go. A process that dies lets go as well."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def __enter__(self) -> Self:
+        """Held already."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Let go."""
+        self.close()
+
+    def counter(self, name: str, block: int = BLOCK) -> Counter:
+        """A durable counter, such as `nonce-0xabc`: one object a name, or numbers are lost."""
+        return Counter(self.path / f"counter-{name}", block)
+
+    def new_session(self, now_ms: int) -> int:
+        """A session id that this account never had: the start in ms, or one more than the last."""
+        return self.counter("session", block=1).next(now_ms)
+
+    def read(self, name: str) -> dict[str, Any] | None:  # Any: JSON, checked by its reader
+        """A small record; None: never written."""
+        path = self.path / f"{name}.json"
+        try:
+            record = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError) as error:
+            raise StateError(f"{path}: expected a JSON object: {error}") from error
+        if not isinstance(record, dict):
+            raise StateError(f"{path}: expected a JSON object, was a {type(record).__name__}")
+        return record
+
+    def write(self, name: str, record: Mapping[str, object]) -> None:
+        """Replace a small record: after a crash there is the old one or the new one, whole."""
+        write_durably(self.path / f"{name}.json", json.dumps(record, indent=1).encode("utf-8"))
+
+    def adopt_instance(self, instance: str) -> bool:
+        """Bind this state to one paper exchange.
+
+        Args:
+            instance: The exchange's id, new each time one is started.
+
+        Returns:
+            True where the state is of this exchange already; False where it was of another: that
+            is in `archive/` now, and this one is empty but for its runs.
+        """
+        record = self.read("instance")
+        if record is not None and record.get("instance") == instance:
+            return True
+        old = [
+            entry for entry in self.path.iterdir() if entry.name not in {"lock", "runs", "archive"}
+        ]
+        if old:
+            archive = _fresh(self.path / "archive", _stamp(datetime.now(UTC)))
+            for entry in old:
+                entry.rename(archive / entry.name)
+        self.write("instance", {"instance": instance})
+        return False
+
+    def new_run(self, coin: str, start: datetime) -> Path:
+        """A new directory `runs/<time>-<coin>/`.
+
+        Args:
+            coin: The perp; the colon of `dex:COIN` becomes a dash.
+            start: An aware time.
+        """
+        return _fresh(self.path / "runs", f"{_stamp(start)}-{coin.replace(':', '-')}")
+
+
+def write_durably(path: Path, content: bytes) -> None:
+    """Replace a file so that a crash at any moment leaves the old content or the new.
+
+    Raises:
+        StateError: It cannot be written.
+    """
+    draft = path.with_name(f".{path.name}.new")
+    try:
+        with draft.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+        directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)
+    except OSError as error:
+        raise StateError(f"{path}: cannot be written: {error.strerror}") from error
+
+
+def _stamp(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
+
+
+def _fresh(parent: Path, name: str) -> Path:
+    """A directory that did not exist: the name, or the name with a number."""
+    parent.mkdir(parents=True, exist_ok=True)
+    number = 1
+    while True:
+        path = parent / (name if number == 1 else f"{name}-{number}")
+        try:
+            path.mkdir()
+        except FileExistsError:
+            number += 1
+            continue
+        return path

@@ -1,0 +1,143 @@
+"""State: one holder, numbers never twice, records whole or not at all."""
+
+import os
+import signal
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mm import state
+from mm.errors import StateError
+from mm.state import Counter, StateDir, state_root
+
+
+def test_root_is_where_the_environment_says() -> None:
+    assert state_root({"MM_STATE_DIR": "/a", "XDG_STATE_HOME": "/b"}) == Path("/a")
+    assert state_root({"XDG_STATE_HOME": "/b"}) == Path("/b/mm")
+    assert state_root({}) == Path.home() / ".local" / "state" / "mm"
+
+
+def test_second_process_is_refused_with_the_pid(tmp_path: Path) -> None:
+    with StateDir.open("paper", "default", tmp_path):
+        source = (
+            "import pathlib, sys; from mm.state import StateDir;"
+            "StateDir.open('paper', 'default', pathlib.Path(sys.argv[1]))"
+        )
+        second = subprocess.run(
+            [sys.executable, "-c", source, tmp_path], capture_output=True, text=True, check=False
+        )
+        assert second.returncode != 0
+        assert f"paper/default is held by another mm, pid {os.getpid()}" in second.stderr
+        StateDir.open("paper", "other", tmp_path).close()
+    StateDir.open("paper", "default", tmp_path).close()
+
+
+def test_killed_holder_lets_go(tmp_path: Path) -> None:
+    source = (
+        "import pathlib, signal, sys; from mm.state import StateDir;"
+        "held = StateDir.open('paper', 'default', pathlib.Path(sys.argv[1]));"
+        "print('held', flush=True); signal.pause()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", source, tmp_path], stdout=subprocess.PIPE, text=True
+    ) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        with pytest.raises(StateError, match=f"pid {holder.pid}"):
+            StateDir.open("paper", "default", tmp_path)
+        holder.send_signal(signal.SIGKILL)
+    StateDir.open("paper", "default", tmp_path).close()
+
+
+def test_account_is_one_folder_whatever_its_case(tmp_path: Path) -> None:
+    with StateDir.open("mainnet", "0xAbC", tmp_path) as held:
+        assert held.path == tmp_path / "mainnet" / "0xabc"
+    for wrong in ("", "..", "a/b", ".hidden"):
+        with pytest.raises(StateError, match="cannot name a state directory"):
+            StateDir.open("paper", wrong, tmp_path)
+
+
+@settings(deadline=None, max_examples=50)
+@given(lives=st.lists(st.lists(st.integers(0, 5_000), max_size=8), max_size=5))
+def test_prop_counter_gives_no_number_twice(
+    tmp_path_factory: pytest.TempPathFactory, lives: list[list[int]]
+) -> None:
+    path = tmp_path_factory.mktemp("counter") / "nonce"
+    given_out: list[int] = []
+    for life in lives:  # a life ends without a word, as in kill -9
+        counter = Counter(path, block=100)
+        given_out += [counter.next(at_least) for at_least in life]
+    assert given_out == sorted(set(given_out))
+
+
+def test_counter_is_durable_before_it_is_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "nonce"
+    counter = Counter(path)
+    assert counter.next(5) == 5
+    assert path.read_text() == "1005"
+    assert [counter.next() for _ in range(999)][-1] == 1004
+    assert path.read_text() == "1005"
+
+    def full_disk(_path: Path, _content: bytes) -> None:
+        raise StateError("disk full")
+
+    monkeypatch.setattr(state, "write_durably", full_disk)
+    with pytest.raises(StateError, match="disk full"):
+        counter.next()
+
+
+def test_broken_counter_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "nonce"
+    path.write_text("12x")
+    with pytest.raises(StateError, match="expected a whole number"):
+        Counter(path)
+
+
+def test_sessions_rise_when_the_clock_goes_back(tmp_path: Path) -> None:
+    with StateDir.open("paper", "default", tmp_path) as held:
+        assert [held.new_session(now_ms) for now_ms in (1_000, 900, 900, 5_000)] == [
+            1_000,
+            1_001,
+            1_002,
+            5_000,
+        ]
+
+
+def test_records_come_back_and_broken_ones_are_named(tmp_path: Path) -> None:
+    with StateDir.open("paper", "default", tmp_path) as held:
+        assert held.read("exchange") is None
+        held.write("exchange", {"port": 4001})
+        assert held.read("exchange") == {"port": 4001}
+        assert sorted(entry.name for entry in held.path.iterdir()) == ["exchange.json", "lock"]
+        for broken in ("{", "[]"):
+            (held.path / "exchange.json").write_text(broken)
+            with pytest.raises(StateError, match=r"exchange\.json: expected a JSON object"):
+                held.read("exchange")
+
+
+def test_new_exchange_archives_the_old_state_but_not_its_runs(tmp_path: Path) -> None:
+    with StateDir.open("paper", "default", tmp_path) as held:
+        assert not held.adopt_instance("one")
+        held.write("day", {"equity": "10000"})
+        run = held.new_run("BTC", datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
+        assert held.adopt_instance("one")
+        assert held.read("day") == {"equity": "10000"}
+        assert not held.adopt_instance("two")
+        assert held.read("day") is None
+        assert run.is_dir()
+        (archived,) = (held.path / "archive").iterdir()
+        assert sorted(entry.name for entry in archived.iterdir()) == ["day.json", "instance.json"]
+
+
+def test_runs_have_directories_of_their_own(tmp_path: Path) -> None:
+    start = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    with StateDir.open("paper", "default", tmp_path) as held:
+        names = [held.new_run(coin, start).name for coin in ("BTC", "BTC", "xyz:GOLD")]
+    assert names == ["20260102T030405Z-BTC", "20260102T030405Z-BTC-2", "20260102T030405Z-xyz-GOLD"]
