@@ -1,0 +1,90 @@
+//! One websocket frame.
+
+use std::borrow::Cow;
+
+use mm_core::event::EventBody;
+use mm_core::instrument::Instrument;
+use mm_core::units::Time;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::value::unexpected;
+use super::{DecodeError, Decoded, PaperClock, ledger, market, user};
+
+/// Reads a websocket frame for one coin.
+///
+/// `user` (userEvents) is ignored: it repeats `userFills` and `userFundings`.
+///
+/// # Errors
+/// [`DecodeError`] where the frame is not of its channel's form or off the lattice.
+pub fn decode_frame(instrument: &Instrument, frame: &[u8]) -> Result<Decoded, DecodeError> {
+    #[derive(Deserialize)]
+    struct Frame<'a> {
+        #[serde(borrow)]
+        channel: Cow<'a, str>,
+        #[serde(borrow)]
+        data: Option<&'a RawValue>,
+    }
+    let Frame { channel, data } = serde_json::from_slice(frame)?;
+    let data = data.map_or("null", RawValue::get);
+    let event = match channel.as_ref() {
+        "l2Book" => market::book(instrument, data)?.map(EventBody::Book),
+        "bbo" => market::bbo(instrument, data)?.map(EventBody::Bbo),
+        "trades" => market::trades(instrument, data)?.map(EventBody::Trades),
+        "activeAssetCtx" => market::asset_ctx(instrument, data)?.map(EventBody::AssetCtx),
+        "userFills" => user::fills_frame(instrument, data)?.map(EventBody::Fills),
+        "orderUpdates" => user::order_updates(instrument, data)?.map(EventBody::OrderUpdates),
+        "clearinghouseState" => user::account_frame(instrument, data)?.map(EventBody::Account),
+        "activeAssetData" => user::head_room(instrument, data)?.map(EventBody::HeadRoom),
+        "userFundings" => return Ok(events(ledger::fundings(instrument, data)?)),
+        "userNonFundingLedgerUpdates" => return Ok(events(ledger::transfers(instrument, data)?)),
+        "pong" => return Ok(Decoded::Heartbeat),
+        "subscriptionResponse" => return Ok(Decoded::Ack),
+        "error" => return Ok(Decoded::Error(serde_json::from_str(data)?)),
+        "paperClock" => return clock(data).map(Decoded::Clock),
+        _ => None,
+    };
+    Ok(events(event.into_iter().collect()))
+}
+
+fn events(events: Vec<EventBody>) -> Decoded {
+    if events.is_empty() {
+        Decoded::Ignored
+    } else {
+        Decoded::Events(events)
+    }
+}
+
+fn clock(data: &str) -> Result<PaperClock, DecodeError> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Clock {
+        time_ns: i64,
+        speed: f64,
+        instance: String,
+    }
+    let Clock {
+        time_ns,
+        speed,
+        instance,
+    } = serde_json::from_str(data)?;
+    if time_ns < 0 {
+        return Err(unexpected(
+            "timeNs",
+            time_ns.to_string(),
+            "nanoseconds since the epoch",
+        ));
+    }
+    if speed <= 0.0 {
+        return Err(unexpected(
+            "speed",
+            speed.to_string(),
+            "a number above zero",
+        ));
+    }
+    Ok(PaperClock {
+        time: Time(time_ns),
+        speed,
+        instance,
+    })
+}

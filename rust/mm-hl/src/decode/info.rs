@@ -1,0 +1,204 @@
+//! Bodies of `POST /info`.
+
+use core::str::FromStr;
+use std::borrow::Cow;
+
+use mm_core::event::{Candle, EventBody, Fees, OpenOrders, RateLimit};
+use mm_core::instrument::Instrument;
+use mm_core::units::Time;
+use serde::Deserialize;
+
+use super::user::{Clearinghouse, WireFill, WireOrder};
+use super::value::{Millis, belief, positive, unexpected};
+use super::{DecodeError, market, user};
+
+/// The `info` types whose answers become events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InfoKind {
+    /// `clearinghouseState`.
+    ClearinghouseState,
+    /// `activeAssetData`.
+    ActiveAssetData,
+    /// `userFees`.
+    UserFees,
+    /// `openOrders` and `frontendOpenOrders`.
+    OpenOrders,
+    /// `candleSnapshot`.
+    CandleSnapshot,
+    /// `userRateLimit`.
+    UserRateLimit,
+    /// `userFills`, newest first, and `userFillsByTime`.
+    UserFills,
+    /// `l2Book`.
+    L2Book,
+}
+
+impl FromStr for InfoKind {
+    type Err = DecodeError;
+
+    /// From the request's `type`.
+    fn from_str(kind: &str) -> Result<Self, DecodeError> {
+        Ok(match kind {
+            "clearinghouseState" => Self::ClearinghouseState,
+            "activeAssetData" => Self::ActiveAssetData,
+            "userFees" => Self::UserFees,
+            "openOrders" | "frontendOpenOrders" => Self::OpenOrders,
+            "candleSnapshot" => Self::CandleSnapshot,
+            "userRateLimit" => Self::UserRateLimit,
+            "userFills" | "userFillsByTime" => Self::UserFills,
+            "l2Book" => Self::L2Book,
+            _ => return Err(DecodeError::Kind(kind.to_owned())),
+        })
+    }
+}
+
+/// Reads the body of an answered `info` request. `recv` tells closed candles from the open one and
+/// stamps an account that carries no time (as the venue printed it in 2023).
+///
+/// # Errors
+/// [`DecodeError`] where the body is not of its type's form, or of another coin.
+pub fn decode_info(
+    kind: InfoKind,
+    instrument: &Instrument,
+    body: &[u8],
+    recv: Time,
+) -> Result<EventBody, DecodeError> {
+    let text = text(body)?;
+    Ok(match kind {
+        InfoKind::ClearinghouseState => {
+            let state = serde_json::from_str::<Clearinghouse<'_>>(text)?;
+            EventBody::Account(user::account(instrument, &state, recv)?)
+        }
+        InfoKind::ActiveAssetData => EventBody::HeadRoom(ours(user::head_room(instrument, text)?)?),
+        InfoKind::UserFees => EventBody::Fees(fees(text)?),
+        InfoKind::OpenOrders => {
+            let printed = serde_json::from_str::<Vec<WireOrder<'_>>>(text)?;
+            EventBody::OpenOrders(OpenOrders {
+                orders: user::open_orders(instrument, &printed)?,
+            })
+        }
+        InfoKind::CandleSnapshot => EventBody::Candles(candles(instrument, text, recv)?),
+        InfoKind::UserRateLimit => EventBody::RateLimit(rate_limit(text)?),
+        InfoKind::UserFills => {
+            let printed = serde_json::from_str::<Vec<WireFill<'_>>>(text)?;
+            EventBody::Fills(user::fills(instrument, printed, true, true)?)
+        }
+        InfoKind::L2Book => EventBody::Book(ours(market::book(instrument, text)?)?),
+    })
+}
+
+fn text(body: &[u8]) -> Result<&str, DecodeError> {
+    use serde::de::Error;
+    core::str::from_utf8(body).map_err(|error| serde_json::Error::custom(error).into())
+}
+
+/// What a query for our coin must have answered.
+fn ours<T>(found: Option<T>) -> Result<T, DecodeError> {
+    found.ok_or_else(|| unexpected("coin", "another", "the coin asked for"))
+}
+
+fn fees(text: &str) -> Result<Fees, DecodeError> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct UserFees<'a> {
+        user_cross_rate: &'a str,
+        user_add_rate: &'a str,
+    }
+    let UserFees {
+        user_cross_rate,
+        user_add_rate,
+    } = serde_json::from_str(text)?;
+    let taker = belief("userCrossRate", user_cross_rate)?;
+    Ok(Fees {
+        maker: belief("userAddRate", user_add_rate)?,
+        taker,
+    })
+}
+
+fn rate_limit(text: &str) -> Result<RateLimit, DecodeError> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct UserRateLimit {
+        n_requests_used: i64,
+        n_requests_cap: i64,
+    }
+    let UserRateLimit {
+        n_requests_used: used,
+        n_requests_cap: cap,
+    } = serde_json::from_str(text)?;
+    Ok(RateLimit { used, cap })
+}
+
+/// Candles of our coin that had closed at `recv`, oldest first.
+fn candles(instrument: &Instrument, text: &str, recv: Time) -> Result<Vec<Candle>, DecodeError> {
+    #[derive(Deserialize)]
+    struct Printed<'a> {
+        #[serde(rename = "t")]
+        open: Millis,
+        #[serde(rename = "T")]
+        close: Millis,
+        #[serde(rename = "s", borrow)]
+        coin: Cow<'a, str>,
+        #[serde(rename = "c")]
+        close_px: &'a str,
+    }
+    let mut candles = Vec::new();
+    for candle in serde_json::from_str::<Vec<Printed<'_>>>(text)? {
+        let (open, close) = (candle.open.time(), candle.close.time());
+        if candle.coin != instrument.coin() || close >= recv {
+            continue;
+        }
+        candles.push(Candle {
+            open,
+            close,
+            close_px: positive("close", candle.close_px)?,
+        });
+    }
+    candles.sort_by_key(|candle| candle.open);
+    Ok(candles)
+}
+
+/// Finds a perp in the body of `meta`. `first_asset` is the number of its first entry: 0 on the
+/// main dex, `100000 + 10000 * dex` on a builder's.
+///
+/// # Errors
+/// [`DecodeError`] where the coin is not listed or delisted, or the body is no `meta`.
+pub fn decode_meta(body: &[u8], coin: &str, first_asset: u32) -> Result<Instrument, DecodeError> {
+    #[derive(Deserialize)]
+    struct Meta<'a> {
+        #[serde(borrow)]
+        universe: Vec<Perp<'a>>,
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Perp<'a> {
+        #[serde(borrow)]
+        name: Cow<'a, str>,
+        sz_decimals: u32,
+        max_leverage: u32,
+        #[serde(default)]
+        is_delisted: bool,
+    }
+    let Meta { universe } = serde_json::from_str(text(body)?)?;
+    for (perp, asset) in universe.iter().zip(first_asset..) {
+        if perp.name == coin {
+            if perp.is_delisted {
+                return Err(DecodeError::Delisted(coin.to_owned()));
+            }
+            return Ok(Instrument::new(
+                coin,
+                asset,
+                perp.sz_decimals,
+                perp.max_leverage,
+            )?);
+        }
+    }
+    let near = universe
+        .iter()
+        .find(|perp| perp.name.eq_ignore_ascii_case(coin));
+    let near = near.map(|perp| perp.name.as_ref().to_owned());
+    Err(DecodeError::UnknownCoin {
+        coin: coin.to_owned(),
+        near,
+    })
+}

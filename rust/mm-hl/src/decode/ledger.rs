@@ -1,0 +1,177 @@
+//! Money that moves without a trade: funding, deposits, withdrawals, transfers.
+//!
+//! Both channels open with a snapshot of the past. It is delivered like news, oldest first, each
+//! payment with its time: whoever keeps a ledger must ignore what it already covers.
+
+use std::borrow::Cow;
+
+use mm_core::event::{EventBody, Funding, Transfer};
+use mm_core::instrument::Instrument;
+use mm_core::units::Usd;
+use serde::Deserialize;
+
+use super::DecodeError;
+use super::user::dex_of;
+use super::value::{Millis, money, unexpected};
+use crate::address::Address;
+
+/// `userFundings` of our coin, oldest first.
+pub(super) fn fundings(instrument: &Instrument, data: &str) -> Result<Vec<EventBody>, DecodeError> {
+    #[derive(Deserialize)]
+    struct Frame<'a> {
+        #[serde(borrow)]
+        fundings: Vec<Payment<'a>>,
+    }
+    #[derive(Deserialize)]
+    struct Payment<'a> {
+        time: Millis,
+        #[serde(borrow)]
+        coin: Cow<'a, str>,
+        usdc: &'a str,
+    }
+    let Frame { mut fundings } = serde_json::from_str(data)?;
+    fundings.sort_by_key(|payment| payment.time);
+    let ours = fundings
+        .iter()
+        .filter(|payment| payment.coin == instrument.coin());
+    ours.map(|payment| {
+        let usd = money("usdc", payment.usdc)?;
+        Ok(EventBody::Funding(Funding {
+            exch: payment.time.time(),
+            usd,
+        }))
+    })
+    .collect()
+}
+
+/// `userNonFundingLedgerUpdates`: what moved the perp balance of the coin's dex, oldest first.
+pub(super) fn transfers(
+    instrument: &Instrument,
+    data: &str,
+) -> Result<Vec<EventBody>, DecodeError> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Frame<'a> {
+        user: Address,
+        #[serde(borrow)]
+        non_funding_ledger_updates: Vec<Update<'a>>,
+    }
+    #[derive(Deserialize)]
+    struct Update<'a> {
+        time: Millis,
+        #[serde(borrow)]
+        delta: Delta<'a>,
+    }
+    let Frame {
+        user,
+        non_funding_ledger_updates: mut updates,
+    } = serde_json::from_str(data)?;
+    updates.sort_by_key(|update| update.time);
+    let mut events = Vec::new();
+    for Update { time, delta } in &updates {
+        let usd = delta.perp_change(user, dex_of(instrument))?;
+        if usd != Usd::ZERO {
+            events.push(EventBody::Transfer(Transfer {
+                exch: time.time(),
+                usd,
+            }));
+        }
+    }
+    Ok(events)
+}
+
+/// One ledger row. Which fields it has depends on its type.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Delta<'a> {
+    #[serde(rename = "type", borrow)]
+    kind: Cow<'a, str>,
+    usdc: Option<&'a str>,
+    fee: Option<&'a str>,
+    amount: Option<&'a str>,
+    net_withdrawn_usd: Option<&'a str>,
+    #[serde(borrow)]
+    token: Option<Cow<'a, str>>,
+    to_perp: Option<bool>,
+    user: Option<Address>,
+    destination: Option<Address>,
+    #[serde(borrow)]
+    source_dex: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    destination_dex: Option<Cow<'a, str>>,
+}
+
+impl Delta<'_> {
+    /// Change of `account`'s perp balance on `dex`. Rows that touch only spot, staking or vaults'
+    /// own books change nothing.
+    fn perp_change(&self, account: Address, dex: &str) -> Result<Usd, DecodeError> {
+        if !dex.is_empty() && self.kind != "send" {
+            return Ok(Usd::ZERO);
+        }
+        match self.kind.as_ref() {
+            "deposit" | "vaultDistribution" => usd("usdc", self.usdc),
+            "withdraw" | "vaultCreate" => self.usdc_and_fee(),
+            "vaultDeposit" => Ok(-usd("usdc", self.usdc)?),
+            "vaultWithdraw" => usd("netWithdrawnUsd", self.net_withdrawn_usd),
+            "accountClassTransfer" => {
+                let to_perp = self.to_perp.ok_or_else(|| absent("toPerp"))?;
+                let usdc = usd("usdc", self.usdc)?;
+                Ok(if to_perp { usdc } else { -usdc })
+            }
+            "internalTransfer" | "subAccountTransfer" => {
+                if self.destination == Some(account) {
+                    usd("usdc", self.usdc)
+                } else {
+                    self.usdc_and_fee()
+                }
+            }
+            "send" => self.sent(account, dex),
+            "spotTransfer" | "spotGenesis" | "cStakingTransfer" | "liquidation"
+            | "rewardsClaim" | "deployGasAuction" | "borrowLend" => Ok(Usd::ZERO),
+            kind => Err(unexpected(
+                "ledger update",
+                kind,
+                "a type this client knows",
+            )),
+        }
+    }
+
+    /// What leaves: the amount and its fee.
+    fn usdc_and_fee(&self) -> Result<Usd, DecodeError> {
+        let fee = self.fee.map_or(Ok(Usd::ZERO), |fee| money("fee", fee))?;
+        let usdc = usd("usdc", self.usdc)?;
+        match usdc.0.checked_add(fee.0).and_then(i64::checked_neg) {
+            Some(change) => Ok(Usd(change)),
+            None => Err(unexpected(
+                "usdc",
+                usdc.to_string(),
+                "an amount below 9.2e12 USDC",
+            )),
+        }
+    }
+
+    /// A send may leave one balance of the account and enter another of the same account.
+    fn sent(&self, account: Address, dex: &str) -> Result<Usd, DecodeError> {
+        if self.token.as_deref() != Some("USDC") {
+            return Ok(Usd::ZERO);
+        }
+        let amount = usd("amount", self.amount)?;
+        let leaves = self.user == Some(account) && self.source_dex.as_deref() == Some(dex);
+        let enters =
+            self.destination == Some(account) && self.destination_dex.as_deref() == Some(dex);
+        Ok(match (leaves, enters) {
+            (true, false) => -amount,
+            (false, true) => amount,
+            _ => Usd::ZERO,
+        })
+    }
+}
+
+/// A field that this type of row must have.
+fn usd(what: &'static str, text: Option<&str>) -> Result<Usd, DecodeError> {
+    money(what, text.ok_or_else(|| absent(what))?)
+}
+
+fn absent(what: &'static str) -> DecodeError {
+    unexpected(what, "absent", "a value for this type of ledger update")
+}

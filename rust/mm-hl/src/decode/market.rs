@@ -1,0 +1,171 @@
+//! Market channels: book, best bid and offer, trades, context.
+
+use std::borrow::Cow;
+
+use mm_core::event::{AssetCtx, Bbo, BookSnapshot, Level, Trade};
+use mm_core::instrument::Instrument;
+use mm_core::units::Side;
+use serde::Deserialize;
+
+use super::DecodeError;
+use super::value::{Millis, WireLevel, WireSide, belief, positive, px_and_sz};
+
+/// Levels a side that are kept; the venue prints no more.
+const DEPTH: usize = 20;
+
+/// A book snapshot; `None` for another coin.
+pub(super) fn book(
+    instrument: &Instrument,
+    data: &str,
+) -> Result<Option<BookSnapshot>, DecodeError> {
+    #[derive(Deserialize)]
+    struct Book<'a> {
+        coin: &'a str,
+        time: Millis,
+        #[serde(borrow)]
+        levels: [Vec<WireLevel<'a>>; 2],
+    }
+    let Book {
+        coin,
+        time,
+        levels: [bids, asks],
+    } = serde_json::from_str(data)?;
+    if coin != instrument.coin() {
+        return Ok(None);
+    }
+    Ok(Some(BookSnapshot {
+        exch: time.time(),
+        bids: side(instrument, Side::Bid, &bids)?,
+        asks: side(instrument, Side::Ask, &asks)?,
+    }))
+}
+
+fn side(
+    instrument: &Instrument,
+    side: Side,
+    printed: &[WireLevel<'_>],
+) -> Result<Vec<Level>, DecodeError> {
+    let mut levels = Vec::<Level>::with_capacity(printed.len().min(DEPTH));
+    for level in printed.iter().take(DEPTH) {
+        let level = level.level(instrument)?;
+        if let Some(better) = levels.last() {
+            if side.at_or_better(level.px, better.px) {
+                return Err(unsorted(instrument, side, *better, level));
+            }
+        }
+        levels.push(level);
+    }
+    Ok(levels)
+}
+
+pub(super) fn unsorted(
+    instrument: &Instrument,
+    side: Side,
+    first: Level,
+    second: Level,
+) -> DecodeError {
+    let side = match side {
+        Side::Bid => "bids",
+        Side::Ask => "asks",
+    };
+    let text = |level: Level| instrument.format_px(level.px);
+    DecodeError::Unsorted {
+        side,
+        first: text(first),
+        second: text(second),
+    }
+}
+
+/// Best bid and offer; `None` for another coin.
+pub(super) fn bbo(instrument: &Instrument, data: &str) -> Result<Option<Bbo>, DecodeError> {
+    #[derive(Deserialize)]
+    struct Top<'a> {
+        coin: &'a str,
+        time: Millis,
+        #[serde(borrow)]
+        bbo: [Option<WireLevel<'a>>; 2],
+    }
+    let Top {
+        coin,
+        time,
+        bbo: [bid, ask],
+    } = serde_json::from_str(data)?;
+    if coin != instrument.coin() {
+        return Ok(None);
+    }
+    let level = |level: Option<WireLevel<'_>>| level.map(|at| at.level(instrument)).transpose();
+    Ok(Some(Bbo {
+        exch: time.time(),
+        bid: level(bid)?,
+        ask: level(ask)?,
+    }))
+}
+
+/// Trades of our coin, oldest first; `None` where there is none.
+pub(super) fn trades(
+    instrument: &Instrument,
+    data: &str,
+) -> Result<Option<Vec<Trade>>, DecodeError> {
+    #[derive(Deserialize)]
+    struct WireTrade<'a> {
+        coin: &'a str,
+        side: WireSide,
+        px: &'a str,
+        sz: &'a str,
+        time: Millis,
+        tid: u64,
+    }
+    let mut trades = Vec::new();
+    for trade in serde_json::from_str::<Vec<WireTrade<'_>>>(data)? {
+        if trade.coin != instrument.coin() {
+            continue;
+        }
+        let (px, sz) = px_and_sz(instrument, trade.px, trade.sz)?;
+        let (exch, side) = (trade.time.time(), trade.side.into());
+        trades.push(Trade {
+            exch,
+            tid: trade.tid,
+            side,
+            px,
+            sz,
+        });
+    }
+    trades.sort_by_key(|trade| trade.exch);
+    Ok((!trades.is_empty()).then_some(trades))
+}
+
+/// Context of the coin; `None` for another coin.
+pub(super) fn asset_ctx(
+    instrument: &Instrument,
+    data: &str,
+) -> Result<Option<AssetCtx>, DecodeError> {
+    #[derive(Deserialize)]
+    struct Active<'a> {
+        #[serde(borrow)]
+        coin: Cow<'a, str>,
+        #[serde(borrow)]
+        ctx: Ctx<'a>,
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Ctx<'a> {
+        funding: &'a str,
+        open_interest: &'a str,
+        day_ntl_vlm: &'a str,
+        oracle_px: &'a str,
+        mark_px: &'a str,
+        mid_px: Option<&'a str>,
+    }
+    let Active { coin, ctx } = serde_json::from_str(data)?;
+    if coin != instrument.coin() {
+        return Ok(None);
+    }
+    Ok(Some(AssetCtx {
+        mark_px: positive("markPx", ctx.mark_px)?,
+        oracle_px: positive("oraclePx", ctx.oracle_px)?,
+        mid_px: ctx.mid_px.map(|px| positive("midPx", px)).transpose()?,
+        funding_rate_per_h: belief("funding", ctx.funding)?,
+        open_interest: belief("openInterest", ctx.open_interest)?,
+        day_notional_usd: belief("dayNtlVlm", ctx.day_ntl_vlm)?,
+    }))
+}

@@ -1,0 +1,316 @@
+//! Account channels and the bodies that share their forms.
+
+use std::borrow::Cow;
+
+use mm_core::event::{AccountState, Fill, Fills, HeadRoom, OpenOrder, OrderStatus, OrderUpdate};
+use mm_core::instrument::Instrument;
+use mm_core::units::{Sz, Time, Usd, parse_decimal_floor};
+use serde::Deserialize;
+
+use super::DecodeError;
+use super::value::{Millis, WireSide, cloid, money, px_and_sz, remaining, unexpected};
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct WireFill<'a> {
+    #[serde(borrow)]
+    coin: Cow<'a, str>,
+    px: &'a str,
+    sz: &'a str,
+    side: WireSide,
+    time: Millis,
+    start_position: &'a str,
+    oid: u64,
+    crossed: bool,
+    fee: &'a str,
+    tid: u64,
+    #[serde(borrow)]
+    fee_token: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    cloid: Option<Cow<'a, str>>,
+}
+
+/// Fills of our coin, oldest first. `newest_first` settles the order inside one millisecond.
+pub(super) fn fills(
+    instrument: &Instrument,
+    mut printed: Vec<WireFill<'_>>,
+    snapshot: bool,
+    newest_first: bool,
+) -> Result<Fills, DecodeError> {
+    let times = printed
+        .first()
+        .zip(printed.last())
+        .map(|(first, last)| (first.time, last.time));
+    if times.is_some_and(|(first, last)| first > last || (first == last && newest_first)) {
+        printed.reverse();
+    }
+    let mut fills = Vec::with_capacity(printed.len());
+    for printed in printed.iter().filter(|fill| fill.coin == instrument.coin()) {
+        fills.push(fill(instrument, printed)?);
+    }
+    fills.sort_by_key(|fill| fill.exch);
+    Ok(Fills { snapshot, fills })
+}
+
+fn fill(instrument: &Instrument, printed: &WireFill<'_>) -> Result<Fill, DecodeError> {
+    if let Some(token) = printed
+        .fee_token
+        .as_deref()
+        .filter(|&token| token != "USDC")
+    {
+        return Err(unexpected("feeToken", token, "USDC"));
+    }
+    let (px, sz) = px_and_sz(instrument, printed.px, printed.sz)?;
+    Ok(Fill {
+        exch: printed.time.time(),
+        tid: printed.tid,
+        oid: printed.oid,
+        cloid: cloid(printed.cloid.as_ref())?,
+        side: printed.side.into(),
+        px,
+        sz,
+        start_position: instrument.parse_sz(printed.start_position)?,
+        fee: money("fee", printed.fee)?,
+        taker: printed.crossed,
+    })
+}
+
+/// `userFills`: a snapshot, newest first, or news; `None` where the news are of other coins.
+pub(super) fn fills_frame(
+    instrument: &Instrument,
+    data: &str,
+) -> Result<Option<Fills>, DecodeError> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct UserFills<'a> {
+        #[serde(default)]
+        is_snapshot: bool,
+        #[serde(borrow)]
+        fills: Vec<WireFill<'a>>,
+    }
+    let UserFills {
+        is_snapshot,
+        fills: printed,
+    } = serde_json::from_str(data)?;
+    let fills = fills(instrument, printed, is_snapshot, is_snapshot)?;
+    Ok((is_snapshot || !fills.fills.is_empty()).then_some(fills))
+}
+
+/// `orderUpdates` of our coin; `None` where there is none.
+pub(super) fn order_updates(
+    instrument: &Instrument,
+    data: &str,
+) -> Result<Option<Vec<OrderUpdate>>, DecodeError> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Update<'a> {
+        #[serde(borrow)]
+        order: WireOrder<'a>,
+        status: &'a str,
+        status_timestamp: Millis,
+    }
+    let mut updates = Vec::new();
+    for Update {
+        order,
+        status,
+        status_timestamp,
+    } in serde_json::from_str::<Vec<Update<'_>>>(data)?
+    {
+        if order.coin != instrument.coin() {
+            continue;
+        }
+        updates.push(OrderUpdate {
+            exch: status_timestamp.time(),
+            oid: order.oid,
+            cloid: cloid(order.cloid.as_ref())?,
+            sz: remaining(instrument, order.sz)?,
+            status: order_status(status)?,
+        });
+    }
+    Ok((!updates.is_empty()).then_some(updates))
+}
+
+/// Folds the venue's vocabulary: every `..Canceled` is gone, every `..Rejected` never rested.
+fn order_status(word: &str) -> Result<OrderStatus, DecodeError> {
+    match word {
+        "open" | "triggered" => Ok(OrderStatus::Open),
+        "filled" => Ok(OrderStatus::Filled),
+        "canceled" | "scheduledCancel" | "internalCancel" => Ok(OrderStatus::Canceled),
+        "rejected" => Ok(OrderStatus::Rejected),
+        _ if word.ends_with("Canceled") => Ok(OrderStatus::Canceled),
+        _ if word.ends_with("Rejected") => Ok(OrderStatus::Rejected),
+        _ => Err(unexpected(
+            "order status",
+            word,
+            "a word of the venue's vocabulary",
+        )),
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct WireOrder<'a> {
+    #[serde(borrow)]
+    coin: Cow<'a, str>,
+    side: WireSide,
+    limit_px: &'a str,
+    sz: &'a str,
+    oid: u64,
+    #[serde(borrow)]
+    cloid: Option<Cow<'a, str>>,
+    #[serde(default)]
+    reduce_only: bool,
+}
+
+/// Open orders of our coin, waiting triggers included.
+pub(super) fn open_orders(
+    instrument: &Instrument,
+    printed: &[WireOrder<'_>],
+) -> Result<Vec<OpenOrder>, DecodeError> {
+    let ours = printed
+        .iter()
+        .filter(|order| order.coin == instrument.coin());
+    ours.map(|order| {
+        let (px, sz) = px_and_sz(instrument, order.limit_px, order.sz)?;
+        Ok(OpenOrder {
+            oid: order.oid,
+            cloid: cloid(order.cloid.as_ref())?,
+            side: order.side.into(),
+            px,
+            sz,
+            reduce_only: order.reduce_only,
+        })
+    })
+    .collect()
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Clearinghouse<'a> {
+    #[serde(borrow)]
+    margin_summary: MarginSummary<'a>,
+    #[serde(borrow)]
+    asset_positions: Vec<AssetPosition<'a>>,
+    time: Option<Millis>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct MarginSummary<'a> {
+    account_value: &'a str,
+    total_margin_used: &'a str,
+}
+
+#[derive(Deserialize)]
+struct AssetPosition<'a> {
+    #[serde(borrow)]
+    position: Held<'a>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Held<'a> {
+    #[serde(borrow)]
+    coin: Cow<'a, str>,
+    szi: &'a str,
+    position_value: &'a str,
+}
+
+/// The account; a coin that is not listed is flat. `unstamped` is its time where none is printed.
+pub(super) fn account(
+    instrument: &Instrument,
+    state: &Clearinghouse<'_>,
+    unstamped: Time,
+) -> Result<AccountState, DecodeError> {
+    let ours = state
+        .asset_positions
+        .iter()
+        .map(|held| &held.position)
+        .find(|position| position.coin == instrument.coin());
+    let (position, position_value) = match ours {
+        Some(held) => (
+            instrument.parse_sz(held.szi)?,
+            money("positionValue", held.position_value)?,
+        ),
+        None => (Sz::ZERO, Usd::ZERO),
+    };
+    Ok(AccountState {
+        exch: state.time.map_or(unstamped, Millis::time),
+        account_value: money("accountValue", state.margin_summary.account_value)?,
+        margin_used: money("totalMarginUsed", state.margin_summary.total_margin_used)?,
+        position,
+        position_value,
+    })
+}
+
+/// `clearinghouseState`; `None` for another dex than the coin's.
+pub(super) fn account_frame(
+    instrument: &Instrument,
+    data: &str,
+) -> Result<Option<AccountState>, DecodeError> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Frame<'a> {
+        #[serde(borrow, default)]
+        dex: Cow<'a, str>,
+        #[serde(borrow)]
+        clearinghouse_state: Clearinghouse<'a>,
+    }
+    let Frame {
+        dex,
+        clearinghouse_state,
+    } = serde_json::from_str(data)?;
+    if dex != dex_of(instrument) {
+        return Ok(None);
+    }
+    let Some(time) = clearinghouse_state.time else {
+        return Err(unexpected("time", "absent", "milliseconds since the epoch"));
+    };
+    account(instrument, &clearinghouse_state, time.time()).map(Some)
+}
+
+/// The dex a coin trades on: what stands before its colon, empty on the main one.
+pub(super) fn dex_of(instrument: &Instrument) -> &str {
+    instrument.coin().split_once(':').map_or("", |(dex, _)| dex)
+}
+
+/// `activeAssetData`; `None` for another coin. Sizes beyond the lattice are cut toward zero.
+pub(super) fn head_room(
+    instrument: &Instrument,
+    data: &str,
+) -> Result<Option<HeadRoom>, DecodeError> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct AssetData<'a> {
+        #[serde(borrow)]
+        coin: Cow<'a, str>,
+        leverage: Leverage,
+        max_trade_szs: [&'a str; 2],
+    }
+    #[derive(Deserialize)]
+    struct Leverage {
+        value: u32,
+    }
+    let AssetData {
+        coin,
+        leverage,
+        max_trade_szs: [buy, sell],
+    } = serde_json::from_str(data)?;
+    if coin != instrument.coin() {
+        return Ok(None);
+    }
+    let allowance = |text: &str| {
+        parse_decimal_floor(text, instrument.sz_decimals())
+            .map(|(lots, _)| Sz(lots))
+            .filter(|sz| sz.0 >= 0)
+            .ok_or_else(|| unexpected("maxTradeSzs", text, "zero or a positive size"))
+    };
+    if leverage.value == 0 {
+        return Err(unexpected("leverage", "0", "at least 1"));
+    }
+    let max_trade_szs = [allowance(buy)?, allowance(sell)?];
+    Ok(Some(HeadRoom {
+        leverage: leverage.value,
+        max_trade_szs,
+    }))
+}
