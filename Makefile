@@ -126,7 +126,7 @@ $(VENV)/.dev: requirements/dev.txt $(VENV)/.run
 	@touch $@
 
 $(VENV)/.core: $(CORE) $(VENV)/.run
-	@requirements/prerequisites.sh "$(BIN)/python" rust
+	@requirements/prerequisites.sh "$(BIN)/python"
 	@echo "building mm._core (release; the first time takes a few minutes)"
 	@PIP_QUIET=1 PIP_NO_INDEX=1 $(BIN)/maturin develop --release --locked --quiet
 	@touch $@

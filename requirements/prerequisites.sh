@@ -1,6 +1,6 @@
 #!/bin/sh
 # Names, in one line, what this machine lacks to build `mm`; exit 1 if anything is missing.
-# Usage: prerequisites.sh PYTHON [rust]      (PYTHON empty: none was found)
+# Usage: prerequisites.sh PYTHON      (empty: none was found)
 python=$1
 
 missing() {
@@ -16,7 +16,6 @@ fi
 "$python" -c 'import ensurepip, venv' 2>/dev/null ||
     missing "the venv module of $python (on Debian and Ubuntu: apt-get install python3-venv)"
 
-[ "$2" = rust ] || exit 0
 command -v cargo >/dev/null 2>&1 ||
     missing "Rust 1.85 or newer (no cargo on PATH; it comes with rustup)"
 rustc=$(rustc --version 2>&1) || missing "a working rustc ($(echo "$rustc" | head -n 1))"
