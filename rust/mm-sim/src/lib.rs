@@ -1,3 +1,8 @@
 //! The venue without the venue: simulated exchange, market sources, event log and backtest loop.
+//!
+//! Deterministic: time comes from the caller, chance from a seed. The same inputs give the same
+//! bytes.
 
 pub mod eventlog;
+pub mod exchange;
+pub mod market;

@@ -1,0 +1,370 @@
+//! One account: cash, positions, resting orders and what it did.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use mm_core::action::Cloid;
+use mm_core::units::{Px, Side, Sz, Time, Usd};
+use mm_hl::address::Address;
+
+use super::message::{Fill, Order};
+use super::status::OrderState;
+
+/// Finished orders and fills kept for queries, as on the venue.
+const HISTORY: usize = 2_000;
+const FILLS: usize = 10_000;
+
+/// Parts of a micro-USDC in which a cost basis is kept, so that reducing a position in many
+/// pieces does not move its entry price.
+const COST_PARTS: i128 = 1_000_000_000;
+
+/// An account of the exchange.
+#[derive(Clone, Debug)]
+pub(super) struct Account {
+    pub(super) address: Address,
+    /// Deposits minus signed notional of all fills minus fees: with the positions at mark it is
+    /// the account value.
+    pub(super) raw: Usd,
+    /// By asset number.
+    pub(super) coins: Vec<CoinAccount>,
+    /// Resting orders by oid.
+    pub(super) open: BTreeMap<u64, Order>,
+    /// Newest resting order of a cloid.
+    pub(super) cloids: BTreeMap<Cloid, u64>,
+    /// Orders no longer resting, oldest first.
+    pub(super) history: VecDeque<OrderRecord>,
+    /// Oldest first.
+    pub(super) fills: VecDeque<Fill>,
+    /// Deposits, oldest first.
+    pub(super) transfers: Vec<(Time, Usd)>,
+    pub(super) usage: Usage,
+    pub(super) schedule: Schedule,
+}
+
+/// What an account holds and has resting in one coin.
+#[derive(Clone, Debug)]
+pub(super) struct CoinAccount {
+    pub(super) position: Position,
+    pub(super) leverage: u32,
+    pub(super) sides: [RestingSide; 2],
+}
+
+/// Sums over the resting orders of one side.
+#[derive(Clone, Debug, Default)]
+pub(super) struct RestingSide {
+    /// Size that may increase the position.
+    pub(super) sz: Sz,
+    /// Its notional at the limit prices.
+    pub(super) notional: Usd,
+    /// Size that may only reduce.
+    pub(super) reduce_only: Sz,
+    /// Orders that may increase, best price first: (rank of price, oid).
+    ranks: BTreeSet<(i64, u64)>,
+    /// Orders that may only reduce, oldest first.
+    pub(super) reduce_only_oids: BTreeSet<u64>,
+}
+
+/// Use of the address budget and of the venue.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Usage {
+    pub(super) requests: i64,
+    pub(super) reserved: i64,
+    pub(super) volume: Usd,
+}
+
+/// The dead-man's switch.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Schedule {
+    pub(super) at: Option<Time>,
+    pub(super) day: i64,
+    pub(super) fired: u32,
+}
+
+/// An order that ended, with how and when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OrderRecord {
+    /// The order as it was at its end.
+    pub order: Order,
+    /// How it ended, or that it rests.
+    pub state: OrderState,
+    /// When it came into that state.
+    pub time: Time,
+}
+
+impl Account {
+    pub(super) fn new(address: Address, leverages: impl Iterator<Item = u32>) -> Self {
+        Self {
+            address,
+            raw: Usd::ZERO,
+            coins: leverages.map(CoinAccount::new).collect(),
+            open: BTreeMap::new(),
+            cloids: BTreeMap::new(),
+            history: VecDeque::new(),
+            fills: VecDeque::new(),
+            transfers: Vec::new(),
+            usage: Usage::default(),
+            schedule: Schedule::default(),
+        }
+    }
+
+    pub(super) fn coin(&self, asset: u32) -> &CoinAccount {
+        &self.coins[asset as usize]
+    }
+
+    pub(super) fn coin_mut(&mut self, asset: u32) -> &mut CoinAccount {
+        &mut self.coins[asset as usize]
+    }
+
+    /// Enters an order that starts to rest.
+    pub(super) fn rest(&mut self, order: Order) {
+        self.coin_mut(order.asset).sides[order.side.index()].add(&order);
+        if let Some(cloid) = order.cloid {
+            self.cloids.insert(cloid, order.oid);
+        }
+        let before = self.open.insert(order.oid, order);
+        assert!(before.is_none(), "oid {} rests already", order.oid);
+    }
+
+    /// Takes a resting order out; `None` when it does not rest.
+    pub(super) fn unrest(&mut self, oid: u64) -> Option<Order> {
+        let order = self.open.remove(&oid)?;
+        self.coin_mut(order.asset).sides[order.side.index()].remove(&order);
+        if let Some(cloid) = order.cloid {
+            if self.cloids.get(&cloid) == Some(&oid) {
+                self.cloids.remove(&cloid);
+            }
+        }
+        Some(order)
+    }
+
+    /// Lowers the size of a resting order by `cut`, less than its size. Returns it as it is now.
+    pub(super) fn cut(&mut self, oid: u64, cut: Sz) -> Order {
+        let order = self
+            .open
+            .get_mut(&oid)
+            .expect("Invariant: only resting orders are cut");
+        order.sz -= cut;
+        let order = *order;
+        assert!(order.sz > Sz::ZERO, "order {oid} was cut to {}", order.sz);
+        self.coin_mut(order.asset).sides[order.side.index()].cut(&order, cut);
+        order
+    }
+
+    /// Writes down an order that ended.
+    pub(super) fn record(&mut self, record: OrderRecord) {
+        if self.history.len() == HISTORY {
+            self.history.pop_front();
+        }
+        self.history.push_back(record);
+    }
+
+    /// Writes down a fill.
+    pub(super) fn record_fill(&mut self, fill: Fill) {
+        if self.fills.len() == FILLS {
+            self.fills.pop_front();
+        }
+        self.fills.push_back(fill);
+        self.usage.volume += fill.px * fill.sz;
+    }
+}
+
+impl CoinAccount {
+    fn new(leverage: u32) -> Self {
+        Self {
+            position: Position::default(),
+            leverage,
+            sides: Default::default(),
+        }
+    }
+
+    /// Whether there is neither a position nor an order that could make one.
+    pub(super) fn is_idle(&self) -> bool {
+        self.position.szi == Sz::ZERO && self.sides.iter().all(|side| side.sz == Sz::ZERO)
+    }
+
+    /// Position if everything that may fill on `side` fills: reduce-only orders count together at
+    /// most the position.
+    pub(super) fn worst(&self, side: Side) -> Sz {
+        let resting = &self.sides[side.index()];
+        let reducing = resting.reduce_only.min(self.closable(side));
+        self.position.szi + side.signed(resting.sz + reducing)
+    }
+
+    /// Size by which an order on `side` could reduce the position.
+    pub(super) fn closable(&self, side: Side) -> Sz {
+        Sz((-side.sign() * self.position.szi.0).max(0))
+    }
+
+    /// Notional at the limit prices of what rests on `side` and would increase the position, with
+    /// `extra` (price, size) as if it rested too. The best prices fill first, so they are what
+    /// closes.
+    pub(super) fn increasing(
+        &self,
+        side: Side,
+        extra: Option<(Px, Sz)>,
+        open: &BTreeMap<u64, Order>,
+    ) -> Usd {
+        let resting = &self.sides[side.index()];
+        let mut total = resting.notional;
+        if let Some((px, sz)) = extra {
+            total += px * sz;
+        }
+        let mut closing = self.closable(side);
+        let mut pending = extra;
+        let mut ranks = resting.ranks.iter();
+        let mut next = ranks.next();
+        while closing > Sz::ZERO {
+            let first = match (pending, next) {
+                (Some((px, sz)), Some(&(rank, _))) if rank_of(side, px) < rank => {
+                    pending = None;
+                    (px, sz)
+                }
+                (_, Some((_, oid))) => {
+                    next = ranks.next();
+                    (open[oid].px, open[oid].sz)
+                }
+                (Some((px, sz)), None) => {
+                    pending = None;
+                    (px, sz)
+                }
+                (None, None) => break,
+            };
+            let sz = first.1.min(closing);
+            total -= first.0 * sz;
+            closing -= sz;
+        }
+        total
+    }
+}
+
+impl RestingSide {
+    fn add(&mut self, order: &Order) {
+        if order.reduce_only {
+            self.reduce_only += order.sz;
+            self.reduce_only_oids.insert(order.oid);
+        } else {
+            self.sz += order.sz;
+            self.notional += order.px * order.sz;
+            self.ranks
+                .insert((rank_of(order.side, order.px), order.oid));
+        }
+    }
+
+    fn remove(&mut self, order: &Order) {
+        self.cut(order, order.sz);
+        if order.reduce_only {
+            self.reduce_only_oids.remove(&order.oid);
+        } else {
+            self.ranks
+                .remove(&(rank_of(order.side, order.px), order.oid));
+        }
+    }
+
+    fn cut(&mut self, order: &Order, cut: Sz) {
+        if order.reduce_only {
+            self.reduce_only -= cut;
+        } else {
+            self.sz -= cut;
+            self.notional -= order.px * cut;
+        }
+    }
+}
+
+const fn rank_of(side: Side, px: Px) -> i64 {
+    -side.sign() * px.0
+}
+
+/// A position and what it cost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Position {
+    /// Size, signed.
+    pub(super) szi: Sz,
+    /// Signed cost in [`COST_PARTS`] of a micro-USDC.
+    cost: i128,
+}
+
+impl Position {
+    /// Signed cost basis, rounded down to the micro-USDC.
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "it is a notional, which fits"
+    )]
+    pub(super) const fn cost(&self) -> Usd {
+        Usd(self.cost.div_euclid(COST_PARTS) as i64)
+    }
+
+    /// Average entry price in 1e-8 of a lattice unit, to the nearest; `None` when flat.
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "a price with 8 more digits fits 2^63"
+    )]
+    pub(super) fn entry_px_e8(&self) -> Option<i64> {
+        let sz = i128::from(self.szi.0);
+        (sz != 0).then(|| ((self.cost / 5 + sz) / (2 * sz)) as i64)
+    }
+
+    /// Trades `sz` at `px` and returns the profit realised, gross of fees. Cash moves by exactly
+    /// `-side.sign() * px * sz`, and that plus the change of [`Position::cost`] is the return.
+    pub(super) fn trade(&mut self, side: Side, px: Px, sz: Sz) -> Usd {
+        let held = self.szi.abs();
+        let closed = if self.szi.0.signum() * side.sign() < 0 {
+            held.min(sz)
+        } else {
+            Sz::ZERO
+        };
+        let cost_before = self.cost();
+        if closed > Sz::ZERO {
+            self.cost = self.cost * i128::from((held - closed).0) / i128::from(held.0);
+        }
+        let realised = -(px * side.signed(closed)) - (cost_before - self.cost());
+        self.cost += i128::from((px * side.signed(sz - closed)).0) * COST_PARTS;
+        self.szi += side.signed(sz);
+        realised
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entry_is_weighted_on_adds_kept_on_reduces_reset_on_a_flip() {
+        let mut position = Position::default();
+        assert_eq!(position.trade(Side::Bid, Px(100), Sz(3)), Usd(0));
+        assert_eq!(position.trade(Side::Bid, Px(101), Sz(3)), Usd(0));
+        assert_eq!(position.entry_px_e8(), Some(10_050_000_000));
+        assert_eq!(position.trade(Side::Ask, Px(103), Sz(2)), Usd(5));
+        assert_eq!(position.entry_px_e8(), Some(10_050_000_000));
+        assert_eq!(position.trade(Side::Ask, Px(100), Sz(5)), Usd(-2));
+        assert_eq!(position.entry_px_e8(), Some(10_000_000_000));
+        assert_eq!(position.szi, Sz(-1));
+        assert_eq!(position.trade(Side::Bid, Px(90), Sz(1)), Usd(10));
+        assert_eq!((position.entry_px_e8(), position.cost()), (None, Usd(0)));
+    }
+}
+
+#[cfg(test)]
+mod property_tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn prop_cash_and_cost_and_profit_agree_to_the_micro(
+            trades in proptest::collection::vec((any::<bool>(), 1_i64..200_000, 1_i64..5_000), 1..60),
+        ) {
+            let mut position = Position::default();
+            let (mut cash, mut realised) = (Usd::ZERO, Usd::ZERO);
+            for (buys, px, sz) in trades {
+                let side = if buys { Side::Bid } else { Side::Ask };
+                let held = position.szi;
+                realised += position.trade(side, Px(px), Sz(sz));
+                cash += -(Px(px) * side.signed(Sz(sz)));
+                prop_assert_eq!(position.szi, held + side.signed(Sz(sz)));
+                prop_assert_eq!(cash + position.cost(), realised);
+                if position.szi == Sz::ZERO {
+                    prop_assert_eq!(position.cost(), Usd::ZERO);
+                }
+            }
+        }
+    }
+}

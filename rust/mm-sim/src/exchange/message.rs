@@ -1,0 +1,253 @@
+//! What goes into the exchange and what comes out.
+
+use mm_core::action::Cloid;
+use mm_core::units::{Px, Side, Sz, Time, Usd};
+use mm_hl::address::Address;
+use mm_hl::wire::{ExchangeAction, Tif};
+
+use super::status::OrderState;
+use crate::market::Touch;
+
+/// A signed action on its way to the exchange, signature already checked.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The caller's name for it; replies repeat it.
+    pub id: u64,
+    /// The account it acts for.
+    pub user: Address,
+    /// Who signed: the account itself or one of its agents. Nonces are counted by signer.
+    pub signer: Address,
+    /// Nonce, milliseconds.
+    pub nonce: u64,
+    /// Last block time at which it may run, milliseconds.
+    pub expires_after: Option<u64>,
+    /// Wall time of the caller, milliseconds: the nonce window is also accepted around it, for
+    /// clients of an exchange that does not run at the speed of their clock.
+    pub wall_ms: Option<u64>,
+    /// What to do.
+    pub action: ExchangeAction,
+    /// When it reaches the exchange: it runs in the first block at or after this.
+    pub arrive: Time,
+}
+
+/// What happened, in order. Of one action: its reply, then what it did to orders, fills and
+/// trades. At the end of a block: accounts that changed, then best prices that changed.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Output {
+    /// Answer to a request.
+    Reply(Reply),
+    /// A client's order changed.
+    Order(OrderUpdate),
+    /// A client's order traded.
+    Fill(Fill),
+    /// A public trade.
+    Trade(Trade),
+    /// A client's order was cancelled by the exchange.
+    NonUserCancel(NonUserCancel),
+    /// A client's account or leverage changed in this block: read it from the exchange.
+    Account(AccountChange),
+    /// Best bid or offer changed in this block.
+    Bbo(BboChange),
+}
+
+/// Answer to a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reply {
+    /// [`Request::id`].
+    pub id: u64,
+    /// [`Request::user`].
+    pub user: Address,
+    /// Block time.
+    pub time: Time,
+    /// The answer.
+    pub response: Response,
+}
+
+/// The venue's answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Response {
+    /// `{"type":"default"}`.
+    Default,
+    /// `{"type":"order"}`: one status an item, or one single error for the whole batch.
+    Order(Vec<PlaceStatus>),
+    /// `{"type":"cancel"}`: one status an item.
+    Cancel(Vec<CancelStatus>),
+    /// `{"status":"err"}`: the action as a whole was refused.
+    Err(String),
+}
+
+/// What became of one order of an action.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PlaceStatus {
+    /// Rests.
+    Resting {
+        /// The exchange's order id.
+        oid: u64,
+        /// The client's id.
+        cloid: Option<Cloid>,
+    },
+    /// Filled at once, wholly or in part; see [`super::GtcPartial`].
+    Filled {
+        /// The exchange's order id.
+        oid: u64,
+        /// The client's id.
+        cloid: Option<Cloid>,
+        /// Size filled.
+        total_sz: Sz,
+        /// Average price, truncated to the lattice.
+        avg_px: Px,
+    },
+    /// Refused, in the venue's words.
+    Error(String),
+}
+
+/// What became of one cancel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CancelStatus {
+    /// Cancelled.
+    Success,
+    /// Not, in the venue's words.
+    Error(String),
+}
+
+/// A client's order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Order {
+    /// The exchange's order id.
+    pub oid: u64,
+    /// The client's id.
+    pub cloid: Option<Cloid>,
+    /// Asset number.
+    pub asset: u32,
+    /// Side.
+    pub side: Side,
+    /// Limit price.
+    pub px: Px,
+    /// Size not yet filled; what was left when it ended.
+    pub sz: Sz,
+    /// Size asked for.
+    pub orig_sz: Sz,
+    /// Time in force.
+    pub tif: Tif,
+    /// Whether it may only reduce.
+    pub reduce_only: bool,
+    /// Block of its placement.
+    pub placed: Time,
+}
+
+/// A change of an order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OrderUpdate {
+    /// Whose.
+    pub user: Address,
+    /// The order as it is now.
+    pub order: Order,
+    /// What it is now.
+    pub state: OrderState,
+    /// Block time.
+    pub time: Time,
+}
+
+/// An execution, seen from one account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fill {
+    /// Whose.
+    pub user: Address,
+    /// Asset number.
+    pub asset: u32,
+    /// Block time.
+    pub time: Time,
+    /// Trade id, the same for both sides and in the public tape.
+    pub tid: u64,
+    /// Number of the taker's action, for a transaction hash.
+    pub tx: u64,
+    /// The order.
+    pub oid: u64,
+    /// The client's id of the order.
+    pub cloid: Option<Cloid>,
+    /// Side of the order.
+    pub side: Side,
+    /// Price.
+    pub px: Px,
+    /// Size.
+    pub sz: Sz,
+    /// Position before it, signed.
+    pub start_position: Sz,
+    /// Profit realised, gross of the fee; zero where nothing was closed.
+    pub closed_pnl: Usd,
+    /// Fee; a rebate is negative.
+    pub fee: Usd,
+    /// Whether this side took.
+    pub taker: bool,
+}
+
+impl Fill {
+    /// The venue's word for what the fill did to the position.
+    #[must_use]
+    pub fn dir(&self) -> &'static str {
+        let (before, after) = (
+            self.start_position.0,
+            self.start_position.0 + self.side.signed(self.sz).0,
+        );
+        match self.side {
+            Side::Bid if before >= 0 => "Open Long",
+            Side::Ask if before <= 0 => "Open Short",
+            Side::Bid if after > 0 => "Short > Long",
+            Side::Ask if after < 0 => "Long > Short",
+            Side::Bid => "Close Short",
+            Side::Ask => "Close Long",
+        }
+    }
+}
+
+/// A public trade.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Trade {
+    /// Asset number.
+    pub asset: u32,
+    /// Block time.
+    pub time: Time,
+    /// Trade id, unique.
+    pub tid: u64,
+    /// Number of the taker's action: trades of one taker share it.
+    pub tx: u64,
+    /// Side of the taker.
+    pub side: Side,
+    /// Price.
+    pub px: Px,
+    /// Size.
+    pub sz: Sz,
+    /// Buyer and seller; `None` where a recording does not say.
+    pub users: Option<[Address; 2]>,
+}
+
+/// A cancel that the exchange made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NonUserCancel {
+    /// Whose order.
+    pub user: Address,
+    /// Asset number.
+    pub asset: u32,
+    /// The order.
+    pub oid: u64,
+}
+
+/// An account that changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AccountChange {
+    /// Whose.
+    pub user: Address,
+    /// Block time.
+    pub time: Time,
+}
+
+/// Best prices that changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BboChange {
+    /// Asset number.
+    pub asset: u32,
+    /// Block time.
+    pub time: Time,
+    /// The new best prices.
+    pub touch: Touch,
+}

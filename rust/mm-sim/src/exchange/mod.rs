@@ -1,0 +1,327 @@
+//! A Hyperliquid-like exchange without clock or socket.
+//!
+//! Single owner, deterministic: requests go in with their arrival time, [`SimExchange::advance`]
+//! runs whole blocks and says what happened. Inside a block run, as on the venue: actions that
+//! take nothing, cancels, actions with at least one order that may take; within a class in order
+//! of arrival, the market's own participants among them (HYPERLIQUID.md 6).
+
+mod account;
+mod actions;
+mod checks;
+mod config;
+mod crowd;
+mod margin;
+mod matching;
+mod message;
+mod nonce;
+mod place;
+mod report;
+mod status;
+mod tape;
+mod view;
+
+pub use account::OrderRecord;
+pub use config::{
+    BLOCK, FeeRate, FeeRates, GtcPartial, Recording, ScheduleGate, SimConfig, SimError, WARMUP,
+};
+pub use message::{
+    AccountChange, BboChange, CancelStatus, Fill, NonUserCancel, Order, OrderUpdate, Output,
+    PlaceStatus, Reply, Request, Response, Trade,
+};
+pub use report::{ActionLine, CrowdLine, EndLine, Exposure, OrderLine, ReportLine};
+pub use status::OrderState;
+pub use tape::MarketCandle;
+pub use view::{AccountView, HeadRoomView, PositionView, RateLimitView};
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use mm_core::units::{Px, Time, Usd};
+use mm_hl::address::Address;
+use mm_hl::wire::{ExchangeAction, OrderKind, OrderRequest, Tif};
+
+use self::account::Account;
+use self::crowd::Crowd;
+use self::nonce::Nonces;
+use self::tape::Tape;
+use crate::market::{CrowdBody, CrowdOrder, Market, Played, Touch};
+
+/// Leverage of a fresh account: this, or the coin's maximum where that is smaller.
+const LEVERAGE: u32 = 20;
+/// First order id.
+const FIRST_OID: u64 = 10_000_000_000;
+
+/// The exchange.
+pub struct SimExchange {
+    config: SimConfig,
+    market: Box<dyn Market>,
+    now: Time,
+    queue: BTreeMap<(Time, u64), Request>,
+    arrivals: u64,
+    accounts: Vec<Account>,
+    by_address: BTreeMap<Address, u32>,
+    nonces: BTreeMap<Address, Nonces>,
+    schedules: BTreeSet<(Time, u32)>,
+    coins: Vec<Coin>,
+    crowd: Crowd,
+    fees_taken: Usd,
+    deposited: Usd,
+    last_oid: u64,
+    last_tid: u64,
+    last_tx: u64,
+    actions: u64,
+    lines: Vec<ActionLine>,
+    /// What the action at hand did so far; its reply goes out first.
+    effects: Vec<Output>,
+    changed: BTreeSet<u32>,
+    crowd_orders: Vec<CrowdOrder>,
+    played: Vec<Played>,
+}
+
+/// One perp.
+struct Coin {
+    max_leverage: u32,
+    mark: Option<Px>,
+    touch: Touch,
+    tape: Tape,
+}
+
+/// Classes of actions in a block, in the order they run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Class {
+    /// Sends no order that may take.
+    Quiet,
+    /// Cancels.
+    Cancel,
+    /// At least one order that may take.
+    Take,
+}
+
+impl SimExchange {
+    /// An exchange over `market`, which has run `config.warmup` when this returns.
+    ///
+    /// # Errors
+    /// [`SimError::Block`], [`SimError::Warmup`] and [`SimError::Asset`] where the settings or
+    /// the market's list of perps make no exchange.
+    pub fn new(config: SimConfig, market: Box<dyn Market>) -> Result<Self, SimError> {
+        if config.block.0 <= 0 || config.block.0 % 1_000_000 != 0 {
+            return Err(SimError::Block(config.block.0));
+        }
+        if config.warmup.0 < 0 {
+            return Err(SimError::Warmup(config.warmup.0));
+        }
+        for (expected, instrument) in market.instruments().iter().enumerate() {
+            if instrument.asset() as usize != expected {
+                let coin = instrument.coin().to_owned();
+                return Err(SimError::Asset {
+                    coin,
+                    asset: instrument.asset(),
+                    expected,
+                });
+            }
+        }
+        let coins: Vec<Coin> = market
+            .instruments()
+            .iter()
+            .map(|perp| Coin::new(perp.max_leverage()))
+            .collect();
+        let start = Time::from_millis(config.start.as_millis());
+        let blocks = config.warmup.0 / config.block.0;
+        let mut exchange = Self {
+            config,
+            market,
+            now: Time(start.0 - blocks * config.block.0),
+            queue: BTreeMap::new(),
+            arrivals: 0,
+            accounts: Vec::new(),
+            by_address: BTreeMap::new(),
+            nonces: BTreeMap::new(),
+            schedules: BTreeSet::new(),
+            crowd: Crowd::new(coins.len()),
+            coins,
+            fees_taken: Usd::ZERO,
+            deposited: Usd::ZERO,
+            last_oid: FIRST_OID,
+            last_tid: 0,
+            last_tx: 0,
+            actions: 0,
+            lines: Vec::new(),
+            effects: Vec::new(),
+            changed: BTreeSet::new(),
+            crowd_orders: Vec::new(),
+            played: Vec::new(),
+        };
+        let mut nobody_listens = Vec::new();
+        for _ in 0..blocks {
+            exchange.run_block(&mut nobody_listens);
+            nobody_listens.clear();
+        }
+        Ok(exchange)
+    }
+
+    /// Funds an account, which exists from now on.
+    ///
+    /// # Errors
+    /// [`SimError::Deposit`] when `usd` is not positive.
+    pub fn deposit(&mut self, user: Address, usd: Usd) -> Result<(), SimError> {
+        if usd <= Usd::ZERO {
+            return Err(SimError::Deposit(usd.0));
+        }
+        let next = u32::try_from(self.accounts.len()).expect("Invariant: fewer than 2^32 accounts");
+        let who = *self.by_address.entry(user).or_insert(next);
+        if who == next {
+            let leverages = self
+                .coins
+                .iter()
+                .map(|coin| coin.max_leverage.min(LEVERAGE));
+            self.accounts.push(Account::new(user, leverages));
+        }
+        let account = &mut self.accounts[who as usize];
+        account.raw += usd;
+        account.transfers.push((self.now, usd));
+        self.deposited += usd;
+        self.changed.insert(who);
+        Ok(())
+    }
+
+    /// Queues a request. It runs in the first block at or after its arrival; one that arrives in
+    /// or before the last block runs in the next.
+    pub fn submit(&mut self, request: Request) {
+        self.arrivals += 1;
+        let arrive = request.arrive.max(Time(self.now.0 + 1));
+        self.queue.insert((arrive, self.arrivals), request);
+    }
+
+    /// Runs all blocks up to and at `to`, appending what happened.
+    pub fn advance(&mut self, to: Time, out: &mut Vec<Output>) {
+        while self.next_block() <= to {
+            self.run_block(out);
+        }
+    }
+
+    fn run_block(&mut self, out: &mut Vec<Output>) {
+        self.now = self.next_block();
+        self.run_schedules(out);
+        let mut crowd_orders = std::mem::take(&mut self.crowd_orders);
+        crowd_orders.clear();
+        self.market.open_block(self.now, &mut crowd_orders);
+        let due = self.queue.split_off(&(Time(self.now.0 + 1), 0));
+        let due = std::mem::replace(&mut self.queue, due);
+        let mut requests: Vec<Request> = Vec::with_capacity(due.len());
+        let mut work: Vec<(Class, Time, usize)> =
+            Vec::with_capacity(due.len() + crowd_orders.len());
+        for (place, order) in crowd_orders.iter().enumerate() {
+            self.crowd.count(order);
+            work.push((class_of_crowd(order), order.at, place));
+        }
+        for ((arrive, _), request) in due {
+            work.push((
+                class_of(&request.action),
+                arrive,
+                crowd_orders.len() + requests.len(),
+            ));
+            requests.push(request);
+        }
+        work.sort_unstable();
+        for (_, _, place) in work {
+            if let Some(order) = crowd_orders.get(place) {
+                self.run_crowd(order);
+                out.append(&mut self.effects);
+            } else {
+                self.run_request(&requests[place - crowd_orders.len()], out);
+            }
+        }
+        self.crowd_orders = crowd_orders;
+        self.close_block(out);
+    }
+
+    /// Marks, candles, and what changed.
+    fn close_block(&mut self, out: &mut Vec<Output>) {
+        for (asset, coin) in (0_u32..).zip(&mut self.coins) {
+            coin.tape.roll(self.now);
+            let touch = self.market.touch(asset);
+            if touch != coin.touch {
+                coin.touch = touch;
+                coin.mark = touch.mid().or(coin.mark);
+                out.push(Output::Bbo(BboChange {
+                    asset,
+                    time: self.now,
+                    touch,
+                }));
+            }
+        }
+        for who in std::mem::take(&mut self.changed) {
+            let user = self.accounts[who as usize].address;
+            out.push(Output::Account(AccountChange {
+                user,
+                time: self.now,
+            }));
+        }
+    }
+
+    fn next_oid(&mut self) -> u64 {
+        self.last_oid += 1;
+        self.last_oid
+    }
+
+    /// A fresh trade id: 2^50 and a permutation of the 50-bit numbers, so that it looks like the
+    /// venue's, never repeats and never meets a recorded one.
+    fn next_tid(&mut self) -> u64 {
+        self.last_tid += 1;
+        (1 << 50) | (self.last_tid.wrapping_mul(0x0002_d3a5_9e37_79b9) & ((1 << 50) - 1))
+    }
+
+    fn next_tx(&mut self) -> u64 {
+        self.last_tx += 1;
+        self.last_tx
+    }
+}
+
+impl Coin {
+    fn new(max_leverage: u32) -> Self {
+        Self {
+            max_leverage,
+            mark: None,
+            touch: Touch::default(),
+            tape: Tape::default(),
+        }
+    }
+}
+
+const fn class_of_crowd(order: &CrowdOrder) -> Class {
+    match order.body {
+        CrowdBody::Quote { .. } => Class::Quiet,
+        CrowdBody::Pull { .. } => Class::Cancel,
+        CrowdBody::Take { .. } | CrowdBody::Replay { .. } => Class::Take,
+    }
+}
+
+/// The class of an action; a modify is judged by its new order.
+fn class_of(action: &ExchangeAction) -> Class {
+    let class_of_orders = |mut orders: std::slice::Iter<'_, OrderRequest>| {
+        if orders.any(may_take) {
+            Class::Take
+        } else {
+            Class::Quiet
+        }
+    };
+    match action {
+        ExchangeAction::Order(action) => class_of_orders(action.orders.iter()),
+        ExchangeAction::Modify(action) => {
+            class_of_orders(std::slice::from_ref(&action.order).iter())
+        }
+        ExchangeAction::BatchModify(action)
+            if action.modifies.iter().any(|modify| may_take(&modify.order)) =>
+        {
+            Class::Take
+        }
+        ExchangeAction::Cancel(_) | ExchangeAction::CancelByCloid(_) => Class::Cancel,
+        _ => Class::Quiet,
+    }
+}
+
+fn may_take(order: &OrderRequest) -> bool {
+    match order.kind {
+        OrderKind::Limit(limit) => limit.tif != Tif::Alo,
+        OrderKind::Trigger(_) => false,
+    }
+}

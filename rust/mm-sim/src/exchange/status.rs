@@ -1,0 +1,84 @@
+//! The venue's words for what became of an order.
+
+use mm_core::event::OrderStatus;
+
+/// State of an order in the venue's vocabulary (HYPERLIQUID.md 4.2): those the simulation makes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum OrderState {
+    /// Rests.
+    Open,
+    /// Wholly filled.
+    Filled,
+    /// Cancelled by its owner, or the rest of an immediate order.
+    Canceled,
+    /// Cancelled at match: the account could not bear the fill.
+    MarginCanceled,
+    /// Cancelled at match with its own account.
+    SelfTradeCanceled,
+    /// Reduce-only with nothing left to reduce.
+    ReduceOnlyCanceled,
+    /// Cancelled by `scheduleCancel`.
+    ScheduledCancel,
+    /// Refused: off the price grid.
+    TickRejected,
+    /// Refused: under the minimum value.
+    MinTradeNtlRejected,
+    /// Refused: not enough margin.
+    PerpMarginRejected,
+    /// Refused: reduce-only that would increase.
+    ReduceOnlyRejected,
+    /// Refused: post-only that would match.
+    BadAloPxRejected,
+    /// Refused: immediate order that found nothing.
+    IocCancelRejected,
+    /// Refused: too many open orders.
+    TooManyOpenOrdersRejected,
+    /// Refused for any other reason.
+    Rejected,
+}
+
+impl OrderState {
+    /// The venue's word.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Filled => "filled",
+            Self::Canceled => "canceled",
+            Self::MarginCanceled => "marginCanceled",
+            Self::SelfTradeCanceled => "selfTradeCanceled",
+            Self::ReduceOnlyCanceled => "reduceOnlyCanceled",
+            Self::ScheduledCancel => "scheduledCancel",
+            Self::TickRejected => "tickRejected",
+            Self::MinTradeNtlRejected => "minTradeNtlRejected",
+            Self::PerpMarginRejected => "perpMarginRejected",
+            Self::ReduceOnlyRejected => "reduceOnlyRejected",
+            Self::BadAloPxRejected => "badAloPxRejected",
+            Self::IocCancelRejected => "iocCancelRejected",
+            Self::TooManyOpenOrdersRejected => "tooManyOpenOrdersRejected",
+            Self::Rejected => "rejected",
+        }
+    }
+
+    /// The state folded to what the engine knows.
+    #[must_use]
+    pub const fn folded(self) -> OrderStatus {
+        match self {
+            Self::Open => OrderStatus::Open,
+            Self::Filled => OrderStatus::Filled,
+            Self::Canceled
+            | Self::MarginCanceled
+            | Self::SelfTradeCanceled
+            | Self::ReduceOnlyCanceled
+            | Self::ScheduledCancel => OrderStatus::Canceled,
+            Self::TickRejected
+            | Self::MinTradeNtlRejected
+            | Self::PerpMarginRejected
+            | Self::ReduceOnlyRejected
+            | Self::BadAloPxRejected
+            | Self::IocCancelRejected
+            | Self::TooManyOpenOrdersRejected
+            | Self::Rejected => OrderStatus::Rejected,
+        }
+    }
+}

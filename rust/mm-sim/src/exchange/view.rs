@@ -1,0 +1,414 @@
+//! What can be read from the exchange at any time. Nothing here changes it.
+
+use std::collections::VecDeque;
+
+use mm_core::action::Cloid;
+use mm_core::instrument::Instrument;
+use mm_core::units::{Dur, Px, Side, Sz, Time, Usd};
+use mm_hl::address::Address;
+
+use super::account::{Account, OrderRecord};
+use super::margin::{margin, sums};
+use super::message::{Fill, Order, Trade};
+use super::status::OrderState;
+use super::tape::MarketCandle;
+use super::{SimConfig, SimExchange};
+use crate::market::{Depth, Touch};
+
+/// An account as the venue reports it, at the marks of now.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AccountView {
+    /// Cash plus positions at mark.
+    pub value: Usd,
+    /// Positions at mark, without sign.
+    pub notional: Usd,
+    /// Account value minus signed positions at mark.
+    pub raw: Usd,
+    /// Initial margin of the positions.
+    pub margin_used: Usd,
+    /// Maintenance margin of the positions.
+    pub maintenance: Usd,
+    /// Margin set aside for resting orders.
+    pub reserve: Usd,
+    /// What could be withdrawn.
+    pub withdrawable: Usd,
+    /// Positions other than zero, by asset number.
+    pub positions: Vec<PositionView>,
+}
+
+/// A position as the venue reports it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct PositionView {
+    /// Asset number.
+    pub asset: u32,
+    /// Size, signed.
+    pub szi: Sz,
+    /// Leverage, cross.
+    pub leverage: u32,
+    /// Average entry price in 1e-8 of a lattice unit, to the nearest.
+    pub entry_px_e8: i64,
+    /// Size at mark, without sign.
+    pub value: Usd,
+    /// Size at mark minus cost.
+    pub unrealized: Usd,
+    /// Unrealised profit by the margin of the cost, fraction.
+    pub return_on_equity: f64,
+    /// Mark price at which the account is liquidated, rounded to the lattice; `None` where no
+    /// price does that.
+    pub liquidation_px: Option<Px>,
+    /// Initial margin.
+    pub margin_used: Usd,
+}
+
+/// Leverage and what may still be traded in one coin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HeadRoomView {
+    /// Leverage, cross.
+    pub leverage: u32,
+    /// Largest further trade, buy and sell; zero where there is no mark.
+    pub max_trade_szs: [Sz; 2],
+    /// The margin behind it, buy and sell.
+    pub available: [Usd; 2],
+    /// Mark price; `None` before the first.
+    pub mark: Option<Px>,
+}
+
+/// An account's request budget.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RateLimitView {
+    /// Volume traded.
+    pub volume: Usd,
+    /// Requests used, net of reserved ones.
+    pub used: i64,
+    /// Requests allowed.
+    pub cap: i64,
+    /// Reserved requests not used.
+    pub surplus: i64,
+}
+
+/// Requests of an address before it traded anything (HYPERLIQUID.md 5).
+const REQUESTS: i64 = 10_000;
+
+impl SimExchange {
+    /// The configuration.
+    #[must_use]
+    pub const fn config(&self) -> &SimConfig {
+        &self.config
+    }
+
+    /// Perps by asset number.
+    #[must_use]
+    pub fn instruments(&self) -> &[Instrument] {
+        self.market.instruments()
+    }
+
+    /// Words for reports: what the market is and what it does not prove.
+    #[must_use]
+    pub fn market_label(&self) -> &str {
+        self.market.label()
+    }
+
+    /// Time of the last block; the start before the first.
+    #[must_use]
+    pub const fn now(&self) -> Time {
+        self.now
+    }
+
+    /// Time of the next block.
+    #[must_use]
+    pub fn next_block(&self) -> Time {
+        self.now.plus(self.config.block)
+    }
+
+    /// Requests that wait for their block.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// Best bid and offer now.
+    #[must_use]
+    pub fn touch(&self, asset: u32) -> Touch {
+        self.market.touch(asset)
+    }
+
+    /// At most `levels` levels a side now.
+    #[must_use]
+    pub fn depth(&self, asset: u32, levels: usize) -> Depth {
+        self.market.depth(asset, levels)
+    }
+
+    /// Mark price: the mid of the last block that had one, rounded down to the lattice; `None`
+    /// before the first.
+    #[must_use]
+    pub fn mark(&self, asset: u32) -> Option<Px> {
+        self.coins.get(asset as usize)?.mark
+    }
+
+    /// A fair price from outside the book, where the market knows one.
+    #[must_use]
+    pub fn oracle(&self, asset: u32) -> Option<Px> {
+        self.market.oracle(asset)
+    }
+
+    /// Recent trades, oldest first, at most 2,000.
+    #[must_use]
+    pub fn trades(&self, asset: u32) -> &VecDeque<Trade> {
+        self.coins[asset as usize].tape.trades()
+    }
+
+    /// Candles of `interval` (whole minutes, aligned to the epoch) that open in `from..=to`,
+    /// oldest first; the last one may still be open. Intervals without a trade repeat the close.
+    #[must_use]
+    pub fn candles(&self, asset: u32, interval: Dur, from: Time, to: Time) -> Vec<MarketCandle> {
+        self.coins[asset as usize].tape.candles(interval, from, to)
+    }
+
+    /// Size and notional traded in the last day, as far as minutes are known.
+    #[must_use]
+    pub fn day_volume(&self, asset: u32) -> (Sz, Usd) {
+        let since = Time(self.now.0 - Dur::from_millis(86_400_000).0);
+        let minutes = self.coins[asset as usize].tape.minutes();
+        let day = minutes.iter().filter(|minute| since <= minute.open_time);
+        day.fold((Sz::ZERO, Usd::ZERO), |(sz, usd), minute| {
+            (sz + minute.volume, usd + minute.notional)
+        })
+    }
+
+    /// Price a day ago, or the oldest known; `None` before the first trade.
+    #[must_use]
+    pub fn previous_day_px(&self, asset: u32) -> Option<Px> {
+        let since = Time(self.now.0 - Dur::from_millis(86_400_000).0);
+        let minutes = self.coins[asset as usize].tape.minutes();
+        minutes
+            .iter()
+            .find(|minute| since <= minute.open_time)
+            .map(|minute| minute.open)
+    }
+
+    /// Sum of all long positions, the crowd's included.
+    #[must_use]
+    pub fn open_interest(&self, asset: u32) -> Sz {
+        let clients = self
+            .accounts
+            .iter()
+            .map(|account| account.coin(asset).position.szi);
+        let crowd = self.crowd.coins[asset as usize]
+            .ledger
+            .iter()
+            .map(|ledger| ledger.szi);
+        clients.chain(crowd).filter(|szi| *szi > Sz::ZERO).sum()
+    }
+
+    /// Accounts, in the order of their first deposit.
+    pub fn users(&self) -> impl Iterator<Item = Address> {
+        self.accounts.iter().map(|account| account.address)
+    }
+
+    /// The account; `None` for an address that never had a deposit.
+    #[must_use]
+    pub fn account(&self, user: Address) -> Option<AccountView> {
+        let account = self.find(user)?;
+        let sums = sums(account, &self.coins);
+        let locked = (sums.margin + sums.reserve).max(Usd(sums.notional.0 / 10));
+        let positions = (0_u32..).zip(&account.coins).filter_map(|(asset, _)| {
+            self.position_of(account, asset, sums.value - sums.maintenance)
+        });
+        Some(AccountView {
+            value: sums.value,
+            notional: sums.notional,
+            raw: account.raw,
+            margin_used: sums.margin,
+            maintenance: sums.maintenance,
+            reserve: sums.reserve,
+            withdrawable: (sums.value - locked).max(Usd::ZERO),
+            positions: positions.collect(),
+        })
+    }
+
+    fn position_of(&self, account: &Account, asset: u32, spare: Usd) -> Option<PositionView> {
+        let held = account.coin(asset);
+        let position = &held.position;
+        let entry_px_e8 = position.entry_px_e8()?;
+        let coin = &self.coins[asset as usize];
+        let mark = coin.mark?;
+        let value = mark * position.szi.abs();
+        let unrealized = mark * position.szi - position.cost();
+        Some(PositionView {
+            asset,
+            szi: position.szi,
+            leverage: held.leverage,
+            entry_px_e8,
+            value,
+            unrealized,
+            return_on_equity: unrealized.as_f64() * f64::from(held.leverage)
+                / position.cost().abs().as_f64(),
+            liquidation_px: liquidation_px(position.szi, mark, spare, coin.max_leverage),
+            margin_used: margin(value, held.leverage),
+        })
+    }
+
+    /// Leverage and what may still be traded in a coin; `None` for an unknown account.
+    ///
+    /// The reducing side counts what closing frees: available = free + 2 x margin of the position.
+    #[must_use]
+    pub fn head_room(&self, user: Address, asset: u32) -> Option<HeadRoomView> {
+        let account = self.find(user)?;
+        let held = account.coins.get(asset as usize)?;
+        let mark = self.coins[asset as usize].mark;
+        let free = sums(account, &self.coins).free().max(Usd::ZERO);
+        let available = Side::BOTH.map(|side| {
+            let closable = held.closable(side);
+            let frees = mark.map_or(Usd::ZERO, |mark| margin(mark * closable, held.leverage));
+            free + frees + frees
+        });
+        let max_trade_szs = available.map(|usd| {
+            mark.map_or(Sz::ZERO, |mark| {
+                Sz(usd.0.saturating_mul(i64::from(held.leverage)) / mark.0)
+            })
+        });
+        Some(HeadRoomView {
+            leverage: held.leverage,
+            max_trade_szs,
+            available,
+            mark,
+        })
+    }
+
+    /// Request budget; `None` for an unknown account.
+    #[must_use]
+    pub fn rate_limit(&self, user: Address) -> Option<RateLimitView> {
+        let usage = &self.find(user)?.usage;
+        Some(RateLimitView {
+            volume: usage.volume,
+            used: (usage.requests - usage.reserved).max(0),
+            cap: REQUESTS + usage.volume.0.div_euclid(1_000_000),
+            surplus: (usage.reserved - usage.requests).max(0),
+        })
+    }
+
+    /// Resting orders, oldest first; empty for an unknown account.
+    pub fn open_orders(&self, user: Address) -> impl Iterator<Item = &Order> {
+        self.find(user)
+            .into_iter()
+            .flat_map(|account| account.open.values())
+    }
+
+    /// An order by its oid, resting or among the last 2,000 that ended.
+    #[must_use]
+    pub fn order(&self, user: Address, oid: u64) -> Option<OrderRecord> {
+        let account = self.find(user)?;
+        account.open.get(&oid).map(resting).or_else(|| {
+            account
+                .history
+                .iter()
+                .rev()
+                .find(|record| record.order.oid == oid)
+                .copied()
+        })
+    }
+
+    /// The newest order of a cloid, resting or among the last 2,000 that ended.
+    #[must_use]
+    pub fn order_by_cloid(&self, user: Address, cloid: Cloid) -> Option<OrderRecord> {
+        let account = self.find(user)?;
+        let open = account
+            .cloids
+            .get(&cloid)
+            .map(|oid| resting(&account.open[oid]));
+        let ended = account
+            .history
+            .iter()
+            .rev()
+            .find(|record| record.order.cloid == Some(cloid));
+        [open, ended.copied()]
+            .into_iter()
+            .flatten()
+            .max_by_key(|record| record.order.oid)
+    }
+
+    /// Orders that ended, oldest first, at most 2,000; empty for an unknown account.
+    pub fn ended_orders(&self, user: Address) -> impl DoubleEndedIterator<Item = &OrderRecord> {
+        self.find(user)
+            .into_iter()
+            .flat_map(|account| account.history.iter())
+    }
+
+    /// Fills, oldest first, at most 10,000; empty for an unknown account.
+    pub fn fills(&self, user: Address) -> impl DoubleEndedIterator<Item = &Fill> {
+        self.find(user)
+            .into_iter()
+            .flat_map(|account| account.fills.iter())
+    }
+
+    /// Deposits, oldest first; empty for an unknown account.
+    pub fn deposits(&self, user: Address) -> impl Iterator<Item = (Time, Usd)> {
+        self.find(user)
+            .into_iter()
+            .flat_map(|account| account.transfers.iter().copied())
+    }
+
+    /// Position, signed; `None` for an unknown account or asset.
+    #[must_use]
+    pub fn position(&self, user: Address, asset: u32) -> Option<Sz> {
+        Some(self.find(user)?.coins.get(asset as usize)?.position.szi)
+    }
+
+    /// Everything there is, at mark: clients' and crowd's cash and positions, and fees taken.
+    /// It equals the sum of all deposits at any time.
+    #[must_use]
+    pub fn total_value(&self) -> Usd {
+        let clients: Usd = self
+            .accounts
+            .iter()
+            .map(|account| sums(account, &self.coins).value)
+            .sum();
+        let crowd = self
+            .crowd
+            .coins
+            .iter()
+            .zip(&self.coins)
+            .flat_map(|(crowd, coin)| {
+                let at_mark = |szi: Sz| coin.mark.map_or(Usd::ZERO, |mark| mark * szi);
+                crowd
+                    .ledger
+                    .iter()
+                    .map(move |ledger| ledger.cash + at_mark(ledger.szi))
+            });
+        clients + crowd.sum::<Usd>() + self.fees_taken
+    }
+
+    /// Sum of all deposits.
+    #[must_use]
+    pub const fn total_deposits(&self) -> Usd {
+        self.deposited
+    }
+
+    pub(super) fn find(&self, user: Address) -> Option<&Account> {
+        self.by_address
+            .get(&user)
+            .map(|who| &self.accounts[*who as usize])
+    }
+}
+
+fn resting(order: &Order) -> OrderRecord {
+    OrderRecord {
+        order: *order,
+        state: OrderState::Open,
+        time: order.placed,
+    }
+}
+
+/// `mark - side * spare / |szi| / (1 - l * side)`, l = maintenance rate of the tier
+/// (HYPERLIQUID.md 1.5); `None` where that is not a price.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "a belief shown to clients; beyond 2^63 it saturates"
+)]
+fn liquidation_px(szi: Sz, mark: Px, spare: Usd, max_leverage: u32) -> Option<Px> {
+    let side = szi.as_f64().signum();
+    let rate = 1.0 / f64::from(2 * max_leverage);
+    let px = mark.as_f64() - side * spare.as_f64() / szi.abs().as_f64() / (1.0 - rate * side);
+    let px = Px(libm::round(px) as i64);
+    (px > Px::ZERO).then_some(px)
+}
