@@ -1,5 +1,7 @@
 //! The venue's signing vectors: canonical msgpack, connection id and signature, byte for byte.
 
+#![expect(clippy::unwrap_used, reason = "a test")]
+
 use mm_hl::address::Address;
 use mm_hl::sign::{Network, SignError, Signer, canonical_msgpack, connection_id, verify};
 use mm_hl::wire::{Envelope, ExchangeAction, Signature, Word32};

@@ -1,10 +1,19 @@
 //! Python bindings: the module `mm._core`. Conversions and one error map; no decisions.
 
+mod action;
 mod error;
+mod instrument;
+mod signer;
 
 /// The compiled core of `mm`.
 #[pyo3::pymodule]
 mod _core {
     #[pymodule_export]
+    use crate::action::PyAction;
+    #[pymodule_export]
     use crate::error::{ConfigError, EventError, MmError};
+    #[pymodule_export]
+    use crate::instrument::PyInstrument;
+    #[pymodule_export]
+    use crate::signer::{PySigner, recover_signer};
 }

@@ -25,9 +25,9 @@ pub struct Envelope {
     pub expires_after: Option<u64>,
 }
 
-/// Why a body is no envelope. The venue answers HTTP 422, or 400 where it is no JSON.
+/// Why bytes are no envelope. The venue answers HTTP 422, or 400 where it is no JSON.
 #[derive(Debug, thiserror::Error)]
-#[error("body is not a signed action: {0}")]
+#[error("not a signed action: {0}")]
 pub struct EnvelopeError(#[from] serde_json::Error);
 
 impl EnvelopeError {
@@ -45,6 +45,14 @@ impl Envelope {
     /// [`EnvelopeError`] where the bytes are no JSON or do not fit.
     pub fn parse(body: &[u8]) -> Result<Self, EnvelopeError> {
         Ok(serde_json::from_slice(body)?)
+    }
+
+    /// Writes the body of `POST /exchange`.
+    ///
+    /// # Errors
+    /// [`EnvelopeError`]; no envelope of this crate meets it.
+    pub fn to_body(&self) -> Result<Vec<u8>, EnvelopeError> {
+        Ok(serde_json::to_vec(self)?)
     }
 }
 
