@@ -127,8 +127,8 @@ pub enum RefusalReason {
     MarginLeft,
     /// Below the smallest order, and no level could take it.
     MinNotional,
-    /// Below the smallest order: its size went to the next level inward.
-    MergedInward,
+    /// Below the smallest order: its size went to the next level, inward where there is one.
+    Merged,
     /// The level promises no fill or no capture: no size falls to it.
     NoCapture,
     /// The price is not on the instrument's grid.
@@ -151,7 +151,7 @@ impl RefusalReason {
             Self::Room => "Room",
             Self::MarginLeft => "MarginLeft",
             Self::MinNotional => "MinNotional",
-            Self::MergedInward => "MergedInward",
+            Self::Merged => "Merged",
             Self::NoCapture => "NoCapture",
             Self::Px => "Px",
             Self::WorstCase => "WorstCase",
@@ -378,7 +378,7 @@ fn cap_reducing(planned: &[Quote], reducible: Sz, limit: Sz, filtered: &mut Filt
             inner.sz += sz;
             filtered
                 .refusals
-                .push(refusal(quote, sz, RefusalReason::MergedInward, limit));
+                .push(refusal(quote, sz, RefusalReason::Merged, limit));
         } else {
             left += sz;
             filtered

@@ -7,5 +7,9 @@ pub mod action;
 pub mod event;
 pub mod filter;
 pub mod instrument;
+pub mod ladder;
 pub mod limits;
 pub mod units;
+
+#[cfg(test)]
+mod vectors;

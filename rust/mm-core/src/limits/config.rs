@@ -32,8 +32,6 @@ pub(crate) enum Range {
     Share,
     /// From zero to one.
     Unit,
-    /// Above zero, below one.
-    Inner,
 }
 
 impl Range {
@@ -43,7 +41,6 @@ impl Range {
             Self::NonNegative => "a finite number from 0 to 1e12",
             Self::Share => "a number above 0, at most 1",
             Self::Unit => "a number from 0 to 1",
-            Self::Inner => "a number above 0 and below 1",
         }
     }
 
@@ -54,7 +51,6 @@ impl Range {
             Self::NonNegative => (0.0..=1e12).contains(&value),
             Self::Share => 0.0 < value && value <= 1.0,
             Self::Unit => (0.0..=1.0).contains(&value),
-            Self::Inner => 0.0 < value && value < 1.0,
         };
         if inside {
             return Ok(());
@@ -136,7 +132,7 @@ impl LimitConfig {
     /// [`LimitError::OutOfRange`] naming the field; [`LimitError::Relation`] when not exactly one
     /// warm-up limit is given.
     pub fn new(settings: LimitSettings) -> Result<Self, LimitError> {
-        use Range::{Inner, NonNegative, Positive, Share, Unit};
+        use Range::{NonNegative, Positive, Share, Unit};
         let s = &settings;
         Share.check("risk_fraction", s.risk_fraction)?;
         Positive.check("num_sigmas", s.num_sigmas)?;
@@ -155,8 +151,8 @@ impl LimitConfig {
         NonNegative.check_given("warmup_max_position_coin", s.warmup_max_position_coin)?;
         Share.check("limit_use_frac", s.limit_use_frac)?;
         Share.check("reduce_only_leave_frac", s.reduce_only_leave_frac)?;
-        Inner.check("daily_loss_frac", s.daily_loss_frac)?;
-        Inner.check("drawdown_frac", s.drawdown_frac)?;
+        Share.check("daily_loss_frac", s.daily_loss_frac)?;
+        Share.check("drawdown_frac", s.drawdown_frac)?;
         NonNegative.check("limit_rise_frac_per_min", s.limit_rise_frac_per_min)?;
         if s.warmup_max_position_usd.is_some() == s.warmup_max_position_coin.is_some() {
             return Err(LimitError::Relation(

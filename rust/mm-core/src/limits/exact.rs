@@ -176,7 +176,7 @@ fn shift(a: u128, b: u128, up: u32, down: u32) -> u128 {
 }
 
 /// `floor(a * b / c)` with the product held in full; saturating. `c` is positive and below 2^126.
-fn mul_div(a: u128, b: u128, c: u128) -> u128 {
+pub(crate) fn mul_div(a: u128, b: u128, c: u128) -> u128 {
     if let Some(product) = a.checked_mul(b) {
         return product / c;
     }

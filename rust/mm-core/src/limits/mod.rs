@@ -26,7 +26,8 @@ pub use config::{LimitConfig, LimitError, LimitSettings};
 pub use inputs::{Ages, Freshness, FreshnessConfig, FreshnessSettings, Input, LimitInputs};
 pub use terms::{Term, TermValue};
 
-pub(crate) use exact::{Decimal, Value};
+pub(crate) use config::Range;
+pub(crate) use exact::{Decimal, Value, mul_div};
 
 use crate::instrument::Instrument;
 use crate::units::{Dur, Side, Sz, Usd};
@@ -428,4 +429,4 @@ impl Limits {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -58,6 +58,21 @@ pub(crate) fn seed_inputs() -> LimitInputs {
     }
 }
 
+/// A limit as it stands, where a test is about its readers.
+pub(crate) fn standing_limits(value: Option<Usd>, lots: [Sz; 2]) -> Limits {
+    Limits {
+        source: LimitSource::Valid,
+        value,
+        lots,
+        binding: [Term::Leverage; 2],
+        stale: None,
+        terms: Vec::new(),
+        inputs: LimitInputs::unknown(1.0),
+        previous: None,
+        held: None,
+    }
+}
+
 fn derive(
     inputs: &LimitInputs,
     settings: LimitSettings,

@@ -1,0 +1,1 @@
+//! Rooms and sizes at hand-checked points.
