@@ -5,4 +5,6 @@
 
 pub mod eventlog;
 pub mod exchange;
+pub mod frames;
 pub mod market;
+pub mod recorded;

@@ -100,7 +100,16 @@ impl EventLog {
     #[must_use]
     pub fn new<C: Serialize>(session: u64, config: C, instrument: Instrument) -> Self {
         let mut log = Self::default();
-        write_line(&mut log.buffer, "h", &Header { version: VERSION, session, config, instrument });
+        write_line(
+            &mut log.buffer,
+            "h",
+            &Header {
+                version: VERSION,
+                session,
+                config,
+                instrument,
+            },
+        );
         log
     }
 
@@ -140,7 +149,7 @@ impl EventLog {
 
     /// Bytes waiting to be taken.
     #[must_use]
-    pub const fn pending(&self) -> usize {
+    pub fn pending(&self) -> usize {
         self.buffer.len()
     }
 
@@ -174,8 +183,15 @@ mod tests {
     use mm_core::units::Time;
 
     fn cancel(id: u64) -> Action {
-        let cancel = Cancel { cloid: Cloid::new(7, id), reason: Reason::Stop };
-        Action { id, cycle: 1, body: ActionBody::Cancel(vec![cancel]) }
+        let cancel = Cancel {
+            cloid: Cloid::new(7, id),
+            reason: Reason::Stop,
+        };
+        Action {
+            id,
+            cycle: 1,
+            body: ActionBody::Cancel(vec![cancel]),
+        }
     }
 
     #[test]
@@ -183,7 +199,10 @@ mod tests {
         let coin = Instrument::new("ETH", 1, 4, 25).unwrap();
         let mut log = EventLog::new(7, serde_json::json!({"levels": 5}), coin);
         let mut bare = DecisionHash::default();
-        log.event(&Event { recv: Time(5), body: EventBody::Timer });
+        log.event(&Event {
+            recv: Time(5),
+            body: EventBody::Timer,
+        });
         log.refusals::<u8>(&[]);
         log.refusals(&[1]);
         log.action(&cancel(1));
@@ -192,7 +211,10 @@ mod tests {
         assert_eq!(log.decision_hash(), bare.hex());
         let text = String::from_utf8(log.take()).unwrap();
         let keys: Vec<&str> = text.lines().map(|line| &line[..5]).collect();
-        assert_eq!(keys, ["{\"h\":", "{\"e\":", "{\"r\":", "{\"a\":", "{\"z\":"]);
+        assert_eq!(
+            keys,
+            ["{\"h\":", "{\"e\":", "{\"r\":", "{\"a\":", "{\"z\":"]
+        );
         assert!(text.ends_with(&format!("\"decision_hash\":\"{}\"}}}}\n", bare.hex())));
         assert_eq!(log.pending(), 0);
     }
@@ -200,6 +222,9 @@ mod tests {
     #[test]
     fn the_hash_of_nothing_is_that_of_the_empty_string() {
         let hex = DecisionHash::default().hex();
-        assert_eq!(hex, "0xc5d2460186f7233c927e7db2dcc703c0e500b653ca82273b7bfad8045d85a470");
+        assert_eq!(
+            hex,
+            "0xc5d2460186f7233c927e7db2dcc703c0e500b653ca82273b7bfad8045d85a470"
+        );
     }
 }

@@ -88,6 +88,8 @@ struct Coin {
 /// Classes of actions in a block, in the order they run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Class {
+    /// What a recording says had happened by the block's time: it is past for our requests.
+    Recorded,
     /// Sends no order that may take.
     Quiet,
     /// Cancels.
@@ -291,7 +293,8 @@ const fn class_of_crowd(order: &CrowdOrder) -> Class {
     match order.body {
         CrowdBody::Quote { .. } => Class::Quiet,
         CrowdBody::Pull { .. } => Class::Cancel,
-        CrowdBody::Take { .. } | CrowdBody::Replay { .. } => Class::Take,
+        CrowdBody::Take { .. } => Class::Take,
+        CrowdBody::Replay { .. } => Class::Recorded,
     }
 }
 

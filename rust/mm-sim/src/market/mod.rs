@@ -101,8 +101,8 @@ pub struct CrowdOrder {
     pub body: CrowdBody,
 }
 
-/// The kinds of things others do. Quotes run in the first class of a block, pulls in the second,
-/// takes and replays in the third.
+/// The kinds of things others do. Replays run before everything else in a block, quotes in its
+/// first class, pulls in the second, takes in the third.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CrowdBody {
     /// A post-only order that replaces the one of the same asset and key; refused (the old one

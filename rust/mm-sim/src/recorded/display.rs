@@ -1,0 +1,187 @@
+//! The recorded book as it was displayed: the last snapshot, its touch kept fresh by the bbo.
+
+use mm_core::event::{Bbo, BookSnapshot, Level};
+use mm_core::units::{Px, Side, Sz, Time};
+
+/// What the recording says about one price of one side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shown {
+    /// Displayed with this size; zero between two levels or inside the spread.
+    Size(Sz),
+    /// Beyond the recorded levels: nothing is known.
+    Hidden,
+}
+
+/// Displayed levels of both sides, best first.
+#[derive(Clone, Debug, Default)]
+pub struct Display {
+    sides: [Vec<Level>; 2],
+    exch: Time,
+}
+
+impl Display {
+    /// Exchange time of the newest frame applied.
+    #[must_use]
+    pub const fn exch(&self) -> Time {
+        self.exch
+    }
+
+    /// Levels of one side, best first.
+    #[must_use]
+    pub fn levels(&self, side: Side) -> &[Level] {
+        &self.sides[side.index()]
+    }
+
+    /// Best level of one side.
+    #[must_use]
+    pub fn best(&self, side: Side) -> Option<Level> {
+        self.sides[side.index()].first().copied()
+    }
+
+    /// Replaces everything by a snapshot. `false`: it is older than what is shown and was not used.
+    pub fn snapshot(&mut self, book: &BookSnapshot) -> bool {
+        if book.exch < self.exch {
+            return false;
+        }
+        self.exch = book.exch;
+        self.sides[0].clone_from(&book.bids);
+        self.sides[1].clone_from(&book.asks);
+        true
+    }
+
+    /// Moves the touch of both sides; deeper levels stay as the last snapshot had them.
+    /// `false`: it is older than what is shown and was not used.
+    pub fn touch(&mut self, bbo: &Bbo) -> bool {
+        if bbo.exch < self.exch {
+            return false;
+        }
+        self.exch = bbo.exch;
+        for (side, best) in [(Side::Bid, bbo.bid), (Side::Ask, bbo.ask)] {
+            let levels = &mut self.sides[side.index()];
+            let Some(best) = best else {
+                levels.clear();
+                continue;
+            };
+            let outside = levels
+                .iter()
+                .position(|level| level.px == best.px || side.at_or_better(best.px, level.px))
+                .unwrap_or(levels.len());
+            levels.drain(..outside);
+            match levels.first_mut() {
+                Some(first) if first.px == best.px => *first = best,
+                _ => levels.insert(0, best),
+            }
+        }
+        true
+    }
+
+    /// What is known of `px` on `side`.
+    #[must_use]
+    pub fn shown(&self, side: Side, px: Px) -> Shown {
+        let levels = self.levels(side);
+        for level in levels {
+            if level.px == px {
+                return Shown::Size(level.sz);
+            }
+            if side.at_or_better(px, level.px) {
+                return Shown::Size(Sz::ZERO);
+            }
+        }
+        Shown::Hidden
+    }
+
+    /// What the newest bbo or snapshot newly says of `px`: a bbo speaks only of its touch and what is
+    /// better than it.
+    #[must_use]
+    pub fn touched(&self, side: Side, px: Px) -> Option<Sz> {
+        let best = self.best(side)?;
+        if px == best.px {
+            Some(best.sz)
+        } else {
+            side.at_or_better(px, best.px).then_some(Sz::ZERO)
+        }
+    }
+
+    /// Takes `sz` from the best level until the next frame shows it again.
+    pub fn take(&mut self, side: Side, sz: Sz) {
+        let levels = &mut self.sides[side.index()];
+        if let Some(best) = levels.first_mut() {
+            best.sz -= sz;
+            if best.sz <= Sz::ZERO {
+                levels.remove(0);
+            }
+        }
+    }
+
+    /// Displayed size that an order of `side` limited to `px` would meet.
+    #[must_use]
+    pub fn opposing(&self, side: Side, px: Px) -> Sz {
+        self.levels(side.opposite())
+            .iter()
+            .take_while(|level| side.at_or_better(px, level.px))
+            .map(|level| level.sz)
+            .sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn level(px: i64, sz: i64) -> Level {
+        Level {
+            px: Px(px),
+            sz: Sz(sz),
+        }
+    }
+
+    fn display() -> Display {
+        let mut display = Display::default();
+        assert!(display.snapshot(&BookSnapshot {
+            exch: Time(10),
+            bids: vec![level(99, 5), level(98, 6), level(96, 7)],
+            asks: vec![level(101, 1), level(103, 2)],
+        }));
+        display
+    }
+
+    #[test]
+    fn prices_between_levels_show_nothing_and_beyond_them_are_hidden() {
+        let display = display();
+        assert_eq!(display.shown(Side::Bid, Px(98)), Shown::Size(Sz(6)));
+        assert_eq!(display.shown(Side::Bid, Px(97)), Shown::Size(Sz(0)));
+        assert_eq!(display.shown(Side::Bid, Px(100)), Shown::Size(Sz(0)));
+        assert_eq!(display.shown(Side::Bid, Px(95)), Shown::Hidden);
+        assert_eq!(display.shown(Side::Ask, Px(104)), Shown::Hidden);
+        assert_eq!(display.opposing(Side::Bid, Px(102)), Sz(1));
+        assert_eq!(display.opposing(Side::Ask, Px(98)), Sz(11));
+        assert_eq!(display.opposing(Side::Bid, Px(100)), Sz(0));
+    }
+
+    #[test]
+    fn a_bbo_moves_the_touch_and_keeps_the_depth() {
+        let mut display = display();
+        let bbo = Bbo {
+            exch: Time(11),
+            bid: Some(level(98, 4)),
+            ask: Some(level(100, 9)),
+        };
+        assert!(display.touch(&bbo));
+        assert_eq!(display.levels(Side::Bid), [level(98, 4), level(96, 7)]);
+        assert_eq!(display.levels(Side::Ask)[0], level(100, 9));
+        assert_eq!(display.levels(Side::Ask).len(), 3);
+        assert_eq!(display.touched(Side::Bid, Px(99)), Some(Sz(0)));
+        assert_eq!(display.touched(Side::Bid, Px(96)), None);
+        assert!(!display.touch(&Bbo {
+            exch: Time(9),
+            bid: None,
+            ask: None
+        }));
+        assert!(display.touch(&Bbo {
+            exch: Time(12),
+            bid: None,
+            ask: None
+        }));
+        assert_eq!(display.best(Side::Bid), None);
+    }
+}
