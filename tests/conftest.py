@@ -1,0 +1,36 @@
+"""What every test has: state of its own, quick laws by default, recordings where they are."""
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("ci", deadline=None, max_examples=60)
+settings.register_profile(
+    "deep", deadline=None, max_examples=5_000, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+
+@pytest.fixture(autouse=True)
+def _state_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """No test reads or writes the state of whoever runs it."""
+    monkeypatch.setenv("MM_STATE_DIR", str(tmp_path_factory.mktemp("state")))
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The recordings and vectors; a test that needs them is skipped where they are absent.
+
+    They are `MM_SHARED_DATA`, else `../shared/data` beside the checkout. In CI they must be there.
+    """
+    default = Path(__file__).parents[2] / "shared" / "data"
+    path = Path(os.environ.get("MM_SHARED_DATA", default))
+    if path.is_dir():
+        return path
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"no recordings at {path}: CI needs them")
+    pytest.skip(f"no recordings at {path} (MM_SHARED_DATA names another place)")
