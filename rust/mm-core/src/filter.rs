@@ -372,7 +372,7 @@ fn cap_reducing(planned: &[Quote], reducible: Sz, limit: Sz, filtered: &mut Filt
             reduce_only: true,
             ..*quote
         };
-        if piece.px * piece.sz >= MIN_NOTIONAL || sz == reducible {
+        if reaches(&piece, MIN_NOTIONAL) || sz == reducible {
             passed.push(piece);
         } else if let Some(inner) = passed.last_mut() {
             inner.sz += sz;
@@ -398,3 +398,11 @@ fn refusal(quote: &Quote, sz: Sz, reason: RefusalReason, limit: Sz) -> Refusal {
         limit,
     }
 }
+
+/// Whether an order is worth at least `least`. Wide, so that an absurd cap cannot overflow it.
+pub(crate) fn reaches(quote: &Quote, least: Usd) -> bool {
+    i128::from(quote.px.0) * i128::from(quote.sz.0) >= i128::from(least.0)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,7 @@
 //! One side of a ladder while it is being sized.
 
 use super::{LadderLevel, Sizing};
-use crate::filter::{Quote, ReduceOnly, ReduceOnlyReason, Refusal, RefusalReason};
+use crate::filter::{Quote, ReduceOnly, ReduceOnlyReason, Refusal, RefusalReason, reaches};
 use crate::instrument::{Instrument, Round};
 use crate::units::{Px, Side, Sz, Usd};
 
@@ -159,16 +159,15 @@ impl SidePlan {
     /// Moves what is below the smallest order inward; the innermost, having no inward, outward. Alone
     /// it stands only where it closes the whole position, which the venue allows.
     fn merge_small(&mut self) {
-        let small = |quote: &Quote, least: Usd| quote.px * quote.sz < least;
         for i in (1..self.quotes.len()).rev() {
-            if small(&self.quotes[i], self.min_level) {
+            if !reaches(&self.quotes[i], self.min_level) {
                 self.join(i, i - 1);
             }
         }
         let Some(&first) = self.quotes.first() else {
             return;
         };
-        if !small(&first, self.min_level) {
+        if reaches(&first, self.min_level) {
             return;
         }
         if self.quotes.len() > 1 {
