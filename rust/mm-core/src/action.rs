@@ -50,8 +50,9 @@ impl Serialize for Cloid {
 impl<'de> Deserialize<'de> for Cloid {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        Self::parse(&text)
-            .ok_or_else(|| serde::de::Error::custom(format!("cloid was {text:?}, expected 0x and 32 hex digits")))
+        Self::parse(&text).ok_or_else(|| {
+            serde::de::Error::custom(format!("cloid was {text:?}, expected 0x and 32 hex digits"))
+        })
     }
 }
 

@@ -80,7 +80,12 @@ impl Instrument {
         if max_leverage == 0 {
             return Err(InstrumentError::MaxLeverage { coin });
         }
-        Ok(Self { coin, asset, sz_decimals, max_leverage })
+        Ok(Self {
+            coin,
+            asset,
+            sz_decimals,
+            max_leverage,
+        })
     }
 
     /// The perp's name, case-sensitive.
@@ -118,7 +123,10 @@ impl Instrument {
     #[must_use]
     pub fn px_step(&self, px: Px) -> Px {
         let whole = 10_i64.pow(self.px_decimals());
-        let digits = px.0.unsigned_abs().checked_ilog10().map_or(0, |log| log + 1);
+        let digits =
+            px.0.unsigned_abs()
+                .checked_ilog10()
+                .map_or(0, |log| log + 1);
         let step = 10_i64.pow(digits.saturating_sub(SIGNIFICANT_FIGURES).min(18));
         Px(step.min(whole))
     }
@@ -166,11 +174,13 @@ impl Instrument {
     /// [`InstrumentError::Text`] when it is not a decimal on the lattice.
     pub fn parse_px(&self, text: &str) -> Result<Px, InstrumentError> {
         let decimals = self.px_decimals();
-        parse_decimal(text, decimals).map(Px).ok_or_else(|| InstrumentError::Text {
-            what: "px",
-            text: text.to_owned(),
-            decimals,
-        })
+        parse_decimal(text, decimals)
+            .map(Px)
+            .ok_or_else(|| InstrumentError::Text {
+                what: "px",
+                text: text.to_owned(),
+                decimals,
+            })
     }
 
     /// Parses a size string exactly; a position may be negative.
@@ -179,11 +189,13 @@ impl Instrument {
     /// [`InstrumentError::Text`] when it is not a decimal on the lattice.
     pub fn parse_sz(&self, text: &str) -> Result<Sz, InstrumentError> {
         let decimals = self.sz_decimals;
-        parse_decimal(text, decimals).map(Sz).ok_or_else(|| InstrumentError::Text {
-            what: "sz",
-            text: text.to_owned(),
-            decimals,
-        })
+        parse_decimal(text, decimals)
+            .map(Sz)
+            .ok_or_else(|| InstrumentError::Text {
+                what: "sz",
+                text: text.to_owned(),
+                decimals,
+            })
     }
 
     /// A price as the client writes it (`84143`, `0.18648`).
@@ -219,9 +231,15 @@ impl Instrument {
 
 /// `value * 10^decimals` as an integer. Equality is judged on the shortest decimal of the float: a
 /// quotient of two exact doubles is correctly rounded, so `k / 10^d == value` iff that decimal names it.
-#[expect(clippy::cast_possible_truncation, reason = "range checked on the line above the cast")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "range checked on the line above the cast"
+)]
 #[expect(clippy::cast_precision_loss, reason = "range checked: below 2^53")]
-#[expect(clippy::float_cmp, reason = "the comparison is exact by the argument in the doc comment")]
+#[expect(
+    clippy::float_cmp,
+    reason = "the comparison is exact by the argument in the doc comment"
+)]
 fn scaled(
     value: f64,
     decimals: u32,
@@ -264,7 +282,10 @@ mod tests {
 
     #[test]
     fn a_bad_instrument_is_refused() {
-        assert_eq!(Instrument::new("X", 0, 7, 1), Err(InstrumentError::SzDecimals(7)));
+        assert_eq!(
+            Instrument::new("X", 0, 7, 1),
+            Err(InstrumentError::SzDecimals(7))
+        );
         assert!(Instrument::new("X", 0, 5, 0).is_err());
     }
 

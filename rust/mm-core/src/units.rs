@@ -157,7 +157,10 @@ impl Dur {
 
     /// From seconds (finite), rounded to the nanosecond.
     #[must_use]
-    #[expect(clippy::cast_possible_truncation, reason = "configured durations are far below 2^63 ns")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "configured durations are far below 2^63 ns"
+    )]
     pub fn from_secs(secs: f64) -> Self {
         Self(libm::round(secs * 1e9) as i64)
     }
@@ -264,6 +267,7 @@ pub fn parse_decimal_floor(text: &str, decimals: u32) -> Option<(i64, bool)> {
             _ => return None,
         }
     }
+    // tidy: no point written means no decimals written
     let missing = decimals - fraction.unwrap_or(0);
     let value = value.checked_mul(10_i64.checked_pow(missing)?)?;
     any.then_some((if negative { -value } else { value }, exact))
@@ -279,7 +283,10 @@ pub fn format_decimal(value: i64, decimals: u32) -> String {
     if fraction == 0 {
         return format!("{sign}{whole}");
     }
-    let text = format!("{sign}{whole}.{fraction:0width$}", width = decimals as usize);
+    let text = format!(
+        "{sign}{whole}.{fraction:0width$}",
+        width = decimals as usize
+    );
     text.trim_end_matches('0').to_owned()
 }
 
@@ -294,7 +301,17 @@ mod tests {
         assert_eq!(parse_decimal("1.2300", 2), Some(123));
         assert_eq!(parse_decimal("1.234", 2), None);
         assert_eq!(parse_decimal_floor("1.239", 2), Some((123, false)));
-        for bad in ["", "-", ".", "1e5", "+1", "1.2.3", "NaN", " 1", "99999999999999999999"] {
+        for bad in [
+            "",
+            "-",
+            ".",
+            "1e5",
+            "+1",
+            "1.2.3",
+            "NaN",
+            " 1",
+            "99999999999999999999",
+        ] {
             assert_eq!(parse_decimal(bad, 2), None, "{bad}");
         }
     }

@@ -106,6 +106,7 @@ pub fn rooms(limits: &Limits, sizing: &Sizing) -> [Sz; 2] {
         if !mode.permits(side) {
             return Sz::ZERO;
         }
+        // tidy: what no i64 holds is no room: the safe side
         let usable = i64::try_from(usable.floor_times(wide(limits.of(side).0))).unwrap_or(0);
         let held = side.signed(sizing.position);
         let reducible = (-held).max(Sz::ZERO);
@@ -169,6 +170,7 @@ fn within_margin(mut plans: [SidePlan; 2], margin_left: Option<MarginLeft>) -> [
             let increasing = plan.increasing();
             let kept = mul_div(wide(increasing.0), allowed, needed);
             plan.cut(
+                // tidy: kept is part of an i64; if not, all is cut
                 increasing - Sz(i64::try_from(kept).unwrap_or(0)),
                 RefusalReason::MarginLeft,
             );

@@ -85,6 +85,7 @@ impl Value {
 
     /// Micro-USDC; negative amounts count as zero.
     pub(crate) fn of_usd(usd: Usd) -> Self {
+        // tidy: negative counts as zero, as said above
         let micro = u128::try_from(usd.0).unwrap_or(0);
         Self(micro * 10_u128.pow(VALUE_DECIMALS - 6)).saturated()
     }
