@@ -158,3 +158,87 @@ def recover_signer(body: bytes, *, mainnet: bool) -> str:
     Raises:
         EventError: The body is no signed action, or nobody can have signed it.
     """
+class PaperExchange:
+    """Hyperliquid's protocol over a simulated exchange: bytes in, bytes out.
+
+    It opens no socket and reads no clock. Whoever carries the bytes sets the clock before handing
+    them in, runs the blocks, and takes out what is to be sent. Not thread-safe: one caller.
+    """
+
+    def __new__(
+        cls, config_json: str, market_json: str, frames: bytes | None = None
+    ) -> PaperExchange:
+        """Open the exchange.
+
+        Args:
+            config_json: Settings of the exchange; unknown keys are errors.
+            market_json: Where the other side comes from.
+            frames: Lines of a recording, decompressed, where the market is one.
+
+        Raises:
+            ConfigError: With the key, its value and what is legal.
+            EventError: With the line of the recording that cannot be used.
+        """
+
+    @property
+    def time_ns(self) -> int:
+        """Time of the last block, nanoseconds since the Unix epoch."""
+
+    @property
+    def next_block_ns(self) -> int:
+        """Time of the next block, nanoseconds since the Unix epoch."""
+
+    @property
+    def market_label(self) -> str:
+        """What the market is and what it does not prove."""
+
+    @property
+    def market_end_ns(self) -> int | None:
+        """When a recorded market ends, nanoseconds since the Unix epoch; None: it has no end."""
+
+    def set_clock(self, now_ns: int, wall_ns: int, speed_achieved: float) -> None:
+        """Say what time it is.
+
+        Args:
+            now_ns: Exchange time, nanoseconds since the Unix epoch; it never goes back.
+            wall_ns: Wall time, likewise; nonces near it are good too at a speed other than 1.
+            speed_achieved: Exchange seconds carried out per wall second since the start.
+        """
+
+    def info(self, body: bytes) -> tuple[int, bytes]:
+        """Answer a body of `POST /info` with status and body."""
+
+    def submit(self, body: bytes) -> int | tuple[int, bytes]:
+        """Take a body of `POST /exchange`.
+
+        Returns:
+            The number under which `take_replies` will hand out the answer, or the answer (status
+            and body) when the exchange itself never sees the action.
+        """
+
+    def advance(self, to_ns: int, blocks_max: int) -> int:
+        """Run whole blocks up to `to_ns`, at most `blocks_max`; return the last one's time."""
+
+    def take_replies(self) -> list[tuple[int, int, bytes]]:
+        """Take the replies since the last call: number, status, body."""
+
+    def connect(self) -> int:
+        """Open a websocket connection and return its number."""
+
+    def ws_message(self, connection: int, text: str) -> bool:
+        """Take a text frame of a client; False when the venue would cut the connection."""
+
+    def disconnect(self, connection: int) -> None:
+        """Forget a websocket connection."""
+
+    def take_frames(self) -> list[tuple[int, bytes]]:
+        """Take the frames to send since the last call, in order: connection and text."""
+
+    def announce_clock(self) -> None:
+        """Queue the clock for those who subscribed to it."""
+
+    def take_report(self) -> bytes:
+        """Take the exchange's own report since the last call, as JSON lines."""
+
+    def finish_report(self) -> bytes:
+        """Take the report's end, as JSON lines: orders left and totals."""

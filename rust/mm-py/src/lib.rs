@@ -2,6 +2,7 @@
 
 mod action;
 mod error;
+mod exchange;
 mod instrument;
 mod signer;
 
@@ -12,6 +13,8 @@ mod _core {
     use crate::action::PyAction;
     #[pymodule_export]
     use crate::error::{ConfigError, EventError, MmError};
+    #[pymodule_export]
+    use crate::exchange::PyPaperExchange;
     #[pymodule_export]
     use crate::instrument::PyInstrument;
     #[pymodule_export]

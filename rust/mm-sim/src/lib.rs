@@ -1,4 +1,4 @@
-//! The venue without the venue: simulated exchange, market sources, event log and backtest loop.
+//! The simulated venue: exchange, markets, backtest and event log.
 //!
 //! Deterministic: time comes from the caller, chance from a seed. The same inputs give the same
 //! bytes.
@@ -8,3 +8,4 @@ pub mod exchange;
 pub mod frames;
 pub mod market;
 pub mod recorded;
+pub mod wire;

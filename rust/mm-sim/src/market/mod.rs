@@ -170,7 +170,7 @@ pub enum Played {
 ///
 /// Time comes only through [`Market::open_block`]. What a market hands out there must not depend
 /// on what clients did.
-pub trait Market: Send {
+pub trait Market: Send + Sync {
     /// Perps listed, by asset number: the index is the asset.
     fn instruments(&self) -> &[Instrument];
 

@@ -1,0 +1,1 @@
+"""The paper exchange: Hyperliquid's HTTP and websocket protocol on loopback."""

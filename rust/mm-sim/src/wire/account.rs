@@ -1,0 +1,353 @@
+//! Accounts in the venue's JSON. An address without an account gets empty but valid shapes.
+
+use std::collections::BTreeMap;
+
+use mm_core::instrument::Instrument;
+use mm_core::units::{Time, Usd};
+use mm_hl::address::Address;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::book::TxHash;
+use super::candles::civil_from_days;
+use super::context;
+use super::listing::{self, rate};
+use super::number::Num;
+use super::orders::{
+    FillJson, FrontendOrderJson, OrderJson, OrderStateJson, ROWS_MAX, UserFillsJson, merged,
+};
+use super::request::OidOrCloid;
+use crate::exchange::{AccountView, Fill, PositionView, SimExchange};
+
+const DAY_MS: i64 = 86_400_000;
+/// Decimals of a return on equity.
+const RETURN_DECIMALS: u32 = 10;
+/// Digits of an average entry price beyond the lattice.
+const ENTRY_EXTRA: u32 = 8;
+const ZERO: Num = Num::new(0, 0);
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct MarginSummaryJson {
+    account_value: Num,
+    total_ntl_pos: Num,
+    total_raw_usd: Num,
+    total_margin_used: Num,
+}
+
+impl MarginSummaryJson {
+    fn new(view: Option<&AccountView>) -> Self {
+        let usd = |part: fn(&AccountView) -> Usd| view.map_or(ZERO, |view| Num::usd(part(view)));
+        Self {
+            account_value: usd(|view| view.value),
+            total_ntl_pos: usd(|view| view.notional),
+            total_raw_usd: usd(|view| view.raw),
+            total_margin_used: usd(|view| view.margin_used),
+        }
+    }
+}
+
+/// `clearinghouseState`.
+pub(crate) fn clearinghouse(sim: &SimExchange, user: Address) -> Value {
+    let view = sim.account(user);
+    let view = view.as_ref();
+    let positions = view.map_or(&[][..], |view| &view.positions);
+    json!({
+        "marginSummary": MarginSummaryJson::new(view),
+        "crossMarginSummary": MarginSummaryJson::new(view),
+        "crossMaintenanceMarginUsed": view.map_or(ZERO, |view| Num::usd(view.maintenance)),
+        "withdrawable": view.map_or(ZERO, |view| Num::usd(view.withdrawable)),
+        "assetPositions": positions.iter().map(|held| position(sim, held)).collect::<Vec<_>>(),
+        "time": sim.now().as_millis(),
+    })
+}
+
+fn position(sim: &SimExchange, held: &PositionView) -> Value {
+    let instrument = &sim.instruments()[held.asset as usize];
+    json!({"type": "oneWay", "position": {
+        "coin": instrument.coin(),
+        "szi": Num::sz(instrument, held.szi),
+        "leverage": {"type": "cross", "value": held.leverage},
+        "entryPx": entry_px(instrument, held.entry_px_e8),
+        "positionValue": Num::usd(held.value),
+        "unrealizedPnl": Num::usd(held.unrealized),
+        "returnOnEquity": return_on_equity(held),
+        "liquidationPx": held.liquidation_px.map(|px| Num::px(instrument, px)),
+        "marginUsed": Num::usd(held.margin_used),
+        "maxLeverage": instrument.max_leverage(),
+        "cumFunding": {"allTime": "0.0", "sinceOpen": "0.0", "sinceChange": "0.0"},
+    }})
+}
+
+/// Average entry price, to the nearest price of the lattice with one digit more, as shown.
+fn entry_px(instrument: &Instrument, entry_px_e8: i64) -> Num {
+    const KEPT: u32 = 1;
+    let cut = 10_i64.pow(ENTRY_EXTRA - KEPT);
+    Num::new(
+        (entry_px_e8 + cut / 2).div_euclid(cut),
+        instrument.px_decimals() + KEPT,
+    )
+}
+
+/// Unrealised profit by the margin of the cost: `unrealized x leverage / |cost|`.
+fn return_on_equity(held: &PositionView) -> Option<Num> {
+    let cost =
+        i128::from(held.value.0) * i128::from(held.szi.0.signum()) - i128::from(held.unrealized.0);
+    Num::ratio(
+        i128::from(held.unrealized.0) * i128::from(held.leverage),
+        cost.abs(),
+        RETURN_DECIMALS,
+    )
+}
+
+/// `openOrders`, newest last.
+pub(crate) fn open_orders(sim: &SimExchange, user: Address) -> Vec<OrderJson<'_>> {
+    let instrument = |asset: u32| &sim.instruments()[asset as usize];
+    sim.open_orders(user)
+        .map(|order| OrderJson::new(instrument(order.asset), order, order.sz))
+        .collect()
+}
+
+/// `frontendOpenOrders`.
+pub(crate) fn frontend_open_orders(sim: &SimExchange, user: Address) -> Vec<FrontendOrderJson<'_>> {
+    let instrument = |asset: u32| &sim.instruments()[asset as usize];
+    let orders = sim.open_orders(user);
+    orders
+        .map(|order| FrontendOrderJson::new(instrument(order.asset), order, order.sz))
+        .collect()
+}
+
+/// `orderStatus`.
+pub(crate) fn order_status(sim: &SimExchange, user: Address, name: OidOrCloid) -> Value {
+    let found = match name {
+        OidOrCloid::Oid(oid) => sim.order(user, oid),
+        OidOrCloid::Cloid(cloid) => sim.order_by_cloid(user, cloid),
+    };
+    match found {
+        Some(record) => {
+            json!({"status": "order", "order": OrderStateJson::record(sim.instruments(), &record)})
+        }
+        None => json!({"status": "unknownOid"}),
+    }
+}
+
+/// `historicalOrders`: the newest 2000 in any state, newest first.
+pub(crate) fn historical_orders(sim: &SimExchange, user: Address) -> Value {
+    let mut records: Vec<_> = sim.ended_orders(user).copied().collect();
+    records.extend(
+        sim.open_orders(user)
+            .filter_map(|order| sim.order(user, order.oid)),
+    );
+    records.sort_by_key(|record| core::cmp::Reverse((record.time, record.order.oid)));
+    let rows = records.iter().take(ROWS_MAX);
+    json!(
+        rows.map(|record| OrderStateJson::record(sim.instruments(), record))
+            .collect::<Vec<_>>()
+    )
+}
+
+/// `userFills`: the newest 2000, newest first.
+pub(crate) fn fills(sim: &SimExchange, user: Address, merge: bool) -> Vec<FillJson<'_>> {
+    let rows = merged(sim.fills(user), merge);
+    rows.iter()
+        .rev()
+        .take(ROWS_MAX)
+        .map(|fill| FillJson::new(sim.instruments(), fill))
+        .collect()
+}
+
+/// A span of `userFillsByTime`, milliseconds, both ends included.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FillSpan {
+    pub(crate) start_ms: i64,
+    pub(crate) end_ms: Option<i64>,
+    pub(crate) merge: bool,
+    pub(crate) reversed: bool,
+}
+
+/// `userFillsByTime`: the first 2000 oldest first, or reversed the last 2000 newest first.
+pub(crate) fn fills_between(sim: &SimExchange, user: Address, span: FillSpan) -> Vec<FillJson<'_>> {
+    let end = span.end_ms.unwrap_or(i64::MAX);
+    let inside = |fill: &&Fill| (span.start_ms..=end).contains(&fill.time.as_millis());
+    let mut rows = merged(sim.fills(user).filter(inside), span.merge);
+    if span.reversed {
+        rows.reverse();
+    }
+    rows.iter()
+        .take(ROWS_MAX)
+        .map(|fill| FillJson::new(sim.instruments(), fill))
+        .collect()
+}
+
+/// Data of the first `userFills` frame.
+pub(crate) fn fills_snapshot(sim: &SimExchange, user: Address, merge: bool) -> UserFillsJson<'_> {
+    UserFillsJson {
+        is_snapshot: Some(true),
+        user,
+        fills: fills(sim, user, merge),
+    }
+}
+
+/// `userNonFundingLedgerUpdates`, milliseconds, both ends included: the deposits.
+pub(crate) fn ledger(sim: &SimExchange, user: Address, start_ms: i64, end_ms: i64) -> Vec<Value> {
+    let inside = |(time, _): &(Time, Usd)| (start_ms..=end_ms).contains(&time.as_millis());
+    let deposits = sim.deposits(user).filter(inside);
+    deposits
+        .map(|(time, usd)| {
+            json!({
+                "time": time.as_millis(),
+                "hash": TxHash(u64::from_be_bytes(time.0.to_be_bytes())),
+                "delta": {"type": "deposit", "usdc": Num::usd(usd)},
+            })
+        })
+        .collect()
+}
+
+/// `userRateLimit`.
+pub(crate) fn rate_limit(sim: &SimExchange, user: Address) -> Value {
+    let Some(view) = sim.rate_limit(user) else {
+        return json!({
+            "cumVlm": "0.0", "nRequestsUsed": 0, "nRequestsCap": 10_000, "nRequestsSurplus": 0,
+        });
+    };
+    json!({
+        "cumVlm": Num::usd(view.volume),
+        "nRequestsUsed": view.used,
+        "nRequestsCap": view.cap,
+        "nRequestsSurplus": view.surplus,
+    })
+}
+
+/// `userFees`: one rate for everybody.
+pub(crate) fn fees(sim: &SimExchange, user: Address) -> Value {
+    let fees = sim.config().fees;
+    json!({
+        "dailyUserVlm": daily_volume(sim, user),
+        "feeSchedule": listing::fee_schedule(fees),
+        "userCrossRate": rate(fees.taker.0),
+        "userAddRate": rate(fees.maker.0),
+        "userSpotCrossRate": "0.0007",
+        "userSpotAddRate": "0.0004",
+        "activeReferralDiscount": "0.0",
+        "trial": null,
+        "feeTrialReward": "0.0",
+        "nextTrialAvailableTimestamp": null,
+        "stakingLink": null,
+        "activeStakingDiscount": {"bpsOfMaxSupply": "0.0", "discount": "0.0"},
+    })
+}
+
+/// Notional by UTC day in which the account traded: as taker, as maker, and of the whole exchange
+/// in the last 24 hours.
+fn daily_volume(sim: &SimExchange, user: Address) -> Vec<Value> {
+    let mut days: BTreeMap<i64, [Usd; 2]> = BTreeMap::new();
+    for fill in sim.fills(user) {
+        let day = days
+            .entry(fill.time.as_millis().div_euclid(DAY_MS))
+            .or_default();
+        day[usize::from(!fill.taker)] += fill.px * fill.sz;
+    }
+    let assets = (0_u32..).zip(sim.instruments());
+    let exchange: Usd = assets.map(|(asset, _)| sim.day_volume(asset).1).sum();
+    let row = |(day, [cross, add]): (i64, [Usd; 2])| {
+        let (year, month, day) = civil_from_days(day);
+        json!({
+            "date": format!("{year:04}-{month:02}-{day:02}"),
+            "userCross": Num::usd(cross),
+            "userAdd": Num::usd(add),
+            "exchange": Num::usd(exchange),
+        })
+    };
+    days.into_iter().map(row).collect()
+}
+
+/// `activeAssetData`. An address without an account has nothing available.
+pub(crate) fn active_asset_data(sim: &SimExchange, user: Address, asset: u32) -> Value {
+    let instrument = &sim.instruments()[asset as usize];
+    let view = sim.head_room(user, asset);
+    let leverage = view.map_or_else(|| instrument.max_leverage().min(20), |view| view.leverage);
+    let mark = sim.mark(asset).unwrap_or_default();
+    json!({
+        "user": user,
+        "coin": instrument.coin(),
+        "leverage": {"type": "cross", "value": leverage},
+        "maxTradeSzs": view.map_or([ZERO; 2], |view| view.max_trade_szs.map(|sz| Num::sz(instrument, sz))),
+        "availableToTrade": view.map_or([ZERO; 2], |view| view.available.map(Num::usd)),
+        "markPx": Num::px(instrument, mark),
+    })
+}
+
+/// `portfolio`: value and profit at the start and now, in every period.
+pub(crate) fn portfolio(sim: &SimExchange, user: Address) -> Value {
+    let deposits: Vec<(Time, Usd)> = sim.deposits(user).collect();
+    let now = sim.now();
+    let (values, profits) = match (deposits.first(), sim.account(user)) {
+        (Some(&(start, _)), Some(view)) => {
+            let paid: Usd = deposits.iter().map(|(_, usd)| *usd).sum();
+            let rows = |first, last| {
+                vec![
+                    (start.as_millis(), Num::usd(first)),
+                    (now.as_millis(), Num::usd(last)),
+                ]
+            };
+            (rows(paid, view.value), rows(Usd::ZERO, view.value - paid))
+        }
+        _ => (Vec::new(), Vec::new()),
+    };
+    let volume = sim
+        .rate_limit(user)
+        .map_or(ZERO, |view| Num::usd(view.volume));
+    let period = |name: &str| json!([name, {"accountValueHistory": values, "pnlHistory": profits, "vlm": volume}]);
+    let names = [
+        "day",
+        "week",
+        "month",
+        "allTime",
+        "perpDay",
+        "perpWeek",
+        "perpMonth",
+        "perpAllTime",
+    ];
+    json!(names.map(period))
+}
+
+/// What `webData2` and `webData3` call the account's paid-in capital.
+fn paid_in(sim: &SimExchange, user: Address) -> Num {
+    Num::usd(sim.deposits(user).map(|(_, usd)| usd).sum())
+}
+
+/// `webData2`.
+pub(crate) fn web_data_2(sim: &SimExchange, user: Address) -> Value {
+    json!({
+        "clearinghouseState": clearinghouse(sim, user),
+        "leadingVaults": [],
+        "totalVaultEquity": "0.0",
+        "openOrders": frontend_open_orders(sim, user),
+        "agentAddress": null,
+        "agentValidUntil": null,
+        "cumLedger": paid_in(sim, user),
+        "meta": listing::meta(sim.instruments()),
+        "assetCtxs": context::contexts(sim),
+        "serverTime": sim.now().as_millis(),
+        "isVault": false,
+        "user": user,
+        "twapStates": [],
+        "spotState": {"balances": []},
+        "spotAssetCtxs": [],
+    })
+}
+
+/// `webData3`.
+pub(crate) fn web_data_3(sim: &SimExchange, user: Address) -> Value {
+    json!({
+        "userState": {
+            "agentAddress": null,
+            "agentValidUntil": null,
+            "cumLedger": paid_in(sim, user),
+            "serverTime": sim.now().as_millis(),
+            "isVault": false,
+            "user": user,
+        },
+        "perpDexStates": [{"totalVaultEquity": "0.0"}],
+    })
+}

@@ -1,0 +1,239 @@
+//! `POST /exchange`: signer, account, then the queue of the next block; and the venue's replies.
+
+use mm_core::action::Cloid;
+use mm_core::instrument::Instrument;
+use mm_core::units::Dur;
+use mm_hl::address::Address;
+use mm_hl::sign::{Network, verify};
+use mm_hl::wire::{Envelope, ExchangeAction};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::agents::Approval;
+use super::number::Num;
+use super::{Answer, PaperExchange};
+use crate::exchange::{CancelStatus, PlaceStatus, Reply, Request, Response};
+
+/// What became of a body handed in.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Submitted {
+    /// In the queue; the reply will name this number.
+    Queued(u64),
+    /// Answered at once: the exchange never saw it.
+    Answered(Answer),
+}
+
+/// Who waits for the reply of a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// A `POST /exchange`.
+    Http,
+    /// A post over a websocket.
+    Post {
+        /// The connection.
+        connection: u64,
+        /// The client's number of the post.
+        id: u64,
+    },
+}
+
+/// A request on its way.
+#[derive(Clone, Debug)]
+pub(super) struct Waiting {
+    origin: Origin,
+    /// Carried out when the exchange has accepted the nonce.
+    approval: Option<Approval>,
+    /// The perp of each item, where items can fill.
+    assets: Vec<u32>,
+}
+
+impl PaperExchange {
+    /// Takes a body of `POST /exchange` at the clock's time.
+    pub fn submit(&mut self, body: &[u8]) -> Submitted {
+        self.submit_from(body, Origin::Http)
+    }
+
+    pub(super) fn submit_from(&mut self, body: &[u8], origin: Origin) -> Submitted {
+        let envelope = match Envelope::parse(body) {
+            Ok(envelope) => envelope,
+            Err(error) => return Submitted::Answered(Answer::unreadable(error.is_syntax())),
+        };
+        if let ExchangeAction::Other(_) = envelope.action {
+            return Submitted::Answered(Answer::unreadable(false));
+        }
+        match self.admit(envelope, origin) {
+            Ok(id) => Submitted::Queued(id),
+            Err(text) => Submitted::Answered(refused(&text)),
+        }
+    }
+
+    /// Finds the account and hands the action to the exchange, or says why not.
+    fn admit(&mut self, envelope: Envelope, origin: Origin) -> Result<u64, String> {
+        let signer = verify(&envelope, Network::Testnet)
+            .map_err(|_| "Unable to recover signer.".to_owned())?;
+        if let Some(vault) = envelope.vault_address {
+            return Err(format!("Vault not registered: {vault}"));
+        }
+        let (user, approval) = self.account_of(signer, &envelope.action)?;
+        let action = match envelope.action {
+            ExchangeAction::ApproveAgent(_) => ExchangeAction::Noop,
+            action => action,
+        };
+        self.requests += 1;
+        let id = self.requests;
+        let arrive = self.clock.now().plus(Dur::from_millis(self.entry_ms));
+        let assets = assets_of(&action);
+        let request = Request {
+            id,
+            user,
+            signer,
+            nonce: envelope.nonce,
+            expires_after: envelope.expires_after,
+            wall_ms: self.clock.wall_ms(),
+            action,
+            arrive,
+        };
+        self.sim.submit(request);
+        self.waiting.insert(
+            id,
+            Waiting {
+                origin,
+                approval,
+                assets,
+            },
+        );
+        Ok(id)
+    }
+
+    /// The account a signer acts for. User-signed actions must be signed by the account itself.
+    fn account_of(
+        &self,
+        signer: Address,
+        action: &ExchangeAction,
+    ) -> Result<(Address, Option<Approval>), String> {
+        let now_ms = self.sim.now().as_millis();
+        let own = self.sim.account(signer).is_some().then_some(signer);
+        let missing = || format!("User or API Wallet {signer} does not exist.");
+        match action {
+            ExchangeAction::ApproveAgent(action) => {
+                let master = own.ok_or_else(missing)?;
+                Ok((master, Some(self.agents.check(master, action, now_ms)?)))
+            }
+            _ => Ok((
+                own.or_else(|| self.agents.master(signer, now_ms))
+                    .ok_or_else(missing)?,
+                None,
+            )),
+        }
+    }
+
+    /// Turns a reply of the exchange into bytes for whoever waits for it.
+    pub(super) fn deliver(&mut self, reply: &Reply) {
+        let Some(waiting) = self.waiting.remove(&reply.id) else {
+            return;
+        };
+        if let (Some(approval), Response::Default) = (waiting.approval, &reply.response) {
+            self.agents.approve(approval);
+        }
+        let body = reply_json(&reply.response, &waiting.assets, self.sim.instruments());
+        match waiting.origin {
+            Origin::Http => self.replies.push((reply.id, Answer::ok(&body))),
+            Origin::Post { connection, id } => self.answer_post(connection, id, "action", &body),
+        }
+    }
+}
+
+/// `{"status":"err"}` with the venue's words.
+pub(super) fn refused(text: &str) -> Answer {
+    Answer::ok(&json!({"status": "err", "response": text}))
+}
+
+/// The perp of each item that can fill.
+fn assets_of(action: &ExchangeAction) -> Vec<u32> {
+    match action {
+        ExchangeAction::Order(action) => action.orders.iter().map(|order| order.asset).collect(),
+        ExchangeAction::Modify(action) => vec![action.order.asset],
+        ExchangeAction::BatchModify(action) => action
+            .modifies
+            .iter()
+            .map(|modify| modify.order.asset)
+            .collect(),
+        _ => Vec::new(),
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+enum StatusJson<'a> {
+    Resting {
+        oid: u64,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        cloid: Option<Cloid>,
+    },
+    #[serde(rename_all = "camelCase")]
+    Filled {
+        total_sz: Num,
+        avg_px: Num,
+        oid: u64,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        cloid: Option<Cloid>,
+    },
+    Error(&'a str),
+    #[serde(untagged)]
+    Word(&'static str),
+}
+
+/// The venue's JSON of an answer; `assets` is the perp of each item.
+fn reply_json(response: &Response, assets: &[u32], perps: &[Instrument]) -> Value {
+    let data = |kind: &str, statuses: Vec<StatusJson<'_>>| json!({"status": "ok", "response": {"type": kind, "data": {"statuses": statuses}}});
+    match response {
+        Response::Default => json!({"status": "ok", "response": {"type": "default"}}),
+        Response::Err(text) => json!({"status": "err", "response": text}),
+        Response::Order(statuses) => {
+            let items = statuses.iter().enumerate();
+            data(
+                "order",
+                items
+                    .map(|(item, status)| placed(status, assets.get(item), perps))
+                    .collect(),
+            )
+        }
+        Response::Cancel(statuses) => data("cancel", statuses.iter().map(cancelled).collect()),
+    }
+}
+
+fn placed<'a>(
+    status: &'a PlaceStatus,
+    asset: Option<&u32>,
+    perps: &[Instrument],
+) -> StatusJson<'a> {
+    match status {
+        PlaceStatus::Resting { oid, cloid } => StatusJson::Resting {
+            oid: *oid,
+            cloid: *cloid,
+        },
+        PlaceStatus::Filled {
+            oid,
+            cloid,
+            total_sz,
+            avg_px,
+        } => {
+            let asset = *asset.expect("Invariant: one status an item unless all are refused");
+            let perp = &perps[asset as usize];
+            StatusJson::Filled {
+                total_sz: Num::sz(perp, *total_sz),
+                avg_px: Num::px(perp, *avg_px),
+                oid: *oid,
+                cloid: *cloid,
+            }
+        }
+        PlaceStatus::Error(text) => StatusJson::Error(text),
+    }
+}
+
+fn cancelled(status: &CancelStatus) -> StatusJson<'_> {
+    match status {
+        CancelStatus::Success => StatusJson::Word("success"),
+        CancelStatus::Error(text) => StatusJson::Error(text),
+    }
+}

@@ -1,0 +1,221 @@
+//! `POST /info`: what can be asked, answered from the exchange as it is now.
+
+use mm_hl::address::Address;
+use serde::Serialize;
+use serde_json::json;
+
+use super::book::{Aggregation, json as to_json};
+use super::candles::{CandleJson, candles};
+use super::request::InfoRequest;
+use super::{Answer, PaperExchange, account, context, listing};
+use crate::exchange::SimExchange;
+
+/// The venue's answer to a body that is no JSON.
+const NOT_JSON: &str = "Failed to parse the request body as JSON";
+/// The venue's answer to JSON that is no request it knows.
+const NOT_KNOWN: &str = "Failed to deserialize the JSON body into the target type";
+
+impl Answer {
+    /// 200 with a JSON body.
+    pub(crate) fn ok<T: Serialize>(body: &T) -> Self {
+        Self {
+            status: 200,
+            body: to_json(body),
+        }
+    }
+
+    /// 500 with `null`: what the venue answers about things that do not exist.
+    pub(crate) fn unknown() -> Self {
+        Self {
+            status: 500,
+            body: b"null".to_vec(),
+        }
+    }
+
+    /// 400 for no JSON, 422 for JSON that does not fit.
+    pub(crate) fn unreadable(syntax: bool) -> Self {
+        let (status, text) = if syntax {
+            (400, NOT_JSON)
+        } else {
+            (422, NOT_KNOWN)
+        };
+        Self {
+            status,
+            body: text.as_bytes().to_vec(),
+        }
+    }
+}
+
+impl PaperExchange {
+    /// Answers a body of `POST /info`.
+    #[must_use]
+    pub fn info(&self, body: &[u8]) -> Answer {
+        match serde_json::from_slice(body) {
+            Ok(request) => self.answer(&request),
+            Err(error) => Answer::unreadable(!error.is_data()),
+        }
+    }
+
+    pub(super) fn answer(&self, request: &InfoRequest) -> Answer {
+        use InfoRequest as Ask;
+        let sim = &self.sim;
+        match request {
+            Ask::Meta { dex }
+            | Ask::MetaAndAssetCtxs { dex }
+            | Ask::AllMids { dex }
+            | Ask::ClearinghouseState { dex, .. }
+            | Ask::OpenOrders { dex, .. }
+            | Ask::FrontendOpenOrders { dex, .. }
+                if !dex.is_empty() =>
+            {
+                Answer::unknown()
+            }
+            Ask::Meta { .. } => Answer::ok(&listing::meta(sim.instruments())),
+            Ask::AllPerpMetas => Answer::ok(&json!([listing::meta(sim.instruments())])),
+            Ask::PerpDexs => Answer::ok(&json!([null])),
+            Ask::MarginTable { id } => Answer::ok(&listing::margin_table(*id)),
+            Ask::SpotMeta => Answer::ok(&listing::spot_meta()),
+            Ask::SpotMetaAndAssetCtxs => Answer::ok(&json!([listing::spot_meta(), []])),
+            Ask::ExchangeStatus => {
+                Answer::ok(&json!({"specialStatuses": null, "time": sim.now().as_millis()}))
+            }
+            Ask::PaperClock => Answer::ok(&self.clock),
+            Ask::MetaAndAssetCtxs { .. } => Answer::ok(&context::meta_and_contexts(sim)),
+            Ask::AllMids { .. } => Answer::ok(&context::all_mids(sim)),
+            Ask::PredictedFundings => Answer::ok(&context::predicted_fundings(sim)),
+            Ask::PerpsAtOpenInterestCap => Answer::ok(&json!([])),
+            Ask::L2Book { .. }
+            | Ask::RecentTrades { .. }
+            | Ask::CandleSnapshot { .. }
+            | Ask::FundingHistory { .. } => self.answer_market(request),
+            _ => self.answer_account(request),
+        }
+    }
+
+    /// Requests about one coin's market.
+    fn answer_market(&self, request: &InfoRequest) -> Answer {
+        use InfoRequest as Ask;
+        let sim = &self.sim;
+        match request {
+            Ask::L2Book {
+                coin,
+                n_sig_figs,
+                mantissa,
+            } => match (self.asset(coin), Aggregation::new(*n_sig_figs, *mantissa)) {
+                (_, Err(())) => Answer::unknown(),
+                (None, _) => Answer::ok(&json!(null)),
+                (Some(asset), Ok(merge)) => Answer::ok(&context::book(sim, asset, merge, false)),
+            },
+            Ask::RecentTrades { coin } => self.about(coin, |asset| {
+                let mut trades = context::recent_trades(sim, asset);
+                trades.reverse();
+                Answer::ok(&trades)
+            }),
+            Ask::CandleSnapshot { req } => self.about(&req.coin, |asset| {
+                let end = req.end_time.unwrap_or(i64::MAX);
+                let candles = candles(sim, asset, req.interval, req.start_time, end);
+                let instrument = &sim.instruments()[asset as usize];
+                let rows = candles
+                    .iter()
+                    .map(|row| CandleJson::new(instrument, req.interval, row));
+                Answer::ok(&rows.collect::<Vec<_>>())
+            }),
+            // Nothing is paid on this exchange, so there is no history of payments.
+            Ask::FundingHistory { coin, .. } => self.about(coin, |_| Answer::ok(&json!([]))),
+            _ => Answer::unknown(),
+        }
+    }
+
+    /// Requests about a user.
+    fn answer_account(&self, request: &InfoRequest) -> Answer {
+        use InfoRequest as Ask;
+        let sim = &self.sim;
+        match request {
+            Ask::ClearinghouseState { user, .. } => Answer::ok(&account::clearinghouse(sim, *user)),
+            Ask::SpotClearinghouseState { .. } => Answer::ok(&json!({"balances": []})),
+            Ask::OpenOrders { user, .. } => Answer::ok(&account::open_orders(sim, *user)),
+            Ask::FrontendOpenOrders { user, .. } => {
+                Answer::ok(&account::frontend_open_orders(sim, *user))
+            }
+            Ask::OrderStatus { user, oid } => Answer::ok(&account::order_status(sim, *user, *oid)),
+            Ask::HistoricalOrders { user } => Answer::ok(&account::historical_orders(sim, *user)),
+            Ask::UserFills {
+                user,
+                aggregate_by_time,
+            } => Answer::ok(&account::fills(
+                sim,
+                *user,
+                aggregate_by_time.unwrap_or(false),
+            )),
+            Ask::UserFillsByTime {
+                user,
+                start_time,
+                end_time,
+                aggregate_by_time,
+                reversed,
+            } => {
+                let span = account::FillSpan {
+                    start_ms: *start_time,
+                    end_ms: *end_time,
+                    merge: aggregate_by_time.unwrap_or(false),
+                    reversed: reversed.unwrap_or(false),
+                };
+                Answer::ok(&account::fills_between(sim, *user, span))
+            }
+            Ask::UserNonFundingLedgerUpdates {
+                user,
+                start_time,
+                end_time,
+            } => {
+                let (start, end) = (start_time.unwrap_or(0), end_time.unwrap_or(i64::MAX));
+                Answer::ok(&account::ledger(sim, *user, start, end))
+            }
+            Ask::UserRateLimit { user } => Answer::ok(&account::rate_limit(sim, *user)),
+            Ask::UserFees { user } => Answer::ok(&account::fees(sim, *user)),
+            Ask::ActiveAssetData { user, coin } => self.about(coin, |asset| {
+                Answer::ok(&account::active_asset_data(sim, *user, asset))
+            }),
+            Ask::Portfolio { user } => Answer::ok(&account::portfolio(sim, *user)),
+            Ask::UserRole { user } => Answer::ok(&self.role(*user)),
+            Ask::ExtraAgents { user } => Answer::ok(&self.agents.listed(*user)),
+            Ask::UserAbstraction { .. } => Answer::ok(&json!("disabled")),
+            Ask::SubAccounts { .. } => Answer::ok(&json!(null)),
+            Ask::MaxBuilderFee { .. } => Answer::ok(&json!(0)),
+            Ask::WebData2 { user } => Answer::ok(&account::web_data_2(sim, *user)),
+            // No funding is paid and there are no vaults or twaps: nothing to list.
+            Ask::UserFunding { .. }
+            | Ask::UserVaultEquities { .. }
+            | Ask::UserTwapSliceFills { .. } => Answer::ok(&json!([])),
+            _ => Answer::unknown(),
+        }
+    }
+
+    /// The answer about a coin, or what the venue says of one it does not know.
+    fn about(&self, coin: &str, answer: impl FnOnce(u32) -> Answer) -> Answer {
+        self.asset(coin).map_or_else(Answer::unknown, answer)
+    }
+
+    /// Asset number of a coin; names are case-sensitive.
+    pub(super) fn asset(&self, coin: &str) -> Option<u32> {
+        asset(&self.sim, coin)
+    }
+
+    fn role(&self, user: Address) -> serde_json::Value {
+        if self.sim.account(user).is_some() {
+            return json!({"role": "user"});
+        }
+        match self.agents.master(user, self.sim.now().as_millis()) {
+            Some(master) => json!({"role": "agent", "data": {"user": master}}),
+            None => json!({"role": "missing"}),
+        }
+    }
+}
+
+/// Asset number of a coin; names are case-sensitive.
+pub(super) fn asset(sim: &SimExchange, coin: &str) -> Option<u32> {
+    let place = sim
+        .instruments()
+        .iter()
+        .position(|instrument| instrument.coin() == coin)?;
+    u32::try_from(place).ok()
+}

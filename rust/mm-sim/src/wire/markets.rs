@@ -1,0 +1,93 @@
+//! Which market the paper exchange opens.
+
+use std::sync::Arc;
+
+use mm_core::instrument::Instrument;
+use mm_core::units::{Dur, Time};
+use serde::Deserialize;
+
+use super::PaperError;
+use crate::frames::{Feed, Tape};
+use crate::market::{BookMarket, Market};
+use crate::recorded::{QueueBound, RecordedMarket};
+
+/// Where the other side comes from.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum MarketChoice {
+    /// Nobody but the clients: for tests and for exercises between two clients.
+    Clients {
+        /// The perps, by asset number.
+        perps: Vec<PerpListing>,
+    },
+    /// A recording of one perp, moved in time so that its first book is shown at the start.
+    Recorded {
+        /// The perp.
+        perp: PerpListing,
+        /// Who cancelled when a displayed size fell.
+        bound: QueueBound,
+    },
+}
+
+/// A perp to list.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PerpListing {
+    /// Its name.
+    pub coin: String,
+    /// Decimals of its size.
+    pub sz_decimals: u32,
+    /// Largest leverage.
+    pub max_leverage: u32,
+}
+
+/// A market, opened.
+pub struct OpenMarket {
+    /// The market.
+    pub market: Box<dyn Market>,
+    /// When a recording ends.
+    pub end: Option<Time>,
+}
+
+impl PerpListing {
+    fn instrument(&self, asset: u32) -> Result<Instrument, PaperError> {
+        let coin = self.coin.clone();
+        Ok(Instrument::new(
+            coin,
+            asset,
+            self.sz_decimals,
+            self.max_leverage,
+        )?)
+    }
+}
+
+impl MarketChoice {
+    /// Opens the market for an exchange that starts at `start`. `frames` are the lines of the
+    /// recording, decompressed; other markets need none.
+    ///
+    /// # Errors
+    /// [`PaperError`] where a perp cannot be listed or the recording cannot be used.
+    pub fn open(&self, start: Time, frames: Option<&[u8]>) -> Result<OpenMarket, PaperError> {
+        match self {
+            Self::Clients { perps } => {
+                let listed = (0..).zip(perps).map(|(asset, perp)| perp.instrument(asset));
+                let market = BookMarket::new(listed.collect::<Result<_, _>>()?);
+                Ok(OpenMarket {
+                    market: Box::new(market),
+                    end: None,
+                })
+            }
+            Self::Recorded { perp, bound } => {
+                let frames = frames.ok_or(PaperError::NoFrames)?;
+                let tape = Tape::read(perp.instrument(0)?, frames, Feed::Recorded)?;
+                let shift = Dur(start.0 - tape.start().0);
+                let market = RecordedMarket::new(Arc::new(tape), *bound, shift);
+                let end = Some(market.end());
+                Ok(OpenMarket {
+                    market: Box::new(market),
+                    end,
+                })
+            }
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! Orders and fills in the venue's JSON.
+
+use mm_core::action::Cloid;
+use mm_core::instrument::Instrument;
+use mm_core::units::Sz;
+use mm_hl::address::Address;
+use mm_hl::wire::Tif;
+use serde::Serialize;
+
+use super::book::{TxHash, side_letter};
+use super::number::Num;
+use crate::exchange::{Fill, Order, OrderRecord, OrderState, OrderUpdate};
+
+/// Most fills or orders a query returns.
+pub(crate) const ROWS_MAX: usize = 2_000;
+
+/// Fills, oldest first; with `merge`, those of one order at one price in one transaction made one.
+pub(crate) fn merged<'a>(fills: impl Iterator<Item = &'a Fill>, merge: bool) -> Vec<Fill> {
+    let mut rows: Vec<Fill> = Vec::new();
+    for fill in fills {
+        match rows.last_mut() {
+            Some(row) if merge && (row.oid, row.tx, row.px) == (fill.oid, fill.tx, fill.px) => {
+                row.sz += fill.sz;
+                row.fee += fill.fee;
+                row.closed_pnl += fill.closed_pnl;
+            }
+            _ => rows.push(*fill),
+        }
+    }
+    rows
+}
+
+/// An order as `openOrders` and `orderUpdates` show it.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct OrderJson<'a> {
+    coin: &'a str,
+    side: &'static str,
+    limit_px: Num,
+    sz: Num,
+    oid: u64,
+    timestamp: i64,
+    orig_sz: Num,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cloid: Option<Cloid>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reduce_only: Option<bool>,
+}
+
+impl<'a> OrderJson<'a> {
+    /// The JSON of `order` with `sz` left.
+    pub(crate) fn new(instrument: &'a Instrument, order: &Order, sz: Sz) -> Self {
+        Self {
+            coin: instrument.coin(),
+            side: side_letter(order.side),
+            limit_px: Num::px(instrument, order.px),
+            sz: Num::sz(instrument, sz),
+            oid: order.oid,
+            timestamp: order.placed.as_millis(),
+            orig_sz: Num::sz(instrument, order.orig_sz),
+            cloid: order.cloid,
+            reduce_only: order.reduce_only.then_some(true),
+        }
+    }
+}
+
+/// An order as `frontendOpenOrders` shows it.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct FrontendOrderJson<'a> {
+    coin: &'a str,
+    side: &'static str,
+    limit_px: Num,
+    sz: Num,
+    oid: u64,
+    timestamp: i64,
+    trigger_condition: &'static str,
+    is_trigger: bool,
+    trigger_px: Num,
+    children: [(); 0],
+    is_position_tpsl: bool,
+    reduce_only: bool,
+    order_type: &'static str,
+    orig_sz: Num,
+    tif: Tif,
+    cloid: Option<Cloid>,
+}
+
+impl<'a> FrontendOrderJson<'a> {
+    /// The JSON of `order` with `sz` left.
+    pub(crate) fn new(instrument: &'a Instrument, order: &Order, sz: Sz) -> Self {
+        Self {
+            coin: instrument.coin(),
+            side: side_letter(order.side),
+            limit_px: Num::px(instrument, order.px),
+            sz: Num::sz(instrument, sz),
+            oid: order.oid,
+            timestamp: order.placed.as_millis(),
+            trigger_condition: "N/A",
+            is_trigger: false,
+            trigger_px: Num::new(0, 0),
+            children: [],
+            is_position_tpsl: false,
+            reduce_only: order.reduce_only,
+            order_type: if order.tif == Tif::FrontendMarket {
+                "Market"
+            } else {
+                "Limit"
+            },
+            orig_sz: Num::sz(instrument, order.orig_sz),
+            tif: order.tif,
+            cloid: order.cloid,
+        }
+    }
+}
+
+/// An order with what it is now.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct OrderStateJson<O> {
+    order: O,
+    status: &'static str,
+    status_timestamp: i64,
+}
+
+impl<'a> OrderStateJson<OrderJson<'a>> {
+    /// A change as `orderUpdates` shows it.
+    pub(crate) fn update(instrument: &'a Instrument, update: &OrderUpdate) -> Self {
+        Self {
+            order: OrderJson::new(instrument, &update.order, left(&update.order, update.state)),
+            status: update.state.word(),
+            status_timestamp: update.time.as_millis(),
+        }
+    }
+}
+
+impl<'a> OrderStateJson<FrontendOrderJson<'a>> {
+    /// A record as `orderStatus` and `historicalOrders` show it.
+    pub(crate) fn record(instruments: &'a [Instrument], record: &OrderRecord) -> Self {
+        let OrderRecord { order, state, time } = record;
+        let instrument = &instruments[order.asset as usize];
+        Self {
+            order: FrontendOrderJson::new(instrument, order, left(order, *state)),
+            status: state.word(),
+            status_timestamp: time.as_millis(),
+        }
+    }
+}
+
+/// Size left: nothing of a filled order.
+const fn left(order: &Order, state: OrderState) -> Sz {
+    if matches!(state, OrderState::Filled) {
+        Sz::ZERO
+    } else {
+        order.sz
+    }
+}
+
+/// A fill.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct FillJson<'a> {
+    coin: &'a str,
+    px: Num,
+    sz: Num,
+    side: &'static str,
+    time: i64,
+    start_position: Num,
+    dir: &'static str,
+    closed_pnl: Num,
+    hash: TxHash,
+    oid: u64,
+    crossed: bool,
+    fee: Num,
+    tid: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cloid: Option<Cloid>,
+    fee_token: &'static str,
+    twap_id: Option<u64>,
+}
+
+impl<'a> FillJson<'a> {
+    /// The JSON of `fill`.
+    pub(crate) fn new(instruments: &'a [Instrument], fill: &Fill) -> Self {
+        let instrument = &instruments[fill.asset as usize];
+        Self {
+            coin: instrument.coin(),
+            px: Num::px(instrument, fill.px),
+            sz: Num::sz(instrument, fill.sz),
+            side: side_letter(fill.side),
+            time: fill.time.as_millis(),
+            start_position: Num::sz(instrument, fill.start_position),
+            dir: fill.dir(),
+            closed_pnl: Num::usd(fill.closed_pnl),
+            hash: TxHash(fill.tx),
+            oid: fill.oid,
+            crossed: fill.taker,
+            fee: Num::usd(fill.fee),
+            tid: fill.tid,
+            cloid: fill.cloid,
+            fee_token: "USDC",
+            twap_id: None,
+        }
+    }
+}
+
+/// Data of a `userFills` frame.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct UserFillsJson<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) is_snapshot: Option<bool>,
+    pub(crate) user: Address,
+    pub(crate) fills: Vec<FillJson<'a>>,
+}
