@@ -81,7 +81,7 @@ pub fn decode_info(
         InfoKind::UserRateLimit => EventBody::RateLimit(rate_limit(text)?),
         InfoKind::UserFills => {
             let printed = serde_json::from_str::<Vec<WireFill<'_>>>(text)?;
-            EventBody::Fills(user::fills(instrument, printed, true, true)?)
+            EventBody::Fills(user::fills(instrument, &printed, true)?)
         }
         InfoKind::L2Book => EventBody::Book(ours(market::book(instrument, text)?)?),
     })
@@ -180,18 +180,27 @@ pub fn decode_meta(body: &[u8], coin: &str, first_asset: u32) -> Result<Instrume
         is_delisted: bool,
     }
     let Meta { universe } = serde_json::from_str(text(body)?)?;
-    for (perp, asset) in universe.iter().zip(first_asset..) {
-        if perp.name == coin {
-            if perp.is_delisted {
-                return Err(DecodeError::Delisted(coin.to_owned()));
-            }
-            return Ok(Instrument::new(
-                coin,
-                asset,
-                perp.sz_decimals,
-                perp.max_leverage,
-            )?);
+    if let Some(at) = universe.iter().position(|perp| perp.name == coin) {
+        let perp = &universe[at];
+        if perp.is_delisted {
+            return Err(DecodeError::Delisted(coin.to_owned()));
         }
+        let asset = u32::try_from(at)
+            .ok()
+            .and_then(|at| first_asset.checked_add(at));
+        let asset = asset.ok_or_else(|| {
+            unexpected(
+                "first_asset",
+                first_asset.to_string(),
+                "the number of a dex's first entry",
+            )
+        })?;
+        return Ok(Instrument::new(
+            coin,
+            asset,
+            perp.sz_decimals,
+            perp.max_leverage,
+        )?);
     }
     let near = universe
         .iter()

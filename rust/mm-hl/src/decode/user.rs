@@ -30,26 +30,34 @@ pub(super) struct WireFill<'a> {
     cloid: Option<Cow<'a, str>>,
 }
 
-/// Fills of our coin, oldest first. `newest_first` settles the order inside one millisecond.
+/// Fills of our coin, oldest first.
+///
+/// The venue sorts by time, newest first in snapshots; which of one millisecond comes first is not
+/// the same everywhere, but each fill says the position it started from.
 pub(super) fn fills(
     instrument: &Instrument,
-    mut printed: Vec<WireFill<'_>>,
+    printed: &[WireFill<'_>],
     snapshot: bool,
-    newest_first: bool,
 ) -> Result<Fills, DecodeError> {
-    let times = printed
-        .first()
-        .zip(printed.last())
-        .map(|(first, last)| (first.time, last.time));
-    if times.is_some_and(|(first, last)| first > last || (first == last && newest_first)) {
-        printed.reverse();
-    }
-    let mut fills = Vec::with_capacity(printed.len());
-    for printed in printed.iter().filter(|fill| fill.coin == instrument.coin()) {
-        fills.push(fill(instrument, printed)?);
-    }
+    let ours = printed.iter().filter(|fill| fill.coin == instrument.coin());
+    let mut fills = ours
+        .map(|printed| fill(instrument, printed))
+        .collect::<Result<Vec<_>, _>>()?;
     fills.sort_by_key(|fill| fill.exch);
+    for block in fills.chunk_by_mut(|a, b| a.exch == b.exch) {
+        if !continuous(block.iter()) && continuous(block.iter().rev()) {
+            block.reverse();
+        }
+    }
     Ok(Fills { snapshot, fills })
+}
+
+/// Whether each fill starts from the position its predecessor left.
+fn continuous<'a>(fills: impl Iterator<Item = &'a Fill> + Clone) -> bool {
+    fills.clone().zip(fills.skip(1)).all(|(earlier, later)| {
+        let change = earlier.side.signed(earlier.sz);
+        earlier.start_position.0.checked_add(change.0) == Some(later.start_position.0)
+    })
 }
 
 fn fill(instrument: &Instrument, printed: &WireFill<'_>) -> Result<Fill, DecodeError> {
@@ -92,7 +100,7 @@ pub(super) fn fills_frame(
         is_snapshot,
         fills: printed,
     } = serde_json::from_str(data)?;
-    let fills = fills(instrument, printed, is_snapshot, is_snapshot)?;
+    let fills = fills(instrument, &printed, is_snapshot)?;
     Ok((is_snapshot || !fills.fills.is_empty()).then_some(fills))
 }
 

@@ -1,0 +1,371 @@
+//! What each channel and body becomes, on one message of every form.
+
+#![expect(clippy::unwrap_used, reason = "a test")]
+
+#[allow(dead_code, reason = "shared between tests")]
+mod samples;
+
+use mm_core::action::Cloid;
+use mm_core::event::{
+    AccountState, AssetCtx, Bbo, Candle, EventBody, Fees, Funding, HeadRoom, Level, OrderStatus,
+    RateLimit, Transfer,
+};
+use mm_core::instrument::Instrument;
+use mm_core::units::{Px, Side, Sz, Time, Usd};
+use mm_hl::decode::{DecodeError, Decoded, InfoKind, PaperClock, decode_frame, decode_info};
+use samples::{BODIES, FRAMES};
+
+fn btc() -> Instrument {
+    Instrument::new("BTC", 0, 5, 40).unwrap()
+}
+
+/// The sample of a channel.
+fn frame(channel: &str) -> &'static str {
+    let start = format!(r#"{{"channel":"{channel}""#);
+    FRAMES
+        .iter()
+        .find(|frame| frame.starts_with(&start))
+        .unwrap()
+}
+
+fn decode(frame: &str) -> Result<Decoded, DecodeError> {
+    decode_frame(&btc(), frame.as_bytes())
+}
+
+fn events(frame: &str) -> Vec<EventBody> {
+    match decode(frame).unwrap() {
+        Decoded::Events(events) => events,
+        decoded => panic!("{frame}: {decoded:?}"),
+    }
+}
+
+fn one(frame: &str) -> EventBody {
+    let mut events = events(frame);
+    assert_eq!(events.len(), 1);
+    events.pop().unwrap()
+}
+
+fn info(kind: &str, recv: Time) -> EventBody {
+    let body = BODIES.iter().find(|(at, _)| *at == kind).unwrap().1;
+    decode_info(kind.parse().unwrap(), &btc(), body.as_bytes(), recv).unwrap()
+}
+
+const STAMP: Time = Time::from_millis(1_769_916_002_123);
+
+#[test]
+fn market_channels_are_on_the_lattice() {
+    let EventBody::Book(book) = one(frame("l2Book")) else {
+        panic!()
+    };
+    assert_eq!(book.exch, STAMP);
+    assert_eq!(
+        book.bids[0],
+        Level {
+            px: Px(775_580),
+            sz: Sz(303_622)
+        }
+    );
+    assert_eq!((book.bids.len(), book.asks[1].px), (2, Px(775_610)));
+
+    let bid = Some(Level {
+        px: Px(775_580),
+        sz: Sz(303_622),
+    });
+    assert_eq!(
+        one(frame("bbo")),
+        EventBody::Bbo(Bbo {
+            exch: STAMP,
+            bid,
+            ask: None
+        })
+    );
+
+    let EventBody::Trades(trades) = one(frame("trades")) else {
+        panic!()
+    };
+    assert_eq!(
+        (trades[0].tid, trades[0].side),
+        (7, Side::Bid),
+        "oldest first"
+    );
+    assert_eq!((trades[1].side, trades[1].sz), (Side::Ask, Sz(1500)));
+
+    let ctx = AssetCtx {
+        mark_px: 77_562.0,
+        oracle_px: 77_605.0,
+        mid_px: Some(77_558.5),
+        funding_rate_per_h: 0.000_012_5,
+        open_interest: 27_353.176_82,
+        day_notional_usd: 1_516_669_192.195_389_7,
+    };
+    assert_eq!(one(frame("activeAssetCtx")), EventBody::AssetCtx(ctx));
+}
+
+#[test]
+fn an_empty_book_has_no_mid() {
+    let text = frame("activeAssetCtx").replace(r#""77558.5""#, "null");
+    let EventBody::AssetCtx(ctx) = one(&text) else {
+        panic!()
+    };
+    assert_eq!(ctx.mid_px, None);
+}
+
+#[test]
+fn fills_of_one_millisecond_follow_their_positions() {
+    let EventBody::Fills(fills) = one(frame("userFills")) else {
+        panic!()
+    };
+    assert!(fills.snapshot);
+    let [first, second] = fills.fills[..] else {
+        panic!()
+    };
+    assert_eq!(
+        (first.tid, first.start_position, first.fee),
+        (2, Sz(0), Usd(-199))
+    );
+    assert_eq!((first.taker, first.cloid), (true, Some(Cloid::new(1, 2))));
+    assert_eq!(
+        (second.tid, second.start_position, second.fee),
+        (3, Sz(-30), Usd(9_997))
+    );
+    assert_eq!(
+        (second.taker, second.cloid, second.side),
+        (false, None, Side::Ask)
+    );
+}
+
+#[test]
+fn order_updates_fold_the_vocabulary() {
+    let EventBody::OrderUpdates(updates) = one(frame("orderUpdates")) else {
+        panic!()
+    };
+    let statuses: Vec<_> = updates.iter().map(|update| update.status).collect();
+    assert_eq!(
+        statuses,
+        [
+            OrderStatus::Filled,
+            OrderStatus::Canceled,
+            OrderStatus::Rejected
+        ]
+    );
+    assert_eq!(
+        (updates[0].sz, updates[0].cloid),
+        (Sz(0), Some(Cloid::new(1, 2)))
+    );
+    assert_eq!(
+        (updates[1].sz, updates[1].cloid, updates[2].cloid),
+        (Sz(100), None, None)
+    );
+    let strange = frame("orderUpdates").replace("badAloPxRejected", "pondering");
+    assert!(
+        decode(&strange)
+            .unwrap_err()
+            .to_string()
+            .contains("pondering")
+    );
+}
+
+#[test]
+fn every_status_word_of_the_venue_is_known() {
+    let words = "open filled canceled triggered rejected marginCanceled vaultWithdrawalCanceled \
+        openInterestCapCanceled selfTradeCanceled reduceOnlyCanceled siblingFilledCanceled \
+        delistedCanceled liquidatedCanceled outcomeSettledCanceled scheduledCancel internalCancel \
+        tickRejected minTradeNtlRejected perpMarginRejected reduceOnlyRejected badAloPxRejected \
+        iocCancelRejected badTriggerPxRejected marketOrderNoLiquidityRejected \
+        positionIncreaseAtOpenInterestCapRejected positionFlipAtOpenInterestCapRejected \
+        tooAggressiveAtOpenInterestCapRejected openInterestIncreaseRejected \
+        insufficientSpotBalanceRejected oracleRejected perpMaxPositionRejected \
+        tooManyOpenOrdersRejected";
+    for word in words.split_whitespace() {
+        decode(&frame("orderUpdates").replace("badAloPxRejected", word)).unwrap();
+    }
+}
+
+#[test]
+fn money_is_cut_at_the_micro_usdc() {
+    let paid = |exch, usd| {
+        EventBody::Funding(Funding {
+            exch: Time::from_millis(exch),
+            usd: Usd(usd),
+        })
+    };
+    assert_eq!(
+        events(frame("userFundings")),
+        [
+            paid(1_769_914_800_034, 1_000_000),
+            paid(1_769_918_400_034, -3_625_312)
+        ],
+        "oldest first, our coin only, toward zero"
+    );
+}
+
+#[test]
+fn ledger_updates_say_what_moved_the_perp_balance() {
+    let moved = |ms, usd| {
+        EventBody::Transfer(Transfer {
+            exch: Time::from_millis(ms),
+            usd: Usd(usd),
+        })
+    };
+    let first = 1_769_916_002_001;
+    assert_eq!(
+        events(frame("userNonFundingLedgerUpdates")),
+        [
+            moved(first, 2_703_997_450_000),
+            moved(first + 1, -12_000_000),
+            moved(first + 2, -10_000_000),
+            moved(first + 3, 4_000_000),
+            moved(first + 5, 5_000_000),
+        ]
+    );
+    let strange = frame("userNonFundingLedgerUpdates").replace("spotTransfer", "gift");
+    assert!(decode(&strange).unwrap_err().to_string().contains("gift"));
+    let silent = frame("userNonFundingLedgerUpdates").replace(r#""toPerp":false"#, r#""x":0"#);
+    assert!(decode(&silent).unwrap_err().to_string().contains("toPerp"));
+}
+
+#[test]
+fn the_account_is_of_our_dex() {
+    let account = AccountState {
+        exch: STAMP,
+        account_value: Usd(99_998_920),
+        margin_used: Usd(2_383_260),
+        position: Sz(15),
+        position_value: Usd(11_916_300),
+    };
+    assert_eq!(
+        one(frame("clearinghouseState")),
+        EventBody::Account(account)
+    );
+    let other = frame("clearinghouseState").replace(r#""dex":"""#, r#""dex":"xyz""#);
+    assert_eq!(decode(&other).unwrap(), Decoded::Ignored);
+    let long = frame("clearinghouseState").replace("99.99892", "99.9989299999");
+    let EventBody::Account(cut) = one(&long) else {
+        panic!()
+    };
+    assert_eq!(cut.account_value, Usd(99_998_929));
+}
+
+#[test]
+fn head_room_never_rounds_up() {
+    let room = HeadRoom {
+        leverage: 20,
+        max_trade_szs: [Sz(76_534), Sz(74_964)],
+    };
+    assert_eq!(one(frame("activeAssetData")), EventBody::HeadRoom(room));
+}
+
+#[test]
+fn what_is_not_an_event_is_told_apart() {
+    let clock = PaperClock {
+        time: Time(1_769_916_002_123_456_789),
+        speed: 20.0,
+        instance: "a1".into(),
+    };
+    assert_eq!(decode(frame("paperClock")).unwrap(), Decoded::Clock(clock));
+    assert_eq!(decode(frame("pong")).unwrap(), Decoded::Heartbeat);
+    assert_eq!(decode(frame("subscriptionResponse")).unwrap(), Decoded::Ack);
+    let error = Decoded::Error(r#"Already subscribed: {"type":"bbo"}"#.into());
+    assert_eq!(decode(frame("error")).unwrap(), error);
+    assert_eq!(decode(frame("user")).unwrap(), Decoded::Ignored);
+    assert_eq!(
+        decode(&frame("l2Book").replace("BTC", "ETH")).unwrap(),
+        Decoded::Ignored
+    );
+}
+
+#[test]
+fn key_order_carries_no_meaning() {
+    let text = r#"{"data":{"bbo":[null,{"n":5,"sz":"3.03622","px":"77558.0"}],"time":1769916002123,"coin":"BTC"},"channel":"bbo"}"#;
+    assert!(matches!(
+        one(text),
+        EventBody::Bbo(Bbo {
+            bid: None,
+            ask: Some(_),
+            ..
+        })
+    ));
+}
+
+#[test]
+fn bad_market_data_is_refused_with_its_reason() {
+    for (from, to, reason) in [
+        ("77557.0", "77558.0", "not sorted"),
+        ("77557.0", "77558.55", "at most 1 decimals"),
+        ("77557.0", "-1.0", "a positive price"),
+        (r#""sz":"0.5""#, r#""sz":"0.0""#, "a positive size"),
+        (r#""sz":"0.5""#, r#""sz":"90000000000000""#, "notional"),
+        ("1769916002123", "-1", "milliseconds"),
+        ("1769916002123", "9223372036854775807", "milliseconds"),
+        ("l2Book", "l2Boo\\u006b\",\"x\":\"", "missing field"),
+    ] {
+        let text = frame("l2Book").replace(from, to);
+        match decode(&text) {
+            Err(error) => assert!(error.to_string().contains(reason), "{text}: {error}"),
+            Ok(decoded) => assert_eq!(reason, "missing field", "{decoded:?}"),
+        }
+    }
+    let token = frame("userFills").replace(
+        r#""feeToken":"USDC","cloid""#,
+        r#""feeToken":"HYPE","cloid""#,
+    );
+    assert!(
+        decode(&token)
+            .unwrap_err()
+            .to_string()
+            .contains("expected USDC")
+    );
+}
+
+#[test]
+fn bodies_become_events() {
+    let late = Time(i64::MAX);
+    let fees = Fees {
+        maker: -0.000_01,
+        taker: 0.000_45,
+    };
+    assert_eq!(info("userFees", late), EventBody::Fees(fees));
+    let limit = RateLimit {
+        used: 2_890,
+        cap: 2_864_574,
+    };
+    assert_eq!(info("userRateLimit", late), EventBody::RateLimit(limit));
+    let EventBody::OpenOrders(open) = info("frontendOpenOrders", late) else {
+        panic!()
+    };
+    assert_eq!((open.orders.len(), open.orders[0].reduce_only), (1, true));
+    let EventBody::Book(book) = info("l2Book", late) else {
+        panic!()
+    };
+    assert_eq!((book.bids.len(), book.asks.len()), (0, 1));
+    let room = HeadRoom {
+        leverage: 3,
+        max_trade_szs: [Sz(0), Sz(74_964)],
+    };
+    assert_eq!(info("activeAssetData", late), EventBody::HeadRoom(room));
+    assert!("tarot".parse::<InfoKind>().is_err());
+    let null = decode_info(InfoKind::L2Book, &btc(), b"null", late);
+    assert!(matches!(null, Err(DecodeError::Json(_))));
+}
+
+#[test]
+fn only_closed_candles_count() {
+    let closed = |open: i64, close_px| {
+        let (open, close) = (Time::from_millis(open), Time::from_millis(open + 59_999));
+        Candle {
+            open,
+            close,
+            close_px,
+        }
+    };
+    let both = vec![
+        closed(1_681_923_600_000, 29_258.0),
+        closed(1_681_923_660_000, 29_260.0),
+    ];
+    let at = |ms| info("candleSnapshot", Time::from_millis(ms));
+    assert_eq!(at(1_681_923_720_000), EventBody::Candles(both.clone()));
+    assert_eq!(
+        at(1_681_923_719_999),
+        EventBody::Candles(both[..1].to_vec())
+    );
+}
