@@ -5,6 +5,7 @@
 
 pub mod eventlog;
 pub mod exchange;
+pub mod flow;
 pub mod frames;
 pub mod market;
 pub mod recorded;

@@ -2,10 +2,11 @@
 
 use mm_core::action::Cloid;
 use mm_core::instrument::{Instrument, MIN_NOTIONAL};
-use mm_core::units::{Px, Side, Sz, Usd};
+use mm_core::units::{Px, Side, Sz, Time, Usd};
 use mm_hl::wire::{Grouping, OrderKind, OrderRequest, PlaceOrders, Tif};
 
 use super::SimExchange;
+use super::message::Order;
 use super::status::OrderState;
 
 /// Open orders anybody may have; the venue grants one more per $5M of volume, up to a bound.
@@ -23,6 +24,33 @@ pub(super) struct NewOrder {
     pub(super) tif: Tif,
     pub(super) reduce_only: bool,
     pub(super) cloid: Option<Cloid>,
+}
+
+impl NewOrder {
+    /// The order it becomes.
+    pub(super) const fn order(&self, oid: u64, placed: Time) -> Order {
+        let Self {
+            asset,
+            side,
+            px,
+            sz,
+            tif,
+            reduce_only,
+            cloid,
+        } = *self;
+        Order {
+            oid,
+            cloid,
+            asset,
+            side,
+            px,
+            sz,
+            orig_sz: sz,
+            tif,
+            reduce_only,
+            placed,
+        }
+    }
 }
 
 /// Why one order was refused at run time.

@@ -51,19 +51,23 @@ impl Crowd {
             CrowdBody::Replay { token } => (3, token, 0, 0, 0),
         };
         let fields = [
-            order.at.0.cast_unsigned(),
+            bits(order.at.0),
             u64::from(order.asset) << 16 | u64::from(order.participant),
             word,
             key,
             side as u64,
-            px.cast_unsigned(),
-            sz.cast_unsigned(),
+            bits(px),
+            bits(sz),
         ];
         for field in fields {
             self.digest = (self.digest ^ field).wrapping_mul(0x0100_0000_01b3);
             self.digest ^= self.digest >> 29;
         }
     }
+}
+
+const fn bits(value: i64) -> u64 {
+    u64::from_le_bytes(value.to_le_bytes())
 }
 
 impl CrowdCoin {

@@ -28,6 +28,31 @@ pub(super) struct Taker {
     pub(super) cloid: Option<Cloid>,
 }
 
+impl Taker {
+    /// A client's order before its first match.
+    pub(super) const fn new(owner: Owner, order: &Order) -> Self {
+        let Order {
+            asset,
+            side,
+            px,
+            sz: left,
+            oid,
+            cloid,
+            ..
+        } = *order;
+        Self {
+            owner,
+            asset,
+            side,
+            px,
+            left,
+            notional: Usd::ZERO,
+            oid,
+            cloid,
+        }
+    }
+}
+
 /// One side of a trade.
 struct Leg {
     owner: Owner,

@@ -164,6 +164,9 @@ impl SimExchange {
     ///
     /// # Errors
     /// [`SimError::Deposit`] when `usd` is not positive.
+    ///
+    /// # Panics
+    /// With the 2^32nd account.
     pub fn deposit(&mut self, user: Address, usd: Usd) -> Result<(), SimError> {
         if usd <= Usd::ZERO {
             return Err(SimError::Deposit(usd.0));

@@ -22,79 +22,51 @@ impl SimExchange {
 
     fn try_place(&mut self, who: u32, new: &NewOrder) -> Result<PlaceStatus, Refused> {
         let oid = self.next_oid();
-        let NewOrder {
-            asset,
-            side,
-            px,
-            tif,
-            reduce_only,
-            cloid,
-            ..
-        } = *new;
-        let (sz, orig_sz, placed) = (new.sz, new.sz, self.now);
-        let mut order = Order {
-            oid,
-            cloid,
-            asset,
-            side,
-            px,
-            sz,
-            orig_sz,
-            tif,
-            reduce_only,
-            placed,
-        };
+        let mut order = new.order(oid, self.now);
         if let Err(refused) = self.check(who, new) {
             self.end_order(who, order, refused.state);
             return Err(refused);
         }
-        if reduce_only {
-            order.sz = order
-                .sz
-                .min(self.accounts[who as usize].coin(asset).closable(side));
+        if order.reduce_only {
+            order.sz = order.sz.min(
+                self.accounts[who as usize]
+                    .coin(order.asset)
+                    .closable(order.side),
+            );
         }
         let wanted = order.sz;
-        let (owner, left, notional) = (Owner::Client(who), order.sz, Usd::ZERO);
-        let mut taker = Taker {
-            owner,
-            asset,
-            side,
-            px,
-            left,
-            notional,
-            oid,
-            cloid,
-        };
-        if tif != Tif::Alo {
+        let mut taker = Taker::new(Owner::Client(who), &order);
+        if order.tif != Tif::Alo {
             self.sweep(&mut taker);
         }
         order.sz = taker.left;
         let total_sz = wanted - taker.left;
-        let filled = || PlaceStatus::Filled {
-            oid,
-            cloid,
-            total_sz,
-            avg_px: Px(taker.notional.0 / total_sz.0),
-        };
-        if taker.left == Sz::ZERO {
-            self.end_order(who, order, OrderState::Filled);
-            return Ok(filled());
+        if order.sz > Sz::ZERO && !takes_only(order.tif) {
+            self.start_to_rest(who, order);
+            let says_filled = self.config.gtc_partial == GtcPartial::Filled && total_sz > Sz::ZERO;
+            return Ok(if says_filled {
+                filled(&order, total_sz, taker.notional)
+            } else {
+                PlaceStatus::Resting {
+                    oid,
+                    cloid: order.cloid,
+                }
+            });
         }
-        if takes_only(tif) {
-            if total_sz > Sz::ZERO {
-                self.end_order(who, order, OrderState::Canceled);
-                return Ok(filled());
-            }
-            let text = "Order could not immediately match against any resting orders.";
-            let refused = Refused::new(OrderState::IocCancelRejected, text);
-            self.end_order(who, order, refused.state);
-            return Err(refused);
+        if total_sz > Sz::ZERO {
+            let whole = order.sz == Sz::ZERO;
+            let state = if whole {
+                OrderState::Filled
+            } else {
+                OrderState::Canceled
+            };
+            self.end_order(who, order, state);
+            return Ok(filled(&order, total_sz, taker.notional));
         }
-        self.start_to_rest(who, order);
-        Ok(match self.config.gtc_partial {
-            GtcPartial::Filled if total_sz > Sz::ZERO => filled(),
-            _ => PlaceStatus::Resting { oid, cloid },
-        })
+        let text = "Order could not immediately match against any resting orders.";
+        let refused = Refused::new(OrderState::IocCancelRejected, text);
+        self.end_order(who, order, refused.state);
+        Err(refused)
     }
 
     fn start_to_rest(&mut self, who: u32, order: Order) {
@@ -169,5 +141,15 @@ impl SimExchange {
                 PlaceStatus::Error(format!("Error placing new order during modify: {text}"))
             }
         }
+    }
+}
+
+fn filled(order: &Order, total_sz: Sz, notional: Usd) -> PlaceStatus {
+    let avg_px = Px(notional.0 / total_sz.0);
+    PlaceStatus::Filled {
+        oid: order.oid,
+        cloid: order.cloid,
+        total_sz,
+        avg_px,
     }
 }

@@ -328,6 +328,7 @@ impl SimExchange {
     }
 
     /// Orders that ended, oldest first, at most 2,000; empty for an unknown account.
+    #[must_use]
     pub fn ended_orders(&self, user: Address) -> impl DoubleEndedIterator<Item = &OrderRecord> {
         self.find(user)
             .into_iter()
@@ -335,6 +336,7 @@ impl SimExchange {
     }
 
     /// Fills, oldest first, at most 10,000; empty for an unknown account.
+    #[must_use]
     pub fn fills(&self, user: Address) -> impl DoubleEndedIterator<Item = &Fill> {
         self.find(user)
             .into_iter()

@@ -148,6 +148,9 @@ impl FifoBook {
 
     /// Lowers the size of an order to `sz`; its place stays. Nothing when it is not there or
     /// already smaller.
+    ///
+    /// # Panics
+    /// When queue and index disagree: a bug of this book.
     pub fn shrink(&mut self, oid: u64, sz: Sz) {
         let Some(&slot) = self.index.get(&oid) else {
             return;
@@ -166,6 +169,9 @@ impl FifoBook {
     }
 
     /// Takes an order out and returns its remaining size; `None` when it is not there.
+    ///
+    /// # Panics
+    /// When queue and index disagree: a bug of this book.
     pub fn remove(&mut self, oid: u64) -> Option<Sz> {
         let slot = self.index.remove(&oid)?;
         let Entry {
