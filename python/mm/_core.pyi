@@ -1,6 +1,14 @@
 """The compiled core of `mm`. Checked against the module by `mypy.stubtest`."""
 
-from typing import final
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Literal, Self, TypeAlias, final
+
+import numpy as np
+from numpy.typing import NDArray
+from typing_extensions import disjoint_base
+
+_Number: TypeAlias = float | Decimal | str
 
 class MmError(Exception):
     """Base of every error that mm raises."""
@@ -158,6 +166,7 @@ def recover_signer(body: bytes, *, mainnet: bool) -> str:
     Raises:
         EventError: The body is no signed action, or nobody can have signed it.
     """
+
 class PaperExchange:
     """Hyperliquid's protocol over a simulated exchange: bytes in, bytes out.
 
@@ -242,3 +251,413 @@ class PaperExchange:
 
     def finish_report(self) -> bytes:
         """Take the report's end, as JSON lines: orders left and totals."""
+
+@disjoint_base
+class DynamicRiskConfig:
+    """How the limit is derived, without defaults; `mm.DynamicRiskConfig` has them."""
+
+    def __new__(
+        cls,
+        *,
+        risk_fraction: _Number,
+        num_sigmas: _Number,
+        sigma_prior: _Number,
+        risk_horizon_s: _Number,
+        leverage_cap: _Number,
+        initial_margin_frac: _Number,
+        gap_move_frac: _Number | None,
+        gap_loss_frac: _Number,
+        liquidity_frac: _Number,
+        sigma_floor_frac: _Number,
+        confidence_n0: _Number,
+        limit_use_frac: _Number,
+        reduce_only_leave_frac: _Number,
+        daily_loss_frac: _Number,
+        drawdown_frac: _Number,
+        limit_rise_frac_per_min: _Number,
+        market_degraded_s: _Number,
+        market_gone_s: _Number,
+        account_degraded_s: _Number,
+        account_gone_s: _Number,
+        head_room_degraded_s: _Number,
+        head_room_gone_s: _Number,
+        sigma_degraded_s: _Number,
+        sigma_gone_s: _Number,
+        own_stream_degraded_s: _Number,
+        own_stream_gone_s: _Number,
+    ) -> Self:
+        """Check and hold the settings.
+
+        Args:
+            risk_fraction: Share of equity that a move of `num_sigmas` over the horizon may cost
+                at the limit.
+            num_sigmas: Size of that move in standard deviations.
+            sigma_prior: Volatility until a measured one is trusted, per square root of a second, a
+                fraction.
+            risk_horizon_s: Shortest time we assume to be stuck with a position, seconds; four
+                times it is
+                the longest.
+            leverage_cap: Largest leverage the user allows; `derive_limits` takes the result of it.
+            initial_margin_frac: Margin of the limit position is at most this share of equity.
+            gap_move_frac: Gap of the price to survive, a fraction; None: by the asset's largest
+                leverage.
+            gap_loss_frac: Share of equity that such a gap may cost.
+            liquidity_frac: Share of the notional traded in an hour.
+            sigma_floor_frac: Volatility never counts for less than this share of its 24 h value.
+            confidence_n0: Effective returns at which an estimate has half of the weight.
+            limit_use_frac: Share of the limit that sizing uses.
+            reduce_only_leave_frac: Reduce-only ends at or below this share of the limit.
+            daily_loss_frac: Largest loss of a day, share of its opening equity.
+            drawdown_frac: Largest fall from the peak, share of the peak.
+            limit_rise_frac_per_min: Largest rise of the limit a minute, share of the new value.
+            market_degraded_s: Age of the market data, seconds, past which it is degraded.
+            market_gone_s: Age of the market data, seconds, past which it is treated as gone.
+            account_degraded_s: Age of the account data, seconds, past which it is degraded.
+            account_gone_s: Age of the account data, seconds, past which it is treated as gone.
+            head_room_degraded_s: Age of the head room data, seconds, past which it is degraded.
+            head_room_gone_s: Age of the head room data, seconds, past which it is treated as gone.
+            sigma_degraded_s: Age of the sigma data, seconds, past which it is degraded.
+            sigma_gone_s: Age of the sigma data, seconds, past which it is treated as gone.
+            own_stream_degraded_s: Age of the own stream data, seconds, past which it is degraded.
+            own_stream_gone_s: Age of the own stream data, seconds, past which it is treated as
+                gone.
+
+        Raises:
+            ConfigError: A number is not finite or outside its range; the message names it.
+        """
+
+    @property
+    def risk_fraction(self) -> float: ...
+    @property
+    def num_sigmas(self) -> float: ...
+    @property
+    def sigma_prior(self) -> float: ...
+    @property
+    def risk_horizon_s(self) -> float: ...
+    @property
+    def leverage_cap(self) -> float: ...
+    @property
+    def initial_margin_frac(self) -> float: ...
+    @property
+    def gap_move_frac(self) -> float | None: ...
+    @property
+    def gap_loss_frac(self) -> float: ...
+    @property
+    def liquidity_frac(self) -> float: ...
+    @property
+    def sigma_floor_frac(self) -> float: ...
+    @property
+    def confidence_n0(self) -> float: ...
+    @property
+    def limit_use_frac(self) -> float: ...
+    @property
+    def reduce_only_leave_frac(self) -> float: ...
+    @property
+    def daily_loss_frac(self) -> float: ...
+    @property
+    def drawdown_frac(self) -> float: ...
+    @property
+    def limit_rise_frac_per_min(self) -> float: ...
+    @property
+    def market_degraded_s(self) -> float: ...
+    @property
+    def market_gone_s(self) -> float: ...
+    @property
+    def account_degraded_s(self) -> float: ...
+    @property
+    def account_gone_s(self) -> float: ...
+    @property
+    def head_room_degraded_s(self) -> float: ...
+    @property
+    def head_room_gone_s(self) -> float: ...
+    @property
+    def sigma_degraded_s(self) -> float: ...
+    @property
+    def sigma_gone_s(self) -> float: ...
+    @property
+    def own_stream_degraded_s(self) -> float: ...
+    @property
+    def own_stream_gone_s(self) -> float: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+
+@final
+class Limits:
+    """The one position limit and everything that explains it. Made by `derive_limits` alone."""
+
+    @staticmethod
+    def from_json(text: str, *, sz_decimals: int) -> Limits:
+        """Read a limit from the journal.
+
+        Args:
+            text: What `json` wrote.
+            sz_decimals: Decimals of a size, 0 to 6.
+
+        Raises:
+            EventError: The text is no limit.
+        """
+
+    @property
+    def max_position_value_usd(self) -> Decimal | None:
+        """The largest value of a position, USDC to the nearest 1e-6.
+
+        None while neither equity nor mid is known.
+        """
+
+    @property
+    def effective_max_position_long(self) -> Decimal:
+        """The largest long position, coin."""
+
+    @property
+    def effective_max_position_short(self) -> Decimal:
+        """The largest short position as a magnitude, coin."""
+
+    @property
+    def lots_long(self) -> int: ...
+    @property
+    def lots_short(self) -> int: ...
+    @property
+    def sz_decimals(self) -> int: ...
+    @property
+    def source(self) -> Literal["warmup", "valid", "degraded", "invalid"]: ...
+    @property
+    def binding(self) -> str:
+        """Name of the term that binds the side with the smaller limit."""
+
+    @property
+    def binding_long(self) -> str: ...
+    @property
+    def binding_short(self) -> str: ...
+    @property
+    def terms(self) -> dict[str, Decimal | None]:
+        """Each term that applied, USDC.
+
+        None for a term in coin while there is no mid, and for the head-room, which is in lots.
+        """
+
+    @property
+    def terms_lots(self) -> dict[str, tuple[int, int] | None]:
+        """Each term that applied in lots, (long, short); None for money while there is no mid."""
+
+    @property
+    def json(self) -> str:
+        """The limit with inputs, ages and the limit before, as the journal writes it."""
+
+    def utilization_pct(self, position: _Number) -> Decimal | None:
+        """Position (coin, signed) as a percentage of its side's limit, to 0.01 %.
+
+        None when there is a position and no limit.
+        """
+
+    def holds(self, position: _Number) -> bool:
+        """Whether the position (coin, signed) lies within its side's limit."""
+
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+
+def derive_limits(
+    *,
+    account_value: _Number | None,
+    max_leverage: _Number,
+    sigma: _Number | None,
+    sigma_confidence: _Number,
+    mid: _Number | None,
+    sz_decimals: int,
+    config: DynamicRiskConfig,
+    fallback_max_position: _Number,
+    position: _Number | None = None,
+    horizon_s: _Number | None = None,
+    sigma_24h: _Number | None = None,
+    daily_loss_left: _Number | None = None,
+    position_cap: _Number | None = None,
+    head_room: tuple[_Number, _Number] | None = None,
+    own_increasing: tuple[_Number, _Number] | None = None,
+    asset_max_leverage: _Number | None = None,
+    exchange_leverage: _Number | None = None,
+    open_interest_room: _Number | None = None,
+    equity_share: _Number | None = None,
+    traded_notional_1h: _Number | None = None,
+    ages: Mapping[str, _Number | None] | None = None,
+    previous: tuple[Limits, _Number] | None = None,
+) -> Limits:
+    """Derive the one position limit.
+
+    `V = min(account_value x max_leverage, risk_budget / (num_sigmas x sigma_eff x sqrt(T)), every
+    other cap)`, `Q = floor_to_lot(V / mid)`. A cap applies only when its inputs are given.
+
+    Args:
+        account_value: Equity, USDC; digits beyond 1e-6 are cut. None: not known yet.
+        max_leverage: The smallest of leverage cap, exchange setting and margin tier.
+        sigma: Standard deviation of log mid per square root of a second, a fraction; 0 counts as
+            confidence 0. None: not ready.
+        sigma_confidence: 0 to 1.
+        mid: USDC. None: not known yet.
+        sz_decimals: Decimals of a size, 0 to 6.
+        config: The settings.
+        fallback_max_position: The limit while warming up, coin.
+        position: Signed, coin, a whole number of lots. None: flat.
+        horizon_s: Time to unwind the previous limit, clamped to 1 to 4 `risk_horizon_s`. None: 1.
+        sigma_24h: Volatility of the last day, for the floor.
+        daily_loss_left: The smaller of the day's loss left and the drawdown left, USDC.
+        position_cap: The user's hard limit, coin.
+        head_room: The exchange's allowance for a further (buy, sell), coin.
+        own_increasing: Own resting and in-flight increasing (bids, asks), coin.
+        asset_max_leverage: Of the asset; decides the gap.
+        exchange_leverage: As set on the exchange; decides the margin share.
+        open_interest_room: What the venue's cap lets us add to the position, USDC.
+        equity_share: This coin's share of equity, 0 to 1; the term is this share times
+            `account_value x max_leverage`.
+        traded_notional_1h: By everybody in the last hour, USDC.
+        ages: Seconds since `market`, `account`, `head_room`, `sigma`, `own_stream` were heard of;
+            what is not in it, or None, has no deadline.
+        previous: The limit before and the seconds since; bounds the rise.
+
+    Returns:
+        The limit. What is missing, stale or spent is its `source`, not an error.
+
+    Raises:
+        ConfigError: A number is not finite or outside its range; the message names it.
+    """
+
+@final
+class Refusal:
+    """An order, or a part of one, that was not passed."""
+
+    @property
+    def side(self) -> Literal["bid", "ask"]: ...
+    @property
+    def px(self) -> int:
+        """Planned price, lattice units."""
+
+    @property
+    def sz(self) -> int:
+        """Lots not passed; 0 for a level that got no size."""
+
+    @property
+    def reason(self) -> str: ...
+    @property
+    def limit(self) -> int:
+        """The limit of the side in force, lots."""
+
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+
+@final
+class Ladder:
+    """Orders of both sides, each best first, with the verdict they were made under."""
+
+    @property
+    def bid_px(self) -> NDArray[np.int64]:
+        """Lattice units of 10^-(6 - sz_decimals) USDC."""
+
+    @property
+    def bid_sz(self) -> NDArray[np.int64]:
+        """Lots of 10^-sz_decimals coin."""
+
+    @property
+    def ask_px(self) -> NDArray[np.int64]: ...
+    @property
+    def ask_sz(self) -> NDArray[np.int64]: ...
+    @property
+    def reduce_only(self) -> bool:
+        """Whether the orders carry reduce-only on the wire."""
+
+    @property
+    def mode(self) -> Literal["two_sided", "no_bids", "no_asks", "no_quotes"]: ...
+    @property
+    def reason(self) -> str | None:
+        """Why only reducing is allowed; `OverValueLimit` comes before `OverPositionLimit`."""
+
+    @property
+    def utilization_pct(self) -> Decimal | None:
+        """Position as a percentage of its side's limit; None with a position and no limit."""
+
+    @property
+    def rooms(self) -> tuple[int, int] | None:
+        """Room of each side, (bid, ask), lots; None from the filter."""
+
+    @property
+    def refusals(self) -> list[Refusal]: ...
+
+def size_ladder(
+    *,
+    limits: Limits,
+    config: DynamicRiskConfig,
+    position: int,
+    mid: _Number | None,
+    bid_px: NDArray[np.int64],
+    bid_fill_rate: NDArray[np.float64],
+    bid_net_capture_bps: NDArray[np.float64],
+    ask_px: NDArray[np.int64],
+    ask_fill_rate: NDArray[np.float64],
+    ask_net_capture_bps: NDArray[np.float64],
+    target: int,
+    min_level_usd: _Number,
+    was_reduce_only: bool = False,
+    other_reason: Literal["Margin", "LiquidationDistance", "Control"] | None = None,
+    unreplaced: tuple[int, int] | None = None,
+    margin_free_usd: _Number | None = None,
+    margin_leverage: _Number | None = None,
+) -> Ladder:
+    """Size the levels of both sides so that they fill the room up to the target.
+
+    Sizes follow `fill_rate x max(net_capture, 0)`; prices go to the grid, equal ones become one
+    level; what is under the minimum goes inward; margin is shared by both sides' increasing orders.
+
+    Args:
+        limits: The limit in force.
+        config: For `limit_use_frac` and `reduce_only_leave_frac`.
+        position: Signed lots.
+        mid: USDC; None: the value check waits.
+        bid_px: Lattice units, any order; one element a level, as in the two arrays after it.
+        bid_fill_rate: Fills per second, or any unit common to the ladder.
+        bid_net_capture_bps: After adverse selection and fee; may be negative.
+        ask_px: As the bids.
+        ask_fill_rate: As the bids.
+        ask_net_capture_bps: As the bids.
+        target: Lots wanted on a side over all levels.
+        min_level_usd: Smallest order, USDC.
+        was_reduce_only: Whether reduce-only held before.
+        other_reason: A reason for reduce-only other than size.
+        unreplaced: Own (bid, ask) lots that this plan does not replace. None: none.
+        margin_free_usd: Margin free for increasing orders; given with the next, or neither.
+        margin_leverage: Leverage they are margined at.
+
+    Raises:
+        ConfigError: An array or number is outside its range, or lengths of a side differ.
+    """
+
+def reduce_only_filter(
+    *,
+    limits: Limits,
+    config: DynamicRiskConfig,
+    position: int,
+    mid: _Number | None,
+    bid_px: NDArray[np.int64],
+    bid_sz: NDArray[np.int64],
+    ask_px: NDArray[np.int64],
+    ask_sz: NDArray[np.int64],
+    was_reduce_only: bool = False,
+    other_reason: Literal["Margin", "LiquidationDistance", "Control"] | None = None,
+) -> Ladder:
+    """Pass a plan, a ladder or a single pair, through the reduce-only filter.
+
+    Enters strictly above the limit, in value first, then in lots; leaves at or below
+    `reduce_only_leave_frac` of both. The increasing side is cleared, the reducing side capped at
+    the position. Whatever is removed or shrunk leaves a refusal.
+
+    Args:
+        limits: The limit in force.
+        config: For `reduce_only_leave_frac`.
+        position: Signed lots.
+        mid: USDC; None: the value check waits.
+        bid_px: Lattice units.
+        bid_sz: Lots.
+        ask_px: Lattice units.
+        ask_sz: Lots.
+        was_reduce_only: Whether reduce-only held before.
+        other_reason: A reason other than size.
+
+    Raises:
+        ConfigError: A number is outside its range, or lengths of a side differ.
+    """

@@ -4,6 +4,8 @@ mod action;
 mod error;
 mod exchange;
 mod instrument;
+mod limits;
+mod number;
 mod signer;
 
 /// The compiled core of `mm`.
@@ -17,6 +19,11 @@ mod _core {
     use crate::exchange::PyPaperExchange;
     #[pymodule_export]
     use crate::instrument::PyInstrument;
+    #[pymodule_export]
+    use crate::limits::{
+        PyDynamicRiskConfig, PyLadder, PyLimits, PyRefusal, derive_limits, reduce_only_filter,
+        size_ladder,
+    };
     #[pymodule_export]
     use crate::signer::{PySigner, recover_signer};
 }
