@@ -167,6 +167,7 @@ def recover_signer(body: bytes, *, mainnet: bool) -> str:
         EventError: The body is no signed action, or nobody can have signed it.
     """
 
+@final
 class PaperExchange:
     """Hyperliquid's protocol over a simulated exchange: bytes in, bytes out.
 

@@ -1,0 +1,1 @@
+"""Checks of a finished run that share no code with what they check."""
