@@ -1,5 +1,7 @@
 //! The demo market: lively, two-sided, toxic, blind to clients.
 
+#![expect(clippy::unwrap_used, reason = "a test")]
+
 mod desk;
 
 use desk::{Desk, START_MS, raw_order, user};

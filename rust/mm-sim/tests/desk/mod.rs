@@ -198,11 +198,11 @@ impl Desk {
 }
 
 pub fn response(out: &[Output], id: u64) -> Response {
-    let replies = out.iter().filter_map(|output| match output {
+    let mut replies = out.iter().rev().filter_map(|output| match output {
         Output::Reply(reply) if reply.id == id => Some(reply.response.clone()),
         _ => None,
     });
-    replies.last().expect("the action was answered")
+    replies.next().expect("the action was answered")
 }
 
 pub fn order(orders: &[O]) -> ExchangeAction {
