@@ -135,6 +135,8 @@ pub enum RefusalReason {
     Px,
     /// With everything that could still fill, the worst case would leave the limit.
     WorstCase,
+    /// It would match an own order that still rests on the other side.
+    OwnCross,
 }
 
 impl RefusalReason {
@@ -155,6 +157,7 @@ impl RefusalReason {
             Self::NoCapture => "NoCapture",
             Self::Px => "Px",
             Self::WorstCase => "WorstCase",
+            Self::OwnCross => "OwnCross",
         }
     }
 }

@@ -3,12 +3,22 @@
 //! No clock, I/O, randomness, logging, `HashMap` or `unsafe`: what it learns is an [`event::Event`],
 //! what it wants is an [`action::Action`], and the same events give the same actions byte for byte.
 
+pub mod account;
 pub mod action;
+pub mod book;
+pub mod budget;
+pub mod diff;
+pub mod engine;
+pub mod estimators;
 pub mod event;
 pub mod filter;
+pub mod gate;
+pub mod guard;
 pub mod instrument;
 pub mod ladder;
 pub mod limits;
+pub mod orders;
+pub mod quote;
 pub mod units;
 
 #[cfg(test)]

@@ -186,6 +186,12 @@ impl LimitConfig {
         self.0.leverage_cap
     }
 
+    /// Share of equity that may be initial margin.
+    #[must_use]
+    pub const fn initial_margin_frac(&self) -> f64 {
+        self.0.initial_margin_frac
+    }
+
     /// Volatility until a measured prior exists, per square root of a second.
     #[must_use]
     pub const fn sigma_prior(&self) -> f64 {

@@ -1,0 +1,208 @@
+//! How each fact changes what we know. Nothing is decided here.
+
+use super::own::Allowance;
+use super::{Engine, Sent};
+use crate::account::Posted;
+use crate::action::Cloid;
+use crate::event::{
+    Command, EventBody, Fill, Fills, HeadRoom, ItemStatus, Rejection, RejectionClass, Reply, ReplyOutcome,
+    Stream, StreamState,
+};
+use crate::orders::Owner;
+use crate::units::{Side, Sz};
+
+impl Engine {
+    pub(super) fn learn(&mut self, body: &EventBody) {
+        let now = self.now;
+        match body {
+            EventBody::Book(snapshot) => {
+                self.market.on_book(snapshot, now);
+                self.revalue();
+            }
+            EventBody::Bbo(bbo) => {
+                self.market.on_bbo(bbo, now);
+                self.revalue();
+            }
+            EventBody::Trades(trades) => self.market.on_trades(trades),
+            EventBody::AssetCtx(ctx) => self.market.on_ctx(ctx, &self.instrument, now),
+            EventBody::Candles(candles) => self.market.on_candles(candles, now),
+            EventBody::Account(report) => {
+                self.own.sign_of_life(now);
+                self.own.on_account(*report, now);
+            }
+            EventBody::HeadRoom(room) => self.on_head_room(*room),
+            EventBody::Fees(fees) => self.own.fees = Some(*fees),
+            EventBody::RateLimit(limit) => self.own.rate_limit = Some(*limit),
+            EventBody::Fills(fills) => self.on_fills(fills),
+            EventBody::OrderUpdates(updates) => {
+                self.own.sign_of_life(now);
+                for update in updates {
+                    self.orders.on_update(update, now);
+                }
+            }
+            EventBody::OpenOrders(open) => self.orders.on_open_orders(&open.orders, now),
+            EventBody::Reply(reply) => self.on_reply(reply),
+            EventBody::Funding(funding) => {
+                if let Some(ledger) = &mut self.own.ledger {
+                    ledger.fund(funding.usd);
+                }
+            }
+            EventBody::Transfer(transfer) => {
+                if let Some(ledger) = &mut self.own.ledger {
+                    ledger.transfer(transfer.usd);
+                }
+            }
+            EventBody::Stream(status) => {
+                self.own.on_stream(status.stream, status.state, now);
+                if (status.stream, status.state) == (Stream::Market, StreamState::Down) {
+                    self.market.on_down();
+                }
+            }
+            EventBody::Timer => {}
+            EventBody::Command(Command::Anchor(report)) => {
+                self.own.anchor(*report, now);
+                self.phases.anchor(now);
+            }
+            EventBody::Command(Command::Stop) => self.phases.stop(now),
+        }
+    }
+
+    fn revalue(&mut self) {
+        if let (Some(touch), Some(ledger)) = (self.market.book.touch(), &mut self.own.ledger) {
+            ledger.mark(touch.mid_floor());
+        }
+    }
+
+    fn on_head_room(&mut self, room: HeadRoom) {
+        let position = self.own.position();
+        let base = Side::BOTH.map(|side| {
+            let own: Sz = self
+                .orders
+                .exposures()
+                .filter(|pending| pending.side == side && !pending.reduce_only)
+                .map(|pending| pending.sz)
+                .sum();
+            Sz(side.sign() * position.0) + own
+        });
+        self.own.allowance = Some(Allowance { room, base, recv: self.now });
+    }
+
+    fn on_fills(&mut self, fills: &Fills) {
+        self.own.sign_of_life(self.now);
+        for fill in &fills.fills {
+            match self.own.post(fill) {
+                Some(Posted::New) => self.on_new_fill(fill),
+                Some(Posted::Discontinuous) => {
+                    self.counts.discontinuities += 1;
+                    self.on_new_fill(fill);
+                }
+                Some(Posted::Known) | None => {}
+            }
+        }
+    }
+
+    fn on_new_fill(&mut self, fill: &Fill) {
+        match fill.side {
+            Side::Bid => self.counts.fills_buy += 1,
+            Side::Ask => self.counts.fills_sell += 1,
+        }
+        self.counts.volume += fill.px * fill.sz;
+        self.counts.filled_lots += fill.sz;
+        if self.orders.on_fill(fill, self.now) == Owner::Stranger {
+            self.counts.stranger_fills += 1;
+        }
+        if let Some(touch) = self.market.book.touch() {
+            self.market.markouts.on_fill(fill.exch, fill.side, touch.mid());
+        }
+    }
+
+    fn on_reply(&mut self, reply: &Reply) {
+        let Some(sent) = self.sent.remove(&reply.action) else { return };
+        match (&sent, &reply.outcome) {
+            (_, ReplyOutcome::Statuses(statuses)) => {
+                let (Sent::Place(items) | Sent::Modify(items) | Sent::Cancel(items)) = &sent;
+                for (cloid, status) in items.iter().zip(statuses) {
+                    self.on_item(&sent, *cloid, status);
+                }
+            }
+            (Sent::Place(items), ReplyOutcome::Refused(why)) => {
+                self.counts.reject(why, items.len());
+                for cloid in items {
+                    self.orders.on_place_rejected(*cloid);
+                }
+            }
+            (Sent::Modify(items), ReplyOutcome::Refused(why)) => {
+                self.counts.reject(why, items.len());
+                for cloid in items {
+                    self.orders.on_amend_refused(*cloid, self.now);
+                }
+            }
+            (Sent::Cancel(items), ReplyOutcome::Refused(why)) => {
+                self.counts.reject(why, items.len());
+                for cloid in items {
+                    self.orders.on_cancel_refused(*cloid, self.now);
+                }
+            }
+            (Sent::Place(items) | Sent::Modify(items), ReplyOutcome::Lost) => {
+                self.counts.lost_replies += 1;
+                for cloid in items {
+                    self.orders.on_lost(*cloid, self.now);
+                }
+            }
+            (Sent::Cancel(items), ReplyOutcome::Lost) => {
+                self.counts.lost_replies += 1;
+                for cloid in items {
+                    self.orders.on_cancel_refused(*cloid, self.now);
+                }
+            }
+        }
+    }
+
+    fn on_item(&mut self, sent: &Sent, cloid: Cloid, status: &ItemStatus) {
+        let now = self.now;
+        match (sent, status) {
+            (Sent::Place(_), ItemStatus::Resting(oid)) => {
+                self.counts.placed += 1;
+                self.orders.on_resting(cloid, *oid, now);
+            }
+            (Sent::Modify(_), ItemStatus::Resting(oid)) => {
+                self.counts.modified += 1;
+                self.orders.on_resting(cloid, *oid, now);
+            }
+            (Sent::Place(_) | Sent::Modify(_), ItemStatus::Filled { oid, sz }) => {
+                self.counts.placed += 1;
+                self.orders.on_filled_at_once(cloid, *oid, *sz, now);
+            }
+            (Sent::Cancel(_), ItemStatus::Success | ItemStatus::Resting(_)) => {
+                self.counts.cancelled += 1;
+                self.orders.on_cancelled(cloid, now);
+            }
+            (Sent::Place(_), ItemStatus::Error(why)) => {
+                self.counts.reject(why, 1);
+                self.orders.on_place_rejected(cloid);
+            }
+            (Sent::Modify(_), ItemStatus::Error(why)) => {
+                self.counts.reject(why, 1);
+                self.orders.on_amend_rejected(cloid, now);
+            }
+            (Sent::Cancel(_), ItemStatus::Error(why)) => {
+                self.counts.reject(why, 1);
+                if why.class == RejectionClass::Gone {
+                    self.orders.on_not_there(cloid, now);
+                } else {
+                    self.orders.on_cancel_refused(cloid, now);
+                }
+            }
+            // Statuses that do not belong to what was sent say nothing certain: a query will.
+            (Sent::Place(_) | Sent::Modify(_), ItemStatus::Success)
+            | (Sent::Cancel(_), ItemStatus::Filled { .. }) => self.orders.on_lost(cloid, now),
+        }
+    }
+}
+
+impl super::Counts {
+    fn reject(&mut self, why: &Rejection, items: usize) {
+        self.rejected += items as u64;
+        *self.rejections.entry(why.class).or_insert(0) += items as u64;
+    }
+}

@@ -1,0 +1,87 @@
+//! What we know of the market, and how fresh it is.
+
+use crate::book::{Book, Touch};
+use crate::estimators::markout::Markouts;
+use crate::estimators::tape::Tape;
+use crate::estimators::volatility::{Seed, Volatility};
+use crate::event::{AssetCtx, Bbo, BookSnapshot, Candle, Trade};
+use crate::instrument::Instrument;
+use crate::units::{Dur, Time};
+
+/// Book, estimators and their ages.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Market {
+    pub(super) book: Book,
+    pub(super) volatility: Volatility,
+    pub(super) seed: Seed,
+    pub(super) tape: Tape,
+    pub(super) markouts: Markouts,
+    pub(super) ctx: Option<AssetCtx>,
+    /// Receive time of the newest book or bbo, or of a context that agrees with it.
+    fresh: Option<Time>,
+    /// Receive time of the newest book or bbo.
+    sampled: Option<Time>,
+    /// Whether a book arrived since the stream last came up.
+    pub(super) seen_since_up: bool,
+}
+
+impl Market {
+    pub(super) fn on_book(&mut self, snapshot: &BookSnapshot, now: Time) {
+        if self.book.apply_snapshot(snapshot) {
+            self.on_touch(now);
+        }
+    }
+
+    pub(super) fn on_bbo(&mut self, bbo: &Bbo, now: Time) {
+        if self.book.apply_bbo(bbo) {
+            self.on_touch(now);
+        }
+    }
+
+    fn on_touch(&mut self, now: Time) {
+        self.seen_since_up = true;
+        self.fresh = Some(now);
+        self.sampled = Some(now);
+        let exch = self.book.exch();
+        self.tape.start(exch);
+        if let Some(touch) = self.book.touch() {
+            self.markouts.on_time(exch, touch.mid());
+            self.volatility.observe(exch, touch.mid());
+        }
+    }
+
+    /// A context counts as a heartbeat only while its mid lies within our best bid and offer.
+    pub(super) fn on_ctx(&mut self, ctx: &AssetCtx, instrument: &Instrument, now: Time) {
+        self.ctx = Some(*ctx);
+        let inside = |touch: Touch| {
+            let (bid, ask) = (instrument.px_f64(touch.bid.px), instrument.px_f64(touch.ask.px));
+            ctx.mid_px.is_some_and(|mid| bid <= mid && mid <= ask)
+        };
+        if self.seen_since_up && self.book.touch().is_some_and(inside) {
+            self.fresh = Some(now);
+            // A book confirmed unchanged is an observation too: its mid held until now.
+            if let (Some(touch), Some(sampled)) = (self.book.touch(), self.sampled) {
+                let exch = self.book.exch().plus(now.since(sampled));
+                self.volatility.observe(exch, touch.mid());
+            }
+        }
+    }
+
+    pub(super) fn on_candles(&mut self, candles: &[Candle], now: Time) {
+        self.seed = self.volatility.seed(candles, now);
+    }
+
+    pub(super) fn on_trades(&mut self, trades: &[Trade]) {
+        for trade in trades {
+            self.tape.observe(trade);
+        }
+    }
+
+    pub(super) fn on_down(&mut self) {
+        self.seen_since_up = false;
+    }
+
+    pub(super) fn age(&self, now: Time) -> Option<Dur> {
+        self.fresh.map(|fresh| now.since(fresh))
+    }
+}

@@ -1,0 +1,267 @@
+//! The engine: one event in, actions out. Read aloud, it is the strategy.
+//!
+//! Event -> what we know (market, account, orders) -> limits -> quote -> ladder -> filter -> diff -> gate -> actions.
+//! It cannot know whether it is live, on paper or in a backtest.
+
+mod learn;
+mod market;
+mod own;
+mod plan;
+mod snapshot;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::action::{Action, ActionBody, Cloid};
+use crate::event::{Event, Level};
+use crate::filter::Refusal;
+use crate::guard::{ControlConfig, NotQuoting, Phase, Phases};
+use crate::instrument::Instrument;
+use crate::limits::{FreshnessConfig, LimitConfig, Limits};
+use crate::orders::Orders;
+use crate::quote::{QuotingConfig, SpreadTrace, Strategy};
+use crate::units::{Dur, SECOND, Side, Sz, Time};
+
+use market::Market;
+use own::Own;
+pub use snapshot::{Counts, Snapshot};
+
+/// Longest time between two looks at the clock while a session lives.
+const HEARTBEAT: Dur = Dur(SECOND);
+
+/// Everything the engine is told once. Defaults live in the Python configuration.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EngineConfig {
+    /// Session id: high half of every cloid.
+    pub session: u64,
+    /// Cloids of this session used before (a counter block reserved durably).
+    pub cloid_start: u64,
+    /// Limits.
+    pub limits: LimitConfig,
+    /// Quotes.
+    pub quoting: QuotingConfig,
+    /// Deadlines of inputs.
+    pub freshness: FreshnessConfig,
+    /// Opening phases.
+    pub control: ControlConfig,
+}
+
+/// Why a configuration was refused.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// A number outside its range.
+    #[error("{key} was {value}, expected {expected}")]
+    OutOfRange {
+        /// Configuration key.
+        key: &'static str,
+        /// Value given.
+        value: f64,
+        /// Legal range and unit.
+        expected: &'static str,
+    },
+}
+
+impl EngineConfig {
+    /// Checks every range that the parts do not check themselves.
+    ///
+    /// # Errors
+    /// [`ConfigError::OutOfRange`] naming the key.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        let q = &self.quoting;
+        let c = &self.control;
+        #[expect(clippy::cast_precision_loss, reason = "a count of levels")]
+        let levels = q.levels as f64;
+        let within = |key, value: f64, low: f64, high: f64, expected| {
+            let ok = low <= value && value <= high;
+            if ok { Ok(()) } else { Err(ConfigError::OutOfRange { key, value, expected }) }
+        };
+        within("quoting.levels", levels, 1.0, 50.0, "1 to 50")?;
+        within("quoting.target_liquidity_frac", q.target_liquidity_frac, 1e-6, 1.0, "above 0, at most 1")?;
+        within("quoting.min_level_usd", q.min_level_usd, 10.0, 1e9, "at least 10 USDC")?;
+        within("quoting.min_edge_bps", q.min_edge_bps, 0.0, 1e3, "0 to 1000 bps")?;
+        within("quoting.arrival_per_s", q.arrival_per_s, 1e-9, 1e6, "above 0, per second")?;
+        within("quoting.kappa_per_bps", q.kappa_per_bps, 1e-6, 1e3, "above 0, per bps")?;
+        within("quoting.adverse_selection_bps", q.adverse_selection_bps, 0.0, 1e3, "0 to 1000 bps")?;
+        within("quoting.half_spread_bps", q.half_spread_bps, 0.0, 1e3, "0 to 1000 bps")?;
+        within("quoting.risk_aversion", q.risk_aversion, 1e-6, 1e6, "above 0")?;
+        within("quoting.inventory_skew_bps", q.inventory_skew_bps, 0.0, 1e3, "0 to 1000 bps")?;
+        within("quoting.max_bps_diff", q.max_bps_diff.map_or(0.0, |bps| bps), 0.0, 1e3, "0 to 1000 bps")?;
+        within("quoting.size_tolerance_frac", q.size_tolerance_frac, 0.0, 1.0, "0 to 1")?;
+        within("control.observe_book_s", c.observe_book_s, 0.0, 86_400.0, "0 to 86400 s")?;
+        within("control.observe_deadline_s", c.observe_deadline_s, 0.0, 86_400.0, "0 to 86400 s")?;
+        within("control.quote_min_s", c.quote_min_s, 0.0, 86_400.0, "0 to 86400 s")?;
+        self.check_depths()
+    }
+
+    fn check_depths(&self) -> Result<(), ConfigError> {
+        let Some(depths) = &self.quoting.depths_bps else { return Ok(()) };
+        let rising = depths.windows(2).all(|pair| pair[0] < pair[1]);
+        let sane = depths.iter().all(|depth| (0.0..=1e4).contains(depth));
+        if !depths.is_empty() && rising && sane {
+            return Ok(());
+        }
+        Err(ConfigError::OutOfRange {
+            key: "quoting.depths_bps",
+            value: depths.first().map_or(f64::NAN, |first| *first),
+            expected: "rising distances from 0 to 10000 bps",
+        })
+    }
+}
+
+/// What a cycle decided on: written to the journal beside its actions.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct CycleRecord {
+    /// Number of the cycle.
+    pub cycle: u64,
+    /// When.
+    pub recv: Time,
+    /// Position, signed lots.
+    pub position: Sz,
+    /// Phase.
+    pub phase: Phase,
+    /// The one limit of the cycle, with every term and input.
+    pub limits: Limits,
+    /// Terms of the quoted prices.
+    pub trace: Vec<SpreadTrace>,
+}
+
+/// What the engine sent and has not been answered: the cloids, in the order sent.
+#[derive(Clone, Debug)]
+enum Sent {
+    Place(Vec<Cloid>),
+    Modify(Vec<Cloid>),
+    Cancel(Vec<Cloid>),
+}
+
+/// The one owner of all state.
+#[derive(Clone, Debug)]
+pub struct Engine {
+    config: EngineConfig,
+    instrument: Instrument,
+    now: Time,
+    market: Market,
+    own: Own,
+    orders: Orders,
+    phases: Phases,
+    not_quoting: Option<NotQuoting>,
+    limits: Option<(Limits, Time)>,
+    reduce_only: bool,
+    /// When full quoting began.
+    normal_since: Option<Time>,
+    cycle: u64,
+    next_action: u64,
+    sent: BTreeMap<u64, Sent>,
+    counts: Counts,
+    trace: Vec<SpreadTrace>,
+    record: Option<CycleRecord>,
+    refusals: Vec<Refusal>,
+}
+
+impl Engine {
+    /// A session before its first event.
+    ///
+    /// # Errors
+    /// [`ConfigError`] when a number is outside its range.
+    pub fn new(config: EngineConfig, instrument: Instrument) -> Result<Self, ConfigError> {
+        config.check()?;
+        Ok(Self {
+            orders: Orders::new(config.session, config.cloid_start),
+            phases: Phases::new(config.control),
+            config,
+            instrument,
+            now: Time::ZERO,
+            market: Market::default(),
+            own: Own::default(),
+            not_quoting: Some(NotQuoting::NotAnchored),
+            limits: None,
+            reduce_only: false,
+            normal_since: None,
+            cycle: 0,
+            next_action: 0,
+            sent: BTreeMap::new(),
+            counts: Counts::default(),
+            trace: Vec::new(),
+            record: None,
+            refusals: Vec::new(),
+        })
+    }
+
+    /// Learns one fact and appends what it wants done. The only mutation.
+    ///
+    /// # Panics
+    /// When event time goes back: the caller clamps it.
+    pub fn step(&mut self, event: &Event, actions: &mut Vec<Action>) {
+        assert!(event.recv >= self.now, "invariant: event time never goes back");
+        self.now = event.recv;
+        self.record = None;
+        self.refusals.clear();
+        self.learn(&event.body);
+        self.orders.expire(self.now);
+        self.run_cycle(actions);
+    }
+
+    /// The next time it wants to be told of by a `Timer`, if nothing comes before.
+    #[must_use]
+    pub fn wake_at(&self) -> Option<Time> {
+        if self.now == Time::ZERO {
+            return None;
+        }
+        let heartbeat = self.now.plus(HEARTBEAT);
+        Some(self.phases.wake_at().map_or(heartbeat, |at| at.min(heartbeat).max(self.now.plus(Dur(1)))))
+    }
+
+    /// What the last step decided, when it sent actions or moved the limit.
+    #[must_use]
+    pub const fn cycle(&self) -> Option<&CycleRecord> {
+        self.record.as_ref()
+    }
+
+    /// Orders that the last step wanted and did not send, with the reason.
+    #[must_use]
+    pub fn refusals(&self) -> &[Refusal] {
+        &self.refusals
+    }
+
+    /// The instrument quoted.
+    #[must_use]
+    pub const fn instrument(&self) -> &Instrument {
+        &self.instrument
+    }
+
+    /// Levels of one side of the book as known, best first.
+    #[must_use]
+    pub fn book_levels(&self, side: Side) -> &[Level] {
+        self.market.book.levels(side)
+    }
+
+    /// The limit in force.
+    #[must_use]
+    pub fn limits(&self) -> Option<&Limits> {
+        self.limits.as_ref().map(|(limits, _)| limits)
+    }
+
+    fn send(&mut self, body: ActionBody, actions: &mut Vec<Action>) {
+        self.next_action += 1;
+        let (id, cycle) = (self.next_action, self.cycle);
+        let sent = match &body {
+            ActionBody::Place(orders) => Sent::Place(orders.iter().map(|o| o.cloid).collect()),
+            ActionBody::Modify(amends) => Sent::Modify(amends.iter().map(|a| a.order.cloid).collect()),
+            ActionBody::Cancel(cancels) => Sent::Cancel(cancels.iter().map(|c| c.cloid).collect()),
+            ActionBody::CancelOid(_) => Sent::Cancel(Vec::new()),
+        };
+        let (Sent::Place(items) | Sent::Modify(items) | Sent::Cancel(items)) = &sent;
+        self.counts.requests += items.len() as u64;
+        self.sent.insert(id, sent);
+        actions.push(Action { id, cycle, body });
+    }
+
+    /// Size of one level in the limit's terms, for inventory measured in units.
+    #[expect(clippy::cast_precision_loss, reason = "a count of levels")]
+    fn limit_units(&self) -> f64 {
+        let levels = if self.config.quoting.strategy == Strategy::Glft { 1 } else { self.config.quoting.levels };
+        levels as f64 / self.config.quoting.target_liquidity_frac
+    }
+}

@@ -1,0 +1,219 @@
+//! What the engine shows: read by status line, metrics, journal and summary. Nothing writes through it.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::Engine;
+use crate::account::Pnl;
+use crate::estimators::markout::Markout;
+use crate::estimators::tape::Takers;
+use crate::event::RejectionClass;
+use crate::guard::{NotQuoting, Phase};
+use crate::limits::Limits;
+use crate::quote::{SpreadTrace, Strategy};
+use crate::units::{Side, Sz, Time, Usd};
+
+/// Counts since the start.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Counts {
+    /// Quote cycles since the anchor.
+    pub quote_cycles: u64,
+    /// Of them in phase `Normal`.
+    pub ready_cycles: u64,
+    /// Of the ready ones with a live order on both sides.
+    pub two_sided_cycles: u64,
+    /// Of the ready ones whose limit was `Valid`.
+    pub valid_cycles: u64,
+    /// Orders the exchange accepted.
+    pub placed: u64,
+    /// Amends it accepted.
+    pub modified: u64,
+    /// Cancels it accepted.
+    pub cancelled: u64,
+    /// Items it refused.
+    pub rejected: u64,
+    /// The same by class.
+    pub rejections: BTreeMap<RejectionClass, u64>,
+    /// Items sent: each costs a request of the address budget.
+    pub requests: u64,
+    /// Actions without an answer.
+    pub lost_replies: u64,
+    /// Fills of our bids.
+    pub fills_buy: u64,
+    /// Fills of our asks.
+    pub fills_sell: u64,
+    /// Notional of our fills.
+    pub volume: Usd,
+    /// Lots of our fills.
+    pub filled_lots: Sz,
+    /// Fills of orders this session does not know.
+    pub stranger_fills: u64,
+    /// Fills that did not continue from our position.
+    pub discontinuities: u64,
+    /// Orders the gate or the filter did not let out.
+    pub refused: u64,
+}
+
+/// A resting or pending order, as shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct ShownOrder {
+    /// Side.
+    pub side: Side,
+    /// Price, or the price it is becoming.
+    pub px: crate::units::Px,
+    /// Size left, or the size it is becoming.
+    pub sz: Sz,
+}
+
+/// Everything shown, as of the last step. Money in micro-USDC, prices in USDC as beliefs, sizes in lots.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Snapshot {
+    /// Receive time of the last event.
+    pub now: Time,
+    /// Last quote cycle.
+    pub cycle: u64,
+    /// Phase.
+    pub phase: Phase,
+    /// Why nothing is quoted, if so.
+    pub not_quoting: Option<NotQuoting>,
+    /// Whether the position is being reduced only.
+    pub reduce_only: bool,
+    /// Position.
+    pub position: Sz,
+    /// Largest position held, as a magnitude.
+    pub position_max_abs: Sz,
+    /// Position when the session began.
+    pub position_start: Option<Sz>,
+    /// Exchange's position less ours, at the last report that could be compared.
+    pub drift: Option<Sz>,
+    /// The limit in force.
+    pub limits: Option<Limits>,
+    /// What the limit would be by leverage alone, micro-USDC.
+    pub leverage_only: Option<Usd>,
+    /// Equity last reported.
+    pub account_value: Option<Usd>,
+    /// Equity at the anchor.
+    pub account_value_start: Option<Usd>,
+    /// Profit of the UTC day.
+    pub day_pnl: Option<Usd>,
+    /// Loss from the peak, a fraction.
+    pub drawdown: Option<f64>,
+    /// Profit and loss as of the last report.
+    pub pnl: Option<Pnl>,
+    /// Mid price.
+    pub mid: Option<f64>,
+    /// Microprice.
+    pub microprice: Option<f64>,
+    /// Full spread, bps.
+    pub spread_bps: Option<f64>,
+    /// Volatility used for limits, per square root of a second.
+    pub sigma: Option<f64>,
+    /// Volatility used for quotes, per square root of a second.
+    pub sigma_quotes: Option<f64>,
+    /// Decay of the fill rate with distance, 1/bps (assumed).
+    pub kappa_per_bps: f64,
+    /// Costs a fill must earn first: maker fee and adverse selection, bps.
+    pub break_even_bps: Option<f64>,
+    /// Fills an hour expected of the resting orders, by the assumed intensity.
+    pub expected_fills_per_h: f64,
+    /// Age of the market data, s.
+    pub market_age_s: Option<f64>,
+    /// Age of the account report, s.
+    pub account_age_s: Option<f64>,
+    /// Age of our own stream, s.
+    pub own_stream_age_s: Option<f64>,
+    /// Terms of the first bid and ask.
+    pub trace: Vec<SpreadTrace>,
+    /// Live orders.
+    pub orders: Vec<ShownOrder>,
+    /// Orders on the account that are not ours.
+    pub orphans: usize,
+    /// What could still fill, `[bids, asks]`.
+    pub pending: [Sz; 2],
+    /// Worst case `[lowest, highest]` position.
+    pub worst_case: [Sz; 2],
+    /// Counts.
+    pub counts: Counts,
+    /// Takers of the public tape.
+    pub market_takers: Takers,
+    /// Markouts of our fills.
+    pub markouts: Vec<Markout>,
+}
+
+impl Engine {
+    /// Everything shown, as of the last step.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        let touch = self.market.book.touch();
+        let scale = self.instrument.px_scale();
+        let ledger = self.own.ledger.as_ref();
+        let report = self.own.account.as_ref().map(|(report, _)| report);
+        let exposure = self.exposure();
+        let worst = |side| exposure.worst(self.own.position(), side);
+        let age = |dur: Option<crate::units::Dur>| dur.map(crate::units::Dur::as_secs);
+        Snapshot {
+            now: self.now,
+            cycle: self.cycle,
+            phase: self.phases.phase(),
+            not_quoting: self.not_quoting,
+            reduce_only: self.reduce_only,
+            position: self.own.position(),
+            position_max_abs: self.own.position_max_abs,
+            position_start: ledger.map(|ledger| ledger.anchor().position),
+            drift: self.own.drift,
+            limits: self.limits().cloned(),
+            leverage_only: self.leverage_only(),
+            account_value: report.map(|report| report.account_value),
+            account_value_start: ledger.map(|ledger| ledger.anchor().account_value),
+            day_pnl: self.own.budget.map(|budget| budget.day_pnl()),
+            drawdown: self.own.budget.map(|budget| budget.drawdown()),
+            pnl: ledger.zip(report).map(|(ledger, report)| ledger.pnl(report)),
+            mid: touch.map(|touch| touch.mid() / scale),
+            microprice: touch.map(|touch| touch.microprice() / scale),
+            spread_bps: touch.map(|touch| touch.spread_bps()),
+            sigma: self.market.volatility.for_limits().map(|sigma| sigma.value),
+            sigma_quotes: self.sigma_for_quotes(),
+            kappa_per_bps: self.config.quoting.kappa_per_bps,
+            break_even_bps: self.maker_fee_bps().map(|fee| self.config.quoting.break_even_bps(fee)),
+            expected_fills_per_h: self.expected_fills_per_h(),
+            market_age_s: age(self.market.age(self.now)),
+            account_age_s: age(self.own.account.map(|(_, recv)| self.now.since(recv))),
+            own_stream_age_s: age(self.own.stream_age(self.now)),
+            trace: self.trace.clone(),
+            orders: self.shown_orders(),
+            orphans: self.orders.orphans().len(),
+            pending: [0, 1].map(|i| exposure.free[i] + exposure.reduce_only[i]),
+            worst_case: [-worst(Side::Ask), worst(Side::Bid)],
+            counts: self.counts.clone(),
+            market_takers: self.market.tape.takers(),
+            markouts: self.market.markouts.table().to_vec(),
+        }
+    }
+
+    fn shown_orders(&self) -> Vec<ShownOrder> {
+        self.orders
+            .iter()
+            .filter(|(_, order)| order.is_quote())
+            .map(|(_, order)| {
+                let (px, sz) = order.target();
+                ShownOrder { side: order.order.side, px, sz }
+            })
+            .collect()
+    }
+
+    fn expected_fills_per_h(&self) -> f64 {
+        let Some(touch) = self.market.book.touch() else { return 0.0 };
+        let rate = |order: &ShownOrder| {
+            let depth_bps = (order.px.as_f64() / touch.mid() - 1.0).abs() * 1e4;
+            self.config.quoting.fill_rate_per_s(depth_bps)
+        };
+        self.shown_orders().iter().map(rate).sum::<f64>() * 3600.0
+    }
+
+    /// For the configured strategy's name on screen.
+    #[must_use]
+    pub const fn strategy(&self) -> Strategy {
+        self.config.quoting.strategy
+    }
+}

@@ -1,0 +1,516 @@
+//! Our orders, keyed by cloid, from the moment they leave until nothing of them can fill.
+//!
+//! ```text
+//! InFlight -> Resting <-> Amending -> Resting (new oid, same cloid)
+//!     |          |            |
+//!     |          \------------+-> Settling: over on the exchange, fills may still come -> gone
+//!     \-> gone (rejected)
+//! ```
+//! Replies and order updates change states; fills alone change what is filled. Exposure ends when the
+//! exchange has said how an order ended *and* the ledger holds the fills that implies.
+
+use std::collections::BTreeMap;
+
+use crate::action::{Cloid, NewOrder, Tif};
+use crate::event::{Fill, OpenOrder, OrderStatus, OrderUpdate};
+use crate::units::{Dur, Px, SECOND, Side, Sz, Time};
+
+/// How long fills of an order that is over are waited for (the cancel fill window).
+const FILL_WINDOW: Dur = Dur(5 * SECOND);
+/// An order that a query does not show is believed gone only when nothing happened to it for this long.
+const QUERY_GRACE: Dur = Dur(5 * SECOND);
+
+/// Where an order is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Sent, unanswered.
+    InFlight,
+    /// In the book.
+    Resting,
+    /// A replacement is sent: old and new count until it is answered.
+    Amending {
+        /// What it becomes.
+        to: NewOrder,
+        /// Remaining size the exchange reported when it cancelled the old oid, if it has.
+        old_gone: Option<Sz>,
+    },
+    /// Over on the exchange; `expected` lots of it are filled by the exchange's account, when known.
+    Settling {
+        /// Total filled at the exchange, when it said so.
+        expected: Option<Sz>,
+    },
+    /// No answer came: it may rest, or never have been placed. A query decides.
+    Unknown,
+}
+
+/// One order of ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Order {
+    /// The order as last sent or confirmed.
+    pub order: NewOrder,
+    /// The exchange's current id for it.
+    pub oid: Option<u64>,
+    /// Filled of the current oid, by the ledger.
+    pub filled: Sz,
+    /// Where it is in its life.
+    pub state: State,
+    /// Whether a cancel is sent and unanswered.
+    pub cancelling: bool,
+    /// Whether a cancel succeeded while a replacement was unanswered.
+    cancelled: bool,
+    /// Last change.
+    pub since: Time,
+}
+
+impl Order {
+    /// Lots still open.
+    #[must_use]
+    pub fn remaining(&self) -> Sz {
+        Sz((self.order.sz - self.filled).0.max(0))
+    }
+
+    /// Lots that could still fill, over all its incarnations.
+    #[must_use]
+    pub fn exposure(&self) -> Sz {
+        match self.state {
+            State::Amending { to, old_gone } => {
+                let old = old_gone.map_or(self.remaining(), |left| {
+                    Sz((self.order.sz - left - self.filled).0.max(0))
+                });
+                old + to.sz
+            }
+            State::Settling { expected: Some(expected) } => {
+                Sz((expected - self.filled).0.max(0))
+            }
+            _ => self.remaining(),
+        }
+    }
+
+    /// Price and size the plan should think of it as having.
+    #[must_use]
+    pub fn target(&self) -> (Px, Sz) {
+        match self.state {
+            State::Amending { to, .. } => (to.px, to.sz),
+            _ => (self.order.px, self.remaining()),
+        }
+    }
+
+    /// Whether the plan may keep, amend or cancel it, or must wait for an answer to what it sent.
+    #[must_use]
+    pub const fn is_quote(&self) -> bool {
+        !self.cancelling
+            && matches!(self.state, State::InFlight | State::Resting | State::Amending { .. })
+    }
+
+    /// Whether the plan may change it now.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        self.state == State::Resting && !self.cancelling
+    }
+}
+
+/// The old oid of an amended order, until the exchange has said how it ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Ghost {
+    oid: u64,
+    side: Side,
+    reduce_only: bool,
+    sz: Sz,
+    filled: Sz,
+    /// Total filled, once the exchange has said so.
+    expected: Option<Sz>,
+    since: Time,
+}
+
+impl Ghost {
+    fn exposure(&self) -> Sz {
+        Sz((self.expected.unwrap_or(self.sz) - self.filled).0.max(0))
+    }
+}
+
+/// Something that could still fill.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pending {
+    /// Side.
+    pub side: Side,
+    /// Lots.
+    pub sz: Sz,
+    /// Reduce-only on the wire.
+    pub reduce_only: bool,
+    /// Whether the plan cannot replace it, so that it takes room from the ladder.
+    pub unreplaced: bool,
+}
+
+/// What a fill belonged to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Owner {
+    /// An order in the table.
+    Ours,
+    /// A cloid of this session whose order is over: counted, not alarming.
+    Past,
+    /// Nothing this session knows.
+    Stranger,
+}
+
+/// The table.
+#[derive(Clone, Debug)]
+pub struct Orders {
+    session: u64,
+    next: u64,
+    live: BTreeMap<Cloid, Order>,
+    ghosts: Vec<Ghost>,
+    /// Orders on the account that are not this session's, as last queried.
+    orphans: Vec<OpenOrder>,
+}
+
+impl Orders {
+    /// An empty table whose cloids start after `counter`.
+    #[must_use]
+    pub const fn new(session: u64, counter: u64) -> Self {
+        Self { session, next: counter, live: BTreeMap::new(), ghosts: Vec::new(), orphans: Vec::new() }
+    }
+
+    /// Makes the next cloid.
+    pub fn next_cloid(&mut self) -> Cloid {
+        self.next += 1;
+        Cloid::new(self.session, self.next)
+    }
+
+    /// All orders that are not over, by cloid.
+    pub fn iter(&self) -> impl Iterator<Item = (&Cloid, &Order)> {
+        self.live.iter()
+    }
+
+    /// One order.
+    #[must_use]
+    pub fn get(&self, cloid: Cloid) -> Option<&Order> {
+        self.live.get(&cloid)
+    }
+
+    /// Orders on the account that this session did not place.
+    #[must_use]
+    pub fn orphans(&self) -> &[OpenOrder] {
+        &self.orphans
+    }
+
+    /// Everything that could still fill.
+    pub fn exposures(&self) -> impl Iterator<Item = Pending> {
+        let live = self.live.values().map(|order| Pending {
+            side: order.order.side,
+            sz: order.exposure(),
+            reduce_only: order.order.reduce_only,
+            unreplaced: order.cancelling || order.state == State::Unknown,
+        });
+        // Over on the exchange, unconfirmed: the gate counts them, the room does not, or sizes would
+        // breathe with every replacement.
+        let ghosts = self.ghosts.iter().map(|ghost| Pending {
+            side: ghost.side,
+            sz: ghost.exposure(),
+            reduce_only: ghost.reduce_only,
+            unreplaced: false,
+        });
+        let orphans = self.orphans.iter().map(|orphan| Pending {
+            side: orphan.side,
+            sz: orphan.sz,
+            reduce_only: orphan.reduce_only,
+            unreplaced: true,
+        });
+        live.chain(ghosts).chain(orphans)
+    }
+
+    /// A place left.
+    pub fn placed(&mut self, order: NewOrder, now: Time) {
+        let entry = Order {
+            order,
+            oid: None,
+            filled: Sz::ZERO,
+            state: State::InFlight,
+            cancelling: false,
+            cancelled: false,
+            since: now,
+        };
+        let old = self.live.insert(order.cloid, entry);
+        assert!(old.is_none(), "invariant: a cloid is used once");
+    }
+
+    /// An amend left.
+    pub fn amending(&mut self, to: NewOrder, now: Time) {
+        if let Some(order) = self.live.get_mut(&to.cloid) {
+            order.state = State::Amending { to, old_gone: None };
+            order.since = now;
+        }
+    }
+
+    /// A cancel left.
+    pub fn cancelling(&mut self, cloid: Cloid, now: Time) {
+        if let Some(order) = self.live.get_mut(&cloid) {
+            order.cancelling = true;
+            order.since = now;
+        }
+    }
+
+    /// The exchange said the order rests under `oid`: a place, or the new leg of an amend.
+    pub fn on_resting(&mut self, cloid: Cloid, oid: u64, now: Time) {
+        let Some(order) = self.live.get_mut(&cloid) else { return };
+        match order.state {
+            State::InFlight | State::Unknown => {
+                order.oid = Some(oid);
+                order.state = State::Resting;
+                order.since = now;
+            }
+            State::Amending { to, old_gone } if order.oid != Some(oid) => {
+                let ghost = ghost_of(order, old_gone, now);
+                order.order = to;
+                order.oid = Some(oid);
+                order.filled = Sz::ZERO;
+                order.state = State::Resting;
+                order.since = now;
+                let cancelled = order.cancelled;
+                self.ghosts.extend(ghost.filter(|ghost| ghost.exposure() > Sz::ZERO));
+                if cancelled {
+                    self.settle(cloid, None, now);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The exchange said the order filled at once for `sz` and is over.
+    pub fn on_filled_at_once(&mut self, cloid: Cloid, oid: u64, sz: Sz, now: Time) {
+        self.on_resting(cloid, oid, now);
+        self.settle(cloid, Some(sz), now);
+    }
+
+    /// The exchange never placed it.
+    pub fn on_place_rejected(&mut self, cloid: Cloid) {
+        if self.live.get(&cloid).is_some_and(|order| order.oid.is_none()) {
+            self.live.remove(&cloid);
+        }
+    }
+
+    /// The replacement was not placed, and the old order may be gone with it.
+    pub fn on_amend_rejected(&mut self, cloid: Cloid, now: Time) {
+        let Some(order) = self.live.get(&cloid) else { return };
+        if let State::Amending { old_gone, .. } = order.state {
+            let expected = old_gone.map(|left| order.order.sz - left);
+            self.settle(cloid, expected, now);
+        }
+    }
+
+    /// Nothing of the amend was carried out: the order rests as before.
+    pub fn on_amend_refused(&mut self, cloid: Cloid, now: Time) {
+        if let Some(order) = self.live.get_mut(&cloid)
+            && matches!(order.state, State::Amending { .. })
+        {
+            order.state = State::Resting;
+            order.since = now;
+        }
+    }
+
+    /// The cancel was not carried out, or its fate is unknown: it may be sent again.
+    pub fn on_cancel_refused(&mut self, cloid: Cloid, now: Time) {
+        if let Some(order) = self.live.get_mut(&cloid) {
+            order.cancelling = false;
+            order.since = now;
+        }
+    }
+
+    /// A place or an amend went unanswered.
+    pub fn on_lost(&mut self, cloid: Cloid, now: Time) {
+        if let Some(order) = self.live.get_mut(&cloid) {
+            if let State::Amending { to, .. } = order.state {
+                // Either incarnation may rest: keep both counted.
+                order.order.sz = order.remaining() + to.sz;
+                order.filled = Sz::ZERO;
+            }
+            if matches!(order.state, State::InFlight | State::Amending { .. }) {
+                order.state = State::Unknown;
+                order.since = now;
+            }
+        }
+    }
+
+    /// The exchange cancelled it; fills may still be on their way.
+    pub fn on_cancelled(&mut self, cloid: Cloid, now: Time) {
+        match self.live.get_mut(&cloid) {
+            Some(order) if matches!(order.state, State::Amending { .. }) => order.cancelled = true,
+            _ => self.settle(cloid, None, now),
+        }
+    }
+
+    /// A cancel or amend found nothing: the order is over, unless its placing is still unanswered.
+    pub fn on_not_there(&mut self, cloid: Cloid, now: Time) {
+        if self.live.get(&cloid).is_some_and(|order| order.state == State::Resting) {
+            self.settle(cloid, None, now);
+        } else {
+            self.on_cancel_refused(cloid, now);
+        }
+    }
+
+    /// An order update by oid.
+    pub fn on_update(&mut self, update: &OrderUpdate, now: Time) {
+        let Some(cloid) = update.cloid else {
+            if update.status != OrderStatus::Open {
+                self.orphans.retain(|orphan| orphan.oid != update.oid);
+            }
+            return;
+        };
+        if let Some(ghost) = self.ghosts.iter_mut().find(|ghost| ghost.oid == update.oid) {
+            if update.status != OrderStatus::Open {
+                ghost.expected = Some(Sz((ghost.sz - update.sz).0.max(0)));
+            }
+            self.drop_settled_ghosts();
+            return;
+        }
+        let Some(order) = self.live.get_mut(&cloid) else { return };
+        if update.status == OrderStatus::Rejected {
+            self.on_place_rejected(cloid);
+            return;
+        }
+        if order.oid.is_none() {
+            order.oid = Some(update.oid);
+        }
+        if update.status == OrderStatus::Open {
+            self.on_resting(cloid, update.oid, now);
+            return;
+        }
+        if order.oid != Some(update.oid) {
+            return;
+        }
+        if let State::Amending { old_gone, .. } = &mut order.state
+            && update.status == OrderStatus::Canceled
+        {
+            *old_gone = Some(update.sz);
+            return;
+        }
+        // A reduce-only order is shrunk without a fill, so its remainder says nothing of what filled.
+        let shrunk = order.order.reduce_only && update.status == OrderStatus::Canceled;
+        let expected = if shrunk { order.filled } else { order.order.sz - update.sz };
+        self.settle(cloid, Some(expected), now);
+    }
+
+    /// Credits a fill to its order.
+    pub fn on_fill(&mut self, fill: &Fill, now: Time) -> Owner {
+        if let Some(ghost) = self.ghosts.iter_mut().find(|ghost| ghost.oid == fill.oid) {
+            ghost.filled += fill.sz;
+            self.drop_settled_ghosts();
+            return Owner::Ours;
+        }
+        let Some(cloid) = fill.cloid else { return self.orphan_fill(fill) };
+        if !self.live.contains_key(&cloid) {
+            return if cloid.session() == self.session { Owner::Past } else { self.orphan_fill(fill) };
+        }
+        // The first we hear of a new oid may be its fill, ahead of the reply.
+        self.on_resting(cloid, fill.oid, now);
+        if let Some(order) = self.live.get_mut(&cloid) {
+            if order.oid != Some(fill.oid) {
+                return Owner::Past;
+            }
+            order.filled += fill.sz;
+            order.since = now;
+        }
+        self.drop_if_done(cloid);
+        Owner::Ours
+    }
+
+    fn orphan_fill(&mut self, fill: &Fill) -> Owner {
+        for orphan in self.orphans.iter_mut().filter(|orphan| orphan.oid == fill.oid) {
+            orphan.sz = Sz((orphan.sz - fill.sz).0.max(0));
+        }
+        self.orphans.retain(|orphan| orphan.sz > Sz::ZERO);
+        Owner::Stranger
+    }
+
+    /// Reconciles with a query of all open orders of the account on this coin.
+    pub fn on_open_orders(&mut self, open: &[OpenOrder], now: Time) {
+        let session = self.session;
+        let ours = |order: &&OpenOrder| order.cloid.is_some_and(|cloid| cloid.session() == session);
+        for order in open.iter().filter(ours) {
+            let Some(cloid) = order.cloid else { continue };
+            if self.live.contains_key(&cloid) {
+                self.adopt(cloid, order, now);
+            }
+        }
+        let shown = |cloid: Cloid| open.iter().any(|order| order.cloid == Some(cloid));
+        let gone: Vec<Cloid> = self
+            .live
+            .iter()
+            .filter(|(cloid, order)| !shown(**cloid) && now.since(order.since) > QUERY_GRACE)
+            .filter(|(_, order)| !matches!(order.state, State::InFlight | State::Settling { .. }))
+            .map(|(cloid, _)| *cloid)
+            .collect();
+        for cloid in gone {
+            self.settle(cloid, None, now);
+        }
+        let known = |order: &OpenOrder| order.cloid.is_some_and(|cloid| self.live.contains_key(&cloid));
+        self.orphans = open.iter().filter(|order| !known(order)).copied().collect();
+    }
+
+    fn adopt(&mut self, cloid: Cloid, open: &OpenOrder, now: Time) {
+        let Some(order) = self.live.get_mut(&cloid) else { return };
+        if order.state == State::Unknown {
+            order.order.px = open.px;
+            order.order.sz = open.sz;
+            order.filled = Sz::ZERO;
+            order.oid = Some(open.oid);
+            order.state = State::Resting;
+            order.since = now;
+        }
+    }
+
+    /// Ends waiting that has lasted too long. Call once a step.
+    pub fn expire(&mut self, now: Time) {
+        let over = |since: Time| now.since(since) > FILL_WINDOW;
+        self.ghosts.retain(|ghost| !over(ghost.since));
+        self.live.retain(|_, order| {
+            !(matches!(order.state, State::Settling { .. }) && over(order.since))
+        });
+    }
+
+    fn settle(&mut self, cloid: Cloid, expected: Option<Sz>, now: Time) {
+        let Some(order) = self.live.get_mut(&cloid) else { return };
+        let known = match order.state {
+            State::Settling { expected } => expected,
+            _ => None,
+        };
+        order.state = State::Settling { expected: expected.or(known) };
+        order.since = now;
+        self.drop_if_done(cloid);
+    }
+
+    fn drop_if_done(&mut self, cloid: Cloid) {
+        let done = self.live.get(&cloid).is_some_and(|order| match order.state {
+            State::Settling { expected: Some(expected) } => order.filled >= expected,
+            State::Amending { .. } => false,
+            _ => order.remaining() == Sz::ZERO,
+        });
+        if done {
+            self.live.remove(&cloid);
+        }
+    }
+
+    fn drop_settled_ghosts(&mut self) {
+        self.ghosts.retain(|ghost| ghost.exposure() > Sz::ZERO);
+    }
+
+    /// Whether an order of this session with this tif may be amended: only resting quotes.
+    #[must_use]
+    pub fn amendable(&self, cloid: Cloid) -> Option<u64> {
+        let order = self.live.get(&cloid)?;
+        (order.state == State::Resting && order.order.tif == Tif::Alo).then_some(order.oid)?
+    }
+}
+
+/// The old incarnation of an order that is being replaced.
+fn ghost_of(order: &Order, old_gone: Option<Sz>, now: Time) -> Option<Ghost> {
+    let expected = old_gone.map(|left| Sz((order.order.sz - left).0.max(0)));
+    Some(Ghost {
+        oid: order.oid?,
+        side: order.order.side,
+        reduce_only: order.order.reduce_only,
+        sz: order.order.sz,
+        filled: order.filled,
+        expected,
+        since: now,
+    })
+}

@@ -1,0 +1,451 @@
+//! Quoting models: from beliefs and inventory to a ladder of prices, with the trace of every term.
+//!
+//! One form everywhere (RUNTIME.md 4):
+//! `half_spread = maker fee + adverse selection + max(min edge, model's delta)`, `px = fair -+ half_spread + skew`.
+//! The floor `fee + adverse selection + min edge` binds the increasing side; skew may carry the
+//! reducing side inside it, up to one price step short of crossing.
+
+use serde::{Deserialize, Serialize};
+
+use crate::book::Touch;
+use crate::instrument::{Instrument, Round};
+use crate::units::{Px, Side};
+
+/// Which model makes the ladder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Strategy {
+    /// Guéant, Lehalle and Fernandez-Tapia's asymptotic quotes, several levels.
+    Ladder,
+    /// The same with one level.
+    Glft,
+    /// Configured half-spread, skewed linearly by inventory.
+    InventoryAware,
+    /// Configured half-spread around fair.
+    Symmetric,
+}
+
+/// Quoting parameters. Ranges are checked when an engine is made.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct QuotingConfig {
+    /// The model.
+    pub strategy: Strategy,
+    /// Share of the effective limit shown per side, over all levels, 0..=1.
+    pub target_liquidity_frac: f64,
+    /// Levels per side, 1..=50.
+    pub levels: usize,
+    /// Level distances from the first one, bps, overriding `j / kappa`; the first is its half-spread.
+    pub depths_bps: Option<Vec<f64>>,
+    /// Levels below this notional merge inward, USDC.
+    pub min_level_usd: f64,
+    /// Edge asked over fee and adverse selection, bps.
+    pub min_edge_bps: f64,
+    /// Fill arrival rate at zero distance, 1/s (assumed until estimated).
+    pub arrival_per_s: f64,
+    /// Decay of the fill rate with distance, 1/bps (assumed until estimated).
+    pub kappa_per_bps: f64,
+    /// Adverse selection per fill, bps (assumed until estimated).
+    pub adverse_selection_bps: f64,
+    /// Half-spread of the simple strategies and of the opening phase, bps.
+    pub half_spread_bps: f64,
+    /// Multiplies the reference gamma.
+    pub risk_aversion: f64,
+    /// Skew of the inventory-aware strategy at full inventory, bps.
+    pub inventory_skew_bps: f64,
+    /// Requote tolerance in bps; `None`: derived each cycle.
+    pub max_bps_diff: Option<f64>,
+    /// Requote tolerance of a size, a fraction.
+    pub size_tolerance_frac: f64,
+}
+
+/// What a model sees.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Beliefs {
+    /// Top of the book.
+    pub touch: Touch,
+    /// Our estimate of price, lattice units.
+    pub fair_px: f64,
+    /// Volatility, bps per square root of a second; `None` while warming up.
+    pub sigma_bps: Option<f64>,
+    /// Our maker fee, bps.
+    pub maker_fee_bps: f64,
+    /// Position over the limit of its side, -1..=1 (clamped).
+    pub inventory: f64,
+    /// The limit in units of one level's size.
+    pub limit_units: f64,
+}
+
+/// One wanted price before it has a size.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct RawLevel {
+    /// Side.
+    pub side: Side,
+    /// Legal price.
+    pub px: Px,
+    /// Distance from fair, bps, positive outward.
+    pub depth_bps: f64,
+}
+
+/// The terms of the first level of a side, in bps; they add up to its price before rounding.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct SpreadTrace {
+    /// Side.
+    pub side: Side,
+    /// Maker fee.
+    pub maker_fee_bps: f64,
+    /// Adverse selection.
+    pub adverse_selection_bps: f64,
+    /// `max(min edge, model's delta)`.
+    pub edge_bps: f64,
+    /// Signed shift of the price from inventory: positive is up.
+    pub skew_bps: f64,
+    /// What the floor added to the increasing side.
+    pub floor_bps: f64,
+    /// Fair to quote before rounding and clamping.
+    pub half_spread_bps: f64,
+}
+
+/// The symmetric part of the half-spread (above costs) and the skew at the present inventory, bps.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Shape {
+    delta_bps: f64,
+    skew_bps: f64,
+}
+
+/// A ladder without sizes, best level first on each side, with the trace of its first levels.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct RawLadder {
+    /// Bids then asks, each best first, no price twice.
+    pub levels: Vec<RawLevel>,
+    /// Terms of the first bid and the first ask.
+    pub trace: Vec<SpreadTrace>,
+}
+
+impl QuotingConfig {
+    /// Costs a fill must earn before it earns anything, bps: maker fee and adverse selection.
+    #[must_use]
+    pub fn break_even_bps(&self, maker_fee_bps: f64) -> f64 {
+        maker_fee_bps + self.adverse_selection_bps
+    }
+
+    /// Expected fills per second of one order at `depth_bps` from fair: `A exp(-k depth)`.
+    #[must_use]
+    pub fn fill_rate_per_s(&self, depth_bps: f64) -> f64 {
+        self.arrival_per_s * libm::exp(-self.kappa_per_bps * depth_bps)
+    }
+
+    /// Distances of levels behind the first, bps, starting with 0.
+    fn offsets_bps(&self) -> Vec<f64> {
+        let levels = if self.strategy == Strategy::Glft { 1 } else { self.levels };
+        match &self.depths_bps {
+            Some(depths) => depths.iter().take(levels).map(|depth| depth - depths[0]).collect(),
+            #[expect(clippy::cast_precision_loss, reason = "at most 50 levels")]
+            None => (0..levels).map(|j| j as f64 / self.kappa_per_bps).collect(),
+        }
+    }
+}
+
+/// Makes the ladder of the configured strategy.
+///
+/// While volatility is unknown the GLFT strategies fall back to the configured half-spread.
+#[must_use]
+pub fn build_ladder(config: &QuotingConfig, beliefs: &Beliefs, instrument: &Instrument) -> RawLadder {
+    let shape = match (config.strategy, beliefs.sigma_bps) {
+        (Strategy::Ladder | Strategy::Glft, Some(sigma_bps)) => glft(config, beliefs, sigma_bps),
+        (Strategy::InventoryAware, _) => Shape {
+            delta_bps: config.half_spread_bps - config.break_even_bps(beliefs.maker_fee_bps),
+            skew_bps: -config.inventory_skew_bps * beliefs.inventory,
+        },
+        _ => Shape {
+            delta_bps: config.half_spread_bps - config.break_even_bps(beliefs.maker_fee_bps),
+            skew_bps: 0.0,
+        },
+    };
+    assemble(config, beliefs, instrument, shape, &config.offsets_bps())
+}
+
+/// One level a side at the configured half-spread: the opening phase.
+#[must_use]
+pub fn opening_ladder(config: &QuotingConfig, beliefs: &Beliefs, instrument: &Instrument) -> RawLadder {
+    let delta_bps = config.half_spread_bps - config.break_even_bps(beliefs.maker_fee_bps);
+    assemble(config, beliefs, instrument, Shape { delta_bps, skew_bps: 0.0 }, &[0.0])
+}
+
+fn assemble(
+    config: &QuotingConfig,
+    beliefs: &Beliefs,
+    instrument: &Instrument,
+    shape: Shape,
+    offsets_bps: &[f64],
+) -> RawLadder {
+    let mut ladder = RawLadder::default();
+    let (fee, adverse) = (beliefs.maker_fee_bps, config.adverse_selection_bps);
+    let edge_bps = shape.delta_bps.max(config.min_edge_bps);
+    for side in Side::BOTH {
+        let outward_skew = match side {
+            Side::Bid => -shape.skew_bps,
+            Side::Ask => shape.skew_bps,
+        };
+        let unfloored = fee + adverse + edge_bps + outward_skew;
+        let increasing = match side {
+            Side::Bid => beliefs.inventory >= 0.0,
+            Side::Ask => beliefs.inventory <= 0.0,
+        };
+        let floor = fee + adverse + config.min_edge_bps;
+        let half_spread_bps = if increasing { unfloored.max(floor) } else { unfloored };
+        ladder.trace.push(SpreadTrace {
+            side,
+            maker_fee_bps: fee,
+            adverse_selection_bps: adverse,
+            edge_bps,
+            skew_bps: shape.skew_bps,
+            floor_bps: half_spread_bps - unfloored,
+            half_spread_bps,
+        });
+        let mut last = None;
+        for offset in offsets_bps {
+            let level = place_level(side, half_spread_bps + offset, beliefs, instrument);
+            if let Some(level) = level.filter(|level| last != Some(level.px)) {
+                last = Some(level.px);
+                ladder.levels.push(level);
+            }
+        }
+    }
+    ladder
+}
+
+/// Rounds a level onto the grid, outward, at least one step short of the other side's touch.
+fn place_level(
+    side: Side,
+    depth_bps: f64,
+    beliefs: &Beliefs,
+    instrument: &Instrument,
+) -> Option<RawLevel> {
+    let fair = beliefs.fair_px / instrument.px_scale();
+    #[expect(clippy::cast_precision_loss, reason = "sign is -1 or 1")]
+    let raw = fair * (1.0 - side.sign() as f64 * depth_bps / 1e4);
+    let touch = beliefs.touch;
+    let px = match side {
+        Side::Bid => {
+            let behind = Px(touch.ask.px.0 - 1);
+            instrument.quantize_px(raw, Round::Down).ok()?.min(instrument.snap_px(behind, Round::Down))
+        }
+        Side::Ask => {
+            let behind = Px(touch.bid.px.0 + 1);
+            instrument.quantize_px(raw, Round::Up).ok()?.max(instrument.snap_px(behind, Round::Up))
+        }
+    };
+    #[expect(clippy::cast_precision_loss, reason = "sign is -1 or 1")]
+    let depth_bps = (1.0 - px.as_f64() / beliefs.fair_px) * side.sign() as f64 * 1e4;
+    (px > Px::ZERO).then_some(RawLevel { side, px, depth_bps })
+}
+
+/// GLFT's asymptotic quotes for unit size one (a level's size), MODELS.md P1.4, at the gamma whose skew at
+/// full inventory moves the increasing side's first level to its last one, times `risk_aversion`.
+fn glft(config: &QuotingConfig, beliefs: &Beliefs, sigma_bps: f64) -> Shape {
+    let model = Glft { sigma_bps, arrival: config.arrival_per_s, kappa: config.kappa_per_bps };
+    let span_bps = config.offsets_bps().last().map_or(0.0, |last| last.max(1.0 / config.kappa_per_bps));
+    let gamma = config.risk_aversion * model.gamma_for(span_bps / beliefs.limit_units.max(1.0));
+    let skew_per_unit = model.skew_per_unit(gamma);
+    Shape {
+        delta_bps: model.edge(gamma) + skew_per_unit / 2.0,
+        skew_bps: -skew_per_unit * beliefs.inventory * beliefs.limit_units,
+    }
+}
+
+/// The closed form's parameters, in bps and units.
+#[derive(Clone, Copy, Debug)]
+pub struct Glft {
+    /// Volatility, bps per square root of a second.
+    pub sigma_bps: f64,
+    /// Fill rate at zero distance, 1/s.
+    pub arrival: f64,
+    /// Its decay, 1/bps.
+    pub kappa: f64,
+}
+
+impl Glft {
+    /// `ln(1 + gamma/k) / gamma`, the edge without inventory risk, bps.
+    #[must_use]
+    pub fn edge(&self, gamma: f64) -> f64 {
+        libm::log1p(gamma / self.kappa) / gamma
+    }
+
+    /// `sqrt(sigma^2 gamma / (2 A k) (1 + gamma/k)^(1 + k/gamma))`, the price shift per unit held, bps.
+    #[must_use]
+    pub fn skew_per_unit(&self, gamma: f64) -> f64 {
+        let ratio = gamma / self.kappa;
+        let power = libm::exp((1.0 + 1.0 / ratio) * libm::log1p(ratio));
+        libm::sqrt(self.sigma_bps * self.sigma_bps * gamma / (2.0 * self.arrival * self.kappa) * power)
+    }
+
+    /// The gamma, in 1/(bps x unit), at which one unit shifts the price by `skew_per_unit_bps`; the
+    /// skew rises with gamma, so it is bracketed and bisected in log space. Bounded to 1e-9..=1e3.
+    #[must_use]
+    pub fn gamma_for(&self, skew_per_unit_bps: f64) -> f64 {
+        let (mut low, mut high) = (libm::log(1e-9), libm::log(1e3));
+        for _ in 0..48 {
+            let middle = f64::midpoint(low, high);
+            if self.skew_per_unit(libm::exp(middle)) < skew_per_unit_bps {
+                low = middle;
+            } else {
+                high = middle;
+            }
+        }
+        libm::exp(f64::midpoint(low, high))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Level;
+    use crate::units::Sz;
+
+    pub(super) fn config(strategy: Strategy) -> QuotingConfig {
+        QuotingConfig {
+            strategy,
+            target_liquidity_frac: 0.2,
+            levels: 5,
+            depths_bps: None,
+            min_level_usd: 12.0,
+            min_edge_bps: 0.5,
+            arrival_per_s: 0.1,
+            kappa_per_bps: 0.7,
+            adverse_selection_bps: 0.5,
+            half_spread_bps: 10.0,
+            risk_aversion: 1.0,
+            inventory_skew_bps: 10.0,
+            max_bps_diff: None,
+            size_tolerance_frac: 0.1,
+        }
+    }
+
+    pub(super) fn beliefs(inventory: f64) -> Beliefs {
+        let level = |px| Level { px: Px(px), sz: Sz(100_000) };
+        Beliefs {
+            touch: Touch { bid: level(1_000_000), ask: level(1_000_010) },
+            fair_px: 1_000_005.0,
+            sigma_bps: Some(0.6),
+            maker_fee_bps: 1.5,
+            inventory,
+            limit_units: 25.0,
+        }
+    }
+
+    fn btc() -> Instrument {
+        Instrument::new("BTC", 0, 5, 40).unwrap()
+    }
+
+    #[test]
+    fn half_spread_is_not_monotone_in_gamma() {
+        // MODELS.md P1.4: sigma 0.05, k 1.16, A 0.071 gives 0.869 at gamma 0.01 and 0.742 at 1.
+        let model = Glft { sigma_bps: 0.05, arrival: 0.071, kappa: 1.16 };
+        let half = |gamma: f64| model.edge(gamma) + model.skew_per_unit(gamma) / 2.0;
+        assert!((half(0.01) - 0.869).abs() < 5e-4, "{}", half(0.01));
+        assert!((half(1.0) - 0.742).abs() < 5e-4, "{}", half(1.0));
+    }
+
+    #[test]
+    fn full_inventory_moves_the_first_level_to_the_last() {
+        let (flat, full) = (
+            build_ladder(&config(Strategy::Ladder), &beliefs(0.0), &btc()),
+            build_ladder(&config(Strategy::Ladder), &beliefs(1.0), &btc()),
+        );
+        assert!((full.trace[0].skew_bps + 4.0 / 0.7).abs() < 1e-6, "{:?}", full.trace[0]);
+        let last_flat = flat.levels.iter().rfind(|level| level.side == Side::Bid).unwrap();
+        assert!((full.levels[0].depth_bps - last_flat.depth_bps).abs() < 0.3);
+    }
+
+    #[test]
+    fn the_trace_adds_up_to_the_price() {
+        for inventory in [-0.9, 0.0, 0.4] {
+            for strategy in [Strategy::Ladder, Strategy::InventoryAware, Strategy::Symmetric] {
+                let ladder = build_ladder(&config(strategy), &beliefs(inventory), &btc());
+                for trace in &ladder.trace {
+                    let outward = if trace.side == Side::Bid { -1.0 } else { 1.0 };
+                    let sum = trace.maker_fee_bps
+                        + trace.adverse_selection_bps
+                        + trace.edge_bps
+                        + trace.floor_bps
+                        + outward * trace.skew_bps;
+                    assert!((sum - trace.half_spread_bps).abs() < 0.01);
+                    let level = ladder.levels.iter().find(|level| level.side == trace.side).unwrap();
+                    // Skew may carry it to one step short of crossing, no further.
+                    let nearest = trace.half_spread_bps.max(-0.05);
+                    assert!((0.0..0.2).contains(&(level.depth_bps - nearest)), "{level:?} {trace:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_simple_strategies_quote_what_is_configured() {
+        let symmetric = build_ladder(&config(Strategy::Symmetric), &beliefs(0.5), &btc());
+        assert!((symmetric.trace[0].half_spread_bps - 10.0).abs() < 1e-9);
+        let aware = build_ladder(&config(Strategy::InventoryAware), &beliefs(0.5), &btc());
+        assert!((aware.trace[0].half_spread_bps - 15.0).abs() < 1e-9);
+        assert!((aware.trace[1].half_spread_bps - 5.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn more_sigma_or_less_arrival_widens() {
+        let half = |change: fn(&mut QuotingConfig, &mut Beliefs)| {
+            let (mut config, mut beliefs) = (config(Strategy::Ladder), beliefs(0.0));
+            // Keep gamma fixed by comparing at the model level.
+            change(&mut config, &mut beliefs);
+            let model = Glft {
+                sigma_bps: beliefs.sigma_bps.unwrap(),
+                arrival: config.arrival_per_s,
+                kappa: config.kappa_per_bps,
+            };
+            model.edge(0.05) + model.skew_per_unit(0.05) / 2.0
+        };
+        let base = half(|_, _| {});
+        assert!(half(|_, b| b.sigma_bps = Some(0.9)) > base);
+        assert!(half(|c, _| c.arrival_per_s = 0.05) > base);
+        assert!(half(|c, _| c.kappa_per_bps = 0.5) > base);
+    }
+}
+
+#[cfg(test)]
+mod property_tests {
+    use super::tests::{beliefs, config};
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn prop_quotes_never_cross_and_keep_the_floor(
+            inventory in -1.0_f64..=1.0, sigma in 0.01_f64..20.0, fair in -4.0_f64..4.0,
+        ) {
+            let btc = Instrument::new("BTC", 0, 5, 40).unwrap();
+            use super::Strategy as Model;
+            for strategy in [Model::Ladder, Model::Glft, Model::InventoryAware, Model::Symmetric] {
+                let mut b = beliefs(inventory);
+                b.sigma_bps = Some(sigma);
+                b.fair_px += fair;
+                let c = config(strategy);
+                let ladder = build_ladder(&c, &b, &btc);
+                for level in &ladder.levels {
+                    prop_assert!(btc.is_legal_px(level.px));
+                    let crosses = match level.side {
+                        Side::Bid => level.px >= b.touch.ask.px,
+                        Side::Ask => level.px <= b.touch.bid.px,
+                    };
+                    prop_assert!(!crosses);
+                }
+                for trace in &ladder.trace {
+                    let increasing = match trace.side {
+                        Side::Bid => inventory >= 0.0,
+                        Side::Ask => inventory <= 0.0,
+                    };
+                    if increasing {
+                        prop_assert!(trace.half_spread_bps >= 2.5 - 1e-9);
+                    }
+                }
+            }
+        }
+    }
+}

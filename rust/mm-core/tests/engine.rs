@@ -1,0 +1,466 @@
+//! The engine against a scripted exchange: what it sends is what is asserted on.
+
+use std::collections::BTreeMap;
+
+use mm_core::action::{Action, ActionBody, Cloid, NewOrder};
+use mm_core::engine::{Engine, EngineConfig};
+use mm_core::event::{
+    AccountState, Bbo, BookSnapshot, Candle, Command, Event, EventBody, Fees, Fill, Fills, HeadRoom, ItemStatus,
+    Level, OrderStatus, OrderUpdate, Rejection, RejectionClass, Reply, ReplyOutcome, Stream, StreamState,
+    StreamStatus,
+};
+use mm_core::guard::{NotQuoting, Phase};
+use mm_core::instrument::Instrument;
+use mm_core::units::{Dur, Px, SECOND, Side, Sz, Time, Usd};
+use proptest::prelude::*;
+
+const START: i64 = 1_700_000_000 * SECOND;
+
+fn config() -> EngineConfig {
+    serde_json::from_str(
+        r#"{
+        "session": 7, "cloid_start": 0,
+        "limits": {"risk_fraction": 0.03, "num_sigmas": 3, "risk_horizon_s": 3600, "sigma_prior": 3e-4,
+            "sigma_floor_frac": 0.5, "confidence_n0": 30, "leverage_cap": 5, "initial_margin_frac": 0.8,
+            "gap_move_frac": null, "gap_loss_frac": 0.5, "liquidity_frac": 0.05, "position_cap_usd": null,
+            "position_cap_coin": null, "warmup_max_position_usd": 500, "warmup_max_position_coin": null,
+            "limit_use_frac": 0.98, "reduce_only_leave_frac": 0.9, "daily_loss_frac": 0.05,
+            "drawdown_frac": 0.08, "limit_rise_frac_per_min": 0.1},
+        "quoting": {"strategy": "ladder", "target_liquidity_frac": 0.2, "levels": 5, "depths_bps": null,
+            "min_level_usd": 12, "min_edge_bps": 0.5, "arrival_per_s": 0.1, "kappa_per_bps": 0.7,
+            "adverse_selection_bps": 0.5, "half_spread_bps": 10, "risk_aversion": 1.0,
+            "inventory_skew_bps": 10, "max_bps_diff": null, "size_tolerance_frac": 0.1},
+        "freshness": {"market_degraded_s": 5, "market_gone_s": 15, "account_degraded_s": 30,
+            "account_gone_s": 120, "head_room_degraded_s": 60, "head_room_gone_s": 300,
+            "sigma_degraded_s": 120, "sigma_gone_s": 600, "own_stream_degraded_s": 60, "own_stream_gone_s": 120},
+        "control": {"observe_book_s": 10, "observe_deadline_s": 120, "quote_min_s": 60}
+    }"#,
+    )
+    .unwrap()
+}
+
+fn btc() -> Instrument {
+    Instrument::new("BTC", 0, 5, 40).unwrap()
+}
+
+/// An exchange of one account: what rests there, and the truth about the position.
+struct Venue {
+    engine: Engine,
+    now: Time,
+    position: Sz,
+    cash: i64,
+    resting: BTreeMap<u64, NewOrder>,
+    next_oid: u64,
+    next_tid: u64,
+    mid: i64,
+    /// Actions received and unanswered.
+    unanswered: Vec<Action>,
+    received: Vec<Action>,
+    /// Private events on their way to the engine.
+    in_transit: Vec<EventBody>,
+}
+
+impl Venue {
+    fn new() -> Self {
+        Self {
+            engine: Engine::new(config(), btc()).unwrap(),
+            now: Time(START),
+            position: Sz::ZERO,
+            cash: 10_000_000_000,
+            resting: BTreeMap::new(),
+            next_oid: 100,
+            next_tid: 1,
+            mid: 1_000_005,
+            unanswered: Vec::new(),
+            received: Vec::new(),
+            in_transit: Vec::new(),
+        }
+    }
+
+    /// A session in phase `Normal` with its ladder resting.
+    fn quoting() -> Self {
+        let mut venue = Self::new();
+        venue.open();
+        for _ in 0..80 {
+            venue.pass(1.0);
+            venue.bbo();
+            venue.answer_all();
+        }
+        assert_eq!(venue.engine.snapshot().phase, Phase::Normal);
+        venue
+    }
+
+    fn open(&mut self) {
+        for stream in [Stream::Market, Stream::User] {
+            self.tell(EventBody::Stream(StreamStatus { stream, state: StreamState::Up }));
+        }
+        self.tell(EventBody::Fees(Fees { maker: 0.000_15, taker: 0.000_45 }));
+        let candles = (0..60).map(|minute: i64| {
+            let open = Time(START - (60 - minute) * 60 * SECOND);
+            let close_px = if minute % 2 == 0 { 100_000.0 } else { 100_050.0 };
+            Candle { open, close: open.plus(Dur(60 * SECOND)), close_px }
+        });
+        self.tell(EventBody::Candles(candles.collect()));
+        self.tell(EventBody::HeadRoom(HeadRoom { leverage: 20, max_trade_szs: [Sz(200_000); 2] }));
+        self.tell(EventBody::Command(Command::Anchor(self.report())));
+        self.book();
+    }
+
+    fn report(&self) -> AccountState {
+        let value = self.position.abs().0 * self.mid;
+        AccountState {
+            exch: self.now,
+            account_value: Usd(self.cash + self.position.0 * self.mid),
+            margin_used: Usd(value / 20),
+            position: self.position,
+            position_value: Usd(value),
+        }
+    }
+
+    fn levels(&self) -> (Level, Level) {
+        let level = |px| Level { px: Px(px), sz: Sz(50_000) };
+        (level(self.mid - 5), level(self.mid + 5))
+    }
+
+    fn book(&mut self) {
+        let (bid, ask) = self.levels();
+        let exch = self.now;
+        self.tell(EventBody::Book(BookSnapshot { exch, bids: vec![bid], asks: vec![ask] }));
+    }
+
+    fn bbo(&mut self) {
+        let (bid, ask) = self.levels();
+        self.tell(EventBody::Bbo(Bbo { exch: self.now, bid: Some(bid), ask: Some(ask) }));
+        self.tell(EventBody::Account(self.report()));
+        self.tell(EventBody::HeadRoom(HeadRoom { leverage: 20, max_trade_szs: [Sz(200_000); 2] }));
+        self.tell(EventBody::Stream(StreamStatus { stream: Stream::User, state: StreamState::Up }));
+    }
+
+    fn pass(&mut self, secs: f64) {
+        self.now = self.now.plus(Dur::from_secs(secs));
+    }
+
+    fn tell(&mut self, body: EventBody) -> usize {
+        let mut actions = Vec::new();
+        self.engine.step(&Event { recv: self.now, body }, &mut actions);
+        let sent = actions.len();
+        for action in actions {
+            self.check(&action);
+            assert!(self.received.len() < 2_000, "endless: {:?}", &self.received[1990..]);
+            self.received.push(action.clone());
+            self.unanswered.push(action);
+        }
+        sent
+    }
+
+    /// LIMITS.md 5, by independent arithmetic: every order of the exchange and of this action fills.
+    fn check(&self, action: &Action) {
+        let limits = self.engine.limits().unwrap();
+        let orders: &[NewOrder] = match &action.body {
+            ActionBody::Place(orders) => orders,
+            _ => &[],
+        };
+        let amended: Vec<NewOrder> = match &action.body {
+            ActionBody::Modify(amends) => amends.iter().map(|amend| amend.order).collect(),
+            _ => Vec::new(),
+        };
+        let all: Vec<&NewOrder> = self.resting.values().chain(self.pending()).chain(orders).chain(&amended).collect();
+        let sum = |side| all.iter().filter(|o| o.side == side && !o.reduce_only).map(|o| o.sz.0).sum::<i64>();
+        for (side, bound) in [(Side::Bid, limits.long()), (Side::Ask, limits.short())] {
+            let added = orders.iter().chain(&amended).any(|o| o.side == side && !o.reduce_only);
+            if added {
+                let worst = side.sign() * self.position.0 + sum(side);
+                assert!(worst <= bound.0, "{side:?} worst {worst} over {bound} in {action:?}");
+            }
+        }
+    }
+
+    /// Orders of unanswered places and amends.
+    fn pending(&self) -> impl Iterator<Item = &NewOrder> {
+        self.unanswered.iter().flat_map(|action| match &action.body {
+            ActionBody::Place(orders) => orders.iter().collect::<Vec<_>>(),
+            ActionBody::Modify(amends) => amends.iter().map(|amend| &amend.order).collect(),
+            _ => Vec::new(),
+        })
+    }
+
+    fn oid_of(&self, cloid: Cloid) -> Option<u64> {
+        self.resting.iter().find(|(_, order)| order.cloid == cloid).map(|(oid, _)| *oid)
+    }
+
+    fn rest(&mut self, order: NewOrder) -> ItemStatus {
+        self.next_oid += 1;
+        self.resting.insert(self.next_oid, order);
+        ItemStatus::Resting(self.next_oid)
+    }
+
+    fn update(&mut self, oid: u64, order: &NewOrder, status: OrderStatus) {
+        let sz = if status == OrderStatus::Filled { Sz::ZERO } else { order.sz };
+        self.in_transit.push(EventBody::OrderUpdates(vec![OrderUpdate {
+            exch: self.now,
+            oid,
+            cloid: Some(order.cloid),
+            sz,
+            status,
+        }]));
+    }
+
+    fn remove(&mut self, oid: u64) -> ItemStatus {
+        match self.resting.remove(&oid) {
+            Some(order) => {
+                self.update(oid, &order, OrderStatus::Canceled);
+                ItemStatus::Success
+            }
+            None => gone(),
+        }
+    }
+
+    /// Carries out and answers the oldest unanswered action.
+    fn answer(&mut self, lost: bool) {
+        if self.unanswered.is_empty() {
+            return;
+        }
+        let action = self.unanswered.remove(0);
+        let statuses = match &action.body {
+            ActionBody::Place(orders) => orders.iter().map(|order| self.rest(*order)).collect(),
+            ActionBody::Modify(amends) => amends
+                .iter()
+                .map(|amend| match self.remove(amend.oid) {
+                    ItemStatus::Success => self.rest(amend.order),
+                    other => other,
+                })
+                .collect(),
+            ActionBody::Cancel(cancels) => cancels
+                .iter()
+                .map(|cancel| self.oid_of(cancel.cloid).map_or_else(gone, |oid| self.remove(oid)))
+                .collect(),
+            ActionBody::CancelOid(oids) => oids.iter().map(|oid| self.remove(*oid)).collect(),
+        };
+        let outcome = if lost { ReplyOutcome::Lost } else { ReplyOutcome::Statuses(statuses) };
+        self.tell(EventBody::Reply(Reply { action: action.id, outcome }));
+    }
+
+    fn answer_all(&mut self) {
+        while !self.unanswered.is_empty() || !self.in_transit.is_empty() {
+            self.answer(false);
+            self.deliver();
+        }
+    }
+
+    fn deliver(&mut self) {
+        for body in core::mem::take(&mut self.in_transit) {
+            self.tell(body);
+        }
+    }
+
+    /// Fills up to `lots` of the `nth` resting order; the news is put in transit.
+    fn fill(&mut self, nth: usize, lots: i64) {
+        let Some((oid, order)) = self.resting.iter().nth(nth).map(|(oid, order)| (*oid, *order)) else { return };
+        let sz = Sz(lots.min(order.sz.0));
+        let fee = Usd((order.px * sz).0 * 15 / 100_000);
+        let fill = Fill {
+            exch: self.now,
+            tid: self.next_tid,
+            oid,
+            cloid: Some(order.cloid),
+            side: order.side,
+            px: order.px,
+            sz,
+            start_position: self.position,
+            fee,
+            taker: false,
+        };
+        self.next_tid += 1;
+        self.cash -= order.side.sign() * (order.px * sz).0 + fee.0;
+        self.position += order.side.signed(sz);
+        if sz == order.sz {
+            self.resting.remove(&oid);
+            self.update(oid, &order, OrderStatus::Filled);
+        } else if let Some(left) = self.resting.get_mut(&oid) {
+            left.sz -= sz;
+        }
+        self.in_transit.push(EventBody::Fills(Fills { snapshot: false, fills: vec![fill] }));
+    }
+}
+
+fn gone() -> ItemStatus {
+    let text = "Order was never placed, already canceled, or filled. asset=0".to_owned();
+    ItemStatus::Error(Rejection { class: RejectionClass::Gone, text })
+}
+
+#[test]
+fn it_opens_small_and_then_quotes_a_ladder_on_both_sides() {
+    let mut venue = Venue::new();
+    venue.open();
+    assert_eq!(venue.engine.snapshot().not_quoting, Some(NotQuoting::WaitingForBook));
+    for _ in 0..11 {
+        venue.pass(1.0);
+        venue.bbo();
+        venue.answer_all();
+    }
+    assert_eq!(venue.engine.snapshot().phase, Phase::QuoteMin);
+    assert_eq!(venue.resting.len(), 2, "{:?}", venue.resting);
+    for _ in 0..60 {
+        venue.pass(1.0);
+        venue.bbo();
+        venue.answer_all();
+    }
+    let snapshot = venue.engine.snapshot();
+    assert_eq!(snapshot.phase, Phase::Normal);
+    let sides = |side| venue.resting.values().filter(|order| order.side == side).count();
+    assert_eq!((sides(Side::Bid), sides(Side::Ask)), (5, 5), "{:?}", venue.resting);
+}
+
+#[test]
+fn a_still_market_gives_no_action() {
+    let mut venue = Venue::quoting();
+    let before = venue.received.len();
+    for _ in 0..20 {
+        venue.pass(1.0);
+        venue.bbo();
+        assert!(venue.unanswered.is_empty(), "{:?}", venue.unanswered);
+    }
+    assert_eq!(venue.received.len(), before);
+}
+
+#[test]
+fn a_move_is_followed_with_one_amend_request() {
+    let mut venue = Venue::quoting();
+    let before = venue.received.len();
+    venue.mid += 1_000;
+    venue.pass(1.0);
+    venue.bbo();
+    let sent = &venue.received[before..];
+    assert_eq!(sent.len(), 1, "{sent:?}");
+    assert!(matches!(&sent[0].body, ActionBody::Modify(amends) if amends.len() >= 5));
+}
+
+#[test]
+fn stop_cancels_everything_and_places_nothing_more() {
+    let mut venue = Venue::quoting();
+    venue.tell(EventBody::Command(Command::Stop));
+    venue.answer_all();
+    assert!(venue.resting.is_empty());
+    venue.pass(1.0);
+    venue.bbo();
+    assert!(venue.unanswered.is_empty());
+    assert_eq!(venue.engine.snapshot().orders, []);
+}
+
+#[test]
+fn a_stale_market_pulls_the_quotes_and_a_fresh_one_brings_them_back() {
+    let mut venue = Venue::quoting();
+    venue.pass(16.0);
+    venue.tell(EventBody::Timer);
+    venue.answer_all();
+    assert_eq!(venue.engine.snapshot().not_quoting, Some(NotQuoting::MarketStale));
+    assert!(venue.resting.is_empty());
+    venue.pass(1.0);
+    venue.bbo();
+    venue.answer_all();
+    assert_eq!(venue.resting.len(), 10);
+}
+
+#[test]
+fn an_order_whose_reply_is_lost_is_cancelled_by_cloid() {
+    let mut venue = Venue::quoting();
+    venue.fill(0, 1_000_000);
+    venue.deliver();
+    venue.pass(1.0);
+    venue.bbo();
+    venue.answer(true);
+    venue.answer_all();
+    venue.pass(1.0);
+    venue.bbo();
+    venue.answer_all();
+    let ours: Vec<_> = venue.engine.snapshot().orders;
+    assert_eq!(ours.len(), venue.resting.len());
+}
+
+#[test]
+fn fills_move_the_position_and_the_residual_is_zero() {
+    let mut venue = Venue::quoting();
+    for nth in [0, 3, 7] {
+        venue.fill(nth, 1_000);
+        venue.deliver();
+        venue.mid += 37;
+        venue.pass(1.0);
+        venue.bbo();
+        venue.answer_all();
+    }
+    let snapshot = venue.engine.snapshot();
+    assert_eq!(snapshot.position, venue.position);
+    let pnl = snapshot.pnl.unwrap();
+    assert_eq!(pnl.residual, Usd::ZERO, "{pnl:?}");
+    assert!(pnl.fees > Usd::ZERO);
+}
+
+#[test]
+fn the_same_events_give_the_same_actions() {
+    let run = || {
+        let mut venue = Venue::quoting();
+        for step in 0..40 {
+            venue.mid += (step * 7919) % 41 - 20;
+            venue.fill(usize::try_from(step % 10).unwrap(), 300);
+            venue.deliver();
+            venue.pass(0.5);
+            venue.bbo();
+            venue.answer_all();
+        }
+        venue.received
+    };
+    assert_eq!(run(), run());
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Move(i64),
+    Fill(usize, i64),
+    Deliver,
+    DeliverReversed,
+    Answer,
+    Lose,
+    Pass(f64),
+    Report,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        3 => (-300_i64..300).prop_map(Step::Move),
+        5 => (0_usize..10, 1_i64..8_000).prop_map(|(nth, lots)| Step::Fill(nth, lots)),
+        4 => Just(Step::Deliver),
+        1 => Just(Step::DeliverReversed),
+        6 => Just(Step::Answer),
+        1 => Just(Step::Lose),
+        3 => (0.05_f64..2.0).prop_map(Step::Pass),
+        3 => Just(Step::Report),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+    /// Whatever fills, whenever it is heard of: no action makes a worst case beyond the limit.
+    /// (Asserted in `Venue::check`, from the exchange's own truth, on every action sent.)
+    #[test]
+    fn prop_the_worst_case_stays_inside_the_limit(steps in proptest::collection::vec(step(), 1..200)) {
+        let mut venue = Venue::quoting();
+        for step in steps {
+            match step {
+                Step::Move(by) => { venue.mid += by; venue.bbo(); }
+                Step::Fill(nth, lots) => venue.fill(nth, lots),
+                Step::Deliver => venue.deliver(),
+                Step::DeliverReversed => { venue.in_transit.reverse(); venue.deliver(); }
+                Step::Answer => venue.answer(false),
+                Step::Lose => venue.answer(true),
+                Step::Pass(secs) => { venue.pass(secs); venue.tell(EventBody::Timer); }
+                Step::Report => venue.bbo(),
+            }
+        }
+        venue.deliver();
+        venue.answer_all();
+        venue.pass(1.0);
+        venue.bbo();
+        prop_assert_eq!(venue.engine.snapshot().position, venue.position);
+    }
+}

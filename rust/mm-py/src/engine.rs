@@ -1,0 +1,225 @@
+//! The engine, seen from Python: bytes and clock readings in, actions and log lines out.
+//!
+//! Each call records the event first, then steps, then records what was decided; `take_log` hands the
+//! lines over. When a step panics the line of its event is already there.
+
+use mm_core::action::Action;
+use mm_core::engine::{Engine, EngineConfig};
+use mm_core::event::{
+    Command, Event, EventBody, OpenOrders, Reply, ReplyOutcome, Stream, StreamState, StreamStatus,
+};
+use mm_core::units::Time;
+use mm_hl::decode::{Decoded, InfoKind, decode_frame, decode_info, decode_reply};
+use mm_sim::eventlog::EventLog;
+use numpy::{PyArray2, ToPyArray, ndarray::Array2};
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+
+use crate::action::PyAction;
+use crate::error::{ConfigError, EventError};
+use crate::instrument::PyInstrument;
+
+/// The one owner of a session's state. See `_core.pyi` for the contract.
+#[pyclass(name = "Engine", module = "mm._core")]
+pub(crate) struct PyEngine {
+    engine: Engine,
+    log: EventLog,
+    sent: Vec<Action>,
+    last: Time,
+}
+
+#[pymethods]
+impl PyEngine {
+    #[new]
+    fn new(config_json: &str, instrument: &PyInstrument) -> PyResult<Self> {
+        let refused = |error: &dyn core::fmt::Display| ConfigError::new_err(error.to_string());
+        let config: EngineConfig = serde_json::from_str(config_json).map_err(|error| refused(&error))?;
+        let instrument = instrument.0.clone();
+        let log = EventLog::new(config.session, &config, instrument.clone());
+        let engine = Engine::new(config, instrument).map_err(|error| refused(&error))?;
+        Ok(Self { engine, log, sent: Vec::new(), last: Time::ZERO })
+    }
+
+    /// Takes a websocket frame. What is not for the engine changes nothing; an error channel's text raises.
+    fn on_frame(&mut self, recv_ns: i64, frame: &[u8]) -> PyResult<Vec<PyAction>> {
+        let decoded = decode_frame(self.engine.instrument(), frame).map_err(event_error)?;
+        match decoded {
+            Decoded::Events(bodies) => Ok(self.step_all(recv_ns, bodies)),
+            Decoded::Heartbeat => Ok(self.step_all(recv_ns, [up(Stream::Market), up(Stream::User)])),
+            Decoded::Error(text) => Err(EventError::new_err(text)),
+            Decoded::Ack | Decoded::Clock(_) | Decoded::Ignored => Ok(Vec::new()),
+        }
+    }
+
+    /// Takes the body of an info reply of the named type.
+    fn on_info(&mut self, recv_ns: i64, kind: &str, body: &[u8]) -> PyResult<Vec<PyAction>> {
+        let event = self.info(kind, body)?;
+        Ok(self.step_all(recv_ns, [event]))
+    }
+
+    /// Takes the answer to an action: HTTP status and body, or `None` for both when none came.
+    #[pyo3(signature = (recv_ns, action_id, status, body))]
+    fn on_reply(
+        &mut self,
+        recv_ns: i64,
+        action_id: u64,
+        status: Option<u16>,
+        body: Option<&[u8]>,
+    ) -> PyResult<Vec<PyAction>> {
+        let index = self
+            .sent
+            .iter()
+            .position(|action| action.id == action_id)
+            .ok_or_else(|| EventError::new_err(format!("no unanswered action {action_id}")))?;
+        let action = self.sent.remove(index);
+        let outcome = match (status, body) {
+            (Some(status), Some(body)) => {
+                decode_reply(&action, self.engine.instrument(), status, body).map_err(event_error)?
+            }
+            _ => ReplyOutcome::Lost,
+        };
+        let reply = EventBody::Reply(Reply { action: action_id, outcome });
+        Ok(self.step_all(recv_ns, [reply]))
+    }
+
+    /// The time asked for has come.
+    fn on_timer(&mut self, recv_ns: i64) -> Vec<PyAction> {
+        self.step_all(recv_ns, [EventBody::Timer])
+    }
+
+    /// `"anchor"` with the body of a `clearinghouseState` reply, or `"stop"`.
+    #[pyo3(signature = (recv_ns, command, body = None))]
+    fn on_command(
+        &mut self,
+        recv_ns: i64,
+        command: &str,
+        body: Option<&[u8]>,
+    ) -> PyResult<Vec<PyAction>> {
+        let event = match (command, body) {
+            ("anchor", Some(body)) => match self.info("clearinghouseState", body)? {
+                EventBody::Account(report) => EventBody::Command(Command::Anchor(report)),
+                _ => return Err(EventError::new_err("the anchor is not an account report")),
+            },
+            ("stop", None) => EventBody::Command(Command::Stop),
+            _ => {
+                let text = format!("command was {command:?}, expected anchor with a body, or stop");
+                return Err(EventError::new_err(text));
+            }
+        };
+        Ok(self.step_all(recv_ns, [event]))
+    }
+
+    /// A stream (`"market"` or `"user"`) came up or went down.
+    fn on_stream(&mut self, recv_ns: i64, stream: &str, is_up: bool) -> PyResult<Vec<PyAction>> {
+        let stream = match stream {
+            "market" => Stream::Market,
+            "user" => Stream::User,
+            _ => {
+                let text = format!("stream was {stream:?}, expected market or user");
+                return Err(EventError::new_err(text));
+            }
+        };
+        let state = if is_up { StreamState::Up } else { StreamState::Down };
+        Ok(self.step_all(recv_ns, [EventBody::Stream(StreamStatus { stream, state })]))
+    }
+
+    /// When it wants `on_timer` if nothing comes before, ns; `None` before the first event.
+    fn wake_at(&self) -> Option<i64> {
+        self.engine.wake_at().map(|time| time.0)
+    }
+
+    /// Everything shown, as plain Python values.
+    fn snapshot<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        as_python(py, &self.engine.snapshot())
+    }
+
+    /// What the last step decided on, when it acted or moved the limit.
+    fn cycle<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        self.engine.cycle().map(|record| as_python(py, record)).transpose()
+    }
+
+    /// Book of one side, shape (levels, 2): px in USDC and sz in coin, best first.
+    fn book<'py>(&self, py: Python<'py>, side: &str) -> PyResult<Bound<'py, PyArray2<f64>>> {
+        let side = match side {
+            "bid" => mm_core::units::Side::Bid,
+            "ask" => mm_core::units::Side::Ask,
+            _ => {
+                let text = format!("side was {side:?}, expected bid or ask");
+                return Err(EventError::new_err(text));
+            }
+        };
+        let instrument = self.engine.instrument();
+        let levels = self.engine.book_levels(side);
+        let array = Array2::from_shape_fn((levels.len(), 2), |(row, column)| match column {
+            0 => instrument.px_f64(levels[row].px),
+            _ => instrument.sz_f64(levels[row].sz),
+        });
+        Ok(array.to_pyarray(py))
+    }
+
+    /// Log lines written since the last call, newline-terminated JSON.
+    fn take_log<'py>(&mut self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, &self.log.take())
+    }
+
+    /// Writes the log's last line.
+    fn finish_log(&mut self) {
+        self.log.finish();
+    }
+
+    /// Keccak-256 over the actions so far, `0x` and 64 hex digits.
+    fn decision_hash(&self) -> String {
+        self.log.decision_hash()
+    }
+
+    /// Receive time of the last event, ns.
+    #[getter]
+    fn now(&self) -> i64 {
+        self.last.0
+    }
+}
+
+impl PyEngine {
+    fn info(&self, kind: &str, body: &[u8]) -> PyResult<EventBody> {
+        let kind: InfoKind = kind.parse().map_err(event_error)?;
+        decode_info(kind, self.engine.instrument(), body).map_err(event_error)
+    }
+
+    /// Record, then step. Time that would go back is clamped: the engine asserts that it does not.
+    fn step_all(
+        &mut self,
+        recv_ns: i64,
+        bodies: impl IntoIterator<Item = EventBody>,
+    ) -> Vec<PyAction> {
+        let mut actions = Vec::new();
+        for body in bodies {
+            self.last = self.last.max(Time(recv_ns));
+            let event = Event { recv: self.last, body };
+            self.log.event(&event);
+            let before = actions.len();
+            self.engine.step(&event, &mut actions);
+            if let Some(record) = self.engine.cycle() {
+                self.log.cycle(record);
+            }
+            self.log.refusals(self.engine.refusals());
+            for action in &actions[before..] {
+                self.log.action(action);
+            }
+        }
+        self.sent.extend(actions.iter().cloned());
+        actions.into_iter().map(PyAction).collect()
+    }
+}
+
+const fn up(stream: Stream) -> EventBody {
+    EventBody::Stream(StreamStatus { stream, state: StreamState::Up })
+}
+
+fn event_error(error: impl core::fmt::Display) -> PyErr {
+    EventError::new_err(error.to_string())
+}
+
+fn as_python<'py>(py: Python<'py>, value: &impl serde::Serialize) -> PyResult<Bound<'py, PyAny>> {
+    let text = serde_json::to_string(value).map_err(event_error)?;
+    py.import("json")?.call_method1("loads", (text,))
+}
