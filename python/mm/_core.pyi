@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Literal, Self, TypeAlias, final
+from typing import Any, Literal, Self, TypeAlias, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -662,3 +662,100 @@ def reduce_only_filter(
     Raises:
         ConfigError: A number is outside its range, or lengths of a side differ.
     """
+@final
+class Engine:
+    """The decision core of one session: facts in, actions out.
+
+    Every call records the fact, steps, and records what was decided; `take_log` hands the lines over.
+    Times are nanoseconds since the epoch and are clamped so that they never go back.
+    """
+
+    def __new__(cls, config_json: str, instrument: Instrument) -> Engine:
+        """Begin a session.
+
+        Args:
+            config_json: The engine's configuration, see `mm.config.engine_config_json`.
+            instrument: The perp to quote.
+
+        Raises:
+            ConfigError: A key is unknown, or a value is outside its range.
+        """
+
+    def on_frame(self, recv_ns: int, frame: bytes) -> list[Action]:
+        """Take a websocket frame; one that is not for this coin changes nothing.
+
+        Raises:
+            EventError: The frame cannot be understood, or is the venue's error text.
+        """
+
+    def on_info(self, recv_ns: int, kind: str, body: bytes) -> list[Action]:
+        """Take the body of an info reply.
+
+        Args:
+            recv_ns: Receive time.
+            kind: The request's type: clearinghouseState, activeAssetData, userFees, openOrders,
+                frontendOpenOrders, candleSnapshot, userRateLimit, userFills.
+            body: The reply, as received.
+
+        Raises:
+            EventError: The kind is unknown or the body is not of that kind.
+        """
+
+    def on_reply(
+        self, recv_ns: int, action_id: int, status: int | None, body: bytes | None
+    ) -> list[Action]:
+        """Take the answer to an action; `None` for status and body when none came.
+
+        Raises:
+            EventError: No action of this id waits for an answer.
+        """
+
+    def on_timer(self, recv_ns: int) -> list[Action]:
+        """Say that the time `wake_at` asked for has come."""
+
+    def on_command(
+        self, recv_ns: int, command: str, body: bytes | None = None
+    ) -> list[Action]:
+        """Take "anchor" with the body of a clearinghouseState reply, or "stop".
+
+        Raises:
+            EventError: Neither of them.
+        """
+
+    def on_stream(self, recv_ns: int, stream: str, is_up: bool) -> list[Action]:
+        """Say that the "market" or "user" stream came up or went down.
+
+        Raises:
+            EventError: No such stream.
+        """
+
+    def wake_at(self) -> int | None:
+        """When `on_timer` is wanted if nothing comes before; `None` before the first event."""
+
+    # Plain JSON values; their shape is the serde form of mm-core's Snapshot.
+    def snapshot(self) -> dict[str, Any]:
+        """Everything shown, as of the last step: money in micro-USDC, sizes in lots, prices in USDC."""
+
+    # Plain JSON values; their shape is the serde form of mm-core's CycleRecord.
+    def cycle(self) -> dict[str, Any] | None:
+        """What the last step decided on, when it acted or moved the limit."""
+
+    def book(self, side: str) -> NDArray[np.float64]:
+        """One side of the book, shape (levels, 2): px in USDC and sz in coin, best first.
+
+        Raises:
+            EventError: The side is neither "bid" nor "ask".
+        """
+
+    def take_log(self) -> bytes:
+        """The log lines written since the last call."""
+
+    def finish_log(self) -> None:
+        """Write the log's last line; nothing may follow."""
+
+    def decision_hash(self) -> str:
+        """Keccak-256 over the actions so far, 0x and 64 hex digits."""
+
+    @property
+    def now(self) -> int:
+        """Receive time of the last event."""

@@ -218,16 +218,25 @@ mod tests {
     #[test]
     fn a_fill_counts_once_and_not_before_the_anchor() {
         let mut ledger = Ledger::anchored(report(10, 1000, 0, 0));
-        assert_eq!(ledger.post(&fill(10, 1, Side::Bid, 100, 5, 0)), Posted::Known);
+        assert_eq!(
+            ledger.post(&fill(10, 1, Side::Bid, 100, 5, 0)),
+            Posted::Known
+        );
         assert_eq!(ledger.post(&fill(11, 2, Side::Bid, 100, 5, 0)), Posted::New);
-        assert_eq!(ledger.post(&fill(11, 2, Side::Bid, 100, 5, 0)), Posted::Known);
+        assert_eq!(
+            ledger.post(&fill(11, 2, Side::Bid, 100, 5, 0)),
+            Posted::Known
+        );
         assert_eq!(ledger.position(), Sz(5));
     }
 
     #[test]
     fn a_break_in_continuity_is_unexplained_until_a_report_agrees() {
         let mut ledger = Ledger::anchored(report(10, 1000, 0, 0));
-        assert_eq!(ledger.post(&fill(11, 2, Side::Bid, 100, 5, 7)), Posted::Discontinuous);
+        assert_eq!(
+            ledger.post(&fill(11, 2, Side::Bid, 100, 5, 7)),
+            Posted::Discontinuous
+        );
         assert!(ledger.is_unexplained());
         assert_eq!(ledger.check(&report(10, 1000, 0, 0)), None);
         assert_eq!(ledger.check(&report(12, 1000, 12, 100)), Some(Sz(7)));
@@ -242,7 +251,10 @@ mod tests {
         ledger.post(&fill(11, 1, Side::Bid, 100, 5, 0));
         let honest = report(12, 1000 - 3 + 5 * 10, 5, 110);
         assert_eq!(ledger.pnl(&honest).residual, Usd(0));
-        assert_eq!(ledger.pnl(&report(12, 1000 - 4 + 5 * 10, 5, 110)).residual, Usd(-1));
+        assert_eq!(
+            ledger.pnl(&report(12, 1000 - 4 + 5 * 10, 5, 110)).residual,
+            Usd(-1)
+        );
     }
 }
 

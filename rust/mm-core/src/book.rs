@@ -41,7 +41,10 @@ impl Book {
                 levels.clear();
                 continue;
             };
-            let stale = levels.iter().take_while(|level| side.at_or_better(level.px, top.px)).count();
+            let stale = levels
+                .iter()
+                .take_while(|level| side.at_or_better(level.px, top.px))
+                .count();
             levels.splice(..stale, [top]);
             levels.truncate(DEPTH);
         }
@@ -119,7 +122,10 @@ mod tests {
     use crate::units::Sz;
 
     fn level(px: i64, sz: i64) -> Level {
-        Level { px: Px(px), sz: Sz(sz) }
+        Level {
+            px: Px(px),
+            sz: Sz(sz),
+        }
     }
 
     fn book() -> Book {
@@ -135,26 +141,45 @@ mod tests {
     #[test]
     fn a_bbo_moves_the_top_and_drops_what_it_contradicts() {
         let mut book = book();
-        let bbo = Bbo { exch: Time(11), bid: Some(level(98, 2)), ask: Some(level(100, 1)) };
+        let bbo = Bbo {
+            exch: Time(11),
+            bid: Some(level(98, 2)),
+            ask: Some(level(100, 1)),
+        };
         assert!(book.apply_bbo(&bbo));
         assert_eq!(book.levels(Side::Bid), [level(98, 2), level(97, 5)]);
-        assert_eq!(book.levels(Side::Ask), [level(100, 1), level(101, 5), level(102, 5)]);
+        assert_eq!(
+            book.levels(Side::Ask),
+            [level(100, 1), level(101, 5), level(102, 5)]
+        );
         assert_eq!(book.touch().unwrap().mid_floor(), Px(99));
     }
 
     #[test]
     fn older_frames_are_ignored() {
         let mut book = book();
-        let old = Bbo { exch: Time(9), bid: Some(level(50, 1)), ask: None };
+        let old = Bbo {
+            exch: Time(9),
+            bid: Some(level(50, 1)),
+            ask: None,
+        };
         assert!(!book.apply_bbo(&old));
-        assert!(!book.apply_snapshot(&BookSnapshot { exch: Time(9), bids: vec![], asks: vec![] }));
+        assert!(!book.apply_snapshot(&BookSnapshot {
+            exch: Time(9),
+            bids: vec![],
+            asks: vec![]
+        }));
         assert_eq!(book.touch().unwrap().bid, level(99, 5));
     }
 
     #[test]
     fn an_empty_or_crossed_book_has_no_touch() {
         let mut book = book();
-        assert!(book.apply_bbo(&Bbo { exch: Time(11), bid: Some(level(99, 1)), ask: None }));
+        assert!(book.apply_bbo(&Bbo {
+            exch: Time(11),
+            bid: Some(level(99, 1)),
+            ask: None
+        }));
         assert_eq!(book.touch(), None);
         assert!(book.apply_bbo(&Bbo {
             exch: Time(12),
@@ -166,7 +191,10 @@ mod tests {
 
     #[test]
     fn microprice_leans_to_the_thin_side() {
-        let touch = Touch { bid: level(100, 9), ask: level(102, 1) };
+        let touch = Touch {
+            bid: level(100, 9),
+            ask: level(102, 1),
+        };
         assert!((touch.microprice() - 101.8).abs() < 1e-12);
     }
 }

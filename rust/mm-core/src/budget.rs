@@ -19,7 +19,12 @@ impl LossBudget {
     /// Starts at the first equity known.
     #[must_use]
     pub const fn new(now: Time, equity: Usd) -> Self {
-        Self { day: now.0.div_euclid(DAY), opening: equity, peak: equity, equity }
+        Self {
+            day: now.0.div_euclid(DAY),
+            opening: equity,
+            peak: equity,
+            equity,
+        }
     }
 
     /// Takes an equity net of transfers.
@@ -51,7 +56,10 @@ impl LossBudget {
     /// The smaller of the day's loss left (`opening x daily_loss_frac` less what is lost) and the
     /// drawdown left (`equity - peak x (1 - drawdown_frac)`); negative when overspent.
     #[must_use]
-    #[expect(clippy::cast_possible_truncation, reason = "equities are far below 2^53 micro-USDC")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "equities are far below 2^53 micro-USDC"
+    )]
     pub fn left(&self, daily_loss_frac: f64, drawdown_frac: f64) -> Usd {
         let day = libm::floor(self.opening.as_f64() * daily_loss_frac) as i64 + self.day_pnl().0;
         let floor = libm::ceil(self.peak.as_f64() * (1.0 - drawdown_frac)) as i64;

@@ -40,7 +40,9 @@ impl Tolerance {
         let close = (own.px - wanted.px).abs() <= self.px;
         let sized = (own.sz - wanted.sz).abs().as_f64() <= self.sz_frac * wanted.sz.as_f64();
         let behind_inner = at == 0 || inside(side, ladder[at - 1].px, own.px);
-        let before_outer = ladder.get(at + 1).is_none_or(|outer| inside(side, own.px, outer.px));
+        let before_outer = ladder
+            .get(at + 1)
+            .is_none_or(|outer| inside(side, own.px, outer.px));
         close && sized && behind_inner && before_outer && own.reduce_only == wanted.reduce_only
     }
 }
@@ -60,7 +62,12 @@ pub enum Change {
 ///
 /// Applying the changes gives the wanted orders within tolerance; planning again then gives nothing.
 #[must_use]
-pub fn diff_orders(side: Side, wanted: &[Quote], own: &[Own], tolerance: &Tolerance) -> Vec<Change> {
+pub fn diff_orders(
+    side: Side,
+    wanted: &[Quote],
+    own: &[Own],
+    tolerance: &Tolerance,
+) -> Vec<Change> {
     let (mut missing, mut spare) = (Vec::new(), Vec::new());
     let (mut w, mut o) = (0, 0);
     while w < wanted.len() && o < own.len() {
@@ -112,26 +119,53 @@ const fn inside(side: Side, px: Px, other: Px) -> bool {
 mod tests {
     use super::*;
 
-    const TOLERANCE: Tolerance = Tolerance { px: Px(2), sz_frac: 0.1 };
+    const TOLERANCE: Tolerance = Tolerance {
+        px: Px(2),
+        sz_frac: 0.1,
+    };
 
     fn wanted(px: i64, sz: i64) -> Quote {
-        Quote { side: Side::Bid, px: Px(px), sz: Sz(sz), reduce_only: false }
+        Quote {
+            side: Side::Bid,
+            px: Px(px),
+            sz: Sz(sz),
+            reduce_only: false,
+        }
     }
 
     fn own(id: u128, px: i64, sz: i64, settled: bool) -> Own {
-        Own { cloid: Cloid(id), px: Px(px), sz: Sz(sz), reduce_only: false, settled }
+        Own {
+            cloid: Cloid(id),
+            px: Px(px),
+            sz: Sz(sz),
+            reduce_only: false,
+            settled,
+        }
     }
 
     #[test]
     fn what_is_close_stays() {
         let own = [own(1, 101, 95, true), own(2, 90, 100, true)];
-        assert_eq!(diff_orders(Side::Bid, &[wanted(100, 100), wanted(90, 100)], &own, &TOLERANCE), []);
+        assert_eq!(
+            diff_orders(
+                Side::Bid,
+                &[wanted(100, 100), wanted(90, 100)],
+                &own,
+                &TOLERANCE
+            ),
+            []
+        );
     }
 
     #[test]
     fn what_moved_is_amended_and_the_rest_placed_or_cancelled() {
         let orders = [own(1, 100, 100, true), own(2, 95, 100, true)];
-        let plan = diff_orders(Side::Bid, &[wanted(110, 100), wanted(95, 100)], &orders, &TOLERANCE);
+        let plan = diff_orders(
+            Side::Bid,
+            &[wanted(110, 100), wanted(95, 100)],
+            &orders,
+            &TOLERANCE,
+        );
         assert_eq!(plan, [Change::Amend(Cloid(1), wanted(110, 100))]);
         let plan = diff_orders(Side::Bid, &[wanted(95, 100)], &orders, &TOLERANCE);
         assert_eq!(plan, [Change::Cancel(Cloid(1))]);
@@ -142,13 +176,19 @@ mod tests {
     #[test]
     fn an_unanswered_order_stands_in_for_a_level() {
         let orders = [own(1, 100, 100, false)];
-        assert_eq!(diff_orders(Side::Bid, &[wanted(110, 100)], &orders, &TOLERANCE), []);
+        assert_eq!(
+            diff_orders(Side::Bid, &[wanted(110, 100)], &orders, &TOLERANCE),
+            []
+        );
         assert_eq!(diff_orders(Side::Bid, &[], &orders, &TOLERANCE), []);
     }
 
     #[test]
     fn a_reduce_only_flag_is_a_difference() {
-        let flagged = Quote { reduce_only: true, ..wanted(100, 100) };
+        let flagged = Quote {
+            reduce_only: true,
+            ..wanted(100, 100)
+        };
         let plan = diff_orders(Side::Bid, &[flagged], &[own(1, 100, 100, true)], &TOLERANCE);
         assert_eq!(plan, [Change::Amend(Cloid(1), flagged)]);
     }

@@ -19,7 +19,11 @@ pub struct Exposure {
 impl Exposure {
     /// Adds what could still fill of one order.
     pub fn add(&mut self, side: Side, sz: Sz, reduce_only: bool) {
-        let of = if reduce_only { &mut self.reduce_only } else { &mut self.free };
+        let of = if reduce_only {
+            &mut self.reduce_only
+        } else {
+            &mut self.free
+        };
         of[side.index()] += sz;
     }
 
@@ -45,7 +49,11 @@ impl Gate {
     /// A gate for this position, these limits and everything that could still fill.
     #[must_use]
     pub fn new(position: Sz, limits: &Limits, exposure: Exposure) -> Self {
-        Self { position, bounds: [limits.long(), limits.short()], exposure }
+        Self {
+            position,
+            bounds: [limits.long(), limits.short()],
+            exposure,
+        }
     }
 
     /// Admits an order if the worst case with it stays inside, and counts it; otherwise changes nothing.

@@ -58,8 +58,12 @@ pub enum NotQuoting {
     Stopping,
 }
 
-/// What the phases look at.
+/// What the phases look at: whether each input may be quoted on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "four independent observations, not a state"
+)]
 pub struct Health {
     /// An uncrossed, two-sided book whose age is inside its deadline.
     pub book_fresh: bool,
@@ -84,7 +88,12 @@ impl Phases {
     /// Before anything is known.
     #[must_use]
     pub const fn new(config: ControlConfig) -> Self {
-        Self { config, phase: Phase::Starting, since: Time::ZERO, fresh_since: None }
+        Self {
+            config,
+            phase: Phase::Starting,
+            since: Time::ZERO,
+            fresh_since: None,
+        }
     }
 
     /// The present phase.
@@ -114,7 +123,9 @@ impl Phases {
         }
         let config = self.config;
         let lasted = |since: Time, secs: f64| now.since(since) >= Dur::from_secs(secs);
-        let book_seen = self.fresh_since.is_some_and(|since| lasted(since, config.observe_book_s));
+        let book_seen = self
+            .fresh_since
+            .is_some_and(|since| lasted(since, config.observe_book_s));
         if self.phase == Phase::Observe {
             let waited = lasted(self.since, config.observe_deadline_s);
             if book_seen && (health.sigma_ready || waited) {
@@ -142,7 +153,9 @@ impl Phases {
         match self.phase {
             Phase::Observe => {
                 let deadline = after(self.since, self.config.observe_deadline_s);
-                let seen = self.fresh_since.map(|since| after(since, self.config.observe_book_s));
+                let seen = self
+                    .fresh_since
+                    .map(|since| after(since, self.config.observe_book_s));
                 Some(seen.map_or(deadline, |seen| seen.min(deadline)))
             }
             Phase::QuoteMin => Some(after(self.since, self.config.quote_min_s)),
@@ -161,10 +174,17 @@ mod tests {
     use super::*;
     use crate::units::SECOND;
 
-    const CONFIG: ControlConfig =
-        ControlConfig { observe_book_s: 10.0, observe_deadline_s: 120.0, quote_min_s: 60.0 };
-    const WELL: Health =
-        Health { book_fresh: true, streams_up: true, sigma_ready: true, explained: true };
+    const CONFIG: ControlConfig = ControlConfig {
+        observe_book_s: 10.0,
+        observe_deadline_s: 120.0,
+        quote_min_s: 60.0,
+    };
+    const WELL: Health = Health {
+        book_fresh: true,
+        streams_up: true,
+        sigma_ready: true,
+        explained: true,
+    };
 
     fn at(second: i64) -> Time {
         Time(second * SECOND)
@@ -190,9 +210,18 @@ mod tests {
     fn without_volatility_it_waits_until_the_deadline_only() {
         let mut phases = Phases::new(CONFIG);
         phases.anchor(at(0));
-        let blind = Health { sigma_ready: false, ..WELL };
-        assert_eq!(phases.update(at(0), blind), Some(NotQuoting::WaitingForBook));
-        assert_eq!(phases.update(at(119), blind), Some(NotQuoting::WaitingForSigma));
+        let blind = Health {
+            sigma_ready: false,
+            ..WELL
+        };
+        assert_eq!(
+            phases.update(at(0), blind),
+            Some(NotQuoting::WaitingForBook)
+        );
+        assert_eq!(
+            phases.update(at(119), blind),
+            Some(NotQuoting::WaitingForSigma)
+        );
         assert_eq!(phases.update(at(120), blind), None);
     }
 

@@ -79,9 +79,9 @@ impl Order {
                 });
                 old + to.sz
             }
-            State::Settling { expected: Some(expected) } => {
-                Sz((expected - self.filled).0.max(0))
-            }
+            State::Settling {
+                expected: Some(expected),
+            } => Sz((expected - self.filled).0.max(0)),
             _ => self.remaining(),
         }
     }
@@ -99,7 +99,10 @@ impl Order {
     #[must_use]
     pub const fn is_quote(&self) -> bool {
         !self.cancelling
-            && matches!(self.state, State::InFlight | State::Resting | State::Amending { .. })
+            && matches!(
+                self.state,
+                State::InFlight | State::Resting | State::Amending { .. }
+            )
     }
 
     /// Whether the plan may change it now.
@@ -167,7 +170,13 @@ impl Orders {
     /// An empty table whose cloids start after `counter`.
     #[must_use]
     pub const fn new(session: u64, counter: u64) -> Self {
-        Self { session, next: counter, live: BTreeMap::new(), ghosts: Vec::new(), orphans: Vec::new() }
+        Self {
+            session,
+            next: counter,
+            live: BTreeMap::new(),
+            ghosts: Vec::new(),
+            orphans: Vec::new(),
+        }
     }
 
     /// Makes the next cloid.
@@ -219,6 +228,9 @@ impl Orders {
     }
 
     /// A place left.
+    ///
+    /// # Panics
+    /// When the cloid was used before: [`Orders::next_cloid`] never repeats one.
     pub fn placed(&mut self, order: NewOrder, now: Time) {
         let entry = Order {
             order,
@@ -251,7 +263,9 @@ impl Orders {
 
     /// The exchange said the order rests under `oid`: a place, or the new leg of an amend.
     pub fn on_resting(&mut self, cloid: Cloid, oid: u64, now: Time) {
-        let Some(order) = self.live.get_mut(&cloid) else { return };
+        let Some(order) = self.live.get_mut(&cloid) else {
+            return;
+        };
         match order.state {
             State::InFlight | State::Unknown => {
                 order.oid = Some(oid);
@@ -266,7 +280,8 @@ impl Orders {
                 order.state = State::Resting;
                 order.since = now;
                 let cancelled = order.cancelled;
-                self.ghosts.extend(ghost.filter(|ghost| ghost.exposure() > Sz::ZERO));
+                self.ghosts
+                    .extend(ghost.filter(|ghost| ghost.exposure() > Sz::ZERO));
                 if cancelled {
                     self.settle(cloid, None, now);
                 }
@@ -283,14 +298,20 @@ impl Orders {
 
     /// The exchange never placed it.
     pub fn on_place_rejected(&mut self, cloid: Cloid) {
-        if self.live.get(&cloid).is_some_and(|order| order.oid.is_none()) {
+        if self
+            .live
+            .get(&cloid)
+            .is_some_and(|order| order.oid.is_none())
+        {
             self.live.remove(&cloid);
         }
     }
 
     /// The replacement was not placed, and the old order may be gone with it.
     pub fn on_amend_rejected(&mut self, cloid: Cloid, now: Time) {
-        let Some(order) = self.live.get(&cloid) else { return };
+        let Some(order) = self.live.get(&cloid) else {
+            return;
+        };
         if let State::Amending { old_gone, .. } = order.state {
             let expected = old_gone.map(|left| order.order.sz - left);
             self.settle(cloid, expected, now);
@@ -340,7 +361,11 @@ impl Orders {
 
     /// A cancel or amend found nothing: the order is over, unless its placing is still unanswered.
     pub fn on_not_there(&mut self, cloid: Cloid, now: Time) {
-        if self.live.get(&cloid).is_some_and(|order| order.state == State::Resting) {
+        if self
+            .live
+            .get(&cloid)
+            .is_some_and(|order| order.state == State::Resting)
+        {
             self.settle(cloid, None, now);
         } else {
             self.on_cancel_refused(cloid, now);
@@ -362,7 +387,9 @@ impl Orders {
             self.drop_settled_ghosts();
             return;
         }
-        let Some(order) = self.live.get_mut(&cloid) else { return };
+        let Some(order) = self.live.get_mut(&cloid) else {
+            return;
+        };
         if update.status == OrderStatus::Rejected {
             self.on_place_rejected(cloid);
             return;
@@ -385,7 +412,11 @@ impl Orders {
         }
         // A reduce-only order is shrunk without a fill, so its remainder says nothing of what filled.
         let shrunk = order.order.reduce_only && update.status == OrderStatus::Canceled;
-        let expected = if shrunk { order.filled } else { order.order.sz - update.sz };
+        let expected = if shrunk {
+            order.filled
+        } else {
+            order.order.sz - update.sz
+        };
         self.settle(cloid, Some(expected), now);
     }
 
@@ -396,9 +427,15 @@ impl Orders {
             self.drop_settled_ghosts();
             return Owner::Ours;
         }
-        let Some(cloid) = fill.cloid else { return self.orphan_fill(fill) };
+        let Some(cloid) = fill.cloid else {
+            return self.orphan_fill(fill);
+        };
         if !self.live.contains_key(&cloid) {
-            return if cloid.session() == self.session { Owner::Past } else { self.orphan_fill(fill) };
+            return if cloid.session() == self.session {
+                Owner::Past
+            } else {
+                self.orphan_fill(fill)
+            };
         }
         // The first we hear of a new oid may be its fill, ahead of the reply.
         self.on_resting(cloid, fill.oid, now);
@@ -414,7 +451,11 @@ impl Orders {
     }
 
     fn orphan_fill(&mut self, fill: &Fill) -> Owner {
-        for orphan in self.orphans.iter_mut().filter(|orphan| orphan.oid == fill.oid) {
+        for orphan in self
+            .orphans
+            .iter_mut()
+            .filter(|orphan| orphan.oid == fill.oid)
+        {
             orphan.sz = Sz((orphan.sz - fill.sz).0.max(0));
         }
         self.orphans.retain(|orphan| orphan.sz > Sz::ZERO);
@@ -442,12 +483,18 @@ impl Orders {
         for cloid in gone {
             self.settle(cloid, None, now);
         }
-        let known = |order: &OpenOrder| order.cloid.is_some_and(|cloid| self.live.contains_key(&cloid));
+        let known = |order: &OpenOrder| {
+            order
+                .cloid
+                .is_some_and(|cloid| self.live.contains_key(&cloid))
+        };
         self.orphans = open.iter().filter(|order| !known(order)).copied().collect();
     }
 
     fn adopt(&mut self, cloid: Cloid, open: &OpenOrder, now: Time) {
-        let Some(order) = self.live.get_mut(&cloid) else { return };
+        let Some(order) = self.live.get_mut(&cloid) else {
+            return;
+        };
         if order.state == State::Unknown {
             order.order.px = open.px;
             order.order.sz = open.sz;
@@ -468,22 +515,31 @@ impl Orders {
     }
 
     fn settle(&mut self, cloid: Cloid, expected: Option<Sz>, now: Time) {
-        let Some(order) = self.live.get_mut(&cloid) else { return };
+        let Some(order) = self.live.get_mut(&cloid) else {
+            return;
+        };
         let known = match order.state {
             State::Settling { expected } => expected,
             _ => None,
         };
-        order.state = State::Settling { expected: expected.or(known) };
+        order.state = State::Settling {
+            expected: expected.or(known),
+        };
         order.since = now;
         self.drop_if_done(cloid);
     }
 
     fn drop_if_done(&mut self, cloid: Cloid) {
-        let done = self.live.get(&cloid).is_some_and(|order| match order.state {
-            State::Settling { expected: Some(expected) } => order.filled >= expected,
-            State::Amending { .. } => false,
-            _ => order.remaining() == Sz::ZERO,
-        });
+        let done = self
+            .live
+            .get(&cloid)
+            .is_some_and(|order| match order.state {
+                State::Settling {
+                    expected: Some(expected),
+                } => order.filled >= expected,
+                State::Amending { .. } => false,
+                _ => order.remaining() == Sz::ZERO,
+            });
         if done {
             self.live.remove(&cloid);
         }

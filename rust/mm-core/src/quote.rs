@@ -137,9 +137,17 @@ impl QuotingConfig {
 
     /// Distances of levels behind the first, bps, starting with 0.
     fn offsets_bps(&self) -> Vec<f64> {
-        let levels = if self.strategy == Strategy::Glft { 1 } else { self.levels };
+        let levels = if self.strategy == Strategy::Glft {
+            1
+        } else {
+            self.levels
+        };
         match &self.depths_bps {
-            Some(depths) => depths.iter().take(levels).map(|depth| depth - depths[0]).collect(),
+            Some(depths) => depths
+                .iter()
+                .take(levels)
+                .map(|depth| depth - depths[0])
+                .collect(),
             #[expect(clippy::cast_precision_loss, reason = "at most 50 levels")]
             None => (0..levels).map(|j| j as f64 / self.kappa_per_bps).collect(),
         }
@@ -150,7 +158,11 @@ impl QuotingConfig {
 ///
 /// While volatility is unknown the GLFT strategies fall back to the configured half-spread.
 #[must_use]
-pub fn build_ladder(config: &QuotingConfig, beliefs: &Beliefs, instrument: &Instrument) -> RawLadder {
+pub fn build_ladder(
+    config: &QuotingConfig,
+    beliefs: &Beliefs,
+    instrument: &Instrument,
+) -> RawLadder {
     let shape = match (config.strategy, beliefs.sigma_bps) {
         (Strategy::Ladder | Strategy::Glft, Some(sigma_bps)) => glft(config, beliefs, sigma_bps),
         (Strategy::InventoryAware, _) => Shape {
@@ -167,9 +179,22 @@ pub fn build_ladder(config: &QuotingConfig, beliefs: &Beliefs, instrument: &Inst
 
 /// One level a side at the configured half-spread: the opening phase.
 #[must_use]
-pub fn opening_ladder(config: &QuotingConfig, beliefs: &Beliefs, instrument: &Instrument) -> RawLadder {
+pub fn opening_ladder(
+    config: &QuotingConfig,
+    beliefs: &Beliefs,
+    instrument: &Instrument,
+) -> RawLadder {
     let delta_bps = config.half_spread_bps - config.break_even_bps(beliefs.maker_fee_bps);
-    assemble(config, beliefs, instrument, Shape { delta_bps, skew_bps: 0.0 }, &[0.0])
+    assemble(
+        config,
+        beliefs,
+        instrument,
+        Shape {
+            delta_bps,
+            skew_bps: 0.0,
+        },
+        &[0.0],
+    )
 }
 
 fn assemble(
@@ -193,7 +218,11 @@ fn assemble(
             Side::Ask => beliefs.inventory <= 0.0,
         };
         let floor = fee + adverse + config.min_edge_bps;
-        let half_spread_bps = if increasing { unfloored.max(floor) } else { unfloored };
+        let half_spread_bps = if increasing {
+            unfloored.max(floor)
+        } else {
+            unfloored
+        };
         ladder.trace.push(SpreadTrace {
             side,
             maker_fee_bps: fee,
@@ -229,23 +258,40 @@ fn place_level(
     let px = match side {
         Side::Bid => {
             let behind = Px(touch.ask.px.0 - 1);
-            instrument.quantize_px(raw, Round::Down).ok()?.min(instrument.snap_px(behind, Round::Down))
+            instrument
+                .quantize_px(raw, Round::Down)
+                .ok()?
+                .min(instrument.snap_px(behind, Round::Down))
         }
         Side::Ask => {
             let behind = Px(touch.bid.px.0 + 1);
-            instrument.quantize_px(raw, Round::Up).ok()?.max(instrument.snap_px(behind, Round::Up))
+            instrument
+                .quantize_px(raw, Round::Up)
+                .ok()?
+                .max(instrument.snap_px(behind, Round::Up))
         }
     };
     #[expect(clippy::cast_precision_loss, reason = "sign is -1 or 1")]
     let depth_bps = (1.0 - px.as_f64() / beliefs.fair_px) * side.sign() as f64 * 1e4;
-    (px > Px::ZERO).then_some(RawLevel { side, px, depth_bps })
+    (px > Px::ZERO).then_some(RawLevel {
+        side,
+        px,
+        depth_bps,
+    })
 }
 
 /// GLFT's asymptotic quotes for unit size one (a level's size), MODELS.md P1.4, at the gamma whose skew at
 /// full inventory moves the increasing side's first level to its last one, times `risk_aversion`.
 fn glft(config: &QuotingConfig, beliefs: &Beliefs, sigma_bps: f64) -> Shape {
-    let model = Glft { sigma_bps, arrival: config.arrival_per_s, kappa: config.kappa_per_bps };
-    let span_bps = config.offsets_bps().last().map_or(0.0, |last| last.max(1.0 / config.kappa_per_bps));
+    let model = Glft {
+        sigma_bps,
+        arrival: config.arrival_per_s,
+        kappa: config.kappa_per_bps,
+    };
+    let span_bps = config
+        .offsets_bps()
+        .last()
+        .map_or(0.0, |last| last.max(1.0 / config.kappa_per_bps));
     let gamma = config.risk_aversion * model.gamma_for(span_bps / beliefs.limit_units.max(1.0));
     let skew_per_unit = model.skew_per_unit(gamma);
     Shape {
@@ -277,7 +323,9 @@ impl Glft {
     pub fn skew_per_unit(&self, gamma: f64) -> f64 {
         let ratio = gamma / self.kappa;
         let power = libm::exp((1.0 + 1.0 / ratio) * libm::log1p(ratio));
-        libm::sqrt(self.sigma_bps * self.sigma_bps * gamma / (2.0 * self.arrival * self.kappa) * power)
+        libm::sqrt(
+            self.sigma_bps * self.sigma_bps * gamma / (2.0 * self.arrival * self.kappa) * power,
+        )
     }
 
     /// The gamma, in 1/(bps x unit), at which one unit shifts the price by `skew_per_unit_bps`; the
@@ -323,9 +371,15 @@ mod tests {
     }
 
     pub(super) fn beliefs(inventory: f64) -> Beliefs {
-        let level = |px| Level { px: Px(px), sz: Sz(100_000) };
+        let level = |px| Level {
+            px: Px(px),
+            sz: Sz(100_000),
+        };
         Beliefs {
-            touch: Touch { bid: level(1_000_000), ask: level(1_000_010) },
+            touch: Touch {
+                bid: level(1_000_000),
+                ask: level(1_000_010),
+            },
             fair_px: 1_000_005.0,
             sigma_bps: Some(0.6),
             maker_fee_bps: 1.5,
@@ -341,7 +395,11 @@ mod tests {
     #[test]
     fn half_spread_is_not_monotone_in_gamma() {
         // MODELS.md P1.4: sigma 0.05, k 1.16, A 0.071 gives 0.869 at gamma 0.01 and 0.742 at 1.
-        let model = Glft { sigma_bps: 0.05, arrival: 0.071, kappa: 1.16 };
+        let model = Glft {
+            sigma_bps: 0.05,
+            arrival: 0.071,
+            kappa: 1.16,
+        };
         let half = |gamma: f64| model.edge(gamma) + model.skew_per_unit(gamma) / 2.0;
         assert!((half(0.01) - 0.869).abs() < 5e-4, "{}", half(0.01));
         assert!((half(1.0) - 0.742).abs() < 5e-4, "{}", half(1.0));
@@ -353,15 +411,27 @@ mod tests {
             build_ladder(&config(Strategy::Ladder), &beliefs(0.0), &btc()),
             build_ladder(&config(Strategy::Ladder), &beliefs(1.0), &btc()),
         );
-        assert!((full.trace[0].skew_bps + 4.0 / 0.7).abs() < 1e-6, "{:?}", full.trace[0]);
-        let last_flat = flat.levels.iter().rfind(|level| level.side == Side::Bid).unwrap();
+        assert!(
+            (full.trace[0].skew_bps + 4.0 / 0.7).abs() < 1e-6,
+            "{:?}",
+            full.trace[0]
+        );
+        let last_flat = flat
+            .levels
+            .iter()
+            .rfind(|level| level.side == Side::Bid)
+            .unwrap();
         assert!((full.levels[0].depth_bps - last_flat.depth_bps).abs() < 0.3);
     }
 
     #[test]
     fn the_trace_adds_up_to_the_price() {
         for inventory in [-0.9, 0.0, 0.4] {
-            for strategy in [Strategy::Ladder, Strategy::InventoryAware, Strategy::Symmetric] {
+            for strategy in [
+                Strategy::Ladder,
+                Strategy::InventoryAware,
+                Strategy::Symmetric,
+            ] {
                 let ladder = build_ladder(&config(strategy), &beliefs(inventory), &btc());
                 for trace in &ladder.trace {
                     let outward = if trace.side == Side::Bid { -1.0 } else { 1.0 };
@@ -371,10 +441,17 @@ mod tests {
                         + trace.floor_bps
                         + outward * trace.skew_bps;
                     assert!((sum - trace.half_spread_bps).abs() < 0.01);
-                    let level = ladder.levels.iter().find(|level| level.side == trace.side).unwrap();
+                    let level = ladder
+                        .levels
+                        .iter()
+                        .find(|level| level.side == trace.side)
+                        .unwrap();
                     // Skew may carry it to one step short of crossing, no further.
                     let nearest = trace.half_spread_bps.max(-0.05);
-                    assert!((0.0..0.2).contains(&(level.depth_bps - nearest)), "{level:?} {trace:?}");
+                    assert!(
+                        (0.0..0.2).contains(&(level.depth_bps - nearest)),
+                        "{level:?} {trace:?}"
+                    );
                 }
             }
         }
@@ -411,6 +488,7 @@ mod tests {
 
 #[cfg(test)]
 mod property_tests {
+    use super::Strategy as Model;
     use super::tests::{beliefs, config};
     use super::*;
     use proptest::prelude::*;
@@ -421,7 +499,6 @@ mod property_tests {
             inventory in -1.0_f64..=1.0, sigma in 0.01_f64..20.0, fair in -4.0_f64..4.0,
         ) {
             let btc = Instrument::new("BTC", 0, 5, 40).unwrap();
-            use super::Strategy as Model;
             for strategy in [Model::Ladder, Model::Glft, Model::InventoryAware, Model::Symmetric] {
                 let mut b = beliefs(inventory);
                 b.sigma_bps = Some(sigma);

@@ -1,13 +1,14 @@
 //! The engine against a scripted exchange: what it sends is what is asserted on.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::collections::BTreeMap;
 
 use mm_core::action::{Action, ActionBody, Cloid, NewOrder};
 use mm_core::engine::{Engine, EngineConfig};
 use mm_core::event::{
-    AccountState, Bbo, BookSnapshot, Candle, Command, Event, EventBody, Fees, Fill, Fills, HeadRoom, ItemStatus,
-    Level, OrderStatus, OrderUpdate, Rejection, RejectionClass, Reply, ReplyOutcome, Stream, StreamState,
-    StreamStatus,
+    AccountState, Bbo, BookSnapshot, Candle, Command, Event, EventBody, Fees, Fill, Fills,
+    HeadRoom, ItemStatus, Level, OrderStatus, OrderUpdate, Rejection, RejectionClass, Reply,
+    ReplyOutcome, Stream, StreamState, StreamStatus,
 };
 use mm_core::guard::{NotQuoting, Phase};
 use mm_core::instrument::Instrument;
@@ -92,16 +93,33 @@ impl Venue {
 
     fn open(&mut self) {
         for stream in [Stream::Market, Stream::User] {
-            self.tell(EventBody::Stream(StreamStatus { stream, state: StreamState::Up }));
+            self.tell(EventBody::Stream(StreamStatus {
+                stream,
+                state: StreamState::Up,
+            }));
         }
-        self.tell(EventBody::Fees(Fees { maker: 0.000_15, taker: 0.000_45 }));
+        self.tell(EventBody::Fees(Fees {
+            maker: 0.000_15,
+            taker: 0.000_45,
+        }));
         let candles = (0..60).map(|minute: i64| {
             let open = Time(START - (60 - minute) * 60 * SECOND);
-            let close_px = if minute % 2 == 0 { 100_000.0 } else { 100_050.0 };
-            Candle { open, close: open.plus(Dur(60 * SECOND)), close_px }
+            let close_px = if minute % 2 == 0 {
+                100_000.0
+            } else {
+                100_050.0
+            };
+            Candle {
+                open,
+                close: open.plus(Dur(60 * SECOND)),
+                close_px,
+            }
         });
         self.tell(EventBody::Candles(candles.collect()));
-        self.tell(EventBody::HeadRoom(HeadRoom { leverage: 20, max_trade_szs: [Sz(200_000); 2] }));
+        self.tell(EventBody::HeadRoom(HeadRoom {
+            leverage: 20,
+            max_trade_szs: [Sz(200_000); 2],
+        }));
         self.tell(EventBody::Command(Command::Anchor(self.report())));
         self.book();
     }
@@ -118,22 +136,39 @@ impl Venue {
     }
 
     fn levels(&self) -> (Level, Level) {
-        let level = |px| Level { px: Px(px), sz: Sz(50_000) };
+        let level = |px| Level {
+            px: Px(px),
+            sz: Sz(50_000),
+        };
         (level(self.mid - 5), level(self.mid + 5))
     }
 
     fn book(&mut self) {
         let (bid, ask) = self.levels();
         let exch = self.now;
-        self.tell(EventBody::Book(BookSnapshot { exch, bids: vec![bid], asks: vec![ask] }));
+        self.tell(EventBody::Book(BookSnapshot {
+            exch,
+            bids: vec![bid],
+            asks: vec![ask],
+        }));
     }
 
     fn bbo(&mut self) {
         let (bid, ask) = self.levels();
-        self.tell(EventBody::Bbo(Bbo { exch: self.now, bid: Some(bid), ask: Some(ask) }));
+        self.tell(EventBody::Bbo(Bbo {
+            exch: self.now,
+            bid: Some(bid),
+            ask: Some(ask),
+        }));
         self.tell(EventBody::Account(self.report()));
-        self.tell(EventBody::HeadRoom(HeadRoom { leverage: 20, max_trade_szs: [Sz(200_000); 2] }));
-        self.tell(EventBody::Stream(StreamStatus { stream: Stream::User, state: StreamState::Up }));
+        self.tell(EventBody::HeadRoom(HeadRoom {
+            leverage: 20,
+            max_trade_szs: [Sz(200_000); 2],
+        }));
+        self.tell(EventBody::Stream(StreamStatus {
+            stream: Stream::User,
+            state: StreamState::Up,
+        }));
     }
 
     fn pass(&mut self, secs: f64) {
@@ -142,11 +177,21 @@ impl Venue {
 
     fn tell(&mut self, body: EventBody) -> usize {
         let mut actions = Vec::new();
-        self.engine.step(&Event { recv: self.now, body }, &mut actions);
+        self.engine.step(
+            &Event {
+                recv: self.now,
+                body,
+            },
+            &mut actions,
+        );
         let sent = actions.len();
         for action in actions {
             self.check(&action);
-            assert!(self.received.len() < 2_000, "endless: {:?}", &self.received[1990..]);
+            assert!(
+                self.received.len() < 2_000,
+                "endless: {:?}",
+                &self.received[1990..]
+            );
             self.received.push(action.clone());
             self.unanswered.push(action);
         }
@@ -164,28 +209,50 @@ impl Venue {
             ActionBody::Modify(amends) => amends.iter().map(|amend| amend.order).collect(),
             _ => Vec::new(),
         };
-        let all: Vec<&NewOrder> = self.resting.values().chain(self.pending()).chain(orders).chain(&amended).collect();
-        let sum = |side| all.iter().filter(|o| o.side == side && !o.reduce_only).map(|o| o.sz.0).sum::<i64>();
+        let all: Vec<&NewOrder> = self
+            .resting
+            .values()
+            .chain(self.pending())
+            .chain(orders)
+            .chain(&amended)
+            .collect();
+        let sum = |side| {
+            all.iter()
+                .filter(|o| o.side == side && !o.reduce_only)
+                .map(|o| o.sz.0)
+                .sum::<i64>()
+        };
         for (side, bound) in [(Side::Bid, limits.long()), (Side::Ask, limits.short())] {
-            let added = orders.iter().chain(&amended).any(|o| o.side == side && !o.reduce_only);
+            let added = orders
+                .iter()
+                .chain(&amended)
+                .any(|o| o.side == side && !o.reduce_only);
             if added {
                 let worst = side.sign() * self.position.0 + sum(side);
-                assert!(worst <= bound.0, "{side:?} worst {worst} over {bound} in {action:?}");
+                assert!(
+                    worst <= bound.0,
+                    "{side:?} worst {worst} over {bound} in {action:?}"
+                );
             }
         }
     }
 
     /// Orders of unanswered places and amends.
     fn pending(&self) -> impl Iterator<Item = &NewOrder> {
-        self.unanswered.iter().flat_map(|action| match &action.body {
-            ActionBody::Place(orders) => orders.iter().collect::<Vec<_>>(),
-            ActionBody::Modify(amends) => amends.iter().map(|amend| &amend.order).collect(),
-            _ => Vec::new(),
-        })
+        self.unanswered
+            .iter()
+            .flat_map(|action| match &action.body {
+                ActionBody::Place(orders) => orders.iter().collect::<Vec<_>>(),
+                ActionBody::Modify(amends) => amends.iter().map(|amend| &amend.order).collect(),
+                _ => Vec::new(),
+            })
     }
 
     fn oid_of(&self, cloid: Cloid) -> Option<u64> {
-        self.resting.iter().find(|(_, order)| order.cloid == cloid).map(|(oid, _)| *oid)
+        self.resting
+            .iter()
+            .find(|(_, order)| order.cloid == cloid)
+            .map(|(oid, _)| *oid)
     }
 
     fn rest(&mut self, order: NewOrder) -> ItemStatus {
@@ -195,14 +262,19 @@ impl Venue {
     }
 
     fn update(&mut self, oid: u64, order: &NewOrder, status: OrderStatus) {
-        let sz = if status == OrderStatus::Filled { Sz::ZERO } else { order.sz };
-        self.in_transit.push(EventBody::OrderUpdates(vec![OrderUpdate {
-            exch: self.now,
-            oid,
-            cloid: Some(order.cloid),
-            sz,
-            status,
-        }]));
+        let sz = if status == OrderStatus::Filled {
+            Sz::ZERO
+        } else {
+            order.sz
+        };
+        self.in_transit
+            .push(EventBody::OrderUpdates(vec![OrderUpdate {
+                exch: self.now,
+                oid,
+                cloid: Some(order.cloid),
+                sz,
+                status,
+            }]));
     }
 
     fn remove(&mut self, oid: u64) -> ItemStatus {
@@ -232,12 +304,22 @@ impl Venue {
                 .collect(),
             ActionBody::Cancel(cancels) => cancels
                 .iter()
-                .map(|cancel| self.oid_of(cancel.cloid).map_or_else(gone, |oid| self.remove(oid)))
+                .map(|cancel| {
+                    self.oid_of(cancel.cloid)
+                        .map_or_else(gone, |oid| self.remove(oid))
+                })
                 .collect(),
             ActionBody::CancelOid(oids) => oids.iter().map(|oid| self.remove(*oid)).collect(),
         };
-        let outcome = if lost { ReplyOutcome::Lost } else { ReplyOutcome::Statuses(statuses) };
-        self.tell(EventBody::Reply(Reply { action: action.id, outcome }));
+        let outcome = if lost {
+            ReplyOutcome::Lost
+        } else {
+            ReplyOutcome::Statuses(statuses)
+        };
+        self.tell(EventBody::Reply(Reply {
+            action: action.id,
+            outcome,
+        }));
     }
 
     fn answer_all(&mut self) {
@@ -255,7 +337,14 @@ impl Venue {
 
     /// Fills up to `lots` of the `nth` resting order; the news is put in transit.
     fn fill(&mut self, nth: usize, lots: i64) {
-        let Some((oid, order)) = self.resting.iter().nth(nth).map(|(oid, order)| (*oid, *order)) else { return };
+        let Some((oid, order)) = self
+            .resting
+            .iter()
+            .nth(nth)
+            .map(|(oid, order)| (*oid, *order))
+        else {
+            return;
+        };
         let sz = Sz(lots.min(order.sz.0));
         let fee = Usd((order.px * sz).0 * 15 / 100_000);
         let fill = Fill {
@@ -279,20 +368,29 @@ impl Venue {
         } else if let Some(left) = self.resting.get_mut(&oid) {
             left.sz -= sz;
         }
-        self.in_transit.push(EventBody::Fills(Fills { snapshot: false, fills: vec![fill] }));
+        self.in_transit.push(EventBody::Fills(Fills {
+            snapshot: false,
+            fills: vec![fill],
+        }));
     }
 }
 
 fn gone() -> ItemStatus {
     let text = "Order was never placed, already canceled, or filled. asset=0".to_owned();
-    ItemStatus::Error(Rejection { class: RejectionClass::Gone, text })
+    ItemStatus::Error(Rejection {
+        class: RejectionClass::Gone,
+        text,
+    })
 }
 
 #[test]
 fn it_opens_small_and_then_quotes_a_ladder_on_both_sides() {
     let mut venue = Venue::new();
     venue.open();
-    assert_eq!(venue.engine.snapshot().not_quoting, Some(NotQuoting::WaitingForBook));
+    assert_eq!(
+        venue.engine.snapshot().not_quoting,
+        Some(NotQuoting::WaitingForBook)
+    );
     for _ in 0..11 {
         venue.pass(1.0);
         venue.bbo();
@@ -307,8 +405,19 @@ fn it_opens_small_and_then_quotes_a_ladder_on_both_sides() {
     }
     let snapshot = venue.engine.snapshot();
     assert_eq!(snapshot.phase, Phase::Normal);
-    let sides = |side| venue.resting.values().filter(|order| order.side == side).count();
-    assert_eq!((sides(Side::Bid), sides(Side::Ask)), (5, 5), "{:?}", venue.resting);
+    let sides = |side| {
+        venue
+            .resting
+            .values()
+            .filter(|order| order.side == side)
+            .count()
+    };
+    assert_eq!(
+        (sides(Side::Bid), sides(Side::Ask)),
+        (5, 5),
+        "{:?}",
+        venue.resting
+    );
 }
 
 #[test]
@@ -353,7 +462,10 @@ fn a_stale_market_pulls_the_quotes_and_a_fresh_one_brings_them_back() {
     venue.pass(16.0);
     venue.tell(EventBody::Timer);
     venue.answer_all();
-    assert_eq!(venue.engine.snapshot().not_quoting, Some(NotQuoting::MarketStale));
+    assert_eq!(
+        venue.engine.snapshot().not_quoting,
+        Some(NotQuoting::MarketStale)
+    );
     assert!(venue.resting.is_empty());
     venue.pass(1.0);
     venue.bbo();

@@ -6,7 +6,7 @@
 use mm_core::action::Action;
 use mm_core::engine::{Engine, EngineConfig};
 use mm_core::event::{
-    Command, Event, EventBody, OpenOrders, Reply, ReplyOutcome, Stream, StreamState, StreamStatus,
+    Command, Event, EventBody, Reply, ReplyOutcome, Stream, StreamState, StreamStatus,
 };
 use mm_core::units::Time;
 use mm_hl::decode::{Decoded, InfoKind, decode_frame, decode_info, decode_reply};
@@ -33,11 +33,17 @@ impl PyEngine {
     #[new]
     fn new(config_json: &str, instrument: &PyInstrument) -> PyResult<Self> {
         let refused = |error: &dyn core::fmt::Display| ConfigError::new_err(error.to_string());
-        let config: EngineConfig = serde_json::from_str(config_json).map_err(|error| refused(&error))?;
+        let config: EngineConfig =
+            serde_json::from_str(config_json).map_err(|error| refused(&error))?;
         let instrument = instrument.0.clone();
         let log = EventLog::new(config.session, &config, instrument.clone());
         let engine = Engine::new(config, instrument).map_err(|error| refused(&error))?;
-        Ok(Self { engine, log, sent: Vec::new(), last: Time::ZERO })
+        Ok(Self {
+            engine,
+            log,
+            sent: Vec::new(),
+            last: Time::ZERO,
+        })
     }
 
     /// Takes a websocket frame. What is not for the engine changes nothing; an error channel's text raises.
@@ -45,7 +51,9 @@ impl PyEngine {
         let decoded = decode_frame(self.engine.instrument(), frame).map_err(event_error)?;
         match decoded {
             Decoded::Events(bodies) => Ok(self.step_all(recv_ns, bodies)),
-            Decoded::Heartbeat => Ok(self.step_all(recv_ns, [up(Stream::Market), up(Stream::User)])),
+            Decoded::Heartbeat => {
+                Ok(self.step_all(recv_ns, [up(Stream::Market), up(Stream::User)]))
+            }
             Decoded::Error(text) => Err(EventError::new_err(text)),
             Decoded::Ack | Decoded::Clock(_) | Decoded::Ignored => Ok(Vec::new()),
         }
@@ -53,7 +61,7 @@ impl PyEngine {
 
     /// Takes the body of an info reply of the named type.
     fn on_info(&mut self, recv_ns: i64, kind: &str, body: &[u8]) -> PyResult<Vec<PyAction>> {
-        let event = self.info(kind, body)?;
+        let event = self.info(kind, body, recv_ns)?;
         Ok(self.step_all(recv_ns, [event]))
     }
 
@@ -74,11 +82,14 @@ impl PyEngine {
         let action = self.sent.remove(index);
         let outcome = match (status, body) {
             (Some(status), Some(body)) => {
-                decode_reply(&action, self.engine.instrument(), status, body).map_err(event_error)?
+                decode_reply(&action, self.engine.instrument(), status, body)
             }
             _ => ReplyOutcome::Lost,
         };
-        let reply = EventBody::Reply(Reply { action: action_id, outcome });
+        let reply = EventBody::Reply(Reply {
+            action: action_id,
+            outcome,
+        });
         Ok(self.step_all(recv_ns, [reply]))
     }
 
@@ -96,7 +107,7 @@ impl PyEngine {
         body: Option<&[u8]>,
     ) -> PyResult<Vec<PyAction>> {
         let event = match (command, body) {
-            ("anchor", Some(body)) => match self.info("clearinghouseState", body)? {
+            ("anchor", Some(body)) => match self.info("clearinghouseState", body, recv_ns)? {
                 EventBody::Account(report) => EventBody::Command(Command::Anchor(report)),
                 _ => return Err(EventError::new_err("the anchor is not an account report")),
             },
@@ -119,7 +130,11 @@ impl PyEngine {
                 return Err(EventError::new_err(text));
             }
         };
-        let state = if is_up { StreamState::Up } else { StreamState::Down };
+        let state = if is_up {
+            StreamState::Up
+        } else {
+            StreamState::Down
+        };
         Ok(self.step_all(recv_ns, [EventBody::Stream(StreamStatus { stream, state })]))
     }
 
@@ -135,7 +150,10 @@ impl PyEngine {
 
     /// What the last step decided on, when it acted or moved the limit.
     fn cycle<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
-        self.engine.cycle().map(|record| as_python(py, record)).transpose()
+        self.engine
+            .cycle()
+            .map(|record| as_python(py, record))
+            .transpose()
     }
 
     /// Book of one side, shape (levels, 2): px in USDC and sz in coin, best first.
@@ -180,9 +198,9 @@ impl PyEngine {
 }
 
 impl PyEngine {
-    fn info(&self, kind: &str, body: &[u8]) -> PyResult<EventBody> {
+    fn info(&self, kind: &str, body: &[u8], recv_ns: i64) -> PyResult<EventBody> {
         let kind: InfoKind = kind.parse().map_err(event_error)?;
-        decode_info(kind, self.engine.instrument(), body).map_err(event_error)
+        decode_info(kind, self.engine.instrument(), body, Time(recv_ns)).map_err(event_error)
     }
 
     /// Record, then step. Time that would go back is clamped: the engine asserts that it does not.
@@ -194,7 +212,10 @@ impl PyEngine {
         let mut actions = Vec::new();
         for body in bodies {
             self.last = self.last.max(Time(recv_ns));
-            let event = Event { recv: self.last, body };
+            let event = Event {
+                recv: self.last,
+                body,
+            };
             self.log.event(&event);
             let before = actions.len();
             self.engine.step(&event, &mut actions);
@@ -212,7 +233,10 @@ impl PyEngine {
 }
 
 const fn up(stream: Stream) -> EventBody {
-    EventBody::Stream(StreamStatus { stream, state: StreamState::Up })
+    EventBody::Stream(StreamStatus {
+        stream,
+        state: StreamState::Up,
+    })
 }
 
 fn event_error(error: impl core::fmt::Display) -> PyErr {

@@ -1,6 +1,7 @@
 //! Python bindings: the module `mm._core`. Conversions and one error map; no decisions.
 
 mod action;
+mod engine;
 mod error;
 mod exchange;
 mod instrument;
@@ -13,6 +14,8 @@ mod signer;
 mod _core {
     #[pymodule_export]
     use crate::action::PyAction;
+    #[pymodule_export]
+    use crate::engine::PyEngine;
     #[pymodule_export]
     use crate::error::{ConfigError, EventError, MmError};
     #[pymodule_export]

@@ -5,8 +5,8 @@ use super::{Engine, Sent};
 use crate::account::Posted;
 use crate::action::Cloid;
 use crate::event::{
-    Command, EventBody, Fill, Fills, HeadRoom, ItemStatus, Rejection, RejectionClass, Reply, ReplyOutcome,
-    Stream, StreamState,
+    Command, EventBody, Fill, Fills, HeadRoom, ItemStatus, Rejection, RejectionClass, Reply,
+    ReplyOutcome, Stream, StreamState,
 };
 use crate::orders::Owner;
 use crate::units::{Side, Sz};
@@ -84,7 +84,11 @@ impl Engine {
                 .sum();
             Sz(side.sign() * position.0) + own
         });
-        self.own.allowance = Some(Allowance { room, base, recv: self.now });
+        self.own.allowance = Some(Allowance {
+            room,
+            base,
+            recv: self.now,
+        });
     }
 
     fn on_fills(&mut self, fills: &Fills) {
@@ -112,12 +116,16 @@ impl Engine {
             self.counts.stranger_fills += 1;
         }
         if let Some(touch) = self.market.book.touch() {
-            self.market.markouts.on_fill(fill.exch, fill.side, touch.mid());
+            self.market
+                .markouts
+                .on_fill(fill.exch, fill.side, touch.mid());
         }
     }
 
     fn on_reply(&mut self, reply: &Reply) {
-        let Some(sent) = self.sent.remove(&reply.action) else { return };
+        let Some(sent) = self.sent.remove(&reply.action) else {
+            return;
+        };
         match (&sent, &reply.outcome) {
             (_, ReplyOutcome::Statuses(statuses)) => {
                 let (Sent::Place(items) | Sent::Modify(items) | Sent::Cancel(items)) = &sent;

@@ -54,7 +54,10 @@ impl Market {
     pub(super) fn on_ctx(&mut self, ctx: &AssetCtx, instrument: &Instrument, now: Time) {
         self.ctx = Some(*ctx);
         let inside = |touch: Touch| {
-            let (bid, ask) = (instrument.px_f64(touch.bid.px), instrument.px_f64(touch.ask.px));
+            let (bid, ask) = (
+                instrument.px_f64(touch.bid.px),
+                instrument.px_f64(touch.ask.px),
+            );
             ctx.mid_px.is_some_and(|mid| bid <= mid && mid <= ask)
         };
         if self.seen_since_up && self.book.touch().is_some_and(inside) {

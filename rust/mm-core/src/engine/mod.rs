@@ -27,6 +27,11 @@ use market::Market;
 use own::Own;
 pub use snapshot::{Counts, Snapshot};
 
+/// Key, value, legal range, and the range in words.
+type Ranged = (&'static str, f64, (f64, f64), &'static str);
+/// Legal ranges that several settings share.
+const BPS: (f64, f64) = (0.0, 1e3);
+const DAY_S: (f64, f64) = (0.0, 86_400.0);
 /// Longest time between two looks at the clock while a session lives.
 const HEARTBEAT: Dur = Dur(SECOND);
 
@@ -70,34 +75,58 @@ impl EngineConfig {
     /// # Errors
     /// [`ConfigError::OutOfRange`] naming the key.
     pub fn check(&self) -> Result<(), ConfigError> {
-        let q = &self.quoting;
-        let c = &self.control;
-        #[expect(clippy::cast_precision_loss, reason = "a count of levels")]
-        let levels = q.levels as f64;
-        let within = |key, value: f64, low: f64, high: f64, expected| {
-            let ok = low <= value && value <= high;
-            if ok { Ok(()) } else { Err(ConfigError::OutOfRange { key, value, expected }) }
-        };
-        within("quoting.levels", levels, 1.0, 50.0, "1 to 50")?;
-        within("quoting.target_liquidity_frac", q.target_liquidity_frac, 1e-6, 1.0, "above 0, at most 1")?;
-        within("quoting.min_level_usd", q.min_level_usd, 10.0, 1e9, "at least 10 USDC")?;
-        within("quoting.min_edge_bps", q.min_edge_bps, 0.0, 1e3, "0 to 1000 bps")?;
-        within("quoting.arrival_per_s", q.arrival_per_s, 1e-9, 1e6, "above 0, per second")?;
-        within("quoting.kappa_per_bps", q.kappa_per_bps, 1e-6, 1e3, "above 0, per bps")?;
-        within("quoting.adverse_selection_bps", q.adverse_selection_bps, 0.0, 1e3, "0 to 1000 bps")?;
-        within("quoting.half_spread_bps", q.half_spread_bps, 0.0, 1e3, "0 to 1000 bps")?;
-        within("quoting.risk_aversion", q.risk_aversion, 1e-6, 1e6, "above 0")?;
-        within("quoting.inventory_skew_bps", q.inventory_skew_bps, 0.0, 1e3, "0 to 1000 bps")?;
-        within("quoting.max_bps_diff", q.max_bps_diff.map_or(0.0, |bps| bps), 0.0, 1e3, "0 to 1000 bps")?;
-        within("quoting.size_tolerance_frac", q.size_tolerance_frac, 0.0, 1.0, "0 to 1")?;
-        within("control.observe_book_s", c.observe_book_s, 0.0, 86_400.0, "0 to 86400 s")?;
-        within("control.observe_deadline_s", c.observe_deadline_s, 0.0, 86_400.0, "0 to 86400 s")?;
-        within("control.quote_min_s", c.quote_min_s, 0.0, 86_400.0, "0 to 86400 s")?;
+        let ranges = self
+            .quoting_ranges()
+            .into_iter()
+            .chain(self.control_ranges());
+        for (key, value, (low, high), expected) in ranges {
+            if !(low <= value && value <= high) {
+                return Err(ConfigError::OutOfRange {
+                    key,
+                    value,
+                    expected,
+                });
+            }
+        }
         self.check_depths()
     }
 
+    #[rustfmt::skip] // a table
+    fn quoting_ranges(&self) -> [Ranged; 12] {
+        let q = &self.quoting;
+        #[expect(clippy::cast_precision_loss, reason = "a count of levels")]
+        let levels = q.levels as f64;
+        let diff_bps = q.max_bps_diff.unwrap_or(f64::MIN_POSITIVE);
+        [
+            ("quoting.levels", levels, (1.0, 50.0), "1 to 50"),
+            ("quoting.target_liquidity_frac", q.target_liquidity_frac, (1e-6, 1.0), "above 0, at most 1"),
+            ("quoting.min_level_usd", q.min_level_usd, (10.0, 1e9), "at least 10 USDC"),
+            ("quoting.min_edge_bps", q.min_edge_bps, BPS, "0 to 1000 bps"),
+            ("quoting.arrival_per_s", q.arrival_per_s, (1e-9, 1e6), "above 0, per second"),
+            ("quoting.kappa_per_bps", q.kappa_per_bps, (1e-6, 1e3), "above 0, per bps"),
+            ("quoting.adverse_selection_bps", q.adverse_selection_bps, BPS, "0 to 1000 bps"),
+            ("quoting.half_spread_bps", q.half_spread_bps, BPS, "0 to 1000 bps"),
+            ("quoting.risk_aversion", q.risk_aversion, (1e-6, 1e6), "above 0"),
+            ("quoting.inventory_skew_bps", q.inventory_skew_bps, BPS, "0 to 1000 bps"),
+            ("quoting.max_bps_diff", diff_bps, BPS, "0 to 1000 bps"),
+            ("quoting.size_tolerance_frac", q.size_tolerance_frac, (0.0, 1.0), "0 to 1"),
+        ]
+    }
+
+    #[rustfmt::skip] // a table
+    fn control_ranges(&self) -> [Ranged; 3] {
+        let c = &self.control;
+        [
+            ("control.observe_book_s", c.observe_book_s, DAY_S, "0 to 86400 s"),
+            ("control.observe_deadline_s", c.observe_deadline_s, DAY_S, "0 to 86400 s"),
+            ("control.quote_min_s", c.quote_min_s, DAY_S, "0 to 86400 s"),
+        ]
+    }
+
     fn check_depths(&self) -> Result<(), ConfigError> {
-        let Some(depths) = &self.quoting.depths_bps else { return Ok(()) };
+        let Some(depths) = &self.quoting.depths_bps else {
+            return Ok(());
+        };
         let rising = depths.windows(2).all(|pair| pair[0] < pair[1]);
         let sane = depths.iter().all(|depth| (0.0..=1e4).contains(depth));
         if !depths.is_empty() && rising && sane {
@@ -194,7 +223,10 @@ impl Engine {
     /// # Panics
     /// When event time goes back: the caller clamps it.
     pub fn step(&mut self, event: &Event, actions: &mut Vec<Action>) {
-        assert!(event.recv >= self.now, "invariant: event time never goes back");
+        assert!(
+            event.recv >= self.now,
+            "invariant: event time never goes back"
+        );
         self.now = event.recv;
         self.record = None;
         self.refusals.clear();
@@ -210,7 +242,11 @@ impl Engine {
             return None;
         }
         let heartbeat = self.now.plus(HEARTBEAT);
-        Some(self.phases.wake_at().map_or(heartbeat, |at| at.min(heartbeat).max(self.now.plus(Dur(1)))))
+        Some(
+            self.phases
+                .wake_at()
+                .map_or(heartbeat, |at| at.min(heartbeat).max(self.now.plus(Dur(1)))),
+        )
     }
 
     /// What the last step decided, when it sent actions or moved the limit.
@@ -248,7 +284,9 @@ impl Engine {
         let (id, cycle) = (self.next_action, self.cycle);
         let sent = match &body {
             ActionBody::Place(orders) => Sent::Place(orders.iter().map(|o| o.cloid).collect()),
-            ActionBody::Modify(amends) => Sent::Modify(amends.iter().map(|a| a.order.cloid).collect()),
+            ActionBody::Modify(amends) => {
+                Sent::Modify(amends.iter().map(|a| a.order.cloid).collect())
+            }
             ActionBody::Cancel(cancels) => Sent::Cancel(cancels.iter().map(|c| c.cloid).collect()),
             ActionBody::CancelOid(_) => Sent::Cancel(Vec::new()),
         };
@@ -261,7 +299,11 @@ impl Engine {
     /// Size of one level in the limit's terms, for inventory measured in units.
     #[expect(clippy::cast_precision_loss, reason = "a count of levels")]
     fn limit_units(&self) -> f64 {
-        let levels = if self.config.quoting.strategy == Strategy::Glft { 1 } else { self.config.quoting.levels };
+        let levels = if self.config.quoting.strategy == Strategy::Glft {
+            1
+        } else {
+            self.config.quoting.levels
+        };
         levels as f64 / self.config.quoting.target_liquidity_frac
     }
 }

@@ -59,7 +59,10 @@ impl Own {
     }
 
     pub(super) fn on_account(&mut self, report: AccountState, now: Time) {
-        if self.account.is_some_and(|(known, _)| report.exch < known.exch) {
+        if self
+            .account
+            .is_some_and(|(known, _)| report.exch < known.exch)
+        {
             return;
         }
         self.account = Some((report, now));
@@ -69,7 +72,11 @@ impl Own {
             Some(budget) => budget.observe(now, equity),
             None => self.budget = Some(LossBudget::new(now, equity)),
         }
-        if let Some(drift) = self.ledger.as_mut().and_then(|ledger| ledger.check(&report)) {
+        if let Some(drift) = self
+            .ledger
+            .as_mut()
+            .and_then(|ledger| ledger.check(&report))
+        {
             self.drift = Some(drift);
         }
     }

@@ -56,30 +56,56 @@ impl Engine {
     /// The one derivation of the cycle. An input that is not a number is a bug of ours, not a market state.
     fn derive(&mut self) -> Limits {
         let inputs = self.limit_inputs();
-        let previous = self.limits.as_ref().map(|(limits, at)| (limits, self.now.since(*at)));
-        derive_limits(&inputs, &self.config.limits, &self.config.freshness, &self.instrument, previous)
-            .expect("invariant: events carry only finite numbers")
+        let previous = self
+            .limits
+            .as_ref()
+            .map(|(limits, at)| (limits, self.now.since(*at)));
+        derive_limits(
+            &inputs,
+            &self.config.limits,
+            &self.config.freshness,
+            &self.instrument,
+            previous,
+        )
+        .expect("invariant: events carry only finite numbers")
     }
 
     fn limit_inputs(&self) -> LimitInputs {
         let config = &self.config.limits;
-        let exchange = self.own.allowance.map(|allowance| f64::from(allowance.room.leverage));
+        let exchange = self
+            .own
+            .allowance
+            .map(|allowance| f64::from(allowance.room.leverage));
         let tier = f64::from(self.instrument.max_leverage());
-        let max_leverage = config.leverage_cap().min(tier).min(exchange.map_or(tier, |leverage| leverage));
+        let max_leverage = config
+            .leverage_cap()
+            .min(tier)
+            .min(exchange.map_or(tier, |leverage| leverage));
         let sigma = self.market.volatility.for_limits();
         let position = self.own.position();
         let account_value = self.own.account.map(|(report, _)| report.account_value);
         LimitInputs {
             account_value,
             sigma: sigma.map(|sigma| sigma.value),
-            sigma_confidence: sigma.map_or(0.0, |sigma| sigma.n / (sigma.n + config.confidence_n0())),
+            sigma_confidence: sigma
+                .map_or(0.0, |sigma| sigma.n / (sigma.n + config.confidence_n0())),
             sigma_24h: self.market.seed.sigma_24h,
             sigma_prior: self.market.seed.sigma_prior,
-            mid: self.market.book.touch().map(|touch| touch.mid() / self.instrument.px_scale()),
+            mid: self
+                .market
+                .book
+                .touch()
+                .map(|touch| touch.mid() / self.instrument.px_scale()),
             position,
             horizon_s: self.horizon_s(),
-            loss_left: self.own.budget.map(|b| b.left(config.daily_loss_frac(), config.drawdown_frac())),
-            head_room: self.own.allowance.map(|allowance| allowance.room.max_trade_szs),
+            loss_left: self
+                .own
+                .budget
+                .map(|b| b.left(config.daily_loss_frac(), config.drawdown_frac())),
+            head_room: self
+                .own
+                .allowance
+                .map(|allowance| allowance.room.max_trade_szs),
             own_increasing: self.own_increasing(position),
             asset_max_leverage: Some(tier),
             exchange_leverage: exchange,
@@ -87,7 +113,10 @@ impl Engine {
             ages: Ages {
                 market: self.market.age(self.now),
                 account: self.own.account.map(|(_, recv)| self.now.since(recv)),
-                head_room: self.own.allowance.map(|allowance| self.now.since(allowance.recv)),
+                head_room: self
+                    .own
+                    .allowance
+                    .map(|allowance| self.now.since(allowance.recv)),
                 sigma: sigma.map(|sigma| Dur((self.market.book.exch() - sigma.as_of).0.max(0))),
                 own_stream: self.own.stream_age(self.now),
             },
@@ -97,8 +126,11 @@ impl Engine {
 
     /// Own increasing orders such that `position + own + allowance` is what it was when the allowance arrived.
     fn own_increasing(&self, position: Sz) -> [Sz; 2] {
-        let Some(allowance) = self.own.allowance else { return [Sz::ZERO; 2] };
-        Side::BOTH.map(|side| (allowance.base[side.index()] - Sz(side.sign() * position.0)).max(Sz::ZERO))
+        let Some(allowance) = self.own.allowance else {
+            return [Sz::ZERO; 2];
+        };
+        Side::BOTH
+            .map(|side| (allowance.base[side.index()] - Sz(side.sign() * position.0)).max(Sz::ZERO))
     }
 
     /// Time to unwind the previous limit at our own measured fill rate; `None` until that is known.
@@ -116,27 +148,45 @@ impl Engine {
     fn assess(&self, limits: &Limits) -> ReduceOnly {
         let standing = Standing {
             position: self.own.position(),
-            mid: self.market.book.touch().map(|touch| touch.mid() / self.instrument.px_scale()),
+            mid: self
+                .market
+                .book
+                .touch()
+                .map(|touch| touch.mid() / self.instrument.px_scale()),
             was_reduce_only: self.reduce_only,
             other: None,
         };
-        assess(limits, &standing, self.config.limits.reduce_only_leave_frac(), &self.instrument)
+        assess(
+            limits,
+            &standing,
+            self.config.limits.reduce_only_leave_frac(),
+            &self.instrument,
+        )
     }
 
     fn health(&self) -> Health {
         let gone = self.config.freshness.settings().market_gone_s;
-        let fresh = self.market.age(self.now).is_some_and(|age| age <= Dur::from_secs(gone));
+        let fresh = self
+            .market
+            .age(self.now)
+            .is_some_and(|age| age <= Dur::from_secs(gone));
         Health {
             book_fresh: fresh && self.market.seen_since_up && self.market.book.touch().is_some(),
             streams_up: self.own.streams_up(),
             sigma_ready: self.market.volatility.for_limits().is_some(),
-            explained: self.own.ledger.as_ref().is_some_and(|ledger| !ledger.is_unexplained()),
+            explained: self
+                .own
+                .ledger
+                .as_ref()
+                .is_some_and(|ledger| !ledger.is_unexplained()),
         }
     }
 
     /// The orders this cycle wants, sized and filtered, best first on each side.
     fn wanted(&mut self, limits: &Limits, verdict: &ReduceOnly) -> Vec<Quote> {
-        let Some(beliefs) = self.beliefs(limits) else { return Vec::new() };
+        let Some(beliefs) = self.beliefs(limits) else {
+            return Vec::new();
+        };
         let opening = self.phases.phase() == Phase::QuoteMin;
         let raw = if opening {
             opening_ladder(&self.config.quoting, &beliefs, &self.instrument)
@@ -176,7 +226,10 @@ impl Engine {
     }
 
     pub(super) fn sigma_for_quotes(&self) -> Option<f64> {
-        self.market.volatility.for_quotes(self.config.limits.confidence_n0()).map(|sigma| sigma.value)
+        self.market
+            .volatility
+            .for_quotes(self.config.limits.confidence_n0())
+            .map(|sigma| sigma.value)
     }
 
     /// What leverage alone would allow.
@@ -200,7 +253,10 @@ impl Engine {
         let target = if opening {
             Sz(min_level.0.div_euclid(beliefs.touch.bid.px.0.max(1)) + 1)
         } else {
-            share(limits.long().max(limits.short()), quoting.target_liquidity_frac)
+            share(
+                limits.long().max(limits.short()),
+                quoting.target_liquidity_frac,
+            )
         };
         let costs_bps = quoting.break_even_bps(beliefs.maker_fee_bps);
         let levels = Side::BOTH.map(|side| -> Vec<LadderLevel> {
@@ -233,7 +289,10 @@ impl Engine {
         let leverage = f64::from(self.own.allowance?.room.leverage);
         let usable = report.account_value.as_usd() * self.config.limits.initial_margin_frac();
         let held = (touch.mid_floor() * self.own.position().abs()).as_usd() / leverage;
-        Some(MarginLeft { free: usd((usable - held).max(0.0)), leverage })
+        Some(MarginLeft {
+            free: usd((usable - held).max(0.0)),
+            leverage,
+        })
     }
 
     /// Everything that could still fill.
@@ -291,7 +350,11 @@ impl Engine {
     }
 
     fn plan_side(&mut self, side: Side, wanted: &[Quote], gate: &mut Gate, batch: &mut Batch) {
-        let wanted: Vec<Quote> = wanted.iter().filter(|quote| quote.side == side).copied().collect();
+        let wanted: Vec<Quote> = wanted
+            .iter()
+            .filter(|quote| quote.side == side)
+            .copied()
+            .collect();
         let mut own: Vec<Own> = self
             .orders
             .iter()
@@ -304,8 +367,11 @@ impl Engine {
         for change in diff_orders(side, &wanted, &own, &tolerance) {
             match change {
                 Change::Cancel(cloid) => {
-                    let reason =
-                        if self.not_quoting.is_some() { self.why_pulled() } else { Reason::LevelGone };
+                    let reason = if self.not_quoting.is_some() {
+                        self.why_pulled()
+                    } else {
+                        Reason::LevelGone
+                    };
                     self.cancel(cloid, reason, batch);
                 }
                 Change::Place(quote) => self.place(quote, gate, batch),
@@ -315,7 +381,11 @@ impl Engine {
     }
 
     fn why_pulled(&self) -> Reason {
-        if self.not_quoting == Some(NotQuoting::Stopping) { Reason::Stop } else { Reason::NotQuoting }
+        if self.not_quoting == Some(NotQuoting::Stopping) {
+            Reason::Stop
+        } else {
+            Reason::NotQuoting
+        }
     }
 
     /// An order of unknown fate is cancelled by cloid: that ends it whether or not it was placed.
@@ -344,7 +414,9 @@ impl Engine {
     }
 
     fn amend(&mut self, cloid: Cloid, quote: Quote, gate: &mut Gate, batch: &mut Batch) {
-        let Some(oid) = self.orders.amendable(cloid) else { return };
+        let Some(oid) = self.orders.amendable(cloid) else {
+            return;
+        };
         if self.crosses_own(&quote) {
             self.refuse(&quote, RefusalReason::OwnCross);
             return;
@@ -367,8 +439,17 @@ impl Engine {
 
     fn refuse(&mut self, quote: &Quote, reason: RefusalReason) {
         self.counts.refused += 1;
-        let limit = self.limits.as_ref().map_or(Sz::ZERO, |(limits, _)| limits.of(quote.side));
-        self.refusals.push(Refusal { side: quote.side, px: quote.px, sz: quote.sz, reason, limit });
+        let limit = self
+            .limits
+            .as_ref()
+            .map_or(Sz::ZERO, |(limits, _)| limits.of(quote.side));
+        self.refusals.push(Refusal {
+            side: quote.side,
+            px: quote.px,
+            sz: quote.sz,
+            reason,
+            limit,
+        });
     }
 
     /// Post-only orders are refused against our own resting ones: wait until those have moved.
@@ -383,11 +464,21 @@ impl Engine {
     /// max(one price step, a quarter of the first half-spread, twice the fair price's one-second noise).
     fn tolerance(&self) -> Tolerance {
         let Some(touch) = self.market.book.touch() else {
-            return Tolerance { px: Px(1), sz_frac: self.config.quoting.size_tolerance_frac };
+            return Tolerance {
+                px: Px(1),
+                sz_frac: self.config.quoting.size_tolerance_frac,
+            };
         };
-        let half = self.trace.first().map_or(0.0, |trace| trace.half_spread_bps);
+        let half = self
+            .trace
+            .first()
+            .map_or(0.0, |trace| trace.half_spread_bps);
         let noise = self.sigma_for_quotes().map_or(0.0, |sigma| sigma * 1e4);
-        let bps = self.config.quoting.max_bps_diff.map_or((0.25 * half).max(2.0 * noise), |bps| bps);
+        let bps = self
+            .config
+            .quoting
+            .max_bps_diff
+            .map_or((0.25 * half).max(2.0 * noise), |bps| bps);
         #[expect(clippy::cast_possible_truncation, reason = "bps of a price below 2^53")]
         let px = Px(libm::floor(touch.mid() * bps / 1e4) as i64);
         Tolerance {
@@ -420,7 +511,9 @@ impl Engine {
             self.counts.valid_cycles += 1;
         }
         let live = |side| {
-            self.orders.iter().any(|(_, order)| order.order.side == side && order.is_quote())
+            self.orders
+                .iter()
+                .any(|(_, order)| order.order.side == side && order.is_quote())
         };
         if live(Side::Bid) && live(Side::Ask) {
             self.counts.two_sided_cycles += 1;
@@ -428,9 +521,10 @@ impl Engine {
     }
 
     fn keep_limits(&mut self, limits: Limits, acted: bool) {
-        let moved = self.limits.as_ref().is_none_or(|(old, _)| {
-            (old.long(), old.short()) != (limits.long(), limits.short())
-        });
+        let moved = self
+            .limits
+            .as_ref()
+            .is_none_or(|(old, _)| (old.long(), old.short()) != (limits.long(), limits.short()));
         if acted || moved {
             self.record = Some(CycleRecord {
                 cycle: self.cycle,
@@ -447,7 +541,13 @@ impl Engine {
 
 fn own_of(cloid: Cloid, order: &Order) -> Own {
     let (px, sz) = order.target();
-    Own { cloid, px, sz, reduce_only: order.order.reduce_only, settled: order.is_settled() }
+    Own {
+        cloid,
+        px,
+        sz,
+        reduce_only: order.order.reduce_only,
+        settled: order.is_settled(),
+    }
 }
 
 const fn new_order(cloid: Cloid, quote: &Quote, reason: Reason) -> NewOrder {
@@ -469,7 +569,10 @@ fn usd(amount: f64) -> Usd {
 }
 
 /// A share of a size in lots, toward zero.
-#[expect(clippy::cast_possible_truncation, reason = "a share of an i64 below 2^53")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "a share of an i64 below 2^53"
+)]
 fn share(sz: Sz, frac: f64) -> Sz {
     Sz(libm::floor(sz.as_f64() * frac) as i64)
 }

@@ -168,14 +168,18 @@ impl Engine {
             account_value_start: ledger.map(|ledger| ledger.anchor().account_value),
             day_pnl: self.own.budget.map(|budget| budget.day_pnl()),
             drawdown: self.own.budget.map(|budget| budget.drawdown()),
-            pnl: ledger.zip(report).map(|(ledger, report)| ledger.pnl(report)),
+            pnl: ledger
+                .zip(report)
+                .map(|(ledger, report)| ledger.pnl(report)),
             mid: touch.map(|touch| touch.mid() / scale),
             microprice: touch.map(|touch| touch.microprice() / scale),
             spread_bps: touch.map(|touch| touch.spread_bps()),
             sigma: self.market.volatility.for_limits().map(|sigma| sigma.value),
             sigma_quotes: self.sigma_for_quotes(),
             kappa_per_bps: self.config.quoting.kappa_per_bps,
-            break_even_bps: self.maker_fee_bps().map(|fee| self.config.quoting.break_even_bps(fee)),
+            break_even_bps: self
+                .maker_fee_bps()
+                .map(|fee| self.config.quoting.break_even_bps(fee)),
             expected_fills_per_h: self.expected_fills_per_h(),
             market_age_s: age(self.market.age(self.now)),
             account_age_s: age(self.own.account.map(|(_, recv)| self.now.since(recv))),
@@ -197,13 +201,19 @@ impl Engine {
             .filter(|(_, order)| order.is_quote())
             .map(|(_, order)| {
                 let (px, sz) = order.target();
-                ShownOrder { side: order.order.side, px, sz }
+                ShownOrder {
+                    side: order.order.side,
+                    px,
+                    sz,
+                }
             })
             .collect()
     }
 
     fn expected_fills_per_h(&self) -> f64 {
-        let Some(touch) = self.market.book.touch() else { return 0.0 };
+        let Some(touch) = self.market.book.touch() else {
+            return 0.0;
+        };
         let rate = |order: &ShownOrder| {
             let depth_bps = (order.px.as_f64() / touch.mid() - 1.0).abs() * 1e4;
             self.config.quoting.fill_rate_per_s(depth_bps)

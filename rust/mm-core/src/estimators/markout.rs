@@ -38,7 +38,12 @@ pub struct Markouts {
 impl Markouts {
     /// Remembers a fill on `side` at `at`, with the mid just before it.
     pub fn on_fill(&mut self, at: Time, side: Side, mid: f64) {
-        self.pending.push(Pending { at, side, mid, next: 0 });
+        self.pending.push(Pending {
+            at,
+            side,
+            mid,
+            next: 0,
+        });
     }
 
     /// Resolves every horizon that ended by `now`, with the mid that held until then.

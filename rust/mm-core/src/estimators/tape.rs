@@ -64,7 +64,11 @@ impl Tape {
             Some((last, sum)) if *last >= minute => *sum += notional,
             _ => self.minutes.push_back((minute, notional)),
         }
-        while self.minutes.front().is_some_and(|(first, _)| *first <= minute - 60) {
+        while self
+            .minutes
+            .front()
+            .is_some_and(|(first, _)| *first <= minute - 60)
+        {
             self.minutes.pop_front();
         }
     }
@@ -83,8 +87,12 @@ impl Tape {
             return None;
         }
         let first = now.0.div_euclid(MINUTE) - 60;
-        let sum: Usd =
-            self.minutes.iter().filter(|(minute, _)| *minute > first).map(|(_, sum)| *sum).sum();
+        let sum: Usd = self
+            .minutes
+            .iter()
+            .filter(|(minute, _)| *minute > first)
+            .map(|(_, sum)| *sum)
+            .sum();
         Some(sum.as_usd() * Time(60 * MINUTE).as_secs() / Time(known).as_secs())
     }
 }
@@ -95,17 +103,34 @@ mod tests {
     use crate::units::{Px, Sz};
 
     fn trade(second: i64, tid: u64, side: Side) -> Trade {
-        Trade { exch: Time(second * SECOND), tid, side, px: Px(10), sz: Sz(1_000_000) }
+        Trade {
+            exch: Time(second * SECOND),
+            tid,
+            side,
+            px: Px(10),
+            sz: Sz(1_000_000),
+        }
     }
 
     #[test]
     fn one_taker_is_one_however_many_trades() {
         let mut tape = Tape::default();
         tape.start(Time(0));
-        for (tid, side) in [(1, Side::Bid), (2, Side::Bid), (2, Side::Bid), (3, Side::Ask)] {
+        for (tid, side) in [
+            (1, Side::Bid),
+            (2, Side::Bid),
+            (2, Side::Bid),
+            (3, Side::Ask),
+        ] {
             tape.observe(&trade(1, tid, side));
         }
-        assert_eq!(tape.takers(), Takers { count: 2, volume: Usd(30_000_000) });
+        assert_eq!(
+            tape.takers(),
+            Takers {
+                count: 2,
+                volume: Usd(30_000_000)
+            }
+        );
     }
 
     #[test]

@@ -31,7 +31,14 @@ struct Window {
 impl Window {
     fn new(half_life_s: f64) -> Self {
         let decay = libm::exp2(-1.0 / half_life_s);
-        Self { half_life_s, decay, num: 0.0, den: 0.0, count: 0.0, count_sq: 0.0 }
+        Self {
+            half_life_s,
+            decay,
+            num: 0.0,
+            den: 0.0,
+            count: 0.0,
+            count_sq: 0.0,
+        }
     }
 
     /// Adds a squared return over `span_s` seconds with a weight.
@@ -121,7 +128,11 @@ impl Volatility {
             return;
         }
         while self.next_sample <= exch {
-            let at_boundary = if self.next_sample == exch { log_mid } else { last_log };
+            let at_boundary = if self.next_sample == exch {
+                log_mid
+            } else {
+                last_log
+            };
             self.sample(at_boundary);
             self.next_sample = self.next_sample.plus(Dur(SECOND));
         }
@@ -187,7 +198,10 @@ impl Volatility {
     pub fn for_limits(&self) -> Option<Sigma> {
         let ten_minutes = self.estimate(1)?;
         match self.estimate(2) {
-            Some(hour) if hour.value > ten_minutes.value => Some(Sigma { n: ten_minutes.n, ..hour }),
+            Some(hour) if hour.value > ten_minutes.value => Some(Sigma {
+                n: ten_minutes.n,
+                ..hour
+            }),
             _ => Some(ten_minutes),
         }
     }
@@ -205,7 +219,10 @@ impl Volatility {
         if let Some(two_minutes) = self.estimate(0) {
             variance = variance.max(two_minutes.value * two_minutes.value);
         }
-        Some(Sigma { value: libm::sqrt(variance), ..ten_minutes })
+        Some(Sigma {
+            value: libm::sqrt(variance),
+            ..ten_minutes
+        })
     }
 }
 
@@ -216,7 +233,9 @@ fn summarise(returns: &[(Time, f64, f64)], now: Time) -> Seed {
         returns
             .iter()
             .filter(|(close, ..)| from < now.since(*close).0 && now.since(*close).0 <= to)
-            .fold((0.0, 0.0), |(num, den), (_, squared, span_s)| (num + squared, den + span_s))
+            .fold((0.0, 0.0), |(num, den), (_, squared, span_s)| {
+                (num + squared, den + span_s)
+            })
     };
     let covered = |den: f64, span_s: f64| den >= 0.9 * span_s;
     let (num, den) = sums(-HOUR, 24 * HOUR);
@@ -229,7 +248,10 @@ fn summarise(returns: &[(Time, f64, f64)], now: Time) -> Seed {
         .collect();
     hourly.sort_by(f64::total_cmp);
     let sigma_prior = (hourly.len() >= 24).then(|| hourly[hourly.len() / 2]);
-    Seed { sigma_24h, sigma_prior }
+    Seed {
+        sigma_24h,
+        sigma_prior,
+    }
 }
 
 #[cfg(test)]
@@ -241,7 +263,10 @@ mod tests {
 
     impl Normals {
         fn uniform(&mut self) -> f64 {
-            self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            self.0 = self
+                .0
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
             #[expect(clippy::cast_precision_loss, reason = "53 random bits")]
             let value = (self.0 >> 11) as f64 / (1_u64 << 53) as f64;
             value.max(1e-300)
@@ -253,10 +278,10 @@ mod tests {
         }
     }
 
-    fn walk(sigma: f64, step_s: f64, steps: usize, seed: u64) -> Volatility {
+    fn walk(sigma: f64, step_s: f64, count: usize, seed: u64) -> Volatility {
         let (mut normals, mut volatility) = (Normals(seed), Volatility::default());
         let (mut time, mut log_mid) = (Time::from_millis(1_700_000_000_000), 0.0);
-        for _ in 0..steps {
+        for _ in 0..count {
             time = time.plus(Dur::from_secs(step_s));
             log_mid += sigma * libm::sqrt(step_s) * normals.next();
             volatility.observe(time, libm::exp(log_mid));
@@ -305,7 +330,11 @@ mod tests {
             .map(|minute| {
                 px *= libm::exp(1e-4 * libm::sqrt(60.0) * normals.next());
                 let open = start.plus(Dur(minute * 60 * SECOND));
-                Candle { open, close: open.plus(Dur(59_999_000_000)), close_px: px }
+                Candle {
+                    open,
+                    close: open.plus(Dur(59_999_000_000)),
+                    close_px: px,
+                }
             })
             .collect();
         let mut volatility = Volatility::default();
@@ -323,7 +352,11 @@ mod tests {
             .map(|minute| {
                 px *= libm::exp(2e-4 * libm::sqrt(60.0) * normals.next());
                 let open = start.plus(Dur(minute * 60 * SECOND));
-                Candle { open, close: open.plus(Dur(60 * SECOND)), close_px: px }
+                Candle {
+                    open,
+                    close: open.plus(Dur(60 * SECOND)),
+                    close_px: px,
+                }
             })
             .collect();
         let now = candles[1560].close;
@@ -344,7 +377,10 @@ mod tests {
             two.observe(time, mid * 1000.0);
             two.observe(time, mid * 1000.0);
         }
-        let (a, b) = (one.for_limits().unwrap().value, two.for_limits().unwrap().value);
+        let (a, b) = (
+            one.for_limits().unwrap().value,
+            two.for_limits().unwrap().value,
+        );
         assert!((a / b - 1.0).abs() < 1e-9);
     }
 }
