@@ -31,7 +31,7 @@ class MarketClock:
         return self._latest_ns
 
     def hold(self, at_ns: int) -> None:
-        """Continue from `at_ns`, the time really reached, instead of from where wall time points."""
+        """Continue from `at_ns`, the time really reached, and forget the backlog."""
         self._anchor_ns = at_ns
         self._anchor_wall_ns = time.monotonic_ns()
         self._latest_ns = at_ns

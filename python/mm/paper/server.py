@@ -5,6 +5,7 @@ import contextlib
 import socket
 import time
 from collections import deque
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import BinaryIO
@@ -102,16 +103,20 @@ class PaperServer:
         self._report = report
         self._sockets: dict[int, _Socket] = {}
         self._pending: dict[int, _Pending] = {}
-        self._tasks: set[asyncio.Task[object]] = set()
+        self._closing: set[asyncio.Task[bool]] = set()
         self._reached_ns = exchange.time_ns
         self._stopping = False
 
     def stop(self) -> None:
-        """Ask `run` to end; it finishes the report first."""
+        """Ask `run` to end."""
         self._stopping = True
 
-    async def run(self, listener: socket.socket) -> None:
-        """Serve on a bound socket until `stop`; whatever the exchange raises ends it too."""
+    @contextlib.asynccontextmanager
+    async def listening(self, listener: socket.socket) -> AsyncIterator[None]:
+        """Answer on a bound socket for the length of an `async with` block.
+
+        At its end the report is finished and every connection is cut.
+        """
         app = web.Application(client_max_size=BODY_BYTES)
         app.router.add_route("*", "/info", self._info)
         app.router.add_route("*", "/exchange", self._action)
@@ -120,15 +125,18 @@ class PaperServer:
         await runner.setup()
         try:
             await web.SockSite(runner, listener).start()
-            await self._run_blocks()
+            yield
         finally:
             self._write_report(self._exchange.finish_report())
             for held in self._sockets.values():
                 held.drop()
             await runner.cleanup()
 
-    async def _run_blocks(self) -> None:
-        """Run every block when its time comes, none skipped."""
+    async def run(self) -> None:
+        """Run every block when its time comes, none skipped, until `stop`.
+
+        Whatever the exchange raises passes through, a panic of the core included.
+        """
         announce_at = 0.0
         while not self._stopping:
             self._set_clock()
@@ -178,13 +186,13 @@ class PaperServer:
         silent_since = time.monotonic() - SILENCE_S
         for held in self._sockets.values():
             if held.sent_at < silent_since and not held.ws.closed:
-                held.sent_at = time.monotonic()
-                self._start(held.ws.close())
+                self._close(held)
 
-    def _start(self, work: object) -> None:
-        task: asyncio.Task[object] = asyncio.ensure_future(work)  # type: ignore[arg-type]
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+    def _close(self, held: _Socket) -> None:
+        held.sent_at = time.monotonic()
+        task = asyncio.create_task(held.ws.close())
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
 
     def _write_report(self, lines: bytes) -> None:
         if self._report is not None and lines:

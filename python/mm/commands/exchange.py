@@ -1,0 +1,90 @@
+"""`mm exchange`."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from mm.config import PaperConfig, ProcessConfig
+
+_PROCESS = ProcessConfig()
+_PAPER = PaperConfig()
+
+
+def exchange(
+    *,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="On 127.0.0.1; 0: a free one, announced.")
+    ] = _PROCESS.exchange_port,
+    account: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ADDRESS=USDC", help="An account and what it holds; repeatable."),
+    ] = None,
+    market: Annotated[
+        str, typer.Option(metavar="demo|replay:PATH", help="Where the other side comes from.")
+    ] = _PROCESS.market,
+    coin: Annotated[
+        str | None,
+        typer.Option(help="The perp of a recording; absent: the one its file is named after."),
+    ] = None,
+    sz_decimals: Annotated[
+        int | None, typer.Option(min=0, max=6, help="Decimals of its size, where not known.")
+    ] = None,
+    max_leverage: Annotated[
+        int | None, typer.Option(min=1, max=100, help="Its largest leverage, where not known.")
+    ] = None,
+    bound: Annotated[
+        Literal["pessimistic", "prorata", "optimistic"],
+        typer.Option(help="Of a recording: who cancelled when a displayed size fell."),
+    ] = "pessimistic",
+    speed: Annotated[
+        float, typer.Option(min=0.01, max=1000, help="Market seconds per second.")
+    ] = _PROCESS.speed,
+    seed: Annotated[
+        int | None, typer.Option(min=0, max=2**32 - 1, help="Of the demo market; absent: fresh.")
+    ] = None,
+    cadence: Annotated[
+        Literal["2026", "legacy"] | None,
+        typer.Option(help="Of market data; absent: legacy for a recording, else 2026."),
+    ] = None,
+    maker_fee_bps: Annotated[
+        float, typer.Option(min=-5, max=100, help="Of notional.")
+    ] = _PAPER.maker_fee_bps,
+    taker_fee_bps: Annotated[
+        float, typer.Option(min=0, max=100, help="Of notional.")
+    ] = _PAPER.taker_fee_bps,
+    schedule_gate: Annotated[
+        Literal["volume", "open"],
+        typer.Option(help="scheduleCancel: after $1,000,000 of volume, as the venue, or at once."),
+    ] = "volume",
+    report: Annotated[
+        Path | None,
+        typer.Option(help="The exchange's own report, JSON lines: actions, exposure, orders left."),
+    ] = None,
+    ready_file: Annotated[
+        Path | None, typer.Option(help="Also write the announcement here, when it serves.")
+    ] = None,
+) -> None:
+    """Serve the paper exchange alone, in Hyperliquid's own protocol, on loopback.
+
+    When it serves it prints one JSON object: port, instance, pid and what it was opened with.
+    SIGTERM or Ctrl-C end it in order. No keys, no real money.
+    """
+    from mm.paper.opening import Terms
+    from mm.paper.serving import serve
+
+    terms = Terms(
+        market=market,
+        coin=coin,
+        sz_decimals=sz_decimals,
+        max_leverage=max_leverage,
+        seed=seed,
+        speed=speed,
+        accounts=tuple(account or ()),
+        cadence=cadence,
+        bound=bound,
+        maker_fee_bps=maker_fee_bps,
+        taker_fee_bps=taker_fee_bps,
+        schedule_gate=schedule_gate,
+    )
+    serve(terms, port, report, ready_file)

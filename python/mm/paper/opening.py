@@ -1,0 +1,158 @@
+"""From the options of `mm exchange` to an exchange that is open: market, accounts, settings."""
+
+import json
+import re
+import secrets
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from mm._core import PaperExchange
+from mm.errors import ConfigError, EventError
+from mm.frames import read_frames
+
+BLOCK_MS = 70
+"""Exchange time between blocks, as measured on the venue."""
+
+ENTRY_MS = 100
+"""Exchange time from the door to the queue of the next block."""
+
+WARMUP_MS = 3_600_000
+"""Market time that the demo market runs before its first client."""
+
+FEE_UNITS_PER_BPS = 10_000
+"""The core counts fee rates in units of 1e-8 of notional."""
+
+SEEDS = 2**32
+
+LISTED = {
+    "BTC": (5, 40),
+    "ETH": (4, 25),
+    "SOL": (2, 20),
+    "WLFI": (0, 5),
+}
+"""Perps of known recordings: decimals of their size, and largest leverage."""
+
+_ACCOUNT = re.compile(r"(0x[0-9a-fA-F]{40})=(\d+(?:\.\d{1,6})?)")
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What an exchange is opened with.
+
+    Attributes:
+        market: `demo` or `replay:PATH`.
+        coin: The perp of a recording; None: the one its file is named after.
+        sz_decimals: Decimals of its size; None: as listed by the venue.
+        max_leverage: Its largest leverage; None: as listed by the venue.
+        seed: Of the demo market; None: a fresh one.
+        speed: Exchange seconds per wall second.
+        accounts: `ADDRESS=USDC` each.
+        cadence: How often market data is pushed; None: `legacy` for a recording, else `2026`.
+        bound: Of a recording: whose orders were cancelled when a displayed size fell.
+        maker_fee_bps: Fee of the resting side.
+        taker_fee_bps: Fee of the side that takes.
+        schedule_gate: Whether `scheduleCancel` needs $1,000,000 of traded volume.
+    """
+
+    market: str
+    coin: str | None
+    sz_decimals: int | None
+    max_leverage: int | None
+    seed: int | None
+    speed: float
+    accounts: tuple[str, ...]
+    cadence: Literal["2026", "legacy"] | None
+    bound: Literal["pessimistic", "prorata", "optimistic"]
+    maker_fee_bps: float
+    taker_fee_bps: float
+    schedule_gate: Literal["volume", "open"]
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """An exchange, open.
+
+    Attributes:
+        exchange: The exchange.
+        instance: Name of this run of it.
+        seed: Of the demo market; None for a recording.
+    """
+
+    exchange: PaperExchange
+    instance: str
+    seed: int | None
+
+
+def open_exchange(terms: Terms) -> Opened:
+    """Open an exchange whose time is now.
+
+    Raises:
+        ConfigError: An option is illegal; with its value and what is expected.
+        EventError: The recording cannot be used; with its path and line.
+    """
+    instance = secrets.token_hex(8)
+    kind, _, path = terms.market.partition(":")
+    if kind == "replay" and path:
+        market, seed, frames = _recorded(terms, Path(path)), None, read_frames(Path(path))
+    elif terms.market == "demo":
+        seed = secrets.randbelow(SEEDS) if terms.seed is None else terms.seed
+        market, frames = {"kind": "demo", "seed": seed}, None
+    else:
+        raise ConfigError(f"market was {terms.market!r}, expected demo or replay:PATH")
+    settings = {
+        "instance": instance,
+        "start_ms": time.time_ns() // 1_000_000,
+        "warmup_ms": 0 if frames is not None else WARMUP_MS,
+        "speed": terms.speed,
+        "block_ms": BLOCK_MS,
+        "entry_ms": ENTRY_MS,
+        "fees": {
+            "maker": round(terms.maker_fee_bps * FEE_UNITS_PER_BPS),
+            "taker": round(terms.taker_fee_bps * FEE_UNITS_PER_BPS),
+        },
+        "cadence": terms.cadence or ("2026" if frames is None else "legacy"),
+        "gtc_partial": "resting",
+        "schedule_gate": terms.schedule_gate,
+        "accounts": [_account(text) for text in terms.accounts],
+    }
+    try:
+        exchange = PaperExchange(json.dumps(settings), json.dumps(market), frames)
+    except EventError as error:
+        raise EventError(f"{path}: {error}") from error
+    _check_coin(exchange, terms.coin)
+    return Opened(exchange, instance, seed)
+
+
+def _recorded(terms: Terms, path: Path) -> dict[str, object]:
+    coin = terms.coin or path.name.split(".")[0]
+    sz_decimals, max_leverage = LISTED.get(coin, (None, None))
+    if terms.sz_decimals is not None:
+        sz_decimals = terms.sz_decimals
+    if terms.max_leverage is not None:
+        max_leverage = terms.max_leverage
+    if sz_decimals is None or max_leverage is None:
+        raise ConfigError(
+            f"coin {coin!r} of {path} is none of {', '.join(LISTED)}:"
+            " give --coin, --sz-decimals and --max-leverage as the venue lists it"
+        )
+    perp = {"coin": coin, "sz_decimals": sz_decimals, "max_leverage": max_leverage}
+    return {"kind": "recorded", "perp": perp, "bound": terms.bound}
+
+
+def _account(text: str) -> dict[str, str]:
+    match = _ACCOUNT.fullmatch(text)
+    if match is None:
+        raise ConfigError(
+            f"account was {text!r}, expected ADDRESS=USDC: 0x and 40 hex digits, then a decimal"
+            " with at most 6 decimals"
+        )
+    return {"address": match[1].lower(), "usdc": match[2]}
+
+
+def _check_coin(exchange: PaperExchange, coin: str | None) -> None:
+    _, body = exchange.info(b'{"type":"meta"}')
+    listed = [perp["name"] for perp in json.loads(body)["universe"]]
+    if coin is not None and coin not in listed:
+        raise ConfigError(f"coin was {coin!r}, expected one of {', '.join(listed)}")
