@@ -8,7 +8,6 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
@@ -65,11 +64,9 @@ class Client:
 
 
 @pytest.fixture(scope="module")
-def served(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """A market at twenty times the speed of life."""
-    market = f"replay:{shared_data / 'hl-20250904' / 'BTC.frames.zst'}"
-    directory = tmp_path_factory.mktemp("exchange")
-    with serving(directory, "--speed", "20", "--market", market) as exchange:
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A demo market at twenty times the speed of life."""
+    with serving(tmp_path_factory.mktemp("exchange"), "--speed", "20", "--seed", "7") as exchange:
         yield exchange
 
 

@@ -7,6 +7,7 @@ use mm_core::units::{Dur, Time};
 use serde::Deserialize;
 
 use super::PaperError;
+use crate::flow::FlowMarket;
 use crate::frames::{Feed, Tape};
 use crate::market::{BookMarket, Market};
 use crate::recorded::{QueueBound, RecordedMarket};
@@ -15,6 +16,11 @@ use crate::recorded::{QueueBound, RecordedMarket};
 #[derive(Clone, Debug, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum MarketChoice {
+    /// The demo market: a seeded crowd in the same books, lively and not calibrated.
+    Demo {
+        /// Everything the crowd does follows from it.
+        seed: u64,
+    },
     /// Nobody but the clients: for tests and for exercises between two clients.
     Clients {
         /// The perps, by asset number.
@@ -69,6 +75,10 @@ impl MarketChoice {
     /// [`PaperError`] where a perp cannot be listed or the recording cannot be used.
     pub fn open(&self, start: Time, frames: Option<&[u8]>) -> Result<OpenMarket, PaperError> {
         match self {
+            Self::Demo { seed } => Ok(OpenMarket {
+                market: Box::new(FlowMarket::demo(*seed)),
+                end: None,
+            }),
             Self::Clients { perps } => {
                 let listed = (0..).zip(perps).map(|(asset, perp)| perp.instrument(asset));
                 let market = BookMarket::new(listed.collect::<Result<_, _>>()?);
