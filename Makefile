@@ -81,9 +81,15 @@ example: build ## config/example.toml from the models
 	$(BIN)/python -m mm config init --force config/example.toml
 
 .PHONY: bench
-bench: build $(VENV)/.dev ## benchmarks: Rust, the crossing, the backtest
-	cargo bench --locked --workspace
-	$(BIN)/python -m pytest benches -q -p no:cacheprovider $(ARGS)
+bench: bench-rust bench-python ## benchmarks; those from Python are judged by ratio
+
+.PHONY: bench-rust
+bench-rust: $(VENV)/.dev
+	cargo bench --locked --workspace --benches
+
+.PHONY: bench-python
+bench-python: build $(VENV)/.dev
+	$(BIN)/python -m pytest benches $(ARGS)
 
 .PHONY: golden
 golden: build $(VENV)/.dev ## renew tests/golden; read the diff before you commit it

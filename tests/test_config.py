@@ -93,7 +93,7 @@ def test_every_key_is_read(section: str, key: str) -> None:
         and node.attr == key
         and (
             (isinstance(node.value, ast.Attribute) and node.value.attr == section)
-            or (isinstance(node.value, ast.Name) and node.value.id == section)
+            or (isinstance(node.value, ast.Name) and node.value.id.strip("_").lower() == section)
         )
     ]
     if not readers and (section, key) in UNTIL_RUN_LANDS:
