@@ -13,18 +13,19 @@ EXPIRY_WALL_S = 1.0
 """No action expires before this much wall time."""
 
 
-def engine_config_json(config: Config, session: int) -> str:
+def engine_config_json(config: Config, session: int, cloid_start: int = 0) -> str:
     """The engine's whole configuration.
 
     Args:
         config: An effective configuration.
         session: This run's id, unsigned 64 bit; the engine makes its cloids from it.
+        cloid_start: Cloids of this session made before.
 
     Returns:
         A JSON object as `mm._core.Engine` reads it; absent values are null. The freshness
         deadlines are in market seconds.
     """
-    whole: dict[str, Any] = {"session": session}  # Any: JSON
+    whole: dict[str, Any] = {"session": session, "cloid_start": cloid_start}  # Any: JSON
     for section in ("limits", "quoting", "control"):
         whole[section] = getattr(config, section).model_dump(mode="json")
     whole["freshness"] = freshness_s(config)
