@@ -4,8 +4,20 @@
 //! any order, `-short <= position <= long`; a position already over may only move toward zero.
 //! Orders that are reduce-only on the wire count together at most `|position|`. LIMITS.md 5.
 
+use serde::{Deserialize, Serialize};
+
 use crate::limits::Limits;
 use crate::units::{Side, Sz};
+
+/// Whether the gate refuses. Disabled only in a drill that plants the bug it guards against.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Enforcement {
+    /// It refuses what does not fit.
+    Enforced,
+    /// It lets everything out.
+    Disabled,
+}
 
 /// What could still fill, by side.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -43,16 +55,23 @@ pub struct Gate {
     position: Sz,
     bounds: [Sz; 2],
     exposure: Exposure,
+    enforcement: Enforcement,
 }
 
 impl Gate {
     /// A gate for this position, these limits and everything that could still fill.
     #[must_use]
-    pub fn new(position: Sz, limits: &Limits, exposure: Exposure) -> Self {
+    pub fn new(
+        position: Sz,
+        limits: &Limits,
+        exposure: Exposure,
+        enforcement: Enforcement,
+    ) -> Self {
         Self {
             position,
             bounds: [limits.long(), limits.short()],
             exposure,
+            enforcement,
         }
     }
 
@@ -62,7 +81,8 @@ impl Gate {
     pub fn admit(&mut self, side: Side, sz: Sz, reduce_only: bool) -> bool {
         let mut with = self.exposure;
         with.add(side, sz, reduce_only);
-        if with.worst(self.position, side) > self.bounds[side.index()] {
+        let fits = with.worst(self.position, side) <= self.bounds[side.index()];
+        if !fits && self.enforcement == Enforcement::Enforced {
             return false;
         }
         self.exposure = with;

@@ -4,12 +4,13 @@
 use std::collections::BTreeMap;
 
 use mm_core::action::{Action, ActionBody, Cloid, NewOrder};
-use mm_core::engine::{Engine, EngineConfig};
+use mm_core::engine::{Drill, Engine, EngineConfig};
 use mm_core::event::{
     AccountState, Bbo, BookSnapshot, Candle, Command, Event, EventBody, Fees, Fill, Fills,
     HeadRoom, ItemStatus, Level, OrderStatus, OrderUpdate, Rejection, RejectionClass, Reply,
     ReplyOutcome, Stream, StreamState, StreamStatus,
 };
+use mm_core::gate::Enforcement;
 use mm_core::guard::{NotQuoting, Phase};
 use mm_core::instrument::Instrument;
 use mm_core::units::{Dur, Px, SECOND, Side, Sz, Time, Usd};
@@ -63,8 +64,12 @@ struct Venue {
 
 impl Venue {
     fn new() -> Self {
+        Self::with(config())
+    }
+
+    fn with(config: EngineConfig) -> Self {
         Self {
-            engine: Engine::new(config(), btc()).unwrap(),
+            engine: Engine::new(config, btc()).unwrap(),
             now: Time(START),
             position: Sz::ZERO,
             cash: 10_000_000_000,
@@ -80,7 +85,11 @@ impl Venue {
 
     /// A session in phase `Normal` with its ladder resting.
     fn quoting() -> Self {
-        let mut venue = Self::new();
+        Self::quoting_with(config())
+    }
+
+    fn quoting_with(config: EngineConfig) -> Self {
+        let mut venue = Self::with(config);
         venue.open();
         for _ in 0..80 {
             venue.pass(1.0);
@@ -522,6 +531,36 @@ fn the_same_events_give_the_same_actions() {
         venue.received
     };
     assert_eq!(run(), run());
+}
+
+/// A ladder planted at twice the room, with the gate in force or not.
+fn planted(gate: Enforcement) -> EngineConfig {
+    EngineConfig {
+        drill: Some(Drill {
+            room_factor: 2.0,
+            gate,
+        }),
+        ..config()
+    }
+}
+
+#[test]
+fn the_gate_holds_back_a_ladder_at_twice_the_room() {
+    let venue = Venue::quoting_with(planted(Enforcement::Enforced));
+    let resting: i64 = venue
+        .resting
+        .values()
+        .filter(|o| o.side == Side::Bid)
+        .map(|o| o.sz.0)
+        .sum();
+    assert!(0 < resting && resting <= venue.engine.limits().unwrap().long().0);
+    assert!(venue.engine.snapshot().counts.refused > 0);
+}
+
+#[test]
+#[should_panic(expected = "worst")]
+fn without_the_gate_the_same_ladder_breaks_the_limit() {
+    Venue::quoting_with(planted(Enforcement::Disabled));
 }
 
 #[derive(Clone, Debug)]

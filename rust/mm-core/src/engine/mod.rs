@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::action::{Action, ActionBody, Cloid};
 use crate::event::{Event, Level};
 use crate::filter::Refusal;
+use crate::gate::Enforcement;
 use crate::guard::{ControlConfig, NotQuoting, Phase, Phases};
 use crate::instrument::Instrument;
 use crate::limits::{FreshnessConfig, LimitConfig, Limits};
@@ -51,6 +52,19 @@ pub struct EngineConfig {
     pub freshness: FreshnessConfig,
     /// Opening phases.
     pub control: ControlConfig,
+    /// A planted bug, to prove that those who watch would see it. Never set by a user's configuration.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drill: Option<Drill>,
+}
+
+/// A planted bug: ladders far beyond their room, with the gate in force or not.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Drill {
+    /// Each side's ladder is scaled to this many times the room that the limit leaves.
+    pub room_factor: f64,
+    /// Whether the gate still refuses.
+    pub gate: Enforcement,
 }
 
 /// Why a configuration was refused.

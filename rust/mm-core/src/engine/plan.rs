@@ -5,7 +5,7 @@ use crate::action::{Action, ActionBody, Amend, Cancel, Cloid, NewOrder, Reason, 
 use crate::book::Touch;
 use crate::diff::{Change, Own, Tolerance, diff_orders, sort_outward};
 use crate::filter::{Quote, ReduceOnly, Refusal, RefusalReason, Standing, assess, filter_ladder};
-use crate::gate::{Exposure, Gate};
+use crate::gate::{Enforcement, Exposure, Gate};
 use crate::guard::{Health, NotQuoting, Phase};
 use crate::ladder::{LadderLevel, MarginLeft, Sizing, size_ladder};
 use crate::limits::{Ages, LimitInputs, LimitSource, Limits, derive_limits};
@@ -36,14 +36,21 @@ impl Engine {
         let health = self.health();
         self.not_quoting = self.phases.update(self.now, health);
         let wanted = if self.not_quoting.is_none() {
-            self.wanted(&limits, &verdict)
+            let wanted = self.wanted(&limits, &verdict);
+            self.planted(wanted, &limits)
         } else {
             self.trace.clear();
             Vec::new()
         };
-        let mut gate = Gate::new(self.own.position(), &limits, self.exposure());
+        let enforcement = self
+            .config
+            .drill
+            .map_or(Enforcement::Enforced, |drill| drill.gate);
+        let mut gate = Gate::new(self.own.position(), &limits, self.exposure(), enforcement);
         let mut batch = Batch::default();
-        self.cut_excess(&gate, &mut batch);
+        if enforcement == Enforcement::Enforced {
+            self.cut_excess(&gate, &mut batch);
+        }
         for side in Side::BOTH {
             self.plan_side(side, &wanted, &mut gate, &mut batch);
         }
@@ -198,6 +205,27 @@ impl Engine {
         let filtered = filter_ladder(&sized, verdict, self.own.position(), limits);
         self.refusals.extend(filtered.refusals);
         filtered.quotes
+    }
+
+    /// In a drill, the same ladder at a multiple of its room; otherwise as it is.
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "a drill's multiple of a size below 2^53"
+    )]
+    fn planted(&self, mut wanted: Vec<Quote>, limits: &Limits) -> Vec<Quote> {
+        let Some(drill) = self.config.drill else {
+            return wanted;
+        };
+        for side in Side::BOTH {
+            let room = limits.of(side) - side.signed(self.own.position());
+            let total: Sz = wanted.iter().filter(|q| q.side == side).map(|q| q.sz).sum();
+            for quote in wanted.iter_mut().filter(|quote| quote.side == side) {
+                let share = quote.sz.as_f64() / total.as_f64();
+                quote.sz =
+                    Sz(libm::ceil(share * drill.room_factor * room.as_f64()) as i64).max(quote.sz);
+            }
+        }
+        wanted
     }
 
     fn beliefs(&self, limits: &Limits) -> Option<Beliefs> {
