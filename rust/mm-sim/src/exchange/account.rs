@@ -57,8 +57,8 @@ pub(super) struct RestingSide {
     pub(super) notional: Usd,
     /// Size that may only reduce.
     pub(super) reduce_only: Sz,
-    /// Orders that may increase, best price first: (rank of price, oid).
-    ranks: BTreeSet<(i64, u64)>,
+    /// Sizes of the orders that may increase, best price first: (rank of price, oid).
+    ranks: BTreeMap<(i64, u64), Sz>,
     /// Orders that may only reduce, oldest first.
     pub(super) reduce_only_oids: BTreeSet<u64>,
 }
@@ -197,39 +197,34 @@ impl CoinAccount {
     /// Notional at the limit prices of what rests on `side` and would increase the position, with
     /// `extra` (price, size) as if it rested too. The best prices fill first, so they are what
     /// closes.
-    pub(super) fn increasing(
-        &self,
-        side: Side,
-        extra: Option<(Px, Sz)>,
-        open: &BTreeMap<u64, Order>,
-    ) -> Usd {
+    pub(super) fn increasing(&self, side: Side, extra: Option<(Px, Sz)>) -> Usd {
         let resting = &self.sides[side.index()];
-        let mut total = resting.notional;
-        if let Some((px, sz)) = extra {
-            total += px * sz;
-        }
+        let (extra_sz, extra_notional) =
+            extra.map_or((Sz::ZERO, Usd::ZERO), |(px, sz)| (sz, px * sz));
         let mut closing = self.closable(side);
-        let mut pending = extra;
-        let mut ranks = resting.ranks.iter();
-        let mut next = ranks.next();
+        if closing >= resting.sz + extra_sz {
+            return Usd::ZERO;
+        }
+        let mut total = resting.notional + extra_notional;
+        let mut pending = extra.map(|(px, sz)| (rank_of(side, px), sz));
+        let mut ranks = resting
+            .ranks
+            .iter()
+            .map(|(&(rank, _), &sz)| (rank, sz))
+            .peekable();
         while closing > Sz::ZERO {
-            let first = match (pending, next) {
-                (Some((px, sz)), Some(&(rank, _))) if rank_of(side, px) < rank => {
-                    pending = None;
-                    (px, sz)
-                }
-                (_, Some((_, oid))) => {
-                    next = ranks.next();
-                    (open[oid].px, open[oid].sz)
-                }
-                (Some((px, sz)), None) => {
-                    pending = None;
-                    (px, sz)
-                }
-                (None, None) => break,
+            let resting_first = match (ranks.peek(), pending) {
+                (Some((rank, _)), Some((extra, _))) => *rank <= extra,
+                (next, _) => next.is_some(),
             };
-            let sz = first.1.min(closing);
-            total -= first.0 * sz;
+            let first = if resting_first {
+                ranks.next()
+            } else {
+                pending.take()
+            };
+            let (rank, sz) = first.expect("Invariant: less closes than there is");
+            let sz = sz.min(closing);
+            total -= px_of(side, rank) * sz;
             closing -= sz;
         }
         total
@@ -245,32 +240,41 @@ impl RestingSide {
             self.sz += order.sz;
             self.notional += order.px * order.sz;
             self.ranks
-                .insert((rank_of(order.side, order.px), order.oid));
+                .insert((rank_of(order.side, order.px), order.oid), order.sz);
         }
     }
 
     fn remove(&mut self, order: &Order) {
-        self.cut(order, order.sz);
         if order.reduce_only {
+            self.reduce_only -= order.sz;
             self.reduce_only_oids.remove(&order.oid);
         } else {
+            self.sz -= order.sz;
+            self.notional -= order.px * order.sz;
             self.ranks
                 .remove(&(rank_of(order.side, order.px), order.oid));
         }
     }
 
+    /// `order` is what is left after the cut.
     fn cut(&mut self, order: &Order, cut: Sz) {
         if order.reduce_only {
             self.reduce_only -= cut;
         } else {
             self.sz -= cut;
             self.notional -= order.px * cut;
+            self.ranks
+                .insert((rank_of(order.side, order.px), order.oid), order.sz);
         }
     }
 }
 
 const fn rank_of(side: Side, px: Px) -> i64 {
     -side.sign() * px.0
+}
+
+const fn px_of(side: Side, rank: i64) -> Px {
+    Px(-side.sign() * rank)
 }
 
 /// A position and what it cost.

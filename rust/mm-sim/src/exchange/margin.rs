@@ -67,7 +67,7 @@ pub(super) fn sums(account: &Account, coins: &[Coin]) -> Sums {
             sums.maintenance += margin(notional, 2 * coin.max_leverage);
         }
         for side in Side::BOTH {
-            sums.reserve += margin(held.increasing(side, None, &account.open), held.leverage);
+            sums.reserve += margin(held.increasing(side, None), held.leverage);
         }
     }
     sums
@@ -79,11 +79,8 @@ impl SimExchange {
         let account = &self.accounts[who as usize];
         let held = account.coin(asset);
         let px = margin_px(side, px, self.coins[asset as usize].mark);
-        let before = margin(held.increasing(side, None, &account.open), held.leverage);
-        let after = margin(
-            held.increasing(side, Some((px, sz)), &account.open),
-            held.leverage,
-        );
+        let before = margin(held.increasing(side, None), held.leverage);
+        let after = margin(held.increasing(side, Some((px, sz))), held.leverage);
         after <= before || after - before <= sums(account, &self.coins).free()
     }
 

@@ -42,6 +42,7 @@ use mm_hl::wire::{ExchangeAction, OrderKind, OrderRequest, Tif};
 use self::account::Account;
 use self::crowd::Crowd;
 use self::nonce::Nonces;
+use self::report::Noted;
 use self::tape::Tape;
 use crate::market::{CrowdBody, CrowdOrder, Market, Played, Touch};
 
@@ -69,7 +70,7 @@ pub struct SimExchange {
     last_tid: u64,
     last_tx: u64,
     actions: u64,
-    lines: Vec<ActionLine>,
+    noted: Vec<Noted>,
     /// What the action at hand did so far; its reply goes out first.
     effects: Vec<Output>,
     changed: BTreeSet<u32>,
@@ -146,7 +147,7 @@ impl SimExchange {
             last_tid: 0,
             last_tx: 0,
             actions: 0,
-            lines: Vec::new(),
+            noted: Vec::new(),
             effects: Vec::new(),
             changed: BTreeSet::new(),
             crowd_orders: Vec::new(),

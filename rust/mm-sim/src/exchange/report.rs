@@ -103,11 +103,51 @@ pub struct CrowdLine {
     pub digest: String,
 }
 
+/// An action as it is kept until somebody takes the lines.
+#[derive(Clone, Debug)]
+pub(super) struct Noted {
+    time: Time,
+    user: Address,
+    nonce: u64,
+    action: &'static str,
+    cloids: Vec<Cloid>,
+    error: Option<String>,
+    /// Asset; position, worst long, worst short.
+    exposure: Vec<(u32, [Sz; 3])>,
+}
+
 impl SimExchange {
     /// Takes the action lines written since the last call.
     #[must_use]
     pub fn take_action_lines(&mut self) -> Vec<ActionLine> {
-        std::mem::take(&mut self.lines)
+        let noted = std::mem::take(&mut self.noted);
+        noted.into_iter().map(|noted| self.line(noted)).collect()
+    }
+
+    fn line(&self, noted: Noted) -> ActionLine {
+        let Noted {
+            time,
+            user,
+            nonce,
+            action,
+            cloids,
+            error,
+            exposure,
+        } = noted;
+        let time = time.as_millis();
+        let exposure = exposure
+            .into_iter()
+            .map(|(asset, lots)| self.exposure(asset, lots))
+            .collect();
+        ActionLine {
+            time,
+            user,
+            nonce,
+            action,
+            cloids,
+            error,
+            exposure,
+        }
     }
 
     /// The closing lines: orders left, then the end.
@@ -169,11 +209,11 @@ impl SimExchange {
                 use mm_core::units::Side::{Ask, Bid};
                 let lots = [held.position.szi, held.worst(Bid), held.worst(Ask)];
                 let shown = named.contains(&asset) || lots.iter().any(|sz| *sz != Sz::ZERO);
-                shown.then(|| self.exposure(asset, lots))
+                shown.then_some((asset, lots))
             })
         });
-        let line = ActionLine {
-            time: time.as_millis(),
+        let noted = Noted {
+            time,
             user: request.user,
             nonce: request.nonce,
             action: type_of(&request.action),
@@ -181,7 +221,7 @@ impl SimExchange {
             error: error.map(str::to_owned),
             exposure: exposure.collect(),
         };
-        self.lines.push(line);
+        self.noted.push(noted);
     }
 
     fn exposure(&self, asset: u32, lots: [Sz; 3]) -> Exposure {
