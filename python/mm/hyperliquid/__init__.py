@@ -1,0 +1,1 @@
+"""Hyperliquid as a network peer: websocket, HTTP, nonces, pacing. Bytes are read in the core."""

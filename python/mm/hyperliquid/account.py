@@ -1,0 +1,161 @@
+"""Queries about one account and one coin, and the two requests a session makes by itself.
+
+Bodies are handed on unread wherever the core reads them. What is read here is only what the
+session must know to start and to stop: which orders rest, and which leverage is set.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping
+
+import structlog
+
+from mm._core import Instrument
+from mm.errors import RejectedError, VenueError
+from mm.hyperliquid.errors import HTTP_OK
+from mm.hyperliquid.gateway import Gateway
+from mm.hyperliquid.http import HttpClient, HttpReply
+from mm.hyperliquid.pacing import Pacer, query_weight
+
+log = structlog.get_logger(__name__)
+
+# Signed items in one action, at most.
+BATCH = 200
+# Between a cancel and the query that verifies it: the exchange's view lags its blocks.
+VERIFY_PAUSE_S = 0.05
+
+
+class Account:
+    """One user's account, seen for one coin."""
+
+    def __init__(self, http: HttpClient, pacer: Pacer, user: str, coin: str) -> None:
+        self._http = http
+        self._pacer = pacer
+        self.user = user
+        self.coin = coin
+
+    async def ask(self, kind: str, *, urgent: bool = False) -> bytes:
+        """Answer of a query of this type about this account (and coin, where it takes one).
+
+        Args:
+            kind: The query's `type`.
+            urgent: Whether it may use the weight kept for what reduces risk.
+
+        Raises:
+            VenueError: No answer, or an error.
+        """
+        query: dict[str, object] = {"type": kind, "user": self.user}
+        if kind == "activeAssetData":
+            query["coin"] = self.coin
+        return await self.info(query, urgent=urgent)
+
+    async def candles(self, interval: str, start_ms: int, end_ms: int) -> bytes:
+        """Candles of the coin, oldest first."""
+        span = {"coin": self.coin, "interval": interval, "startTime": start_ms, "endTime": end_ms}
+        return await self.info({"type": "candleSnapshot", "req": span})
+
+    async def info(self, query: Mapping[str, object], *, urgent: bool = False) -> bytes:
+        """Answer of any query, paced."""
+        weight = query_weight(str(query["type"]))
+        if urgent:
+            self._pacer.spend(weight)
+        else:
+            await self._pacer.wait(weight)
+        return await self._http.info(query)
+
+    async def open_oids(self) -> list[int]:
+        """Ids of our orders that rest for the coin, whoever placed them."""
+        rows = json.loads(await self.ask("frontendOpenOrders", urgent=True))
+        return [int(row["oid"]) for row in rows if row["coin"] == self.coin]
+
+    async def leverage(self) -> tuple[str, int]:
+        """Margin mode (`cross` or `isolated`) and leverage set for the coin."""
+        data = json.loads(await self.ask("activeAssetData"))
+        return str(data["leverage"]["type"]), int(data["leverage"]["value"])
+
+
+async def set_leverage(
+    account: Account, gateway: Gateway, instrument: Instrument, leverage: int
+) -> None:
+    """Set cross margin at `leverage` and read it back.
+
+    Raises:
+        RejectedError: The venue refused, or reports another setting afterwards.
+        VenueError: No answer.
+    """
+    wanted = ("cross", leverage)
+    if await account.leverage() == wanted:
+        return
+    action: dict[str, object] = {
+        "type": "updateLeverage",
+        "asset": instrument.asset,
+        "isCross": True,
+        "leverage": leverage,
+    }
+    check(await gateway.request(action), f"setting {account.coin} to cross {leverage}x")
+    mode, value = await account.leverage()
+    if (mode, value) != wanted:
+        raise RejectedError(
+            f"leverage of {account.coin} was {mode} {value}x after setting cross {leverage}x"
+        )
+
+
+async def cancel_all(
+    account: Account, gateway: Gateway, instrument: Instrument, deadline_s: float
+) -> int:
+    """Cancel every order of the account for the coin and verify by query that none rests.
+
+    Args:
+        account: Whose orders.
+        gateway: Signs the cancels.
+        instrument: The perp.
+        deadline_s: Longest time, wall seconds.
+
+    Returns:
+        Orders cancelled.
+
+    Raises:
+        VenueError: Orders still rest, or nobody could tell, at the deadline.
+    """
+    seen: set[int] = set()
+    trouble = "no answer"
+    try:
+        async with asyncio.timeout(deadline_s):
+            while True:
+                try:
+                    oids = await account.open_oids()
+                    if not oids:
+                        return len(seen)
+                    seen.update(oids)
+                    trouble = f"{len(oids)} orders still rest"
+                    await _cancel(gateway, instrument, oids)
+                except VenueError as error:
+                    trouble = str(error)
+                await asyncio.sleep(VERIFY_PAUSE_S)
+    except TimeoutError:
+        raise VenueError(
+            f"orders of {account.coin} not verified as cancelled after {deadline_s:g} s: {trouble}"
+        ) from None
+
+
+async def _cancel(gateway: Gateway, instrument: Instrument, oids: list[int]) -> None:
+    for start in range(0, len(oids), BATCH):
+        cancels = [{"a": instrument.asset, "o": oid} for oid in oids[start : start + BATCH]]
+        # An order that is gone already is answered with an error of its own: the query judges.
+        check(await gateway.request({"type": "cancel", "cancels": cancels}), "cancel")
+
+
+def check(reply: HttpReply, what: str) -> None:
+    """Raise when the venue refused a whole action.
+
+    Raises:
+        RejectedError: With the venue's words.
+    """
+    shown = reply.body.decode(errors="replace")
+    if reply.status != HTTP_OK:
+        raise RejectedError(f"{what}: HTTP {reply.status} {shown}")
+    answer = json.loads(shown)
+    if answer.get("status") != "ok":
+        raise RejectedError(f"{what}: {answer.get('response')}")

@@ -1,0 +1,219 @@
+"""The way out: an action becomes signed bytes with nonce and expiry, and its answer an inbox item.
+
+Nothing here decides. Sends are tasks: the session never waits for one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import BinaryIO
+
+import structlog
+
+from mm._core import Action, Instrument, Signer
+from mm.clock import SECOND_NS, Clock
+from mm.errors import VenueError
+from mm.hyperliquid.errors import HTTP_OK, LostReplyError, UnreachableError
+from mm.hyperliquid.http import HttpClient, HttpReply
+from mm.hyperliquid.nonces import MILLISECOND_NS, Nonces
+from mm.hyperliquid.pacing import Pacer, action_weight
+from mm.inbox import Inbox, Reply
+
+log = structlog.get_logger(__name__)
+
+# Attempts to burn the nonce of an action without an answer, and wall seconds between them.
+BURN_ATTEMPTS = 5
+BURN_PAUSE_S = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """What goes around every action.
+
+    Attributes:
+        expires_after_s: Exchange seconds after which the venue must refuse the action; at least
+            one second of wall time, whatever the speed of a paper market.
+        vault: Sub-account or vault traded for; `None` for the signer's own account.
+        mainnet: Whether signatures are for mainnet.
+    """
+
+    expires_after_s: float
+    vault: str | None
+    mainnet: bool
+
+
+class Gateway:
+    """Signs and sends. One signer, one venue."""
+
+    def __init__(  # noqa: PLR0913 - what a way out consists of, each named
+        self,
+        *,
+        http: HttpClient,
+        signer: Signer,
+        instrument: Instrument,
+        clock: Clock,
+        nonces: Nonces,
+        pacer: Pacer,
+        inbox: Inbox,
+        envelope: Envelope,
+        sent: BinaryIO,
+        on_fate_known: Callable[[], None],
+    ) -> None:
+        """Connect the parts.
+
+        Args:
+            http: The venue.
+            signer: The key that signs.
+            instrument: The perp.
+            clock: Exchange time.
+            nonces: Of this signer.
+            pacer: Weight per IP address.
+            inbox: Takes the answers.
+            envelope: What goes around every action.
+            sent: Takes one JSON line for each action sent: which nonce carried it.
+            on_fate_known: Called when an action without an answer can no longer be carried out:
+                whatever it did shows in the account from then on.
+        """
+        self._http = http
+        self._signer = signer
+        self._instrument = instrument
+        self._clock = clock
+        self._nonces = nonces
+        self._pacer = pacer
+        self._inbox = inbox
+        self._envelope = envelope
+        self._sent = sent
+        self._on_fate_known = on_fate_known
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.requests = 0
+
+    @property
+    def in_flight(self) -> int:
+        """Actions whose answer, or fate, is not known yet."""
+        return len(self._tasks)
+
+    def dispatch(self, action: Action) -> int:
+        """Sign an action of the engine and send it in a task of its own.
+
+        Args:
+            action: What the engine wants.
+
+        Returns:
+            Performance counter, in nanoseconds, at the moment the signed bytes were ready.
+        """
+        nonce = self._nonces.take()
+        envelope = self._envelope
+        body = self._signer.sign(
+            action,
+            self._instrument,
+            nonce,
+            expires_after_ms=self._expires_ms(),
+            vault=envelope.vault,
+            mainnet=envelope.mainnet,
+        )
+        ready_ns = time.perf_counter_ns()
+        self._note({"action": action.id, "cycle": action.cycle, "nonce": nonce})
+        self._spend(len(action))
+        task = asyncio.create_task(self._send(action.id, nonce, body))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return ready_ns
+
+    async def request(self, action: dict[str, object]) -> HttpReply:
+        """Sign and send an action of the session's own, and wait for the answer.
+
+        Args:
+            action: As Hyperliquid writes it, in its canonical key order.
+
+        Returns:
+            The answer as it came.
+
+        Raises:
+            UnreachableError: Nothing was sent.
+            LostReplyError: No answer came.
+        """
+        nonce = self._nonces.take()
+        self._note({"own": action["type"], "nonce": nonce})
+        self._spend(1)
+        return await self._http.exchange(self._signed(action, nonce))
+
+    async def wait_idle(self, timeout_s: float) -> bool:
+        """Wait until every action sent has an answer or a known fate.
+
+        Args:
+            timeout_s: Longest wait, wall seconds.
+
+        Returns:
+            Whether that came in time.
+        """
+        if self._tasks:
+            await asyncio.wait(set(self._tasks), timeout=timeout_s)
+        return not self._tasks
+
+    async def close(self) -> None:
+        """Give up on whatever is still in flight."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _expires_ms(self) -> int:
+        life_ns = int(self._envelope.expires_after_s * SECOND_NS)
+        return (self._clock.now_ns() + life_ns) // MILLISECOND_NS
+
+    def _signed(self, action: dict[str, object], nonce: int) -> bytes:
+        envelope = self._envelope
+        return self._signer.sign_json(
+            json.dumps(action),
+            nonce,
+            expires_after_ms=self._expires_ms(),
+            vault=envelope.vault,
+            mainnet=envelope.mainnet,
+        )
+
+    def _note(self, line: dict[str, object]) -> None:
+        self._sent.write(json.dumps(line, separators=(",", ":")).encode() + b"\n")
+        self._sent.flush()
+
+    def _spend(self, items: int) -> None:
+        self.requests += items
+        self._pacer.spend(action_weight(items))
+
+    async def _send(self, action: int, nonce: int, body: bytes) -> None:
+        try:
+            reply = await self._http.exchange(body)
+        except UnreachableError as error:
+            log.warning("action_not_sent", action=action, why=str(error))
+            self._put(action, None)
+            self._on_fate_known()
+        except LostReplyError as error:
+            log.warning("reply_lost", action=action, why=str(error))
+            self._put(action, None)
+            await self._burn(nonce)
+            self._on_fate_known()
+        else:
+            self._put(action, reply)
+
+    def _put(self, action: int, reply: HttpReply | None) -> None:
+        status, body = (None, None) if reply is None else (reply.status, reply.body)
+        self._inbox.put(Reply(self._clock.now_ns(), action, status, body))
+
+    async def _burn(self, nonce: int) -> None:
+        """Use up the nonce of an action without an answer, so that it cannot be carried out late.
+
+        Any answer settles it: either the nonce is burnt now, or it had been used, and then the
+        action has been carried out already and the account shows it.
+        """
+        for attempt in range(BURN_ATTEMPTS):
+            if attempt:
+                await asyncio.sleep(BURN_PAUSE_S)
+            try:
+                reply = await self._http.exchange(self._signed({"type": "noop"}, nonce))
+            except VenueError:
+                continue
+            if reply.status == HTTP_OK:
+                return
+        log.error("fate_unknown", nonce=nonce, hint="the action's own expiry settles it")

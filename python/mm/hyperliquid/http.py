@@ -1,0 +1,135 @@
+"""`POST /info` and `POST /exchange`: bytes out, bytes in, every wait bounded, every error typed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+import aiohttp
+
+from mm.errors import RateLimitedError
+from mm.hyperliquid.errors import (
+    HTTP_OK,
+    HTTP_TOO_MANY_REQUESTS,
+    HttpStatusError,
+    LostReplyError,
+    UnreachableError,
+)
+
+JSON_HEADERS = {"Content-Type": "application/json"}
+# The text of an error body that is worth showing.
+SHOWN_CHARS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Longest waits, in seconds of wall time.
+
+    Attributes:
+        connect_s: For a connection, name look-up included.
+        send_s: For the whole of a request and its answer.
+        reply_s: For the next byte of an answer.
+    """
+
+    connect_s: float = 3.0
+    send_s: float = 8.0
+    reply_s: float = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class HttpReply:
+    """An answer as it came: status and body, unread."""
+
+    status: int
+    body: bytes
+
+
+class HttpClient:
+    """One venue's HTTP face. Use as an asynchronous context manager."""
+
+    def __init__(self, base_url: str, timeouts: Timeouts | None = None) -> None:
+        """Prepare, without connecting.
+
+        Args:
+            base_url: `http://host:port`, without a trailing slash.
+            timeouts: Longest waits.
+        """
+        self.base_url = base_url.rstrip("/")
+        waits = timeouts or Timeouts()
+        self._timeout = aiohttp.ClientTimeout(
+            total=waits.send_s, sock_connect=waits.connect_s, sock_read=waits.reply_s
+        )
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        self._session = aiohttp.ClientSession(timeout=self._timeout, headers=JSON_HEADERS)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    async def info(self, query: Mapping[str, object]) -> bytes:
+        """Ask `/info`.
+
+        Args:
+            query: The request, with its `type`.
+
+        Returns:
+            The body of the answer.
+
+        Raises:
+            UnreachableError: No connection.
+            LostReplyError: No answer in time.
+            RateLimitedError: HTTP 429, whose body is `null`.
+            HttpStatusError: Any other HTTP error, with its text.
+        """
+        reply = await self._post("/info", json.dumps(query).encode())
+        if reply.status == HTTP_OK:
+            return reply.body
+        what = f"info {query.get('type')}"
+        if reply.status == HTTP_TOO_MANY_REQUESTS:
+            raise RateLimitedError(f"{what} at {self.base_url}: too many requests (HTTP 429)")
+        shown = reply.body.decode(errors="replace")[:SHOWN_CHARS]
+        raise HttpStatusError(
+            f"{what} at {self.base_url}: HTTP {reply.status} {shown}", reply.status
+        )
+
+    async def exchange(self, body: bytes) -> HttpReply:
+        """Send a signed action to `/exchange`.
+
+        Args:
+            body: The signed envelope.
+
+        Returns:
+            The answer, whatever its status: the core reads it.
+
+        Raises:
+            UnreachableError: No connection, so nothing was sent.
+            LostReplyError: No answer; the action may have been carried out.
+        """
+        return await self._post("/exchange", body)
+
+    async def _post(self, path: str, body: bytes) -> HttpReply:
+        if self._session is None:
+            raise RuntimeError("HttpClient is used outside its context")
+        url = self.base_url + path
+        try:
+            async with self._session.post(url, data=body) as response:
+                return HttpReply(response.status, await response.read())
+        except aiohttp.ClientConnectorError as error:
+            raise UnreachableError(f"no connection to {url}: {error.os_error}") from error
+        except aiohttp.ConnectionTimeoutError as error:
+            raise UnreachableError(f"no connection to {url} in time") from error
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise LostReplyError(
+                f"no answer from {url}: {str(error) or type(error).__name__}"
+            ) from error

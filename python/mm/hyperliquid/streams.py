@@ -1,0 +1,111 @@
+"""The two connections of a session: the market's, and the account's.
+
+They are apart so that the loss of one is seen as the loss of one.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from mm.clock import Clock
+from mm.hyperliquid.socket import BOOKKEEPING, Deadlines, Socket
+from mm.inbox import Frame, Inbox, StreamState
+
+MARKET = "market"
+USER = "user"
+
+
+def market_subscriptions(coin: str) -> list[dict[str, object]]:
+    """Book, best bid and offer, trades and context of one coin."""
+    kinds = ("l2Book", "bbo", "trades", "activeAssetCtx")
+    return [{"type": kind, "coin": coin} for kind in kinds]
+
+
+def user_subscriptions(user: str, coin: str) -> list[dict[str, object]]:
+    """Fills, orders, money and margin of one account."""
+    kinds = ("userFills", "orderUpdates", "userFundings", "userNonFundingLedgerUpdates")
+    plain: list[dict[str, object]] = [{"type": kind, "user": user} for kind in kinds]
+    return [
+        *plain,
+        {"type": "clearinghouseState", "user": user, "dex": ""},
+        {"type": "activeAssetData", "user": user, "coin": coin},
+    ]
+
+
+class Stream:
+    """Carries one connection's frames into the inbox, stamped with receive time.
+
+    The inbox learns of a loss at once. That the stream delivers again is said with `announce`, by
+    whoever knows that the gap is filled.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        url: str,
+        subscriptions: list[dict[str, object]],
+        clock: Clock,
+        inbox: Inbox,
+        *,
+        deadlines: Deadlines,
+        on_clock: Callable[[bytes], None] | None = None,
+    ) -> None:
+        """Prepare, without connecting.
+
+        Args:
+            name: `market` or `user`.
+            url: `ws://host:port/ws`.
+            subscriptions: What to subscribe to.
+            clock: Exchange time.
+            inbox: Takes frames and changes of state.
+            deadlines: Of the connection.
+            on_clock: Takes the paper exchange's announcements of its time.
+        """
+        self.name = name
+        self.up = False
+        self._announced = False
+        self._clock = clock
+        self._inbox = inbox
+        self._on_clock = on_clock
+        self._socket = Socket(
+            url,
+            name,
+            subscriptions,
+            on_frame=self._take,
+            on_state=self._change,
+            deadlines=deadlines,
+        )
+
+    @property
+    def reconnects(self) -> int:
+        """Connections after the first."""
+        return max(0, self._socket.connections - 1)
+
+    async def run(self) -> None:
+        """Read until cancelled."""
+        await self._socket.run()
+
+    def _take(self, channel: str, frame: bytes) -> None:
+        if channel == "paperClock" and self._on_clock is not None:
+            self._on_clock(frame)
+            return
+        recv_ns = self._clock.now_ns()
+        if channel == "pong":
+            if self._announced:
+                self._inbox.put(StreamState(recv_ns, self.name, True))
+        elif channel not in BOOKKEEPING:
+            arrived = Frame(recv_ns, time.perf_counter_ns(), frame, self.name == USER)
+            self._inbox.put_frame(channel, arrived)
+
+    def announce(self) -> None:
+        """Tell the engine that the stream delivers."""
+        if self.up:
+            self._announced = True
+            self._inbox.put(StreamState(self._clock.now_ns(), self.name, True))
+
+    def _change(self, up: bool) -> None:
+        self.up = up
+        if not up and self._announced:
+            self._announced = False
+            self._inbox.put(StreamState(self._clock.now_ns(), self.name, False))
