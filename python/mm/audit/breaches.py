@@ -1,0 +1,301 @@
+"""Counts breaches of LIMITS.md 5 from outside: the exchange's report against the journalled limits.
+
+Shares no code with the gate. For every action that the exchange received it takes the position and
+worst case that the *exchange* saw after it, joins them by nonce with the action that we journalled,
+and judges them by the limit journalled for that action's cycle. A breach is
+
+* `forbidden`: an action that raised the worst case of a side beyond that side's limit;
+* `uncovered`: exposure above a limit that has since fallen, and no cancel of the excess was in
+  flight or sent with the step that lowered it;
+* `unjoined`: an action of the exchange's report that the journal does not explain, or whose cycle
+  has no limit;
+* `misderived`: a journalled limit that the slow reference does not find in its journalled inputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from mm.audit.journal import Json, Line, Sent, of_user, one_kind
+
+BID, ASK = 0, 1
+SIDES = {"Bid": BID, "Ask": ASK}
+# What a session may send by itself: nothing that could add exposure.
+OWN_KINDS = frozenset({"cancel", "updateLeverage", "noop"})
+
+
+@dataclass(frozen=True, slots=True)
+class Breach:
+    """One breach.
+
+    Attributes:
+        kind: `forbidden`, `uncovered`, `unjoined` or `misderived`.
+        cycle: Quote cycle it is about; `None` where no cycle could be found.
+        time_ms: Exchange time of the action or of the cycle.
+        text: What was found, with lots.
+    """
+
+    kind: str
+    cycle: int | None
+    time_ms: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """The exchange's view right after one of our actions.
+
+    Attributes:
+        time_ms: Block time.
+        nonce: Of the action.
+        kind: Its type.
+        position: Signed lots.
+        worst: Furthest position toward long, and toward short as a magnitude, lots.
+    """
+
+    time_ms: int
+    nonce: int
+    kind: str
+    position: int
+    worst: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Cycle:
+    """A journalled quote cycle.
+
+    Attributes:
+        number: Of the cycle.
+        recv_ns: Receive time of its event.
+        bounds: The limit of each side, lots: long, short.
+        limits: The whole record of the limit.
+    """
+
+    number: int
+    recv_ns: int
+    bounds: tuple[int, int]
+    limits: Json
+
+
+@dataclass(slots=True)
+class OrderSent:
+    """What is left of what we asked for under one cloid, as far as the journal tells."""
+
+    side: int
+    sz: int
+
+
+@dataclass(slots=True)
+class Moment:
+    """What the journal knew at one cycle.
+
+    Attributes:
+        cycle: The cycle.
+        answered: Ids of the actions answered before it.
+        covered: Lots of each side whose cancel was in flight, or sent with the cycle.
+    """
+
+    cycle: Cycle
+    answered: int
+    covered: tuple[int, int]
+
+
+@dataclass(slots=True)
+class _Reader:
+    """Walks the event log once and remembers what the checks need."""
+
+    cycles: dict[int, Cycle] = field(default_factory=dict)
+    cycle_of: dict[int, int] = field(default_factory=dict)
+    moments: list[Moment] = field(default_factory=list)
+    answered: list[int] = field(default_factory=list)
+    _orders: dict[str, OrderSent] = field(default_factory=dict)
+    _by_oid: dict[int, OrderSent] = field(default_factory=dict)
+    _leaving: dict[int, tuple[int, int]] = field(default_factory=dict)
+    _open: Cycle | None = None
+
+    def read(self, lines: Iterable[Line]) -> None:
+        for line in lines:
+            if line.key == "e":
+                self._close_step()
+                self._event(line.value)
+            elif line.key == "c":
+                self._open = _cycle(line.value)
+                self.cycles[self._open.number] = self._open
+            elif line.key == "a":
+                self._action(line.value)
+        self._close_step()
+
+    def _close_step(self) -> None:
+        """A step is over: its actions are part of what covered its limit."""
+        if self._open is not None:
+            covered = (
+                sum(lots[BID] for lots in self._leaving.values()),
+                sum(lots[ASK] for lots in self._leaving.values()),
+            )
+            self.moments.append(Moment(self._open, len(self.answered), covered))
+            self._open = None
+
+    def _event(self, event: Json) -> None:
+        kind, content = one_kind(event["body"])
+        if kind == "Reply":
+            self.answered.append(content["action"])
+            self._leaving.pop(content["action"], None)
+        elif kind == "Fills" and not content["snapshot"]:
+            for fill in content["fills"]:
+                if (order := self._orders.get(fill["cloid"] or "")) is not None:
+                    order.sz = max(0, order.sz - fill["sz"])
+        elif kind == "OpenOrders":
+            for row in content["orders"]:
+                self._by_oid[row["oid"]] = OrderSent(SIDES[row["side"]], row["sz"])
+
+    def _action(self, action: Json) -> None:
+        self.cycle_of[action["id"]] = action["cycle"]
+        kind, items = one_kind(action["body"])
+        leaving = [0, 0]
+        for item in items:
+            if kind == "Place":
+                self._orders[item["cloid"]] = OrderSent(SIDES[item["side"]], item["sz"])
+                continue
+            if kind == "Modify":
+                order = item["order"]
+                old = self._orders.get(order["cloid"])
+                new = OrderSent(SIDES[order["side"]], order["sz"])
+                self._orders[order["cloid"]] = new
+                if old is not None and old.side == new.side:
+                    leaving[old.side] += max(0, old.sz - new.sz)
+                continue
+            gone = (
+                self._by_oid.get(item) if kind == "CancelOid" else self._orders.get(item["cloid"])
+            )
+            if gone is not None:
+                leaving[gone.side] += gone.sz
+        if kind != "Place":
+            self._leaving[action["id"]] = (leaving[BID], leaving[ASK])
+
+
+def _cycle(record: Json) -> Cycle:
+    long, short = record["limits"]["lots"]
+    return Cycle(record["cycle"], record["recv"], (long, short), record["limits"])
+
+
+def seen_by_exchange(report: Sequence[Json], user: str, coin: str) -> list[Seen]:
+    """The exchange's view after each action of one account, in its own order."""
+    views = []
+    for row in of_user(report, user, "action"):
+        lots = next((at["lots"] for at in row["exposure"] if at["coin"] == coin), [0, 0, 0])
+        position, highest, lowest = lots
+        views.append(Seen(row["time"], row["nonce"], row["action"], position, (highest, -lowest)))
+    return views
+
+
+def find_breaches(
+    log: Iterable[Line],
+    sends: Sequence[Sent],
+    report: Sequence[Json],
+    user: str,
+    coin: str,
+    recompute: Callable[[Json], str | None],
+) -> list[Breach]:
+    """Every breach of a run, in the order of the checks.
+
+    Args:
+        log: The run's event log.
+        sends: Which nonce carried which action.
+        report: The exchange's own report.
+        user: Our account.
+        coin: The perp.
+        recompute: Takes a journalled limit record and says what is wrong with it, or `None`.
+
+    Returns:
+        The breaches; an empty list when there are none.
+    """
+    reader = _Reader()
+    reader.read(log)
+    first_nonce = min((sent.nonce for sent in sends), default=0)
+    views = [view for view in seen_by_exchange(report, user, coin) if view.nonce >= first_nonce]
+    by_nonce = {sent.nonce: sent for sent in sends}
+    return [
+        *_judge_actions(views, by_nonce, reader),
+        *_judge_moments(views, by_nonce, reader),
+        *_judge_limits(reader, recompute),
+    ]
+
+
+def _judge_actions(
+    views: Sequence[Seen], by_nonce: dict[int, Sent], reader: _Reader
+) -> Iterable[Breach]:
+    before: tuple[int, int] | None = None
+    for view in views:
+        # Whatever rested or was held before our first action is not of our making.
+        held = (view.position, -view.position)
+        was = held if before is None else before
+        inherited, before = before is None, view.worst
+        raised = [side for side in (BID, ASK) if view.worst[side] > was[side]]
+        sent = by_nonce.get(view.nonce)
+        if sent is None:
+            text = f"{view.kind} with nonce {view.nonce} is not in the journal"
+            yield Breach("unjoined", None, view.time_ms, text)
+            continue
+        if sent.action is None:
+            if (raised and not inherited) or view.kind not in OWN_KINDS:
+                text = f"the session's own {view.kind} raised the worst case to {view.worst} lots"
+                yield Breach("forbidden", None, view.time_ms, text)
+            continue
+        number = reader.cycle_of.get(sent.action)
+        cycle = None if number is None else reader.cycles.get(number)
+        if cycle is None:
+            text = f"action {sent.action} of cycle {number} has no journalled limit"
+            yield Breach("unjoined", number, view.time_ms, text)
+            continue
+        for side in raised:
+            if view.worst[side] > cycle.bounds[side]:
+                text = (
+                    f"{view.kind} {sent.action} took the worst {_name(side)} from {was[side]} to"
+                    f" {view.worst[side]} lots, limit {cycle.bounds[side]}"
+                )
+                yield Breach("forbidden", cycle.number, view.time_ms, text)
+
+
+def _judge_moments(
+    views: Sequence[Seen], by_nonce: dict[int, Sent], reader: _Reader
+) -> Iterable[Breach]:
+    """What rested, as far as we had been told, against each limit at the moment it was set."""
+    index_of = {
+        sent.action: index
+        for index, view in enumerate(views)
+        if (sent := by_nonce.get(view.nonce)) is not None and sent.action is not None
+    }
+    # The latest view that the answers up to the n-th had told of.
+    told: list[int] = []
+    latest = -1
+    for action in reader.answered:
+        latest = max(latest, index_of.get(action, -1))
+        told.append(latest)
+    for moment in reader.moments:
+        index = told[moment.answered - 1] if moment.answered else -1
+        if index < 0:
+            continue
+        view = views[index]
+        for side in (BID, ASK):
+            held = view.position if side == BID else -view.position
+            bound = max(moment.cycle.bounds[side], held)
+            left = view.worst[side] - moment.covered[side]
+            if left > bound:
+                text = (
+                    f"worst {_name(side)} {view.worst[side]} lots, {moment.covered[side]} being"
+                    f" cancelled, limit {moment.cycle.bounds[side]}"
+                )
+                time_ms = moment.cycle.recv_ns // 1_000_000
+                yield Breach("uncovered", moment.cycle.number, time_ms, text)
+
+
+def _judge_limits(reader: _Reader, recompute: Callable[[Json], str | None]) -> Iterable[Breach]:
+    for cycle in reader.cycles.values():
+        wrong = recompute(cycle.limits)
+        if wrong is not None:
+            yield Breach("misderived", cycle.number, cycle.recv_ns // 1_000_000, wrong)
+
+
+def _name(side: int) -> str:
+    return "long" if side == BID else "short"

@@ -1,0 +1,81 @@
+"""A run's event log and list of sends, read back for the audit. Lots and nanoseconds throughout."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+# JSON of a log whose shape the core defines.
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of the event log.
+
+    Attributes:
+        key: `h`, `e`, `c`, `r`, `a` or `z`.
+        value: What it says.
+    """
+
+    key: str
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """One signed request that left.
+
+    Attributes:
+        nonce: Its nonce.
+        action: Id of the engine's action; `None` for a request of the session's own.
+        kind: Type of a request of the session's own, as the venue names it; else `None`.
+    """
+
+    nonce: int
+    action: int | None
+    kind: str | None
+
+
+def read_log(lines: bytes) -> Iterator[Line]:
+    """The lines of an event log, in order."""
+    for line in lines.splitlines():
+        ((key, value),) = json.loads(line).items()
+        yield Line(key, value)
+
+
+def read_sends(lines: bytes) -> list[Sent]:
+    """The requests that left, in order."""
+    rows = (json.loads(line) for line in lines.splitlines())
+    return [Sent(row["nonce"], row.get("action"), row.get("own")) for row in rows]
+
+
+def read_report(lines: bytes) -> list[Json]:
+    """The exchange's own report, in order; a line cut short by a kill is left out."""
+    rows: list[Json] = []
+    for line in lines.split(b"\n"):
+        if not line.endswith(b"}"):
+            continue
+        try:
+            rows.append(json.loads(line))
+        except ValueError:
+            continue
+    return rows
+
+
+def one_kind(value: object) -> tuple[str, Any]:
+    """Name and content of a tagged value: `{"Fills": {...}}`, or a bare `"Timer"`."""
+    if isinstance(value, str):
+        return value, None
+    if not isinstance(value, dict) or len(value) != 1:
+        raise ValueError(f"expected one tagged value, was {value!r}")
+    ((name, content),) = value.items()
+    return name, content
+
+
+def of_user(rows: Iterable[Json], user: str, kind: str) -> list[Json]:
+    """Lines of one kind about one account."""
+    wanted = user.lower()
+    return [row for row in rows if row["kind"] == kind and row["user"].lower() == wanted]

@@ -1,0 +1,60 @@
+"""What the exchange's own report says about a finished run: breaches, and what was left resting."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from mm.audit.breaches import Breach, find_breaches
+from mm.audit.journal import Json, of_user, read_log, read_report, read_sends
+from mm.audit.reference import disagreement
+from mm.recorder import read_lines
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The exchange's side of the story.
+
+    Attributes:
+        breaches: Every breach; `None` when there is no report to judge by.
+        open_orders: Orders of ours left at the end; `None` when the report does not reach it.
+    """
+
+    breaches: list[Breach] | None
+    open_orders: int | None
+
+
+def judge(run_dir: Path, report: Path | None, user: str, coin: str) -> Verdict:
+    """Join a run's journal with the exchange's report.
+
+    Args:
+        run_dir: Holds `events.jsonl.zst` and `sent.jsonl`.
+        report: The exchange's report; `None` when it is not ours to read.
+        user: Our account.
+        coin: The perp.
+
+    Returns:
+        What it says.
+    """
+    if report is None or not report.exists():
+        return Verdict(None, None)
+    rows = read_report(report.read_bytes())
+    log, _ = read_lines(run_dir / "events.jsonl.zst")
+    lines = list(read_log(log))
+    header = lines[0].value
+    config, sz_decimals = header["config"], header["instrument"]["sz_decimals"]
+
+    def recompute(limits: Json) -> str | None:
+        return disagreement(limits, config["limits"], config["freshness"], sz_decimals=sz_decimals)
+
+    breaches = find_breaches(
+        lines,
+        read_sends((run_dir / "sent.jsonl").read_bytes()),
+        rows,
+        user,
+        coin,
+        recompute,
+    )
+    ended = any(row["kind"] == "end" for row in rows)
+    left = [row for row in of_user(rows, user, "left") if row["coin"] == coin]
+    return Verdict(breaches, len(left) if ended else None)

@@ -1,0 +1,151 @@
+"""The audit finds what was planted, each kind by itself, and nothing in an honest run."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from mm.audit.breaches import Breach, find_breaches
+from mm.audit.journal import Line, Sent, read_report, read_sends
+
+USER, COIN = "0xAbC", "BTC"
+MS = 1_000_000
+Json = dict[str, Any]
+
+
+def event(recv_ms: int, body: object = "Timer") -> Line:
+    return Line("e", {"recv": recv_ms * MS, "body": body})
+
+
+def reply(recv_ms: int, action: int) -> Line:
+    return event(recv_ms, {"Reply": {"action": action, "outcome": {"Statuses": []}}})
+
+
+def cycle(number: int, long: int, short: int) -> Line:
+    record = {
+        "cycle": number,
+        "recv": number * MS,
+        "position": 0,
+        "limits": {"lots": [long, short]},
+    }
+    return Line("c", record)
+
+
+def place(action: int, number: int, *orders: tuple[str, str, int]) -> Line:
+    items = [{"cloid": cloid, "side": side, "sz": sz} for cloid, side, sz in orders]
+    return Line("a", {"id": action, "cycle": number, "body": {"Place": items}})
+
+
+def cancel(action: int, number: int, *cloids: str) -> Line:
+    items = [{"cloid": cloid} for cloid in cloids]
+    return Line("a", {"id": action, "cycle": number, "body": {"Cancel": items}})
+
+
+def seen(nonce: int, position: int, longest: int, shortest: int, kind: str = "order") -> Json:
+    lots = [position, longest, shortest]
+    exposure = [{"coin": "ETH", "lots": [0, 9**9, -(9**9)]}, {"coin": COIN, "lots": lots}]
+    row = {"kind": "action", "time": nonce, "user": "0xabc", "nonce": nonce, "action": kind}
+    return {**row, "exposure": exposure}
+
+
+def breaches(
+    log: Sequence[Line], sends: Sequence[Sent], report: Sequence[Json], wrong: str | None = None
+) -> list[Breach]:
+    return find_breaches(log, sends, report, USER, COIN, lambda _limits: wrong)
+
+
+def sent(*actions: int) -> list[Sent]:
+    """Action n went out with nonce n."""
+    return [Sent(action, action, None) for action in actions]
+
+
+HONEST = [event(1), cycle(1, 100, 100), place(1, 1, ("a", "Bid", 60), ("b", "Ask", 100))]
+
+
+def test_an_honest_run_has_none() -> None:
+    log = [*HONEST, reply(2, 1), cycle(2, 100, 100), place(2, 2, ("c", "Bid", 40))]
+    stranger = {**seen(9, 0, 999, -999), "user": "0xother"}
+    report = [seen(1, 0, 60, -100), stranger, seen(2, 0, 100, -100), {"kind": "end"}]
+    assert breaches(log, sent(1, 2), report) == []
+
+
+def test_a_ladder_at_twice_the_room_is_forbidden_on_both_sides() -> None:
+    log = [event(1), cycle(1, 100, 100), place(1, 1, ("a", "Bid", 200), ("b", "Ask", 200))]
+    found = breaches(log, sent(1), [seen(1, 0, 200, -200)])
+    assert [breach.kind for breach in found] == ["forbidden", "forbidden"]
+    assert found[0].cycle == 1
+    assert "from 0 to 200 lots, limit 100" in found[0].text
+
+
+def test_each_action_is_judged_by_the_limit_of_its_own_cycle() -> None:
+    log = [*HONEST, event(2), cycle(2, 50, 100), cancel(2, 2, "a"), place(3, 2, ("c", "Bid", 50))]
+    report = [seen(1, 0, 60, -100), seen(2, 0, 0, -100, "cancelByCloid"), seen(3, 0, 50, -100)]
+    assert breaches(log, sent(1, 2, 3), report) == []
+    # The place overtakes the cancel on the way: what it leads to is above its cycle's limit.
+    late = [seen(1, 0, 60, -100), seen(3, 0, 110, -100), seen(2, 0, 50, -100, "cancelByCloid")]
+    assert [b.kind for b in breaches(log, sent(1, 2, 3), late)] == ["forbidden"]
+
+
+def test_a_position_over_the_limit_may_move_toward_zero() -> None:
+    log = [event(1), cycle(1, 100, 100), place(1, 1, ("b", "Ask", 150))]
+    assert breaches(log, sent(1), [seen(1, 150, 150, 0)]) == []
+    assert breaches(log, sent(1), [seen(1, 150, 151, 0)])[0].kind == "forbidden"
+    # It was there before: nothing of ours raised it.
+    log = [event(1), cycle(1, 100, 100), cancel(1, 1, "z"), place(2, 1, ("b", "Ask", 150))]
+    report = [seen(1, 100, 100, 100, "cancelByCloid"), seen(2, 150, 100, 0)]
+    assert breaches(log, sent(1, 2), report) == []
+
+
+def test_exposure_above_a_fallen_limit_needs_a_cancel_on_its_way() -> None:
+    fallen = [*HONEST, reply(2, 1), cycle(2, 50, 100)]
+    report = [seen(1, 0, 60, -100)]
+    assert [b.kind for b in breaches(fallen, sent(1), report)] == ["uncovered"]
+    in_the_step = [*fallen, cancel(2, 2, "a")]
+    assert breaches(in_the_step, sent(1, 2), report) == []
+    in_flight = [
+        *HONEST, reply(2, 1), cycle(2, 100, 100), cancel(2, 2, "a"), event(3), cycle(3, 50, 100),
+    ]  # fmt: skip
+    assert breaches(in_flight, sent(1, 2), report) == []
+    too_little = [*HONEST, reply(2, 1), cycle(2, 50, 50), cancel(2, 2, "a")]
+    assert [b.text for b in breaches(too_little, sent(1, 2), report)] == [
+        "worst short 100 lots, 0 being cancelled, limit 50"
+    ]
+
+
+def test_a_partly_filled_order_covers_only_what_is_left_of_it() -> None:
+    fill = {"cloid": "a", "sz": 50}
+    told = event(3, {"Fills": {"snapshot": False, "fills": [fill]}})
+    log = [*HONEST, reply(2, 1), cycle(2, 100, 100), told, cycle(3, 40, 100), cancel(2, 3, "a")]
+    report = [seen(1, 0, 60, -100)]
+    assert [b.text for b in breaches(log, sent(1, 2), report)] == [
+        "worst long 60 lots, 10 being cancelled, limit 40"
+    ]
+
+
+def test_what_the_journal_does_not_explain_is_a_breach() -> None:
+    report = [seen(1, 0, 60, -100), seen(2, 0, 60, -100)]
+    assert [b.kind for b in breaches(HONEST, sent(1), report)] == ["unjoined"]
+    no_limit = [event(1), place(1, 1, ("a", "Bid", 60))]
+    assert [b.kind for b in breaches(no_limit, sent(1), report[:1])] == ["unjoined"]
+
+
+def test_the_sessions_own_requests_may_not_add_exposure() -> None:
+    own = [Sent(1, None, "updateLeverage"), Sent(2, None, "cancel"), Sent(3, None, "cancel")]
+    harmless = [seen(1, 7, 9, 0, "updateLeverage"), seen(2, 7, 7, 0, "cancel")]
+    assert breaches([], own, harmless) == []
+    raising = [*harmless, seen(3, 0, 5, 0, "order")]
+    assert [b.kind for b in breaches([], own, raising)] == ["forbidden"]
+
+
+def test_actions_of_an_earlier_session_on_the_same_exchange_are_not_ours_to_explain() -> None:
+    report = [seen(1, 0, 60, -100), seen(5, 0, 0, 0, "cancel")]
+    assert breaches([], [Sent(5, None, "cancel")], report) == []
+
+
+def test_a_limit_that_the_reference_does_not_find_is_a_breach() -> None:
+    found = breaches(HONEST, sent(1), [seen(1, 0, 60, -100)], wrong="long was 100, expected 90")
+    assert [(b.kind, b.text) for b in found] == [("misderived", "long was 100, expected 90")]
+
+
+def test_a_report_cut_short_by_a_kill_is_read_up_to_its_last_whole_line() -> None:
+    assert read_report(b'{"kind":"end"}\n{"kind":"act') == [{"kind": "end"}]
+    lines = b'{"action":1,"cycle":2,"nonce":7}\n{"own":"noop","nonce":8}\n'
+    assert read_sends(lines) == [Sent(7, 1, None), Sent(8, None, "noop")]
