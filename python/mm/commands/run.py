@@ -1,0 +1,63 @@
+"""`mm run`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Coin = Annotated[
+    str | None, typer.Option("--asset", "--coin", help="The perp, as the venue names it.")
+]
+Network = Annotated[str | None, typer.Option(help="paper (testnet and mainnet: not yet).")]
+BaseUrl = Annotated[
+    str | None, typer.Option("--base-url", help="A paper exchange that runs already (mm exchange).")
+]
+File = Annotated[Path | None, typer.Option("--config", help="TOML file; without it: the defaults.")]
+Duration = Annotated[
+    float | None, typer.Option(help="Market seconds until the orderly stop.", min=0.001)
+]
+Seed = Annotated[int | None, typer.Option(help="Of the demo market.")]
+Market = Annotated[str | None, typer.Option(help="demo, or replay:PATH of a recording.")]
+Speed = Annotated[float | None, typer.Option(help="Market seconds per second.")]
+NoUi = Annotated[bool, typer.Option("--no-ui", help="No first screen, no status line.")]
+AsJson = Annotated[bool, typer.Option("--json", help="The summary as one object on stdout.")]
+LogLevel = Annotated[str | None, typer.Option(help="debug, info, warning or error.")]
+LogFile = Annotated[Path | None, typer.Option(help="Also write the log here, as JSON lines.")]
+
+
+def run(
+    coin: Coin = None,
+    network: Network = None,
+    base_url: BaseUrl = None,
+    config: File = None,
+    duration: Duration = None,
+    seed: Seed = None,
+    market: Market = None,
+    speed: Speed = None,
+    no_ui: NoUi = False,
+    as_json: AsJson = False,
+    log_level: LogLevel = None,
+    log_file: LogFile = None,
+) -> int:
+    """Make markets. Without options: on paper, on the demo market. Ctrl-C stops in order."""
+    import asyncio
+
+    from mm.config import load
+    from mm.log import writing
+    from mm.run import Options, make_markets
+
+    if coin is None and config is None and market is not None and market.startswith("replay:"):
+        # A recording is named after its coin.
+        coin = Path(market).name.split(".")[0]
+    given = {
+        "process.coin": coin,
+        "process.network": network,
+        "process.seed": seed,
+        "process.market": market,
+        "process.speed": speed,
+        "process.log_level": log_level,
+    }
+    effective = load(config, {key: value for key, value in given.items() if value is not None})
+    options = Options(effective, base_url, duration, screen=not no_ui, as_json=as_json)
+    with writing(effective.process.log_level, log_file):
+        return asyncio.run(make_markets(options))

@@ -1,0 +1,159 @@
+"""Everything a run has open, put together once: clock, engine, queue, lines, way out, log."""
+
+from __future__ import annotations
+
+import time
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from mm._core import Engine, Instrument
+from mm.clock import PaperClock
+from mm.config import Config, engine_config_json, expires_after_s
+from mm.config.engine import freshness_s
+from mm.cycles import CycleWatch
+from mm.hyperliquid.account import Account
+from mm.hyperliquid.gateway import Envelope, Gateway
+from mm.hyperliquid.http import HttpClient
+from mm.hyperliquid.meta import load_instrument
+from mm.hyperliquid.nonces import MILLISECOND_NS, nonces_of
+from mm.hyperliquid.pacing import Pacer
+from mm.hyperliquid.socket import Deadlines
+from mm.hyperliquid.streams import MARKET, USER, Stream, market_subscriptions, user_subscriptions
+from mm.inbox import Inbox
+from mm.meter import Meter
+from mm.paper.process import read_announcement
+from mm.paper.venue import Venue
+from mm.recorder import Recorder
+from mm.session import Session
+from mm.state import StateDir
+from mm.watch import Watch
+
+# Wall seconds between pings, at most: the engine's deadline for our own stream is in market time.
+PING_S = 30.0
+PINGS_PER_DEADLINE = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What a run works with, and what its end has to close."""
+
+    session_id: int
+    clock: PaperClock
+    instrument: Instrument
+    engine: Engine
+    inbox: Inbox
+    http: HttpClient
+    account: Account
+    gateway: Gateway
+    recorder: Recorder
+    session: Session
+    streams: tuple[Stream, ...]
+    watch: Watch
+    meter: Meter
+
+
+async def open_desk(
+    config: Config, state: StateDir, run_dir: Path, venue: Venue, stack: AsyncExitStack
+) -> Desk:
+    """Open everything for one run.
+
+    Args:
+        config: The effective configuration.
+        state: The account's state, held.
+        run_dir: Takes the event log and the list of sends.
+        venue: Where to trade and with which key.
+        stack: Closes what was opened.
+
+    Raises:
+        ConfigError: The venue does not list the coin.
+        VenueError: No answer.
+    """
+    http = await stack.enter_async_context(HttpClient(venue.base_url))
+    clock = PaperClock(venue.clock.time_ns, venue.clock.speed)
+    instrument = await load_instrument(http, config.process.coin)
+    session_id = state.new_session(time.time_ns() // MILLISECOND_NS)
+    engine = Engine(engine_config_json(config, session_id), instrument)
+    inbox, pacer, meter = Inbox(), Pacer(clock), Meter()
+    user = venue.signer.address
+    account = Account(http, pacer, user, instrument.coin)
+    watch = Watch(account, clock, inbox)
+    gateway = Gateway(
+        http=http,
+        signer=venue.signer,
+        instrument=instrument,
+        clock=clock,
+        nonces=nonces_of(user, state, clock),
+        pacer=pacer,
+        inbox=inbox,
+        envelope=Envelope(expires_after_s(config), vault=None, mainnet=False),
+        sent=stack.enter_context((run_dir / "sent.jsonl").open("ab")),
+        on_fate_known=watch.look,
+    )
+    stack.push_async_callback(gateway.close)
+    process = config.process
+    recorder = Recorder(
+        run_dir / "events.jsonl.zst", flush_s=process.log_flush_s, sync_s=process.log_fsync_s
+    )
+    stack.callback(recorder.close)
+    listener = CycleWatch(
+        engine.snapshot,
+        instrument.sz_decimals,
+        static_max_position(config),
+        debug=process.log_level == "debug",
+    )
+    return Desk(
+        session_id=session_id,
+        clock=clock,
+        instrument=instrument,
+        engine=engine,
+        inbox=inbox,
+        http=http,
+        account=account,
+        gateway=gateway,
+        recorder=recorder,
+        session=Session(
+            engine=engine,
+            clock=clock,
+            inbox=inbox,
+            outlet=gateway,
+            recorder=recorder,
+            meter=meter,
+            listener=listener,
+        ),
+        streams=_streams(config, venue, clock, inbox),
+        watch=watch,
+        meter=meter,
+    )
+
+
+def _streams(
+    config: Config, venue: Venue, clock: PaperClock, inbox: Inbox
+) -> tuple[Stream, Stream]:
+    coin, user = config.process.coin, venue.signer.address
+    url = "ws" + venue.base_url.removeprefix("http") + "/ws"
+    stale_s = freshness_s(config)["own_stream_degraded_s"]
+    deadlines = Deadlines(ping_s=min(PING_S, stale_s / PINGS_PER_DEADLINE / clock.speed))
+    market = Stream(MARKET, url, market_subscriptions(coin), clock, inbox, deadlines=deadlines)
+    subscriptions: list[dict[str, object]] = [
+        *user_subscriptions(user, coin),
+        {"type": "paperClock"},
+    ]
+    own = Stream(
+        USER,
+        url,
+        subscriptions,
+        clock,
+        inbox,
+        deadlines=deadlines,
+        on_clock=lambda frame: clock.announce(read_announcement(frame).time_ns),
+    )
+    return market, own
+
+
+def static_max_position(config: Config) -> str:
+    """The configured fallback with its unit: shown beside the limit, read by nothing."""
+    limits = config.limits
+    if limits.warmup_max_position_coin is not None:
+        return f"{limits.warmup_max_position_coin:g} {config.process.coin}"
+    return f"{limits.warmup_max_position_usd:g} USD"

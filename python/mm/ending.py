@@ -1,0 +1,131 @@
+"""How a run ends: asked to, by a signal, by its duration, by an error; always the same way out.
+
+Cancel everything, verify by query, try again until a hard deadline. A second signal is immediate.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import structlog
+
+from mm._core import Instrument
+from mm.clock import Clock
+from mm.errors import VenueError
+from mm.hyperliquid.account import Account, cancel_all
+from mm.hyperliquid.gateway import Gateway
+from mm.inbox import Command, Inbox, Info
+from mm.session import Session
+from mm.waiting import until
+
+log = structlog.get_logger(__name__)
+
+# Wall seconds from the first request to stop; then the process ends whatever rests.
+HARD_DEADLINE_S = 10.0
+# Wall seconds that the engine's own cancels may take before the session sends its own.
+ENGINE_S = 3.0
+SETTLE_S = 0.02
+
+
+class StopRequest:
+    """The first request to stop wins; it carries the reason."""
+
+    def __init__(self) -> None:
+        self._asked = asyncio.Event()
+        self.reason = ""
+
+    def ask(self, reason: str) -> None:
+        """Ask for an orderly stop."""
+        if not self._asked.is_set():
+            self.reason = reason
+            self._asked.set()
+
+    async def wait(self) -> str:
+        """Wait until somebody asks; returns the reason."""
+        await self._asked.wait()
+        return self.reason
+
+    @property
+    def asked(self) -> bool:
+        """Whether anybody has asked."""
+        return self._asked.is_set()
+
+    @contextmanager
+    def on_signals(self) -> Iterator[None]:
+        """Ask on SIGINT or SIGTERM; a second one cancels the task that entered this block."""
+        loop = asyncio.get_running_loop()
+        main = asyncio.current_task()
+        assert main is not None, "signals are watched from within a task"
+
+        def take(number: signal.Signals) -> None:
+            if self.asked:
+                log.error("second_signal", signal=number.name, hint="stopping at once")
+                main.cancel()
+            else:
+                self.ask(number.name.lower())
+
+        numbers = (signal.SIGINT, signal.SIGTERM)
+        for number in numbers:
+            loop.add_signal_handler(number, take, number)
+        try:
+            yield
+        finally:
+            for number in numbers:
+                loop.remove_signal_handler(number)
+
+
+async def stop_trading(
+    session: Session,
+    inbox: Inbox,
+    clock: Clock,
+    gateway: Gateway,
+    account: Account,
+    instrument: Instrument,
+) -> None:
+    """Cancel everything of the coin and verify it, whatever state the engine is in.
+
+    Raises:
+        VenueError: Not verified at the hard deadline.
+    """
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + HARD_DEADLINE_S
+    if session.broken is None:
+        inbox.put(Command(clock.now_ns(), "stop", None))
+        await _engine_done(inbox, gateway, ENGINE_S)
+    else:
+        await gateway.wait_idle(ENGINE_S)
+    left_s = max(deadline - loop.time(), 1.0)
+    cancelled = await cancel_all(account, gateway, instrument, left_s)
+    if cancelled:
+        log.warning("left_orders_cancelled", orders=cancelled)
+
+
+async def _engine_done(inbox: Inbox, gateway: Gateway, timeout_s: float) -> None:
+    """Wait until the engine's cancels are answered and nothing waits in the queue."""
+    try:
+        async with asyncio.timeout(timeout_s):
+            await asyncio.sleep(SETTLE_S)
+            await until(lambda: not gateway.in_flight and not len(inbox), SETTLE_S)
+    except TimeoutError:
+        log.warning("engine_cancels_unanswered", in_flight=gateway.in_flight, waited_s=timeout_s)
+
+
+async def settle_account(
+    account: Account, inbox: Inbox, clock: Clock, timeout_s: float = ENGINE_S
+) -> None:
+    """Hear the last fills and the final account, so that the books close on the exchange's word.
+
+    Raises:
+        VenueError: The venue does not answer.
+    """
+    for kind in ("userFills", "clearinghouseState"):
+        body = await account.ask(kind, urgent=True)
+        inbox.put(Info(clock.now_ns(), kind, body))
+    try:
+        async with asyncio.timeout(timeout_s):
+            await until(lambda: not len(inbox), SETTLE_S)
+    except TimeoutError:
+        raise VenueError(f"{len(inbox)} events still wait for the engine") from None

@@ -1,0 +1,84 @@
+"""What happens when a line is lost: notice, wait, resynchronise, or give up."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+
+import structlog
+
+from mm.errors import VenueError
+from mm.hyperliquid.streams import Stream
+from mm.waiting import until
+
+log = structlog.get_logger(__name__)
+
+LOOK_S = 0.1
+
+
+class GoneError(VenueError):
+    """The venue did not come back, or what came back is not what we were connected to."""
+
+
+class Lines:
+    """Watches the streams of one session."""
+
+    def __init__(
+        self,
+        streams: Sequence[Stream],
+        resync: Callable[[], Awaitable[None]],
+        *,
+        bound_s: float,
+        where: str,
+    ) -> None:
+        """Watch.
+
+        Args:
+            streams: All of them have been up once.
+            resync: Fills the gap; raises `GoneError` when that is impossible for good.
+            bound_s: Longest time without a stream, wall seconds.
+            where: The venue, for messages.
+        """
+        self._streams = streams
+        self._resync = resync
+        self._bound_s = bound_s
+        self._where = where
+        self.reconnects = 0
+
+    async def run(self) -> None:
+        """Watch until cancelled.
+
+        Raises:
+            GoneError: The venue is gone for good.
+        """
+        while True:
+            await until(lambda: not self._all_up(), LOOK_S)
+            await self._bring_back()
+
+    def _all_up(self) -> bool:
+        return all(stream.up for stream in self._streams)
+
+    async def _bring_back(self) -> None:
+        lost = ", ".join(stream.name for stream in self._streams if not stream.up)
+        trouble = f"the {lost} stream is down"
+        try:
+            async with asyncio.timeout(self._bound_s):
+                while True:
+                    await until(self._all_up, LOOK_S)
+                    try:
+                        await self._resync()
+                    except GoneError:
+                        raise
+                    except VenueError as error:
+                        trouble = str(error)
+                        await asyncio.sleep(LOOK_S)
+                        continue
+                    break
+        except TimeoutError:
+            raise GoneError(
+                f"{self._where} did not come back within {self._bound_s:g} s: {trouble}"
+            ) from None
+        self.reconnects += 1
+        for stream in self._streams:
+            stream.announce()
+        log.info("reconnected", lost=lost)

@@ -1,0 +1,128 @@
+"""Which paper exchange a run trades on, and with which key: a new, a living or a given one."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from mm._core import Signer
+from mm.config import Config
+from mm.config.engine import cadence
+from mm.errors import VenueError
+from mm.figures import decimal_text
+from mm.hyperliquid.http import HttpClient
+from mm.log import hide
+from mm.paper.process import Announcement, Living, Wanted, ask_clock, start, still_living, stop
+from mm.state import StateDir
+
+log = structlog.get_logger(__name__)
+
+SEEDS = 2**32
+
+
+@dataclass(frozen=True, slots=True)
+class Venue:
+    """Where a run trades.
+
+    Attributes:
+        base_url: Of the exchange.
+        clock: Its announcement when it was found.
+        signer: Our key there.
+        seed: Of the demo market; `None` where the exchange is not ours and does not say.
+        own: The process, where it is ours to end.
+        attached: Whether it was left alive by an earlier run.
+    """
+
+    base_url: str
+    clock: Announcement
+    signer: Signer
+    seed: int | None
+    own: Living | None
+    attached: bool
+
+
+def wanted_of(config: Config, seed: int) -> Wanted:
+    """What this configuration starts an exchange with."""
+    process, paper = config.process, config.paper
+    return Wanted(
+        market=process.market,
+        seed=seed,
+        speed=process.speed,
+        cadence=cadence(config),
+        maker_fee_bps=paper.maker_fee_bps,
+        taker_fee_bps=paper.taker_fee_bps,
+        coin=process.coin,
+    )
+
+
+async def open_own(config: Config, state: StateDir, run_dir: Path) -> Venue:
+    """Attach to the exchange that an earlier run left alive, or start one.
+
+    A living one is attached to when it was started with what is wanted now (with any seed, when
+    none is); otherwise it is ended first, so that no market runs unseen.
+
+    Raises:
+        VenueError: The exchange did not start.
+    """
+    seed = config.process.seed
+    record, wallet = state.read("exchange"), state.read("wallet")
+    living = None if record is None else await still_living(record)
+    if living is not None and wallet is not None:
+        wanted = wanted_of(config, living.wanted.seed if seed is None else seed)
+        if living.wanted == wanted and wallet["address"] == living.address:
+            log.info("exchange_attached", url=living.base_url, instance=living.instance)
+            return await _venue(living, _signer(wallet["secret"]), attached=True)
+    if living is not None:
+        log.info("exchange_replaced", url=living.base_url, why="started otherwise")
+        await stop(living)
+    secret = secrets.token_hex(32)
+    signer = _signer(secret)
+    wanted = wanted_of(config, secrets.randbelow(SEEDS) if seed is None else seed)
+    usdc = decimal_text(round(config.paper.equity_usd * 10**6), 6)
+    living = await start(wanted, signer.address, usdc, run_dir)
+    state.adopt_instance(living.instance)
+    state.write("wallet", {"address": signer.address, "secret": secret})
+    state.write("exchange", living.record())
+    return await _venue(living, signer, attached=False)
+
+
+async def _venue(living: Living, signer: Signer, *, attached: bool) -> Venue:
+    async with HttpClient(living.base_url) as http:
+        clock = await ask_clock(http)
+    return Venue(living.base_url, clock, signer, living.wanted.seed, living, attached)
+
+
+async def open_given(base_url: str, state: StateDir) -> Venue:
+    """Use a paper exchange that somebody else runs, with the key kept for it in the state.
+
+    Raises:
+        VenueError: None answers there, or our account holds nothing there.
+    """
+    wallet = state.read("wallet")
+    async with HttpClient(base_url) as http:
+        clock = await ask_clock(http)
+        same = state.adopt_instance(clock.instance)
+        if wallet is None:
+            secret = secrets.token_hex(32)
+            wallet = {"address": _signer(secret).address, "secret": secret}
+        if not same:
+            state.write("wallet", wallet)
+        signer = _signer(wallet["secret"])
+        query = {"type": "clearinghouseState", "user": signer.address}
+        value = json.loads(await http.info(query))["marginSummary"]["accountValue"]
+        if float(value) <= 0:
+            raise VenueError(
+                f"account {signer.address} holds nothing at {base_url}:"
+                f" start that exchange with --account {signer.address}=10000"
+            )
+    return Venue(base_url, clock, signer, None, None, attached=False)
+
+
+def _signer(secret: str) -> Signer:
+    """A key that no log line can repeat."""
+    hide(secret)
+    return Signer(secret)

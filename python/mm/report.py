@@ -1,0 +1,133 @@
+"""The machine-readable end of a run: one JSON object, money and sizes as decimal strings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mm.figures import coin_text, ratio_text, usd_text
+
+# JSON of the engine's snapshot.
+Snapshot = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class RunFacts:
+    """What the engine cannot know about its own run.
+
+    Attributes:
+        session: Id of the session.
+        network: `paper`, `testnet` or `mainnet`.
+        market: Who was on the other side.
+        coin: The perp.
+        sz_decimals: Of its sizes.
+        duration_s: Exchange seconds from the anchor to the stop; `None` when never anchored.
+        speed_achieved: Exchange seconds per wall second; `None` where not measured.
+        requests: Requests that left, cancels and settings included.
+        breaches: Found by the audit; `None` when there was no exchange report to judge by.
+        open_orders_after_stop: From the exchange's report, else from its last answer.
+        latency_us: Of the step and from frame to signed bytes.
+        queue_bound: How a recorded market queued us; `None` on a market with its own book.
+        decision_hash: Over the actions.
+        exit_reason: Why the run ended.
+    """
+
+    session: int
+    network: str
+    market: str
+    coin: str
+    sz_decimals: int
+    duration_s: float | None
+    speed_achieved: float | None
+    requests: int
+    breaches: int | None
+    open_orders_after_stop: int | None
+    latency_us: Mapping[str, float | None]
+    queue_bound: str | None
+    decision_hash: str | None
+    exit_reason: str
+
+
+def summary(facts: RunFacts, snapshot: Snapshot) -> dict[str, object]:
+    """The summary of one run.
+
+    Args:
+        facts: What the session measured.
+        snapshot: The engine's last snapshot.
+
+    Returns:
+        The object, in the documented order; `None` where a field has no meaning.
+    """
+    counts = snapshot["counts"]
+    takers = snapshot["market_takers"]
+    return {
+        "session": facts.session,
+        "network": facts.network,
+        "market": facts.market,
+        "coin": facts.coin,
+        "duration_s": _rounded(facts.duration_s, 3),
+        "speed_achieved": _rounded(facts.speed_achieved, 3),
+        "quote_cycles": counts["quote_cycles"],
+        "ready_cycles": counts["ready_cycles"],
+        "two_sided_cycles": counts["two_sided_cycles"],
+        "market_takers": {"count": takers["count"], "volume_usd": usd_text(takers["volume"])},
+        "our_share": ratio_text(counts["volume"], takers["volume"]),
+        "orders": {kind: counts[kind] for kind in ("placed", "modified", "cancelled", "rejected")},
+        "fills_buy": counts["fills_buy"],
+        "fills_sell": counts["fills_sell"],
+        "volume_usd": usd_text(counts["volume"]),
+        "requests": facts.requests,
+        "position": _position(snapshot, facts.sz_decimals),
+        "limit": _limit(snapshot, facts.sz_decimals),
+        "breaches": facts.breaches,
+        "open_orders_after_stop": facts.open_orders_after_stop,
+        "pnl_usd": _pnl(snapshot["pnl"]),
+        "markouts": snapshot["markouts"],
+        "latency_us": dict(facts.latency_us),
+        "queue_bound": facts.queue_bound,
+        "bounds": None,
+        "decision_hash": facts.decision_hash,
+        "exit_reason": facts.exit_reason,
+    }
+
+
+def _position(snapshot: Snapshot, sz_decimals: int) -> dict[str, str | None]:
+    anchored = snapshot["position_start"] is not None
+    return {
+        "start": coin_text(snapshot["position_start"], sz_decimals),
+        "end": coin_text(snapshot["position"], sz_decimals) if anchored else None,
+        "max_abs": coin_text(snapshot["position_max_abs"], sz_decimals) if anchored else None,
+    }
+
+
+def _limit(snapshot: Snapshot, sz_decimals: int) -> dict[str, object]:
+    limits = snapshot["limits"]
+    valid = snapshot["counts"]["valid_cycles"]
+    if limits is None:
+        nothing = dict.fromkeys(("long", "short", "value_usd", "source", "binding"))
+        return {**nothing, "valid_cycles": valid}
+    long, short = limits["lots"]
+    return {
+        "long": coin_text(long, sz_decimals),
+        "short": coin_text(short, sz_decimals),
+        "value_usd": usd_text(limits["value"]),
+        "source": limits["source"],
+        "binding": binding_text(limits),
+        "valid_cycles": valid,
+    }
+
+
+def binding_text(limits: Mapping[str, Any]) -> str:
+    """The term that binds; both sides' where they differ."""
+    long, short = limits["binding"]
+    return str(long) if long == short else f"long {long}, short {short}"
+
+
+def _pnl(pnl: Mapping[str, int] | None) -> dict[str, str | None]:
+    parts = ("total", "spread_capture", "inventory", "funding", "fees", "residual")
+    return {part: None if pnl is None else usd_text(pnl[part]) for part in parts}
+
+
+def _rounded(value: float | None, digits: int) -> float | None:
+    return None if value is None else round(value, digits)

@@ -1,0 +1,366 @@
+"""`mm run`, put together: state, exchange, key, lines, session, end.
+
+`Run.go` read top to bottom is a run. Whatever happens in it, it leaves by `_leave`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import Awaitable
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+import structlog
+
+from mm._core import Engine
+from mm.audit.verdict import Verdict, judge
+from mm.clock import SECOND_NS
+from mm.config import Config
+from mm.desk import Desk, open_desk
+from mm.ending import StopRequest, settle_account, stop_trading
+from mm.errors import ConfigError, InvariantError, VenueError
+from mm.exits import Exit, exit_of
+from mm.hyperliquid.account import cancel_all
+from mm.lines import GoneError, Lines
+from mm.paper.process import ask_clock, is_running, stop
+from mm.paper.venue import Venue, open_given, open_own
+from mm.report import RunFacts, summary
+from mm.startup import CANCELLED_S, Synchronised, streams_up, synchronise
+from mm.state import StateDir
+from mm.terminal import Opening, Terminal, closing
+from mm.waiting import until
+
+log = structlog.get_logger(__name__)
+T = TypeVar("T")
+
+# How the paper exchange queues our orders in a recorded market.
+QUEUE_BOUND = "pessimistic"
+# On paper everything about the account is under this name: its key is new for each exchange.
+PAPER_ACCOUNT = "default"
+# Wall seconds without an exchange before a paper run gives up on it.
+GONE_S = 10.0
+# Wall seconds between pings, at most: the engine's deadline for our own stream is in market time.
+PING_S = 30.0
+PINGS_PER_DEADLINE = 3
+STATUS_S = 1.0
+LOOK_S = 0.01
+# Wall seconds to learn, from whatever answers after the exchange was gone, that nothing rests.
+GONE_CHECK_S = 2.0
+# Wall seconds for the engine to make its first limit before the first screen is shown.
+FIRST_LIMIT_S = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line asked for.
+
+    Attributes:
+        config: The effective configuration.
+        base_url: Of a paper exchange that somebody else runs; `None`: our own.
+        duration_s: Exchange seconds from the anchor to the stop; `None`: until told.
+        screen: Whether to show the first screen and the status line.
+        as_json: Whether standard output is for the summary alone.
+    """
+
+    config: Config
+    base_url: str | None
+    duration_s: float | None
+    screen: bool
+    as_json: bool
+
+
+async def make_markets(options: Options) -> int:
+    """Make markets until told to stop.
+
+    Args:
+        options: What was asked for.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        MmError: Nothing could be started.
+    """
+    if options.config.process.network != "paper":
+        raise ConfigError(
+            f"network = {options.config.process.network}: only paper can be traded by this version"
+        )
+    ask = StopRequest()
+    with StateDir.open("paper", PAPER_ACCOUNT) as state, ask.on_signals():
+        return await Run(options, state, ask).go()
+
+
+class Run:
+    """One run, from the state directory to the summary."""
+
+    def __init__(self, options: Options, state: StateDir, ask: StopRequest) -> None:
+        self._options = options
+        self._config = options.config
+        self._state = state
+        self._ask = ask
+        stream = sys.stderr if options.as_json else sys.stdout
+        self._terminal = Terminal(stream, shown=options.screen)
+        self._dir = state.new_run(self._config.process.coin, datetime.now(UTC))
+        self._tasks: list[asyncio.Task[Any]] = []
+        self._desk: Desk | None = None
+        self._anchor_ns: int | None = None
+        self._stopped_ns: int | None = None
+
+    async def go(self) -> int:
+        """Run, and leave in order."""
+        config, base_url = self._config, self._options.base_url
+        opening = (
+            open_own(config, self._state, self._dir)
+            if base_url is None
+            else open_given(base_url, self._state)
+        )
+        venue = await self._unless_stopped(opening)
+        if venue is None:
+            return Exit.DONE
+        try:
+            async with AsyncExitStack() as stack:
+                return await self._trade(venue, stack)
+        except asyncio.CancelledError:
+            # A second signal: nothing is waited for any more.
+            if venue.own is not None:
+                with suppress(ProcessLookupError):
+                    os.kill(venue.own.pid, signal.SIGKILL)
+            raise KeyboardInterrupt from None
+        finally:
+            if venue.own is not None:
+                await stop(venue.own)
+
+    async def _trade(self, venue: Venue, stack: AsyncExitStack) -> int:
+        error: BaseException | None = None
+        try:
+            self._desk = await open_desk(self._config, self._state, self._dir, venue, stack)
+            await self._unless_stopped(self._begin(self._desk, venue))
+            await self._until_told()
+        except asyncio.CancelledError:
+            raise
+        # tidy: any way out ends in cancel-all, and a panic of the core is not an Exception
+        except BaseException as caught:
+            error = caught
+            log.error("run_failed", kind=type(caught).__name__, why=str(caught))
+        if self._desk is None:
+            assert error is not None, "a desk that was not opened says why"
+            raise error
+        return await self._leave(self._desk, venue, error)
+
+    async def _unless_stopped(self, work: Awaitable[T]) -> T | None:
+        """Do something that a stop request may cut short; `None` when it did."""
+        task = asyncio.ensure_future(work)
+        told = asyncio.create_task(self._ask.wait())
+        try:
+            await asyncio.wait({task, told}, return_when=asyncio.FIRST_COMPLETED)
+            if task.done():
+                return task.result()
+            return None
+        finally:
+            told.cancel()
+            if not task.done():
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
+
+    async def _begin(self, desk: Desk, venue: Venue) -> None:
+        """Start the readers and the session, synchronise, and show the first screen."""
+        for work in (desk.recorder.run(), desk.session.run(), *(s.run() for s in desk.streams)):
+            self._tasks.append(asyncio.create_task(work))
+        await self._failing_fast(streams_up(desk.streams))
+        for stream in desk.streams:
+            stream.announce()
+        found = await self._failing_fast(
+            synchronise(
+                desk.account,
+                desk.gateway,
+                desk.instrument,
+                min(self._config.paper.leverage, desk.instrument.max_leverage),
+                desk.clock,
+                desk.inbox,
+            )
+        )
+        self._anchor_ns = desk.clock.now_ns()
+        await self._failing_fast(_first_limit(desk.engine))
+        self._open_screen(desk, venue, found)
+        lines = Lines(
+            desk.streams,
+            lambda: self._resync(desk, venue),
+            bound_s=GONE_S,
+            where=f"the paper exchange at {venue.base_url}",
+        )
+        for work in (
+            desk.watch.run(),
+            lines.run(),
+            self._show_status(desk),
+            self._time_out(desk, venue),
+        ):
+            self._tasks.append(asyncio.create_task(work))
+
+    async def _until_told(self) -> None:
+        """Wait for a request to stop; raises what a background task failed with, if one did."""
+        if not self._ask.asked:
+            await self._failing_fast(self._ask.wait())
+
+    async def _failing_fast(self, work: Awaitable[T]) -> T:
+        """Wait for `work`; what a background task fails with in the meantime is raised here."""
+        task = asyncio.ensure_future(work)
+        try:
+            await asyncio.wait({task, *self._tasks}, return_when=asyncio.FIRST_COMPLETED)
+            for background in self._tasks:
+                if background.done():
+                    background.result()
+                    raise InvariantError("a task of the session ended without an error")
+            return await task
+        finally:
+            task.cancel()
+
+    async def _resync(self, desk: Desk, venue: Venue) -> None:
+        """After a lost line: the same exchange? Then nothing rests, the gap is filled, and on."""
+        clock = await ask_clock(desk.http)
+        if clock.instance != venue.clock.instance:
+            raise GoneError(
+                f"the paper exchange at {venue.base_url} was started anew: the market and the"
+                " account of this run are gone with the old one"
+            )
+        desk.clock.announce(clock.time_ns)
+        await cancel_all(desk.account, desk.gateway, desk.instrument, CANCELLED_S)
+        await desk.watch.fill_gap()
+
+    async def _time_out(self, desk: Desk, venue: Venue) -> None:
+        """Ask for the stop when the duration, in exchange time, or the recording is over."""
+        ends: list[tuple[int, str]] = []
+        if self._options.duration_s is not None and self._anchor_ns is not None:
+            duration_ns = int(self._options.duration_s * SECOND_NS)
+            ends.append((self._anchor_ns + duration_ns, "duration"))
+        if venue.own is not None and venue.own.market_end_ns is not None:
+            ends.append((venue.own.market_end_ns, "market_end"))
+        if ends:
+            end_ns, reason = min(ends)
+            await until(lambda: desk.clock.now_ns() >= end_ns, LOOK_S)
+            self._ask.ask(reason)
+        await asyncio.Event().wait()
+
+    async def _show_status(self, desk: Desk) -> None:
+        coin, sz_decimals = desk.instrument.coin, desk.instrument.sz_decimals
+        while True:
+            await asyncio.sleep(STATUS_S)
+            self._terminal.status(desk.engine.snapshot(), coin, sz_decimals)
+
+    def _open_screen(self, desk: Desk, venue: Venue, found: Synchronised) -> None:
+        snapshot = desk.engine.snapshot()
+        opening = Opening(
+            config=self._config,
+            seed=venue.seed,
+            base_url=venue.base_url,
+            run_dir=self._dir,
+            sz_decimals=desk.instrument.sz_decimals,
+            inherited=snapshot["position_start"] or 0,
+            cancelled=found.cancelled,
+            attached=venue.attached,
+        )
+        self._terminal.first_screen(opening, snapshot)
+
+    async def _leave(self, desk: Desk, venue: Venue, error: BaseException | None) -> int:
+        """The one way out: cancel, verify, close the books, read the report, sum up."""
+        reason = self._ask.reason if error is None else f"{type(error).__name__}: {error}"
+        self._stopped_ns = desk.clock.now_ns()
+        try:
+            verified = await self._stop_trading(desk, venue, error)
+        except VenueError as trouble:
+            verified = False
+            log.error("not_stopped_in_order", why=str(trouble))
+            error = error or trouble
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        desk.engine.finish_log()
+        desk.recorder.write(desk.engine.take_log())
+        desk.recorder.close()
+        if venue.own is not None:
+            await stop(venue.own)
+        report = None if venue.own is None else venue.own.report
+        verdict = await asyncio.to_thread(
+            judge, self._dir, report, venue.signer.address, desk.instrument.coin
+        )
+        result = self._summary(desk, verdict, verified, reason)
+        return self._finish(result, verdict, error)
+
+    async def _stop_trading(self, desk: Desk, venue: Venue, error: BaseException | None) -> bool:
+        """Returns whether the venue confirmed that nothing rests.
+
+        Raises:
+            VenueError: It did not.
+        """
+        if venue.own is not None and not is_running(venue.own.pid):
+            log.error("exchange_gone", hint="its orders are gone with it; nothing rests")
+            return False
+        if isinstance(error, GoneError):
+            await cancel_all(desk.account, desk.gateway, desk.instrument, GONE_CHECK_S)
+            return True
+        await stop_trading(
+            desk.session, desk.inbox, desk.clock, desk.gateway, desk.account, desk.instrument
+        )
+        if desk.session.broken is None:
+            await settle_account(desk.account, desk.inbox, desk.clock)
+        return True
+
+    def _summary(
+        self, desk: Desk, verdict: Verdict, verified: bool, reason: str
+    ) -> dict[str, object]:
+        process = self._config.process
+        duration_s = None
+        if self._anchor_ns is not None and self._stopped_ns is not None:
+            duration_s = (self._stopped_ns - self._anchor_ns) / SECOND_NS
+        left = verdict.open_orders
+        facts = RunFacts(
+            session=desk.session_id,
+            network=process.network,
+            market=process.market,
+            coin=desk.instrument.coin,
+            sz_decimals=desk.instrument.sz_decimals,
+            duration_s=duration_s,
+            speed_achieved=desk.clock.speed_achieved(),
+            requests=desk.gateway.requests,
+            breaches=None if verdict.breaches is None else len(verdict.breaches),
+            open_orders_after_stop=0 if left is None and verified else left,
+            latency_us=desk.meter.latency_us(),
+            queue_bound=None if process.market == "demo" else QUEUE_BOUND,
+            decision_hash=desk.engine.decision_hash(),
+            exit_reason=reason,
+        )
+        return summary(facts, desk.engine.snapshot())
+
+    def _finish(
+        self, result: dict[str, object], verdict: Verdict, error: BaseException | None
+    ) -> int:
+        """Write the summary, say what must be said, and choose the exit code."""
+        (self._dir / "summary.json").write_text(json.dumps(result, indent=1) + "\n")
+        for breach in verdict.breaches or ():
+            log.error("breach", kind=breach.kind, cycle=breach.cycle, found=breach.text)
+        if self._options.as_json:
+            print(json.dumps(result), flush=True)
+        else:
+            for line in closing(result, self._dir):
+                self._terminal.say(line)
+        if error is not None:
+            print(f"mm: {error}", file=sys.stderr)
+            return exit_of(error)
+        if verdict.breaches:
+            return Exit.INVARIANT
+        if result["open_orders_after_stop"]:
+            return Exit.VENUE
+        return Exit.DONE
+
+
+async def _first_limit(engine: Engine) -> None:
+    """Wait until the engine has derived its first limit, or for a while."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(FIRST_LIMIT_S):
+            await until(lambda: engine.snapshot()["limits"] is not None)

@@ -1,0 +1,174 @@
+"""The session: one queue, one task that owns the engine. Take, record, step, send.
+
+Readers, pollers and answers only put into the inbox. This task alone touches the engine, never
+waits for the network, and hands every action to the gateway after the log has it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+from typing import Protocol
+
+import structlog
+
+from mm._core import Action, Engine, EventError
+from mm.clock import SECOND_NS, Clock
+from mm.errors import InvariantError
+from mm.inbox import Command, Frame, Inbox, Info, Item, Reply, StreamState
+from mm.meter import Meter
+from mm.recorder import Recorder
+
+log = structlog.get_logger(__name__)
+
+# Longest sleep of the loop, wall seconds: a clock that was slowed down is looked at again.
+LONGEST_WAIT_S = 0.25
+SHORTEST_WAIT_S = 0.0005
+# Market frames in a row that could not be read before the session gives up on the venue.
+UNREADABLE_BOUND = 20
+UNREADABLE_SHOWN = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Timer:
+    """The time that the engine asked for has come.
+
+    Attributes:
+        recv_ns: Exchange time, nanoseconds.
+    """
+
+    recv_ns: int
+
+
+class Outlet(Protocol):
+    """Where actions go."""
+
+    def dispatch(self, action: Action) -> int:
+        """Send an action; returns the performance counter when its bytes were ready, ns."""
+        ...
+
+
+class Listener(Protocol):
+    """Reads what the engine logged in a step: cycles for the log lines an operator greps."""
+
+    def read(self, lines: bytes) -> None:
+        """Take the log lines of one step."""
+        ...
+
+
+class Session:
+    """Owns the engine from the first event to the last."""
+
+    def __init__(
+        self,
+        *,
+        engine: Engine,
+        clock: Clock,
+        inbox: Inbox,
+        outlet: Outlet,
+        recorder: Recorder,
+        meter: Meter,
+        listener: Listener,
+    ) -> None:
+        self._engine = engine
+        self._clock = clock
+        self._inbox = inbox
+        self._outlet = outlet
+        self._recorder = recorder
+        self._meter = meter
+        self._listener = listener
+        self._last_ns = 0
+        self._unreadable = 0
+        # Why nobody takes from the inbox any more; `None` while the session lives.
+        self.broken: BaseException | None = None
+
+    async def run(self) -> None:
+        """Take and step until cancelled.
+
+        Raises:
+            EventError: The venue sent something about our account that cannot be understood.
+            InvariantError: The engine is not usable any more.
+        """
+        self._recorder.write(self._engine.take_log())
+        try:
+            while True:
+                item = await self._inbox.take(self._wait_s())
+                wanted = self._handle_due(item)
+                if item is not None:
+                    wanted |= self._handle(item)
+                if wanted:
+                    # The sends are tasks: let them write to their sockets before the next step.
+                    await asyncio.sleep(0)
+        except BaseException as error:
+            # A panic of the core included: the engine is not stepped again, not even to stop.
+            self.broken = error
+            raise
+
+    def _wait_s(self) -> float:
+        wake_ns = self._engine.wake_at()
+        if wake_ns is None:
+            return LONGEST_WAIT_S
+        wait_s = (wake_ns - self._clock.now_ns()) / SECOND_NS / self._clock.speed
+        return min(max(wait_s, SHORTEST_WAIT_S), LONGEST_WAIT_S)
+
+    def _handle_due(self, item: Item | None) -> bool:
+        """Step the timer that is due by now, or before `item`: a full inbox must not starve it."""
+        wake_ns = self._engine.wake_at()
+        now_ns = self._clock.now_ns() if item is None else item.recv_ns
+        due = wake_ns is not None and wake_ns <= self._recv(now_ns)
+        return due and self._handle(Timer(now_ns))
+
+    def _handle(self, item: Item | Timer) -> bool:
+        """Step the engine once; returns whether it wanted anything."""
+        begun_ns = time.perf_counter_ns()
+        try:
+            actions = self._step(item)
+        except EventError as error:
+            self._refuse(item, error)
+            return False
+        self._meter.step_ns.append(time.perf_counter_ns() - begun_ns)
+        lines = self._engine.take_log()
+        self._recorder.write(lines)
+        for action in actions:
+            ready_ns = self._outlet.dispatch(action)
+            if isinstance(item, Frame):
+                self._meter.tick_to_bytes_ns.append(ready_ns - item.arrived_ns)
+        self._listener.read(lines)
+        return bool(actions)
+
+    def _step(self, item: Item | Timer) -> list[Action]:
+        engine = self._engine
+        recv_ns = self._recv(item.recv_ns)
+        match item:
+            case Timer():
+                return engine.on_timer(recv_ns)
+            case Frame(data=data):
+                actions = engine.on_frame(recv_ns, data)
+                self._unreadable = 0
+                return actions
+            case Info(kind=kind, body=body):
+                return engine.on_info(recv_ns, kind, body)
+            case Reply(action=action, status=status, body=answer):
+                return engine.on_reply(recv_ns, action, status, answer)
+            case StreamState(stream=stream, up=up):
+                return engine.on_stream(recv_ns, stream, up)
+            case Command(name=name, body=argument):
+                return engine.on_command(recv_ns, name, argument)
+
+    def _recv(self, recv_ns: int) -> int:
+        """Receive time never goes back, whatever order the readers put in."""
+        self._last_ns = max(self._last_ns, recv_ns)
+        return self._last_ns
+
+    def _refuse(self, item: Item | Timer, error: EventError) -> None:
+        """A market frame that cannot be read is skipped; anything about our account is not."""
+        if not isinstance(item, Frame):
+            raise error
+        shown = item.data[:UNREADABLE_SHOWN].decode(errors="replace")
+        log.error("frame_unreadable", why=str(error), frame=shown)
+        self._unreadable += 1
+        if item.about_us:
+            raise error
+        if self._unreadable >= UNREADABLE_BOUND:
+            raise InvariantError(f"{UNREADABLE_BOUND} market frames in a row were unreadable")

@@ -1,0 +1,263 @@
+"""What a person sees: the first screen, one status line a second, and the end.
+
+Reads the engine's snapshot and writes text. Where standard output belongs to a result (`--json`),
+all of this goes to standard error.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TextIO
+
+from mm.config import Config
+from mm.cycles import percent, position_text, utilisation
+from mm.figures import coin_text
+from mm.report import Snapshot, binding_text
+
+DEMO_PROVES_NOT = (
+    "The demo market is seeded and lively, NOT CALIBRATED: it shows that the machine works, not",
+    "that it earns. Nothing here says what a real market would have paid.",
+)
+REPLAY_PROVES_NOT = (
+    "A recorded market does not react to our orders, and our place in its queues is a guess.",
+)
+SECONDS_PER_HOUR = 3600
+PHASES = {
+    "starting": "starting",
+    "observe": "observing",
+    "quote_min": "first quotes at minimum size",
+    "normal": "quoting",
+    "stopping": "stopping",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What the first screen says beyond the snapshot.
+
+    Attributes:
+        config: The effective configuration.
+        seed: Of the demo market; `None` where the exchange is not ours.
+        base_url: Of the exchange.
+        run_dir: Of this run's log and summary.
+        sz_decimals: Of the coin's sizes.
+        inherited: Position found at the start, lots.
+        cancelled: Orders found at the start and cancelled.
+        attached: Whether the exchange was left alive by an earlier run.
+    """
+
+    config: Config
+    seed: int | None
+    base_url: str
+    run_dir: Path
+    sz_decimals: int
+    inherited: int
+    cancelled: int
+    attached: bool
+
+
+class Terminal:
+    """Writes to one stream; a status line replaces the one before it on a terminal."""
+
+    def __init__(self, stream: TextIO, *, shown: bool) -> None:
+        """Use a stream.
+
+        Args:
+            stream: Where text goes.
+            shown: `False` (`--no-ui`): nothing is written before the end.
+        """
+        self._stream = stream
+        self._shown = shown
+        self._in_place = stream.isatty()
+        self._open_line = False
+
+    def first_screen(self, opening: Opening, snapshot: Snapshot) -> None:
+        """Write the first screen."""
+        if self._shown:
+            self._write("\n".join(first_screen(opening, snapshot)) + "\n")
+
+    def status(self, snapshot: Snapshot, coin: str, sz_decimals: int) -> None:
+        """Write the status line."""
+        if not self._shown:
+            return
+        line = status_line(snapshot, coin, sz_decimals)
+        if self._in_place:
+            self._stream.write(f"\r\x1b[K{line}")
+            self._stream.flush()
+            self._open_line = True
+        else:
+            self._write(line + "\n")
+
+    def say(self, text: str) -> None:
+        """Write a line that is shown whatever was asked for."""
+        self._write(text + "\n")
+
+    def _write(self, text: str) -> None:
+        if self._open_line:
+            self._stream.write("\n")
+            self._open_line = False
+        self._stream.write(text)
+        self._stream.flush()
+
+
+def first_screen(opening: Opening, snapshot: Snapshot) -> list[str]:
+    """Lines of the first screen."""
+    config = opening.config
+    process = config.process
+    demo = process.market == "demo"
+    seed = f", seed {opening.seed}" if demo and opening.seed is not None else ""
+    lines = [
+        "",
+        f"  PAPER  {process.coin} on the {process.market} market, {process.speed:g}x speed{seed}",
+        "  No keys, no real money: an exchange on this machine that speaks Hyperliquid's protocol.",
+        *(f"  {line}" for line in (DEMO_PROVES_NOT if demo else REPLAY_PROVES_NOT)),
+        "",
+        f"  Exchange     {opening.base_url}{' (left alive by an earlier run)' * opening.attached}",
+        f"  Limit        {limit_line(snapshot, process.coin, opening.sz_decimals)}",
+        f"               {leverage_line(snapshot, process.coin, opening.sz_decimals)}",
+        f"  Phase        {phase_line(snapshot)}",
+        f"  Levels       {levels_line(config, snapshot)}",
+        f"  Break-even   {break_even_line(config, snapshot)}",
+        f"  Fills        {fills_line(config, snapshot)}",
+    ]
+    if opening.inherited:
+        held = coin_text(opening.inherited, opening.sz_decimals)
+        lines.append(
+            f"  Inherited    {held} {process.coin}: worked down by policy, marked at start"
+        )
+    if opening.cancelled:
+        lines.append(f"  Cancelled    {opening.cancelled} orders that rested at the start")
+    lines += [
+        "  Protected by an expiry on every order, and cancel-all with verification at every end.",
+        "  NOT AVAILABLE  watchdog process; the venue's scheduleCancel (it asks for $1M traded);",
+        "                 a stop order that rests on the exchange. If this process is killed with",
+        "                 kill -9, its orders rest until the next run cancels them.",
+        "",
+        "  Stop         Ctrl-C once: cancel everything, verify, report. Twice: at once.",
+        f"  Record       {opening.run_dir}",
+        "  Try next     mm run --coin ETH --speed 60",
+        f"               mm replay {opening.run_dir}",
+        "               mm config show",
+        "",
+    ]
+    return lines
+
+
+def limit_line(snapshot: Snapshot, coin: str, sz_decimals: int) -> str:
+    """The effective limit, its worth and the term that binds it."""
+    limits = snapshot["limits"]
+    if limits is None:
+        return "not derived yet"
+    long, short = limits["lots"]
+    size = f"{coin_text(long, sz_decimals)} {coin}"
+    if long != short:
+        size = f"long {size}, short {coin_text(short, sz_decimals)} {coin}"
+    worth = "" if limits["value"] is None else f" (${money(limits['value'])})"
+    return f"{size}{worth}, bound by {binding_text(limits)}, {limits['source']}"
+
+
+def leverage_line(snapshot: Snapshot, coin: str, sz_decimals: int) -> str:
+    """What leverage alone would allow."""
+    alone, mid = snapshot["leverage_only"], snapshot["mid"]
+    if alone is None or mid is None:
+        return "what leverage alone would allow is not known yet"
+    size = alone / 1e6 / mid
+    return f"leverage alone would allow {size:.{sz_decimals}f} {coin} (${money(alone)})"
+
+
+def phase_line(snapshot: Snapshot) -> str:
+    """The phase and, while nothing is quoted, why."""
+    phase = PHASES[snapshot["phase"]]
+    why = snapshot["not_quoting"]
+    return phase if why is None else f"{phase}; not quoting: {why.replace('_', ' ')}"
+
+
+def levels_line(config: Config, snapshot: Snapshot) -> str:
+    """How many of the configured levels fit the limit at the least size of one."""
+    quoting = config.quoting
+    limits = snapshot["limits"]
+    if limits is None or limits["value"] is None:
+        return f"{quoting.levels} a side wanted"
+    side_usd = limits["value"] / 1e6 * quoting.target_liquidity_frac
+    fit = min(quoting.levels, int(side_usd // quoting.min_level_usd))
+    if fit == quoting.levels:
+        return f"{fit} a side, ${side_usd:,.2f} in all"
+    return f"{fit} of {quoting.levels} a side fit the limit; the rest merge inward"
+
+
+def break_even_line(config: Config, snapshot: Snapshot) -> str:
+    """What a fill must earn first."""
+    even = snapshot["break_even_bps"]
+    if even is None:
+        return "not known before the fees are"
+    selection = config.quoting.adverse_selection_bps
+    return (
+        f"{even:.2f} bps = maker fee {even - selection:.2f}"
+        f" + adverse selection {selection:.2f} (assumed)"
+    )
+
+
+def fills_line(config: Config, snapshot: Snapshot) -> str:
+    """Fills an hour to expect, by the assumed intensity."""
+    resting = snapshot["expected_fills_per_h"]
+    if resting > 0:
+        return f"about {resting:.0f} an hour expected of what rests (assumed intensity)"
+    even = snapshot["break_even_bps"]
+    if even is None:
+        return "not known before the fees are"
+    quoting = config.quoting
+    depth = even + quoting.min_edge_bps
+    rate = quoting.arrival_per_s * math.exp(-quoting.kappa_per_bps * depth)
+    return (
+        f"at most about {2 * rate * SECONDS_PER_HOUR:.0f} an hour"
+        f" at {depth:.2f} bps, the closest that can pay (assumed intensity)"
+    )
+
+
+def status_line(snapshot: Snapshot, coin: str, sz_decimals: int) -> str:
+    """One line: phase, price, position, limit, orders, fills, profit."""
+    limits, counts, pnl = snapshot["limits"], snapshot["counts"], snapshot["pnl"]
+    mid = "-" if snapshot["mid"] is None else f"{snapshot['mid']:g}"
+    long, short = limits["lots"] if limits is not None else (0, 0)
+    bound = long if snapshot["position"] >= 0 else short
+    used = utilisation(snapshot["position"], bound)
+    bids = sum(order["side"] == "Bid" for order in snapshot["orders"])
+    asks = len(snapshot["orders"]) - bids
+    total = "-" if pnl is None else f"{pnl['total'] / 1e6:+.2f}"
+    return (
+        f"{phase_line(snapshot)} | {coin} {mid} | {position_text(snapshot, sz_decimals, coin)}"
+        f" ({percent(used)} % of {coin_text(bound, sz_decimals)})"
+        f" | {bids} bids {asks} asks | fills {counts['fills_buy']}+{counts['fills_sell']}"
+        f" | ${total}"
+    )
+
+
+def closing(summary: Mapping[str, Any], run_dir: Path) -> list[str]:
+    """The end, for people."""
+    pnl, orders, position = summary["pnl_usd"], summary["orders"], summary["position"]
+    return [
+        "",
+        f"  Ended        {summary['exit_reason']} after {summary['duration_s']} market seconds"
+        f" at {summary['speed_achieved']}x",
+        f"  Orders       {orders['placed']} placed, {orders['modified']} modified,"
+        f" {orders['cancelled']} cancelled, {orders['rejected']} rejected;"
+        f" {summary['open_orders_after_stop']} left open",
+        f"  Fills        {summary['fills_buy']} buys, {summary['fills_sell']} sells,"
+        f" ${summary['volume_usd']}",
+        f"  Position     {position['start']} to {position['end']} {summary['coin']},"
+        f" at most {position['max_abs']}",
+        f"  PnL          ${pnl['total']} = spread {pnl['spread_capture']} + inventory"
+        f" {pnl['inventory']} + funding {pnl['funding']} - fees {pnl['fees']}"
+        f" (residual {pnl['residual']})",
+        f"  Breaches     {summary['breaches']}",
+        f"  Record       {run_dir}",
+        "",
+    ]
+
+
+def money(micro: int) -> str:
+    """Micro-USDC as dollars with separators and cents."""
+    return f"{micro / 1e6:,.2f}"
