@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::value::unexpected;
-use super::{DecodeError, Decoded, PaperClock, ledger, market, user};
+use super::{DecodeError, Decoded, PaperClock, ledger, market, scan, user};
 
 /// Reads a websocket frame for one coin.
 ///
@@ -18,6 +18,14 @@ use super::{DecodeError, Decoded, PaperClock, ledger, market, user};
 /// # Errors
 /// [`DecodeError`] where the frame is not of its channel's form or off the lattice.
 pub fn decode_frame(instrument: &Instrument, frame: &[u8]) -> Result<Decoded, DecodeError> {
+    match scan::book(instrument, frame) {
+        Some(book) => Ok(Decoded::Events(vec![EventBody::Book(book)])),
+        None => general(instrument, frame),
+    }
+}
+
+/// [`decode_frame`] without the shortcut for books.
+pub(super) fn general(instrument: &Instrument, frame: &[u8]) -> Result<Decoded, DecodeError> {
     #[derive(Deserialize)]
     struct Frame<'a> {
         #[serde(borrow)]

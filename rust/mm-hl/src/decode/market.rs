@@ -11,7 +11,7 @@ use super::DecodeError;
 use super::value::{Millis, WireLevel, WireSide, belief, positive, px_and_sz};
 
 /// Levels a side that are kept; the venue prints no more.
-const DEPTH: usize = 20;
+pub(super) const DEPTH: usize = 20;
 
 /// A book snapshot; `None` for another coin.
 pub(super) fn book(
@@ -58,12 +58,7 @@ fn side(
     Ok(levels)
 }
 
-pub(super) fn unsorted(
-    instrument: &Instrument,
-    side: Side,
-    first: Level,
-    second: Level,
-) -> DecodeError {
+fn unsorted(instrument: &Instrument, side: Side, first: Level, second: Level) -> DecodeError {
     let side = match side {
         Side::Bid => "bids",
         Side::Ask => "asks",

@@ -10,6 +10,7 @@ mod info;
 mod ledger;
 mod market;
 mod reply;
+mod scan;
 mod user;
 mod value;
 

@@ -1,17 +1,25 @@
 //! A secret key that signs, and recovery of who did.
 
 use core::fmt;
+use std::sync::LazyLock;
 
 use secp256k1::ecdsa::{RecoverableSignature, RecoveryId};
-use secp256k1::{Message, PublicKey, SecretKey};
+use secp256k1::{Message, PublicKey, Secp256k1, SecretKey, SignOnly, VerifyOnly};
 
 use super::digest::{digest, keccak256};
 use super::{Network, SignError};
 use crate::address::Address;
 use crate::wire::{Envelope, ExchangeAction, Signature, Word32};
 
+/// What recovery needs; it holds no secret.
+static VERIFIER: LazyLock<Secp256k1<VerifyOnly>> = LazyLock::new(Secp256k1::verification_only);
+
 /// A key and its address. The key is never printed and is wiped when dropped.
+///
+/// Its curve context is blinded once, when the key is read: blinding again for each signature, as
+/// newer versions of the library do, would double what a signature takes.
 pub struct Signer {
+    context: Secp256k1<SignOnly>,
     secret: SecretKey,
     address: Address,
 }
@@ -31,12 +39,16 @@ impl Signer {
         let digits = secret.strip_prefix("0x").unwrap_or(secret);
         let key = hex::decode_to_slice(digits, &mut bytes)
             .map_err(|_| SignerError)
-            .and_then(|()| SecretKey::from_secret_bytes(bytes).map_err(|_| SignerError));
+            .and_then(|()| SecretKey::from_byte_array(bytes).map_err(|_| SignerError));
         bytes.fill(0);
         let secret = key?;
+        let mut context = Secp256k1::signing_only();
+        context.seeded_randomize(&keccak256(&[b"blinding", &secret.secret_bytes()]));
+        let address = address_of(&PublicKey::from_secret_key(&context, &secret));
         Ok(Self {
+            context,
             secret,
-            address: address_of(&PublicKey::from_secret_key(&secret)),
+            address,
         })
     }
 
@@ -50,7 +62,7 @@ impl Signer {
     #[must_use]
     pub fn sign_digest(&self, digest: &[u8; 32]) -> Signature {
         let message = Message::from_digest(*digest);
-        let signed = RecoverableSignature::sign_ecdsa_recoverable(message, &self.secret);
+        let signed = self.context.sign_ecdsa_recoverable(message, &self.secret);
         let (recovery, compact) = signed.serialize_compact();
         let (mut r, mut s) = ([0; 32], [0; 32]);
         r.copy_from_slice(&compact[..32]);
@@ -58,7 +70,7 @@ impl Signer {
         Signature {
             r: Word32(r),
             s: Word32(s),
-            v: 27 + recovery.to_u8(),
+            v: 27 + recovery as u8,
         }
     }
 
@@ -112,7 +124,7 @@ pub fn recover(digest: &[u8; 32], signature: &Signature) -> Result<Address, Sign
     compact[..32].copy_from_slice(&signature.r.0);
     compact[32..].copy_from_slice(&signature.s.0);
     let key = RecoverableSignature::from_compact(&compact, recovery)
-        .and_then(|signature| signature.recover_ecdsa(Message::from_digest(*digest)))
+        .and_then(|signature| VERIFIER.recover_ecdsa(Message::from_digest(*digest), &signature))
         .map_err(|_| SignError::Recover)?;
     Ok(address_of(&key))
 }

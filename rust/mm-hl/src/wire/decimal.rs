@@ -4,11 +4,13 @@ use core::fmt;
 use core::str::FromStr;
 
 use mm_core::instrument::Instrument;
-use mm_core::units::{Px, Sz, format_decimal, parse_decimal};
+use mm_core::units::{Px, Sz, parse_decimal};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Fractional digits the venue reads.
 const DECIMALS: u32 = 8;
+/// Units in one.
+const SCALE: i64 = 100_000_000;
 
 /// A non-negative decimal with at most eight fractional digits, as 10^-8 units.
 ///
@@ -78,13 +80,64 @@ impl FromStr for Decimal {
 
 impl fmt::Display for Decimal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&format_decimal(self.0, DECIMALS))
+        f.write_str(Text::new(*self).as_str())
+    }
+}
+
+/// The canonical text, on the stack: orders are written twice for each signature.
+struct Text {
+    bytes: [u8; 20],
+    start: usize,
+}
+
+impl Text {
+    fn new(Decimal(units): Decimal) -> Self {
+        let (mut whole, mut fraction) = (units / SCALE, units % SCALE);
+        let mut text = Self {
+            bytes: [0; 20],
+            start: 20,
+        };
+        if fraction != 0 {
+            let mut places = DECIMALS;
+            while fraction % 10 == 0 {
+                fraction /= 10;
+                places -= 1;
+            }
+            for _ in 0..places {
+                text.push(fraction % 10);
+                fraction /= 10;
+            }
+            text.start -= 1;
+            text.bytes[text.start] = b'.';
+        }
+        loop {
+            text.push(whole % 10);
+            whole /= 10;
+            if whole == 0 {
+                return text;
+            }
+        }
+    }
+
+    /// Puts a digit in front.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a digit"
+    )]
+    fn push(&mut self, digit: i64) {
+        self.start -= 1;
+        self.bytes[self.start] = b'0' + digit as u8;
+    }
+
+    fn as_str(&self) -> &str {
+        core::str::from_utf8(&self.bytes[self.start..]).unwrap_or_default()
     }
 }
 
 impl Serialize for Decimal {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&format_decimal(self.0, DECIMALS))
+        serializer.serialize_str(Text::new(*self).as_str())
     }
 }
 
@@ -98,7 +151,19 @@ impl<'de> Deserialize<'de> for Decimal {
 
 #[cfg(test)]
 mod tests {
+    use mm_core::units::format_decimal;
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn prop_text_is_the_shortest_decimal(units in 0..=i64::MAX) {
+            let text = Decimal(units).to_string();
+            prop_assert_eq!(&text, &format_decimal(units, DECIMALS));
+            prop_assert_eq!(text.parse(), Ok(Decimal(units)));
+        }
+    }
 
     #[test]
     fn decimals_are_canonical() {

@@ -2,7 +2,7 @@
 
 use mm_core::action::Cloid;
 use mm_core::units::Side;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::Decimal;
 use crate::address::Address;
@@ -45,7 +45,7 @@ pub struct OrderRequest {
         rename = "c",
         default,
         skip_serializing_if = "Option::is_none",
-        deserialize_with = "optional_cloid"
+        with = "optional_cloid"
     )]
     pub cloid: Option<Cloid>,
 }
@@ -176,7 +176,7 @@ pub struct CancelByCloid {
     /// Asset number.
     pub asset: u32,
     /// The client's order id.
-    #[serde(deserialize_with = "cloid")]
+    #[serde(with = "cloid")]
     pub cloid: Cloid,
 }
 
@@ -218,21 +218,55 @@ pub enum OrderRef {
     /// The exchange's order id.
     Oid(u64),
     /// The client's order id.
-    Cloid(#[serde(deserialize_with = "cloid")] Cloid),
+    Cloid(#[serde(with = "cloid")] Cloid),
 }
 
-/// Reads a cloid as the venue does: 32 hex digits of either case, `0x` or not (recorded: the
-/// venue took a bare one and hashed it with the prefix).
-fn cloid<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Cloid, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    let digits = text.strip_prefix("0x").unwrap_or(&text);
-    Cloid::parse(&format!("0x{digits}")).ok_or_else(|| {
-        serde::de::Error::custom(format!("cloid was {text:?}, expected 0x and 32 hex digits"))
-    })
+/// A cloid as the venue reads it: 32 hex digits of either case, `0x` or not (recorded: it took a
+/// bare one and hashed it with the prefix). Written without the formatting machinery, since each
+/// order's is written twice for a signature.
+mod cloid {
+    use super::{Cloid, Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(
+        cloid: &Cloid,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        let mut text = [b'0'; 34];
+        text[1] = b'x';
+        // The output is twice the input, so this cannot fail.
+        if hex::encode_to_slice(cloid.0.to_be_bytes(), &mut text[2..]).is_err() {
+            return serializer.collect_str(cloid);
+        }
+        serializer.serialize_str(core::str::from_utf8(&text).unwrap_or_default())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Cloid, D::Error> {
+        let text = String::deserialize(from)?;
+        let digits = text.strip_prefix("0x").unwrap_or(&text);
+        Cloid::parse(&format!("0x{digits}")).ok_or_else(|| {
+            let wanted = "expected 0x and 32 hex digits";
+            serde::de::Error::custom(format!("cloid was {text:?}, {wanted}"))
+        })
+    }
 }
 
-fn optional_cloid<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Cloid>, D::Error> {
-    #[derive(Deserialize)]
-    struct Text(#[serde(deserialize_with = "cloid")] Cloid);
-    Ok(Option::<Text>::deserialize(deserializer)?.map(|text| text.0))
+mod optional_cloid {
+    use super::{Cloid, Deserialize, Deserializer, Serialize, Serializer};
+
+    #[derive(Serialize, Deserialize)]
+    struct Text(#[serde(with = "super::cloid")] Cloid);
+
+    #[expect(clippy::ref_option, reason = "serde hands over the field")]
+    pub(super) fn serialize<S: Serializer>(
+        cloid: &Option<Cloid>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        cloid.map(Text).serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Option<Cloid>, D::Error> {
+        Ok(Option::<Text>::deserialize(from)?.map(|text| text.0))
+    }
 }
