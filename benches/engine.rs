@@ -1,0 +1,194 @@
+//! One step of the engine, by what the event does.
+//!
+//! `exp_1000` is the yardstick of older figures: a thousand `libm::exp` over a fixed array.
+
+use std::hint::black_box;
+
+use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
+use mm_core::action::{Action, ActionBody};
+use mm_core::engine::{Engine, EngineConfig};
+use mm_core::event::{
+    AccountState, Bbo, BookSnapshot, Candle, Command, Event, EventBody, Fees, HeadRoom, ItemStatus,
+    Level, Reply, ReplyOutcome, Stream, StreamState, StreamStatus, Trade,
+};
+use mm_core::instrument::Instrument;
+use mm_core::units::{Dur, Px, SECOND, Side, Sz, Time, Usd};
+use serde_json::json;
+
+const START: Time = Time(1_700_000_000 * SECOND);
+const MID: i64 = 1_000_005;
+
+fn config(levels: usize) -> EngineConfig {
+    let json = json!({
+        "session": 1, "cloid_start": 0,
+        "limits": {"risk_fraction": 0.03, "num_sigmas": 3.0, "risk_horizon_s": 3600.0, "sigma_prior": 3e-4,
+            "sigma_floor_frac": 0.5, "confidence_n0": 30.0, "leverage_cap": 5.0, "initial_margin_frac": 0.8,
+            "gap_move_frac": null, "gap_loss_frac": 0.5, "liquidity_frac": 0.05, "position_cap_usd": null,
+            "position_cap_coin": null, "warmup_max_position_usd": 500.0, "warmup_max_position_coin": null,
+            "limit_use_frac": 0.98, "reduce_only_leave_frac": 0.9, "daily_loss_frac": 0.05,
+            "drawdown_frac": 0.08, "limit_rise_frac_per_min": 0.1},
+        "quoting": {"strategy": "ladder", "target_liquidity_frac": 0.2, "levels": levels,
+            "depths_bps": (0..levels).map(|j| 4.0 + 0.5 * j as f64).collect::<Vec<_>>(),
+            "min_level_usd": 12.0, "min_edge_bps": 0.5, "arrival_per_s": 0.1, "kappa_per_bps": 0.7,
+            "adverse_selection_bps": 0.5, "half_spread_bps": 10.0, "risk_aversion": 1.0,
+            "inventory_skew_bps": 10.0, "max_bps_diff": 0.2, "size_tolerance_frac": 0.1},
+        "freshness": {"market_degraded_s": 5.0, "market_gone_s": 15.0, "account_degraded_s": 30.0,
+            "account_gone_s": 120.0, "head_room_degraded_s": 60.0, "head_room_gone_s": 300.0,
+            "sigma_degraded_s": 120.0, "sigma_gone_s": 600.0, "own_stream_degraded_s": 60.0,
+            "own_stream_gone_s": 120.0},
+        "control": {"observe_book_s": 0.0, "observe_deadline_s": 0.0, "quote_min_s": 0.0}
+    });
+    serde_json::from_value(json).expect("a legal configuration")
+}
+
+fn level(px: i64) -> Level {
+    Level {
+        px: Px(px),
+        sz: Sz(50_000),
+    }
+}
+
+fn bbo(exch: Time, mid: i64) -> EventBody {
+    EventBody::Bbo(Bbo {
+        exch,
+        bid: Some(level(mid - 5)),
+        ask: Some(level(mid + 5)),
+    })
+}
+
+fn book(exch: Time, mid: i64) -> EventBody {
+    let side = |sign: i64| (0..20).map(|i| level(mid + sign * (5 + 10 * i))).collect();
+    EventBody::Book(BookSnapshot {
+        exch,
+        bids: side(-1),
+        asks: side(1),
+    })
+}
+
+/// An engine of a rich account in full quoting, all orders resting.
+fn quoting(levels: usize) -> (Engine, Time) {
+    let btc = Instrument::new("BTC", 0, 5, 40).expect("a legal instrument");
+    let mut engine = Engine::new(config(levels), btc).expect("a legal configuration");
+    let report = AccountState {
+        exch: START,
+        account_value: Usd(10_000_000 * 1_000_000),
+        margin_used: Usd::ZERO,
+        position: Sz::ZERO,
+        position_value: Usd::ZERO,
+    };
+    let candles = (0..60).map(|minute: i64| Candle {
+        open: Time(START.0 - (60 - minute) * 60 * SECOND),
+        close: Time(START.0 - (59 - minute) * 60 * SECOND),
+        close_px: if minute % 2 == 0 {
+            100_000.0
+        } else {
+            100_050.0
+        },
+    });
+    let up = |stream| {
+        EventBody::Stream(StreamStatus {
+            stream,
+            state: StreamState::Up,
+        })
+    };
+    let opening = [
+        up(Stream::Market),
+        up(Stream::User),
+        EventBody::Fees(Fees {
+            maker: 0.000_15,
+            taker: 0.000_45,
+        }),
+        EventBody::Candles(candles.collect()),
+        EventBody::HeadRoom(HeadRoom {
+            leverage: 20,
+            max_trade_szs: [Sz(200_000_000); 2],
+        }),
+        EventBody::Command(Command::Anchor(report)),
+        book(START, MID),
+        bbo(START, MID),
+        bbo(START, MID),
+    ];
+    let (mut now, mut oid) = (START, 0);
+    for body in opening {
+        now = now.plus(Dur(1));
+        let mut actions = step(&mut engine, now, body);
+        while let Some(action) = actions.pop() {
+            now = now.plus(Dur(1));
+            actions.extend(step(&mut engine, now, accept(&action, &mut oid)));
+        }
+    }
+    assert_eq!(engine.snapshot().orders.len(), 2 * levels);
+    (engine, now)
+}
+
+fn accept(action: &Action, oid: &mut u64) -> EventBody {
+    let items = match &action.body {
+        ActionBody::Place(orders) => orders.len(),
+        ActionBody::Modify(amends) => amends.len(),
+        ActionBody::Cancel(_) | ActionBody::CancelOid(_) => 0,
+    };
+    let mut rest = || {
+        *oid += 1;
+        ItemStatus::Resting(*oid)
+    };
+    let statuses = (0..items).map(|_| rest()).collect();
+    EventBody::Reply(Reply {
+        action: action.id,
+        outcome: ReplyOutcome::Statuses(statuses),
+    })
+}
+
+fn step(engine: &mut Engine, recv: Time, body: EventBody) -> Vec<Action> {
+    let mut actions = Vec::new();
+    engine.step(&Event { recv, body }, &mut actions);
+    actions
+}
+
+fn steps(c: &mut Criterion) {
+    for levels in [5, 25] {
+        let (engine, now) = quoting(levels);
+        let later = now.plus(Dur(50_000_000));
+        let event = |body| Event { recv: later, body };
+        let trade = Trade {
+            exch: later,
+            tid: 1,
+            side: Side::Bid,
+            px: Px(MID + 5),
+            sz: Sz(100),
+        };
+        for (name, event) in [
+            ("trade", event(EventBody::Trades(vec![trade]))),
+            ("bbo_still", event(bbo(later, MID))),
+            ("book_still", event(book(later, MID))),
+            ("bbo_requote", event(bbo(later, MID + 300))),
+        ] {
+            c.bench_function(&format!("step/{levels}x2/{name}"), |b| {
+                let mut actions = Vec::with_capacity(4);
+                b.iter_batched_ref(
+                    || engine.clone(),
+                    |engine| {
+                        actions.clear();
+                        engine.step(black_box(&event), &mut actions);
+                        black_box(actions.len())
+                    },
+                    BatchSize::SmallInput,
+                );
+            });
+        }
+    }
+}
+
+fn yardstick(c: &mut Criterion) {
+    let values: Vec<f64> = (0..1000).map(|i| f64::from(i) * 1e-3).collect();
+    c.bench_function("exp_1000", |b| {
+        b.iter(|| {
+            black_box(&values)
+                .iter()
+                .map(|x| libm::exp(*x))
+                .sum::<f64>()
+        });
+    });
+}
+
+criterion_group!(benches, yardstick, steps);
+criterion_main!(benches);
