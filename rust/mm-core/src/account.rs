@@ -9,7 +9,7 @@ use std::collections::{BTreeSet, VecDeque};
 
 use serde::Serialize;
 
-use crate::event::{AccountState, Fill};
+use crate::event::{AccountState, Fill, Funding, Transfer};
 use crate::units::{Px, Sz, Time, Usd};
 
 /// Trade ids remembered; the venue's snapshot holds at most 2,000 fills.
@@ -56,6 +56,8 @@ pub struct Ledger {
     transfers: Usd,
     seen: BTreeSet<u64>,
     order: VecDeque<u64>,
+    fundings: BTreeSet<(Time, Usd)>,
+    moves: BTreeSet<(Time, Usd)>,
     last_fill: Time,
     discontinuous: bool,
 }
@@ -75,6 +77,8 @@ impl Ledger {
             transfers: Usd::ZERO,
             seen: BTreeSet::new(),
             order: VecDeque::new(),
+            fundings: BTreeSet::new(),
+            moves: BTreeSet::new(),
             last_fill: anchor.exch,
             discontinuous: false,
         }
@@ -136,14 +140,18 @@ impl Ledger {
         Posted::Discontinuous
     }
 
-    /// Enters funding received.
-    pub fn fund(&mut self, usd: Usd) {
-        self.funding += usd;
+    /// Enters a funding payment, once: each new subscription repeats the past.
+    pub fn fund(&mut self, payment: Funding) {
+        if payment.exch > self.anchor.exch && self.fundings.insert((payment.exch, payment.usd)) {
+            self.funding += payment.usd;
+        }
     }
 
-    /// Enters money moved in.
-    pub fn transfer(&mut self, usd: Usd) {
-        self.transfers += usd;
+    /// Enters money moved in, once. Equal amounts of one millisecond count as one.
+    pub fn transfer(&mut self, moved: Transfer) {
+        if moved.exch > self.anchor.exch && self.moves.insert((moved.exch, moved.usd)) {
+            self.transfers += moved.usd;
+        }
     }
 
     /// Checks the ledger against a report: the drift in lots, zero when they agree. A report
@@ -243,6 +251,19 @@ mod tests {
         assert!(ledger.is_unexplained());
         assert_eq!(ledger.check(&report(13, 1000, 5, 100)), Some(Sz(0)));
         assert!(!ledger.is_unexplained());
+    }
+
+    #[test]
+    fn a_replayed_payment_counts_once_and_not_before_the_anchor() {
+        let mut ledger = Ledger::anchored(report(10, 1000, 0, 0));
+        for exch in [9, 10, 11, 11, 12] {
+            let exch = Time(exch);
+            ledger.fund(Funding { exch, usd: Usd(-2) });
+            ledger.transfer(Transfer { exch, usd: Usd(5) });
+        }
+        assert_eq!(ledger.transfers(), Usd(10));
+        let pnl = ledger.pnl(&report(13, 1000 - 4 + 10, 0, 0));
+        assert_eq!((pnl.funding, pnl.residual), (Usd(-4), Usd(0)));
     }
 
     #[test]

@@ -336,7 +336,7 @@ pub enum RejectionClass {
     Expired,
     /// Signer or account unknown.
     Auth,
-    /// HTTP 429 or 5xx: the venue did not look at it.
+    /// The venue did not look at it, such as HTTP 429. (A 5xx proves nothing: [`ReplyOutcome::Lost`].)
     Transport,
     /// A text nobody knew: handled conservatively, alarmed.
     Unknown,

@@ -44,12 +44,12 @@ impl Engine {
             EventBody::Reply(reply) => self.on_reply(reply),
             EventBody::Funding(funding) => {
                 if let Some(ledger) = &mut self.own.ledger {
-                    ledger.fund(funding.usd);
+                    ledger.fund(*funding);
                 }
             }
             EventBody::Transfer(transfer) => {
                 if let Some(ledger) = &mut self.own.ledger {
-                    ledger.transfer(transfer.usd);
+                    ledger.transfer(*transfer);
                 }
             }
             EventBody::Stream(status) => {
