@@ -6,8 +6,8 @@ import time
 class MarketClock:
     """Exchange time = start + wall time elapsed x speed, slowed when the machine cannot keep up.
 
-    The clock never goes back. `hold` moves its anchor to what was really carried out, so that a
-    machine that falls behind lengthens the run and skips nothing.
+    `hold` moves its anchor back to what was really carried out, so that a machine that falls
+    behind lengthens the run and skips nothing; otherwise the clock never goes back.
     """
 
     def __init__(self, start_ns: int, speed: float) -> None:
@@ -22,19 +22,16 @@ class MarketClock:
         self._start_wall_ns = time.monotonic_ns()
         self._anchor_ns = start_ns
         self._anchor_wall_ns = self._start_wall_ns
-        self._latest_ns = start_ns
 
     def now_ns(self) -> int:
         """Exchange time, nanoseconds since the Unix epoch."""
         wall_ns = time.monotonic_ns() - self._anchor_wall_ns
-        self._latest_ns = max(self._latest_ns, self._anchor_ns + int(wall_ns * self.speed))
-        return self._latest_ns
+        return self._anchor_ns + int(wall_ns * self.speed)
 
     def hold(self, at_ns: int) -> None:
         """Continue from `at_ns`, the time really reached, and forget the backlog."""
         self._anchor_ns = at_ns
         self._anchor_wall_ns = time.monotonic_ns()
-        self._latest_ns = at_ns
 
     def wall_s_until(self, at_ns: int) -> float:
         """Wall seconds until exchange time `at_ns`; zero when it has passed."""

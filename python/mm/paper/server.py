@@ -173,9 +173,10 @@ class PaperServer:
                 held.put(frame)
 
     def _set_clock(self) -> None:
-        self._exchange.set_clock(
-            self._clock.now_ns(), time.time_ns(), self._clock.speed_achieved(self._reached_ns)
-        )
+        """Tell the exchange the time: never past a block that is due and has not been run."""
+        now_ns = min(self._clock.now_ns(), self._exchange.next_block_ns)
+        achieved = self._clock.speed_achieved(self._reached_ns)
+        self._exchange.set_clock(now_ns, time.time_ns(), achieved)
 
     def _announce(self) -> None:
         """Push the clock, write the report, close sockets that heard nothing for too long."""

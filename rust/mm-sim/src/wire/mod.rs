@@ -21,6 +21,8 @@ mod request;
 mod sockets;
 mod subscription;
 mod talk;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 

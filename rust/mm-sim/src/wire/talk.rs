@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::action::{Origin, Submitted};
-use super::book::{Aggregation, frame};
+use super::book::{Aggregation, frame, json as json_bytes};
 use super::feed;
 use super::sockets::Refused;
 use super::subscription::{ClientFrame, PostKind, PostRequest, Subscription};
@@ -109,7 +109,10 @@ impl PaperExchange {
     }
 
     fn acknowledge(&mut self, connection: u64, method: &str, channel: &Subscription) {
-        let data = json!({"method": method, "subscription": channel});
+        let data = Acknowledged {
+            method,
+            subscription: channel,
+        };
         self.sockets
             .send(connection, frame("subscriptionResponse", data));
     }
@@ -154,9 +157,9 @@ impl PaperExchange {
                 self.answer_post(connection, id, kind, &payload);
             }
             (200, _) => self.answer_post(connection, id, kind, &body()),
-            (status, _) => {
-                let text = format!("{status}: {}", String::from_utf8_lossy(&answer.body));
-                self.answer_post(connection, id, "error", &json!(text));
+            _ => {
+                let text = String::from_utf8_lossy(&answer.body);
+                self.answer_post(connection, id, "error", &text);
             }
         }
     }
@@ -184,7 +187,14 @@ impl PaperExchange {
     }
 }
 
+/// Data of a `subscriptionResponse` frame.
+#[derive(Serialize)]
+struct Acknowledged<'a> {
+    method: &'a str,
+    subscription: &'a Subscription,
+}
+
 /// A subscription in the venue's error texts.
-fn name(channel: &Subscription) -> Value {
-    json!(channel)
+fn name(channel: &Subscription) -> String {
+    String::from_utf8_lossy(&json_bytes(channel)).into_owned()
 }
