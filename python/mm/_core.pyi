@@ -662,6 +662,7 @@ def reduce_only_filter(
     Raises:
         ConfigError: A number is outside its range, or lengths of a side differ.
     """
+
 @final
 class Engine:
     """The decision core of one session: facts in, actions out.
@@ -713,9 +714,7 @@ class Engine:
     def on_timer(self, recv_ns: int) -> list[Action]:
         """Say that the time `wake_at` asked for has come."""
 
-    def on_command(
-        self, recv_ns: int, command: str, body: bytes | None = None
-    ) -> list[Action]:
+    def on_command(self, recv_ns: int, command: str, body: bytes | None = None) -> list[Action]:
         """Take "anchor" with the body of a clearinghouseState reply, or "stop".
 
         Raises:

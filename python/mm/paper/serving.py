@@ -79,12 +79,12 @@ def _announce(terms: Terms, opened: Opened, port: int, ready_file: Path | None) 
             "market_end_ns": opened.exchange.market_end_ns,
         }
     )
-    with contextlib.suppress(BrokenPipeError):
-        print(words, flush=True)
     if ready_file is not None:
         unready = ready_file.with_name(f".{ready_file.name}.{os.getpid()}")
         unready.write_text(words + "\n", encoding="utf-8")
         unready.replace(ready_file)
+    with contextlib.suppress(BrokenPipeError):
+        print(words, flush=True)
 
 
 @contextlib.contextmanager
