@@ -386,18 +386,6 @@ class DynamicRiskConfig:
 class Limits:
     """The one position limit and everything that explains it. Made by `derive_limits` alone."""
 
-    @staticmethod
-    def from_json(text: str, *, sz_decimals: int) -> Limits:
-        """Read a limit from the journal.
-
-        Args:
-            text: What `json` wrote.
-            sz_decimals: Decimals of a size, 0 to 6.
-
-        Raises:
-            EventError: The text is no limit.
-        """
-
     @property
     def max_position_value_usd(self) -> Decimal | None:
         """The largest value of a position, USDC to the nearest 1e-6.

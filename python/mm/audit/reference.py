@@ -267,8 +267,7 @@ def _volatility_limit(facts: _Facts, equity: Fraction) -> Fraction:
     horizon = facts.number("horizon_s")
     horizon = least if horizon is None else min(max(horizon, least), 4 * least)
 
-    prior = facts.number("sigma_prior")
-    prior = facts.setting("sigma_prior") if prior is None else prior
+    prior = facts.number("sigma_prior") or facts.setting("sigma_prior")
     sigma = facts.number("sigma")
     confidence = facts.number("sigma_confidence") or Fraction(0)
     if sigma is None or sigma == 0:

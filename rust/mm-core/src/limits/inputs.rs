@@ -22,7 +22,7 @@ pub struct LimitInputs {
     pub sigma_confidence: f64,
     /// Its 24 h value, for the floor.
     pub sigma_24h: Option<f64>,
-    /// Measured prior; `None`: the configured one.
+    /// Measured prior; `None` or 0: the configured one.
     pub sigma_prior: Option<f64>,
     /// Mid price, USDC.
     pub mid: Option<f64>,
@@ -86,7 +86,7 @@ impl LimitInputs {
         NonNegative.check_given("sigma", self.sigma)?;
         Unit.check("sigma_confidence", self.sigma_confidence)?;
         NonNegative.check_given("sigma_24h", self.sigma_24h)?;
-        Positive.check_given("sigma_prior", self.sigma_prior)?;
+        NonNegative.check_given("sigma_prior", self.sigma_prior)?;
         Positive.check_given("mid", self.mid)?;
         Positive.check_given("horizon_s", self.horizon_s)?;
         Positive.check_given("asset_max_leverage", self.asset_max_leverage)?;

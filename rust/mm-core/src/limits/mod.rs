@@ -85,7 +85,9 @@ pub struct Previous {
 }
 
 /// The limit of one derivation with everything that explains it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+///
+/// It can be written to a journal and not read back: only [`derive_limits`] makes one.
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Limits {
     source: LimitSource,
     value: Option<Usd>,

@@ -239,7 +239,8 @@ fn horizon_s(inputs: &LimitInputs, settings: &LimitSettings) -> f64 {
 
 /// `sqrt(c x max(sigma, floor)^2 + (1 - c) x sigma_prior^2)`: variances are blended, not limits.
 fn sigma_eff(inputs: &LimitInputs, settings: &LimitSettings) -> f64 {
-    let prior = inputs.sigma_prior.unwrap_or(settings.sigma_prior);
+    let measured = inputs.sigma_prior.filter(|prior| *prior > 0.0);
+    let prior = measured.unwrap_or(settings.sigma_prior);
     let Some(sigma) = inputs.sigma.filter(|sigma| *sigma > 0.0) else {
         return prior;
     };

@@ -343,10 +343,28 @@ fn numbers_that_are_none_are_refused_by_name() {
 }
 
 #[test]
-fn a_limit_survives_the_journal() {
+fn the_journal_holds_what_the_derivation_read() {
     let limits = derive(&seed_inputs(), settings(), None);
     let text = serde_json::to_string(&limits).unwrap();
-    let back: Limits = serde_json::from_str(&text).unwrap();
-    assert_eq!(back, limits);
-    assert!(text.contains(r#""source":"valid""#) && text.contains(r#""term":"leverage""#));
+    let record: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let inputs: LimitInputs = serde_json::from_value(record["inputs"].clone()).unwrap();
+    assert_eq!(&inputs, limits.inputs());
+    assert_eq!(record["source"], "valid");
+    assert_eq!(record["lots"], serde_json::json!([28_336, 28_336]));
+    assert_eq!(record["terms"][0]["term"], "leverage");
+}
+
+/// Candles that do not move measure no prior; the configured one stands.
+#[test]
+fn a_measured_prior_of_zero_counts_as_none() {
+    let prior = |sigma_prior| {
+        let inputs = LimitInputs {
+            sigma_prior,
+            sigma_confidence: 0.0,
+            ..seed_inputs()
+        };
+        derive(&inputs, settings(), None).term(Term::Volatility)
+    };
+    assert_eq!(prior(Some(0.0)), prior(None));
+    assert_ne!(prior(Some(4e-4)), prior(None));
 }

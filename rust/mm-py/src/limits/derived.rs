@@ -24,19 +24,6 @@ pub(crate) struct PyLimits {
 
 #[pymethods]
 impl PyLimits {
-    /// Reads a limit as `json` wrote it.
-    #[staticmethod]
-    #[pyo3(signature = (text, *, sz_decimals))]
-    fn from_json(text: &str, sz_decimals: u32) -> PyResult<Self> {
-        let limits = serde_json::from_str(text)
-            .map_err(|error| EventError::new_err(format!("not a limit: {error}")))?;
-        let sz_decimals = instrument(sz_decimals)?.sz_decimals();
-        Ok(Self {
-            limits,
-            sz_decimals,
-        })
-    }
-
     #[getter]
     fn max_position_value_usd<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
         self.limits
