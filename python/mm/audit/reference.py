@@ -344,7 +344,7 @@ def _degraded(
     if held is not None:
         last = Fraction(_integer(_record(held)["value"]), MICRO)
         value = min(last, value) if facts.position == 0 and value is not None else last
-    if result == [0, 0]:
+    if all(floor(lots) == 0 for lots in result):
         value = Fraction(0)
     return value, (result[0], result[1])
 
