@@ -5,6 +5,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -201,7 +202,7 @@ def check_against_reference(case: Case, limits: mm.Limits, before: reference.Jso
     else:
         found = limits.max_position_value_usd
         assert found is not None
-        micro = min(exact.value, 9 * 10**12) * 10**6
+        micro = min(exact.value, Fraction(9 * 10**12)) * 10**6
         assert abs(found.scaleb(6) - round(micro)) <= 1 + micro / 10**12
 
 
