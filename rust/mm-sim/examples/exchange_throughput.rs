@@ -59,12 +59,13 @@ fn bare_books(recording: Recording, items: u64) {
     let mut open: Vec<Vec<u64>> = vec![Vec::new(); usize::from(USERS)];
     let mut out = Vec::new();
     let (mut fills, mut sent) = (0_u64, 0_u64);
-    let began = Instant::now();
+    let clock = Clock::start();
     while sent < REQUESTS {
         for _ in 0..A_BLOCK {
             sent += items;
             let who = draw.below(u64::from(USERS)) as usize;
-            let action = draw.action(&perp, &mut open[who], items);
+            let buys = who % 2 == 0;
+            let action = draw.action(&perp, &mut open[who], buys, items);
             let user = Address([who as u8; 20]);
             let nonce = 1_757_000_000_000 + sent;
             exchange.submit(Request {
@@ -96,34 +97,62 @@ fn bare_books(recording: Recording, items: u64) {
             }
         }
     }
-    let seconds = began.elapsed().as_secs_f64();
     let resting: usize = (0..USERS)
         .map(|user| exchange.open_orders(Address([user; 20])).count())
         .sum();
     println!(
-        "bare books, {items:>2} an action, recording {recording:?}: {:.2} M order requests/s ({sent} sent, {fills} fills, {resting} left resting)",
-        sent as f64 / seconds / 1e6
+        "bare books, {items:>2} an action, recording {recording:?}: {} order requests ({sent} sent, {fills} fills, {resting} left resting)",
+        clock.rate(sent)
     );
 }
 
 fn demo_market() {
-    let began = Instant::now();
+    let clock = Clock::start();
     let config = SimConfig {
         warmup: WARMUP,
         ..SimConfig::at(START)
     };
     let exchange = SimExchange::new(config, Box::new(FlowMarket::demo(7)))
         .expect("the settings are the venue's");
-    let seconds = began.elapsed().as_secs_f64();
     let orders = exchange.closing_lines().iter().find_map(|line| match line {
         mm_sim::exchange::ReportLine::End(end) => Some(end.crowd.orders),
         _ => None,
     });
-    let orders = orders.expect("a report has an end") as f64;
+    let orders = orders.expect("a report has an end");
     println!(
-        "demo market, 3 coins, 60 minutes of history: {seconds:.3} s ({:.2} M crowd orders/s)",
-        orders / seconds / 1e6
+        "demo market, 3 coins, 60 minutes of history: {} crowd orders",
+        clock.rate(orders)
     );
+}
+
+/// Wall time, and time on a processor where the system tells it (Linux): on a busy machine only
+/// the latter says something about the code.
+struct Clock(Instant, Option<u64>);
+
+impl Clock {
+    fn start() -> Self {
+        Self(Instant::now(), processor_ns())
+    }
+
+    /// Count a second and seconds, by either time.
+    fn rate(&self, count: u64) -> String {
+        let wall = self.0.elapsed().as_secs_f64();
+        let show =
+            |seconds: f64| format!("{:.2} M/s in {seconds:.3} s", count as f64 / seconds / 1e6);
+        let own = self
+            .1
+            .zip(processor_ns())
+            .map(|(from, to)| (to - from) as f64 / 1e9);
+        let own = own.map_or_else(String::new, |own| {
+            format!(" (processor time: {})", show(own))
+        });
+        format!("{}{own}", show(wall))
+    }
+}
+
+fn processor_ns() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/self/schedstat").ok()?;
+    text.split(' ').next()?.parse().ok()
 }
 
 /// A small generator (splitmix64): the bench needs spread, not quality.
@@ -138,7 +167,13 @@ impl Draw {
         (z ^ (z >> 31)) % n
     }
 
-    fn action(&mut self, perp: &Instrument, open: &mut Vec<u64>, items: u64) -> ExchangeAction {
+    fn action(
+        &mut self,
+        perp: &Instrument,
+        open: &mut Vec<u64>,
+        buys: bool,
+        items: u64,
+    ) -> ExchangeAction {
         let kind = self.below(10);
         if kind < 6 && open.len() > 20 {
             let oids: Vec<u64> = (0..items)
@@ -162,7 +197,7 @@ impl Draw {
             }
             let modifies = oids.iter().map(|oid| Modify {
                 oid: OrderRef::Oid(*oid),
-                order: self.order(perp, Tif::Alo),
+                order: self.order(perp, buys, Tif::Alo),
             });
             return ExchangeAction::BatchModify(BatchModify {
                 modifies: modifies.collect(),
@@ -170,7 +205,7 @@ impl Draw {
             });
         }
         let tif = if kind == 9 { Tif::Ioc } else { Tif::Alo };
-        let orders = (0..items).map(|_| self.order(perp, tif)).collect();
+        let orders = (0..items).map(|_| self.order(perp, buys, tif)).collect();
         ExchangeAction::Order(PlaceOrders {
             orders,
             grouping: Grouping::Na,
@@ -178,8 +213,8 @@ impl Draw {
         })
     }
 
-    fn order(&mut self, perp: &Instrument, tif: Tif) -> OrderRequest {
-        let is_buy = self.below(2) == 0;
+    fn order(&mut self, perp: &Instrument, buys: bool, tif: Tif) -> OrderRequest {
+        let is_buy = buys ^ (tif == Tif::Ioc);
         let away = self.below(200) as i64 * 10;
         let away = if tif == Tif::Ioc { -200 } else { away };
         let px = Px(if is_buy {
