@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import signal
 import sys
 from collections.abc import Awaitable
 from contextlib import AsyncExitStack, suppress
@@ -28,7 +26,7 @@ from mm.errors import ConfigError, InvariantError, VenueError
 from mm.exits import Exit, exit_of
 from mm.hyperliquid.account import cancel_all
 from mm.lines import GoneError, Lines
-from mm.paper.process import ask_clock, is_running, stop
+from mm.paper.process import ask_clock, is_running, kill, stop
 from mm.paper.venue import Venue, open_given, open_own
 from mm.report import RunFacts, summary
 from mm.startup import CANCELLED_S, Synchronised, streams_up, synchronise
@@ -129,8 +127,7 @@ class Run:
         except asyncio.CancelledError:
             # A second signal: nothing is waited for any more.
             if venue.own is not None:
-                with suppress(ProcessLookupError):
-                    os.kill(venue.own.pid, signal.SIGKILL)
+                kill(venue.own)
             raise KeyboardInterrupt from None
         finally:
             if venue.own is not None:

@@ -26,6 +26,8 @@ from mm.hyperliquid.http import HttpClient, Timeouts
 from mm.waiting import until
 
 log = structlog.get_logger(__name__)
+# Exchanges that this process started: only their parent can tell the dead from the living.
+_children: dict[int, subprocess.Popen[bytes]] = {}
 
 # Wall seconds. The demo market runs an hour of market time before its first client.
 READY_S = 60.0
@@ -192,6 +194,7 @@ async def start(wanted: Wanted, address: str, usdc: str, run_dir: Path) -> Livin
     if not served:
         raise _refusal(words.read_text(errors="replace"), process.returncode)
     said = json.loads(ready.read_text())
+    _children[process.pid] = process
     return Living(
         pid=process.pid,
         port=said["port"],
@@ -221,15 +224,19 @@ async def stop(living: Living) -> None:
             await until(lambda: not is_running(living.pid), LOOK_S)
     except TimeoutError:
         log.error("exchange_did_not_stop", pid=living.pid, waited_s=STOPPED_S)
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(living.pid, signal.SIGKILL)
+        kill(living)
+
+
+def kill(living: Living) -> None:
+    """End an exchange at once, with whatever rests on it."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(living.pid, signal.SIGKILL)
 
 
 def is_running(pid: int) -> bool:
     """Whether a process runs; a dead child of ours is reaped on the way."""
-    with contextlib.suppress(ChildProcessError):
-        ended, _ = os.waitpid(pid, os.WNOHANG)
-        return ended == 0
+    if (child := _children.get(pid)) is not None:
+        return child.poll() is None
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
