@@ -18,7 +18,7 @@ use serde_json::json;
 const START: Time = Time(1_700_000_000 * SECOND);
 const MID: i64 = 1_000_005;
 
-fn config(levels: usize) -> EngineConfig {
+fn config(levels: u32) -> EngineConfig {
     let json = json!({
         "session": 1, "cloid_start": 0,
         "limits": {"risk_fraction": 0.03, "num_sigmas": 3.0, "risk_horizon_s": 3600.0, "sigma_prior": 3e-4,
@@ -28,7 +28,7 @@ fn config(levels: usize) -> EngineConfig {
             "limit_use_frac": 0.98, "reduce_only_leave_frac": 0.9, "daily_loss_frac": 0.05,
             "drawdown_frac": 0.08, "limit_rise_frac_per_min": 0.1},
         "quoting": {"strategy": "ladder", "target_liquidity_frac": 0.2, "levels": levels,
-            "depths_bps": (0..levels).map(|j| 4.0 + 0.5 * j as f64).collect::<Vec<_>>(),
+            "depths_bps": (0..levels).map(|j| 4.0 + 0.5 * f64::from(j)).collect::<Vec<_>>(),
             "min_level_usd": 12.0, "min_edge_bps": 0.5, "arrival_per_s": 0.1, "kappa_per_bps": 0.7,
             "adverse_selection_bps": 0.5, "half_spread_bps": 10.0, "risk_aversion": 1.0,
             "inventory_skew_bps": 10.0, "max_bps_diff": 0.2, "size_tolerance_frac": 0.1},
@@ -66,7 +66,7 @@ fn book(exch: Time, mid: i64) -> EventBody {
 }
 
 /// An engine of a rich account in full quoting, all orders resting.
-fn quoting(levels: usize) -> (Engine, Time) {
+fn quoting(levels: u32) -> (Engine, Time) {
     let btc = Instrument::new("BTC", 0, 5, 40).expect("a legal instrument");
     let mut engine = Engine::new(config(levels), btc).expect("a legal configuration");
     let report = AccountState {
@@ -117,7 +117,7 @@ fn quoting(levels: usize) -> (Engine, Time) {
             actions.extend(step(&mut engine, now, accept(&action, &mut oid)));
         }
     }
-    assert_eq!(engine.snapshot().orders.len(), 2 * levels);
+    assert_eq!(engine.snapshot().orders.len(), 2 * levels as usize);
     (engine, now)
 }
 
@@ -145,7 +145,7 @@ fn step(engine: &mut Engine, recv: Time, body: EventBody) -> Vec<Action> {
 }
 
 fn steps(c: &mut Criterion) {
-    for levels in [5, 25] {
+    for levels in [5_u32, 25] {
         let (engine, now) = quoting(levels);
         let later = now.plus(Dur(50_000_000));
         let event = |body| Event { recv: later, body };

@@ -143,8 +143,8 @@ pub enum Reason {
     OverLimit,
     /// The market data is not fit to quote on.
     NotQuoting,
-    /// An order on the account that this session does not know.
-    Orphan,
+    /// A query showed an order of ours that we did not know to rest.
+    Adopted,
     /// The order is past its time.
     Expired,
     /// The session stops.

@@ -137,6 +137,8 @@ pub enum RefusalReason {
     WorstCase,
     /// It would match an own order that still rests on the other side.
     OwnCross,
+    /// The exchange refused the last order on this side a moment ago.
+    Backoff,
 }
 
 impl RefusalReason {
@@ -158,6 +160,7 @@ impl RefusalReason {
             Self::Px => "Px",
             Self::WorstCase => "WorstCase",
             Self::OwnCross => "OwnCross",
+            Self::Backoff => "Backoff",
         }
     }
 }

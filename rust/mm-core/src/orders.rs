@@ -11,12 +11,16 @@
 
 use std::collections::BTreeMap;
 
-use crate::action::{Cloid, NewOrder, Tif};
+use crate::action::{Cloid, NewOrder, Reason, Tif};
 use crate::event::{Fill, OpenOrder, OrderStatus, OrderUpdate};
 use crate::units::{Dur, Px, SECOND, Side, Sz, Time};
 
 /// How long fills of an order that is over are waited for (the cancel fill window).
 const FILL_WINDOW: Dur = Dur(5 * SECOND);
+/// Pause before a refused cancel or amend is tried again.
+const RETRY: Dur = Dur(SECOND);
+/// Longest time after which an action can still arrive: `expiresAfter` and a margin.
+const ARRIVAL_MAX: Dur = Dur(15 * SECOND);
 /// An order that a query does not show is believed gone only when nothing happened to it for this long.
 const QUERY_GRACE: Dur = Dur(5 * SECOND);
 
@@ -60,9 +64,30 @@ pub struct Order {
     cancelled: bool,
     /// Last change.
     pub since: Time,
+    /// When its place or last amend was sent.
+    sent: Time,
+    /// A refused change is not tried again before this.
+    retry_at: Time,
+    /// Whether a cancel found nothing while its fate was unknown.
+    absent: bool,
 }
 
 impl Order {
+    const fn new(order: NewOrder, oid: Option<u64>, state: State, now: Time) -> Self {
+        Self {
+            order,
+            oid,
+            filled: Sz::ZERO,
+            state,
+            cancelling: false,
+            cancelled: false,
+            since: now,
+            sent: now,
+            retry_at: now,
+            absent: false,
+        }
+    }
+
     /// Lots still open.
     #[must_use]
     pub fn remaining(&self) -> Sz {
@@ -105,10 +130,16 @@ impl Order {
             )
     }
 
-    /// Whether the plan may change it now.
+    /// Whether the plan may change it at `now`.
     #[must_use]
-    pub fn is_settled(&self) -> bool {
-        self.state == State::Resting && !self.cancelling
+    pub fn is_settled(&self, now: Time) -> bool {
+        self.state == State::Resting && !self.cancelling && self.may_retry(now)
+    }
+
+    /// Whether a change that was refused may be tried again at `now`.
+    #[must_use]
+    pub fn may_retry(&self, now: Time) -> bool {
+        now >= self.retry_at
     }
 }
 
@@ -232,15 +263,7 @@ impl Orders {
     /// # Panics
     /// When the cloid was used before: [`Orders::next_cloid`] never repeats one.
     pub fn placed(&mut self, order: NewOrder, now: Time) {
-        let entry = Order {
-            order,
-            oid: None,
-            filled: Sz::ZERO,
-            state: State::InFlight,
-            cancelling: false,
-            cancelled: false,
-            since: now,
-        };
+        let entry = Order::new(order, None, State::InFlight, now);
         let old = self.live.insert(order.cloid, entry);
         assert!(old.is_none(), "invariant: a cloid is used once");
     }
@@ -250,6 +273,7 @@ impl Orders {
         if let Some(order) = self.live.get_mut(&to.cloid) {
             order.state = State::Amending { to, old_gone: None };
             order.since = now;
+            order.sent = now;
         }
     }
 
@@ -325,6 +349,7 @@ impl Orders {
         {
             order.state = State::Resting;
             order.since = now;
+            order.retry_at = now.plus(RETRY);
         }
     }
 
@@ -333,6 +358,7 @@ impl Orders {
         if let Some(order) = self.live.get_mut(&cloid) {
             order.cancelling = false;
             order.since = now;
+            order.retry_at = now.plus(RETRY);
         }
     }
 
@@ -367,9 +393,12 @@ impl Orders {
             .is_some_and(|order| order.state == State::Resting)
         {
             self.settle(cloid, None, now);
-        } else {
-            self.on_cancel_refused(cloid, now);
+            return;
         }
+        if let Some(order) = self.live.get_mut(&cloid) {
+            order.absent |= order.state == State::Unknown;
+        }
+        self.on_cancel_refused(cloid, now);
     }
 
     /// An order update by oid.
@@ -464,12 +493,16 @@ impl Orders {
 
     /// Reconciles with a query of all open orders of the account on this coin.
     pub fn on_open_orders(&mut self, open: &[OpenOrder], now: Time) {
-        let session = self.session;
-        let ours = |order: &&OpenOrder| order.cloid.is_some_and(|cloid| cloid.session() == session);
-        for order in open.iter().filter(ours) {
-            let Some(cloid) = order.cloid else { continue };
-            if self.live.contains_key(&cloid) {
-                self.adopt(cloid, order, now);
+        for order in open {
+            let Some(cloid) = order.cloid.filter(|cloid| cloid.session() == self.session) else {
+                continue;
+            };
+            let unheard = self
+                .live
+                .get(&cloid)
+                .is_none_or(|known| known.state == State::Unknown);
+            if unheard {
+                self.live.insert(cloid, adopted(cloid, order, now));
             }
         }
         let shown = |cloid: Cloid| open.iter().any(|order| order.cloid == Some(cloid));
@@ -477,7 +510,8 @@ impl Orders {
             .live
             .iter()
             .filter(|(cloid, order)| !shown(**cloid) && now.since(order.since) > QUERY_GRACE)
-            .filter(|(_, order)| !matches!(order.state, State::InFlight | State::Settling { .. }))
+            .filter(|(_, order)| matches!(order.state, State::Resting | State::Unknown))
+            .filter(|(_, order)| now.since(order.sent) > ARRIVAL_MAX)
             .map(|(cloid, _)| *cloid)
             .collect();
         for cloid in gone {
@@ -491,26 +525,14 @@ impl Orders {
         self.orphans = open.iter().filter(|order| !known(order)).copied().collect();
     }
 
-    fn adopt(&mut self, cloid: Cloid, open: &OpenOrder, now: Time) {
-        let Some(order) = self.live.get_mut(&cloid) else {
-            return;
-        };
-        if order.state == State::Unknown {
-            order.order.px = open.px;
-            order.order.sz = open.sz;
-            order.filled = Sz::ZERO;
-            order.oid = Some(open.oid);
-            order.state = State::Resting;
-            order.since = now;
-        }
-    }
-
     /// Ends waiting that has lasted too long. Call once a step.
     pub fn expire(&mut self, now: Time) {
         let over = |since: Time| now.since(since) > FILL_WINDOW;
         self.ghosts.retain(|ghost| !over(ghost.since));
-        self.live.retain(|_, order| {
-            !(matches!(order.state, State::Settling { .. }) && over(order.since))
+        self.live.retain(|_, order| match order.state {
+            State::Settling { .. } => !over(order.since),
+            State::Unknown => !(order.absent && now.since(order.sent) > ARRIVAL_MAX),
+            _ => true,
         });
     }
 
@@ -569,4 +591,18 @@ fn ghost_of(order: &Order, old_gone: Option<Sz>, now: Time) -> Option<Ghost> {
         expected,
         since: now,
     })
+}
+
+/// An order of ours that a query shows and we did not know to rest.
+const fn adopted(cloid: Cloid, open: &OpenOrder, now: Time) -> Order {
+    let order = NewOrder {
+        cloid,
+        side: open.side,
+        px: open.px,
+        sz: open.sz,
+        tif: Tif::Alo,
+        reduce_only: open.reduce_only,
+        reason: Reason::Adopted,
+    };
+    Order::new(order, Some(open.oid), State::Resting, now)
 }

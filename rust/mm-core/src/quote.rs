@@ -66,14 +66,12 @@ pub struct Beliefs {
     pub touch: Touch,
     /// Our estimate of price, lattice units.
     pub fair_px: f64,
-    /// Volatility, bps per square root of a second; `None` while warming up.
-    pub sigma_bps: Option<f64>,
+    /// The model at the present volatility; `None` while that is unknown.
+    pub solved: Option<Solved>,
     /// Our maker fee, bps.
     pub maker_fee_bps: f64,
     /// Position over the limit of its side, -1..=1 (clamped).
     pub inventory: f64,
-    /// The limit in units of one level's size.
-    pub limit_units: f64,
 }
 
 /// One wanted price before it has a size.
@@ -163,8 +161,11 @@ pub fn build_ladder(
     beliefs: &Beliefs,
     instrument: &Instrument,
 ) -> RawLadder {
-    let shape = match (config.strategy, beliefs.sigma_bps) {
-        (Strategy::Ladder | Strategy::Glft, Some(sigma_bps)) => glft(config, beliefs, sigma_bps),
+    let shape = match (config.strategy, beliefs.solved) {
+        (Strategy::Ladder | Strategy::Glft, Some(solved)) => Shape {
+            delta_bps: solved.delta_bps,
+            skew_bps: -solved.skew_bps_full * beliefs.inventory,
+        },
         (Strategy::InventoryAware, _) => Shape {
             delta_bps: config.half_spread_bps - config.break_even_bps(beliefs.maker_fee_bps),
             skew_bps: -config.inventory_skew_bps * beliefs.inventory,
@@ -280,23 +281,45 @@ fn place_level(
     })
 }
 
-/// GLFT's asymptotic quotes for unit size one (a level's size), MODELS.md P1.4, at the gamma whose skew at
-/// full inventory moves the increasing side's first level to its last one, times `risk_aversion`.
-fn glft(config: &QuotingConfig, beliefs: &Beliefs, sigma_bps: f64) -> Shape {
-    let model = Glft {
-        sigma_bps,
-        arrival: config.arrival_per_s,
-        kappa: config.kappa_per_bps,
-    };
-    let span_bps = config
-        .offsets_bps()
-        .last()
-        .map_or(0.0, |last| last.max(1.0 / config.kappa_per_bps));
-    let gamma = config.risk_aversion * model.gamma_for(span_bps / beliefs.limit_units.max(1.0));
-    let skew_per_unit = model.skew_per_unit(gamma);
-    Shape {
-        delta_bps: model.edge(gamma) + skew_per_unit / 2.0,
-        skew_bps: -skew_per_unit * beliefs.inventory * beliefs.limit_units,
+/// GLFT's asymptotic quotes at one volatility, found once and used until it moves: unit size one (a
+/// level's size), MODELS.md P1.4, at the gamma whose skew at full inventory moves the increasing
+/// side's first level to its last one, times `risk_aversion`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Solved {
+    sigma_bps: f64,
+    /// Edge above costs without inventory, bps.
+    delta_bps: f64,
+    /// Shift of both prices at full inventory, bps.
+    skew_bps_full: f64,
+}
+
+impl Solved {
+    /// Solves for a volatility in bps per square root of a second and a limit of `limit_units` levels' sizes.
+    #[must_use]
+    pub fn new(config: &QuotingConfig, sigma_bps: f64, limit_units: f64) -> Self {
+        let model = Glft {
+            sigma_bps,
+            arrival: config.arrival_per_s,
+            kappa: config.kappa_per_bps,
+        };
+        let offsets = config.offsets_bps();
+        let span_bps = offsets
+            .last()
+            .map_or(0.0, |last| last.max(1.0 / config.kappa_per_bps));
+        let gamma = config.risk_aversion * model.gamma_for(span_bps / limit_units.max(1.0));
+        let skew_per_unit = model.skew_per_unit(gamma);
+        Self {
+            sigma_bps,
+            delta_bps: model.edge(gamma) + skew_per_unit / 2.0,
+            skew_bps_full: skew_per_unit * limit_units,
+        }
+    }
+
+    /// Whether it was found for this very volatility.
+    #[must_use]
+    #[expect(clippy::float_cmp, reason = "the same estimate, not a close one")]
+    pub fn is_for(&self, sigma_bps: f64) -> bool {
+        self.sigma_bps == sigma_bps
     }
 }
 
@@ -381,10 +404,9 @@ mod tests {
                 ask: level(1_000_010),
             },
             fair_px: 1_000_005.0,
-            sigma_bps: Some(0.6),
+            solved: Some(Solved::new(&config(Strategy::Ladder), 0.6, 25.0)),
             maker_fee_bps: 1.5,
             inventory,
-            limit_units: 25.0,
         }
     }
 
@@ -468,21 +490,20 @@ mod tests {
 
     #[test]
     fn more_sigma_or_less_arrival_widens() {
-        let half = |change: fn(&mut QuotingConfig, &mut Beliefs)| {
-            let (mut config, mut beliefs) = (config(Strategy::Ladder), beliefs(0.0));
-            // Keep gamma fixed by comparing at the model level.
-            change(&mut config, &mut beliefs);
-            let model = Glft {
-                sigma_bps: beliefs.sigma_bps.unwrap(),
-                arrival: config.arrival_per_s,
-                kappa: config.kappa_per_bps,
+        // At one gamma: the reference gamma itself moves with the parameters.
+        let half = |change: fn(&mut Glft)| {
+            let mut model = Glft {
+                sigma_bps: 0.6,
+                arrival: 0.1,
+                kappa: 0.7,
             };
+            change(&mut model);
             model.edge(0.05) + model.skew_per_unit(0.05) / 2.0
         };
-        let base = half(|_, _| {});
-        assert!(half(|_, b| b.sigma_bps = Some(0.9)) > base);
-        assert!(half(|c, _| c.arrival_per_s = 0.05) > base);
-        assert!(half(|c, _| c.kappa_per_bps = 0.5) > base);
+        let base = half(|_| {});
+        assert!(half(|m| m.sigma_bps = 0.9) > base);
+        assert!(half(|m| m.arrival = 0.05) > base);
+        assert!(half(|m| m.kappa = 0.5) > base);
     }
 }
 
@@ -501,7 +522,7 @@ mod property_tests {
             let btc = Instrument::new("BTC", 0, 5, 40).unwrap();
             for strategy in [Model::Ladder, Model::Glft, Model::InventoryAware, Model::Symmetric] {
                 let mut b = beliefs(inventory);
-                b.sigma_bps = Some(sigma);
+                b.solved = Some(Solved::new(&config(strategy), sigma, 25.0));
                 b.fair_px += fair;
                 let c = config(strategy);
                 let ladder = build_ladder(&c, &b, &btc);

@@ -1,7 +1,7 @@
 //! How each fact changes what we know. Nothing is decided here.
 
 use super::own::Allowance;
-use super::{Engine, Sent};
+use super::{BACKOFF, Engine, Sent};
 use crate::account::Posted;
 use crate::action::Cloid;
 use crate::event::{
@@ -136,6 +136,7 @@ impl Engine {
             (Sent::Place(items), ReplyOutcome::Refused(why)) => {
                 self.counts.reject(why, items.len());
                 for cloid in items {
+                    self.back_off(*cloid, why);
                     self.orders.on_place_rejected(*cloid);
                 }
             }
@@ -166,6 +167,16 @@ impl Engine {
         }
     }
 
+    /// A post-only order that would have crossed is re-priced by the next event; anything else waits.
+    fn back_off(&mut self, cloid: Cloid, why: &Rejection) {
+        let Some(order) = self.orders.get(cloid) else {
+            return;
+        };
+        if why.class != RejectionClass::PostOnly {
+            self.place_after[order.order.side.index()] = self.now.plus(BACKOFF);
+        }
+    }
+
     fn on_item(&mut self, sent: &Sent, cloid: Cloid, status: &ItemStatus) {
         let now = self.now;
         match (sent, status) {
@@ -187,6 +198,7 @@ impl Engine {
             }
             (Sent::Place(_), ItemStatus::Error(why)) => {
                 self.counts.reject(why, 1);
+                self.back_off(cloid, why);
                 self.orders.on_place_rejected(cloid);
             }
             (Sent::Modify(_), ItemStatus::Error(why)) => {

@@ -21,7 +21,7 @@ use crate::guard::{ControlConfig, NotQuoting, Phase, Phases};
 use crate::instrument::Instrument;
 use crate::limits::{FreshnessConfig, LimitConfig, Limits};
 use crate::orders::Orders;
-use crate::quote::{QuotingConfig, SpreadTrace, Strategy};
+use crate::quote::{QuotingConfig, Solved, SpreadTrace, Strategy};
 use crate::units::{Dur, SECOND, Side, Sz, Time};
 
 use market::Market;
@@ -33,6 +33,8 @@ type Ranged = (&'static str, f64, (f64, f64), &'static str);
 /// Legal ranges that several settings share.
 const BPS: (f64, f64) = (0.0, 1e3);
 const DAY_S: (f64, f64) = (0.0, 86_400.0);
+/// Pause of a side after the exchange refused an order of it for anything but crossing.
+const BACKOFF: Dur = Dur(SECOND);
 /// Longest time between two looks at the clock while a session lives.
 const HEARTBEAT: Dur = Dur(SECOND);
 
@@ -192,6 +194,8 @@ pub struct Engine {
     not_quoting: Option<NotQuoting>,
     limits: Option<(Limits, Time)>,
     reduce_only: bool,
+    /// No new order on `[bid, ask]` before these times: the last one was refused.
+    place_after: [Time; 2],
     /// When full quoting began.
     normal_since: Option<Time>,
     cycle: u64,
@@ -199,6 +203,8 @@ pub struct Engine {
     sent: BTreeMap<u64, Sent>,
     counts: Counts,
     trace: Vec<SpreadTrace>,
+    /// The quoting model at the volatility it was last needed at.
+    solved: Option<Solved>,
     record: Option<CycleRecord>,
     refusals: Vec<Refusal>,
 }
@@ -221,12 +227,14 @@ impl Engine {
             not_quoting: Some(NotQuoting::NotAnchored),
             limits: None,
             reduce_only: false,
+            place_after: [Time::ZERO; 2],
             normal_since: None,
             cycle: 0,
             next_action: 0,
             sent: BTreeMap::new(),
             counts: Counts::default(),
             trace: Vec::new(),
+            solved: None,
             record: None,
             refusals: Vec::new(),
         })

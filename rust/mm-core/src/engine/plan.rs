@@ -10,8 +10,8 @@ use crate::guard::{Health, NotQuoting, Phase};
 use crate::ladder::{LadderLevel, MarginLeft, Sizing, size_ladder};
 use crate::limits::{Ages, LimitInputs, LimitSource, Limits, derive_limits};
 use crate::orders::{Order, State};
-use crate::quote::{Beliefs, RawLadder, build_ladder, opening_ladder};
-use crate::units::{Dur, Px, SECOND, Side, Sz, Usd};
+use crate::quote::{Beliefs, RawLadder, Solved, build_ladder, opening_ladder};
+use crate::units::{Dur, Px, SECOND, Side, Sz, Time, Usd};
 
 /// Time of full quoting after which our own fill rate is known.
 const FILL_RATE_KNOWN: Dur = Dur(600 * SECOND);
@@ -228,7 +228,7 @@ impl Engine {
         wanted
     }
 
-    fn beliefs(&self, limits: &Limits) -> Option<Beliefs> {
+    fn beliefs(&mut self, limits: &Limits) -> Option<Beliefs> {
         let touch = self.market.book.touch()?;
         let position = self.own.position();
         let bound = limits.for_position(position);
@@ -242,11 +242,23 @@ impl Engine {
         Some(Beliefs {
             touch,
             fair_px: touch.mid(),
-            sigma_bps: self.sigma_for_quotes().map(|sigma| sigma * 1e4),
+            solved: self.solve(),
             maker_fee_bps: self.maker_fee_bps()?,
             inventory,
-            limit_units: self.limit_units(),
         })
+    }
+
+    /// The quoting model at the present volatility, solved anew only when that has moved.
+    fn solve(&mut self) -> Option<Solved> {
+        let sigma_bps = self.sigma_for_quotes()? * 1e4;
+        if !self.solved.is_some_and(|solved| solved.is_for(sigma_bps)) {
+            self.solved = Some(Solved::new(
+                &self.config.quoting,
+                sigma_bps,
+                self.limit_units(),
+            ));
+        }
+        self.solved
     }
 
     pub(super) fn maker_fee_bps(&self) -> Option<f64> {
@@ -354,6 +366,7 @@ impl Engine {
                 .orders
                 .iter()
                 .filter(|(_, o)| o.order.side == side && !o.order.reduce_only && o.is_quote())
+                .filter(|(_, o)| o.may_retry(self.now))
                 .map(|(cloid, o)| (o.target().0, *cloid, o.exposure()))
                 .collect();
             own.sort_by_key(|(px, cloid, _)| (side.sign() * px.0, *cloid));
@@ -387,7 +400,7 @@ impl Engine {
             .orders
             .iter()
             .filter(|(_, order)| order.order.side == side && order.is_quote())
-            .map(|(cloid, order)| own_of(*cloid, order))
+            .map(|(cloid, order)| own_of(*cloid, order, self.now))
             .collect();
         sort_outward(side, &mut own);
         self.cancel_unknown(side, batch);
@@ -421,7 +434,8 @@ impl Engine {
         let unknown: Vec<Cloid> = self
             .orders
             .iter()
-            .filter(|(_, o)| o.order.side == side && o.state == State::Unknown && !o.cancelling)
+            .filter(|(_, o)| o.order.side == side && o.state == State::Unknown)
+            .filter(|(_, o)| !o.cancelling && o.may_retry(self.now))
             .map(|(cloid, _)| *cloid)
             .collect();
         for cloid in unknown {
@@ -432,6 +446,8 @@ impl Engine {
     fn place(&mut self, quote: Quote, gate: &mut Gate, batch: &mut Batch) {
         if self.crosses_own(&quote) {
             self.refuse(&quote, RefusalReason::OwnCross);
+        } else if self.now < self.place_after[quote.side.index()] {
+            self.refuse(&quote, RefusalReason::Backoff);
         } else if gate.admit(quote.side, quote.sz, quote.reduce_only) {
             let order = new_order(self.orders.next_cloid(), &quote, Reason::NewLevel);
             self.orders.placed(order, self.now);
@@ -567,14 +583,14 @@ impl Engine {
     }
 }
 
-fn own_of(cloid: Cloid, order: &Order) -> Own {
+fn own_of(cloid: Cloid, order: &Order, now: Time) -> Own {
     let (px, sz) = order.target();
     Own {
         cloid,
         px,
         sz,
         reduce_only: order.order.reduce_only,
-        settled: order.is_settled(),
+        settled: order.is_settled(now),
     }
 }
 
