@@ -146,21 +146,21 @@ impl Phases {
         }
     }
 
-    /// When time alone moves it next.
+    /// When time alone may move it next, after `now`. A time that passed and moved nothing waits for
+    /// something else.
     #[must_use]
-    pub fn wake_at(&self) -> Option<Time> {
+    pub fn wake_at(&self, now: Time) -> Option<Time> {
         let after = |since: Time, secs: f64| since.plus(Dur::from_secs(secs));
-        match self.phase {
-            Phase::Observe => {
-                let deadline = after(self.since, self.config.observe_deadline_s);
-                let seen = self
-                    .fresh_since
-                    .map(|since| after(since, self.config.observe_book_s));
-                Some(seen.map_or(deadline, |seen| seen.min(deadline)))
-            }
-            Phase::QuoteMin => Some(after(self.since, self.config.quote_min_s)),
-            _ => None,
-        }
+        let times = match self.phase {
+            Phase::Observe => [
+                self.fresh_since
+                    .map(|since| after(since, self.config.observe_book_s)),
+                Some(after(self.since, self.config.observe_deadline_s)),
+            ],
+            Phase::QuoteMin => [Some(after(self.since, self.config.quote_min_s)), None],
+            _ => [None, None],
+        };
+        times.into_iter().flatten().filter(|at| *at > now).min()
     }
 
     fn enter(&mut self, phase: Phase, now: Time) {
@@ -223,6 +223,26 @@ mod tests {
             Some(NotQuoting::WaitingForSigma)
         );
         assert_eq!(phases.update(at(120), blind), None);
+    }
+
+    #[test]
+    fn it_never_asks_to_be_woken_in_the_past() {
+        let mut phases = Phases::new(CONFIG);
+        phases.anchor(at(0));
+        let blind = Health {
+            sigma_ready: false,
+            ..WELL
+        };
+        phases.update(at(0), blind);
+        assert_eq!(phases.wake_at(at(0)), Some(at(10)));
+        phases.update(at(10), blind);
+        assert_eq!(phases.wake_at(at(10)), Some(at(120)));
+        let ill = Health {
+            book_fresh: false,
+            ..blind
+        };
+        phases.update(at(120), ill);
+        assert_eq!(phases.wake_at(at(120)), None);
     }
 
     #[test]

@@ -266,8 +266,8 @@ impl Engine {
         let heartbeat = self.now.plus(HEARTBEAT);
         Some(
             self.phases
-                .wake_at()
-                .map_or(heartbeat, |at| at.min(heartbeat).max(self.now.plus(Dur(1)))),
+                .wake_at(self.now)
+                .map_or(heartbeat, |at| at.min(heartbeat)),
         )
     }
 
