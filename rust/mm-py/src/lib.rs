@@ -1,6 +1,7 @@
 //! Python bindings: the module `mm._core`. Conversions and one error map; no decisions.
 
 mod action;
+mod backtest;
 mod engine;
 mod error;
 mod exchange;
@@ -14,6 +15,8 @@ mod signer;
 mod _core {
     #[pymodule_export]
     use crate::action::PyAction;
+    #[pymodule_export]
+    use crate::backtest::{PyBacktestResult, PyReplay, PyTape, backtest, replay};
     #[pymodule_export]
     use crate::engine::PyEngine;
     #[pymodule_export]

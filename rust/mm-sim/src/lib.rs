@@ -3,6 +3,7 @@
 //! Deterministic: time comes from the caller, chance from a seed. The same inputs give the same
 //! bytes.
 
+pub mod backtest;
 pub mod eventlog;
 pub mod exchange;
 pub mod flow;

@@ -12,11 +12,15 @@
 //! `h` and `e` alone reproduce every `a`, byte for byte. The decision hash is Keccak-256 over the `a`
 //! lines, line ends included.
 
+mod replay;
+
 use mm_core::action::Action;
 use mm_core::event::Event;
 use mm_core::instrument::Instrument;
 use serde::{Deserialize, Serialize};
 use sha3::{Digest, Keccak256};
+
+pub use self::replay::{Difference, ReplayError, Replayed, replay};
 
 /// Version of the log's format. A reader refuses any other.
 pub const VERSION: u32 = 1;
@@ -90,6 +94,8 @@ impl DecisionHash {
 /// Writer of a log into memory; [`EventLog::take`] hands over what is there.
 #[derive(Clone, Debug, Default)]
 pub struct EventLog {
+    /// Lines go nowhere; actions are hashed all the same.
+    hash_only: bool,
     buffer: Vec<u8>,
     hash: DecisionHash,
     events: u64,
@@ -113,28 +119,39 @@ impl EventLog {
         log
     }
 
+    /// A log that keeps nothing but the hash of its actions.
+    #[must_use]
+    pub fn hash_only() -> Self {
+        Self {
+            hash_only: true,
+            ..Self::default()
+        }
+    }
+
     /// Records an event, before it is stepped.
     pub fn event(&mut self, event: &Event) {
-        write_line(&mut self.buffer, "e", event);
+        self.write("e", event);
         self.events += 1;
     }
 
     /// Records a quote cycle.
     pub fn cycle<T: Serialize>(&mut self, cycle: &T) {
-        write_line(&mut self.buffer, "c", cycle);
+        self.write("c", cycle);
     }
 
     /// Records the refusals of a step; an empty list leaves no line.
     pub fn refusals<T: Serialize>(&mut self, refusals: &[T]) {
         if !refusals.is_empty() {
-            write_line(&mut self.buffer, "r", refusals);
+            self.write("r", refusals);
         }
     }
 
     /// Records an action, before it is sent.
     pub fn action(&mut self, action: &Action) {
         let line = self.hash.action(action);
-        self.buffer.extend_from_slice(line);
+        if !self.hash_only {
+            self.buffer.extend_from_slice(line);
+        }
     }
 
     /// Ends the log. Nothing may follow.
@@ -144,7 +161,13 @@ impl EventLog {
             actions: self.hash.actions(),
             decision_hash: self.hash.hex(),
         };
-        write_line(&mut self.buffer, "z", &footer);
+        self.write("z", &footer);
+    }
+
+    fn write<T: Serialize + ?Sized>(&mut self, key: &str, value: &T) {
+        if !self.hash_only {
+            write_line(&mut self.buffer, key, value);
+        }
     }
 
     /// Bytes waiting to be taken.

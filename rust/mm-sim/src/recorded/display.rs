@@ -112,16 +112,6 @@ impl Display {
             }
         }
     }
-
-    /// Displayed size that an order of `side` limited to `px` would meet.
-    #[must_use]
-    pub fn opposing(&self, side: Side, px: Px) -> Sz {
-        self.levels(side.opposite())
-            .iter()
-            .take_while(|level| side.at_or_better(px, level.px))
-            .map(|level| level.sz)
-            .sum()
-    }
 }
 
 #[cfg(test)]
@@ -153,9 +143,6 @@ mod tests {
         assert_eq!(display.shown(Side::Bid, Px(100)), Shown::Size(Sz(0)));
         assert_eq!(display.shown(Side::Bid, Px(95)), Shown::Hidden);
         assert_eq!(display.shown(Side::Ask, Px(104)), Shown::Hidden);
-        assert_eq!(display.opposing(Side::Bid, Px(102)), Sz(1));
-        assert_eq!(display.opposing(Side::Ask, Px(98)), Sz(11));
-        assert_eq!(display.opposing(Side::Bid, Px(100)), Sz(0));
     }
 
     #[test]

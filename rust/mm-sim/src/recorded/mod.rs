@@ -4,8 +4,9 @@
 //! * Everything recorded up to a block's time happens before our requests of that block.
 //! * Our orders stand in the queue of [`Queue`]; the rest of the market never sees them. A trade
 //!   *through* a resting price fills it under every bound, at most with what was traded beyond it; a
-//!   trade *at* the price fills it with what is left after the queue ahead; so does a displayed
-//!   opposite price at or beyond it, which could not have stood there.
+//!   trade *at* the price fills it with what is left after the queue ahead.
+//! * A displayed opposite price at or beyond ours fills nothing: a post-only order could not have
+//!   stood there, and one that takes would be a trade. Each taker who did come then trades through us.
 //! * Beyond the recorded levels only a trade through fills.
 //! * An order of ours that takes meets the displayed sizes; they are back with the next recorded frame.
 //! * Orders of ours do not compete with each other: each meets the recorded flow alone.
@@ -167,8 +168,8 @@ impl RecordedMarket {
         }
     }
 
-    /// The displayed book changed: queues move, and what it stands across is filled.
-    fn displayed(&mut self, touch_only: bool, played: &mut Vec<Played>) {
+    /// The displayed book changed: queues move.
+    fn displayed(&mut self, touch_only: bool) {
         let exch = self.display.exch();
         for mine in &mut self.orders {
             let Resting { side, px, .. } = mine.order;
@@ -182,11 +183,6 @@ impl RecordedMarket {
             };
             if let Some(shown) = shown {
                 mine.queue.show(shown, exch);
-            }
-            let crossing = self.display.opposing(side, px);
-            if crossing > Sz::ZERO {
-                mine.queue.swept();
-                hit(mine, crossing, played);
             }
         }
     }
@@ -341,8 +337,8 @@ impl Market for RecordedMarket {
                 played.push(Played::Print { tid, side, px, sz });
                 self.trade(side, px, sz, trade.exch, played);
             }
-            EventBody::Book(book) if self.display.snapshot(book) => self.displayed(false, played),
-            EventBody::Bbo(bbo) if self.display.touch(bbo) => self.displayed(true, played),
+            EventBody::Book(book) if self.display.snapshot(book) => self.displayed(false),
+            EventBody::Bbo(bbo) if self.display.touch(bbo) => self.displayed(true),
             _ => {}
         }
     }

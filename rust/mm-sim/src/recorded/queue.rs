@@ -31,6 +31,16 @@ impl QueueBound {
     /// All three, the one that is reported first at first place.
     pub const ALL: [Self; 3] = [Self::Pessimistic, Self::Prorata, Self::Optimistic];
 
+    /// The name that options and JSON show.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pessimistic => "pessimistic",
+            Self::Prorata => "prorata",
+            Self::Optimistic => "optimistic",
+        }
+    }
+
     /// Size ahead when a price of unknown queue comes into the recorded levels showing `shown`:
     /// the order is older than that moment, so anything from none to all of it may be ahead.
     const fn ahead_when_found(self, shown: Sz) -> Sz {

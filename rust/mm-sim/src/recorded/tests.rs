@@ -156,15 +156,19 @@ fn beyond_the_recorded_levels_only_a_trade_through_fills() {
 }
 
 #[test]
-fn a_displayed_price_that_crosses_ours_fills_it() {
-    let frames = [opening(), bbo(2_000, (970, 5), (980, 3))];
+fn a_displayed_price_that_crosses_ours_fills_nothing_but_a_taker_then_does() {
+    let frames = [
+        opening(),
+        bbo(2_000, (970, 5), (980, 3)),
+        sell(3_000, 1, 970, 1),
+    ];
     let mut player = Player::new(&frames, QueueBound::Pessimistic);
     player.run(1_500);
     player.bid(1, 990, 2);
-    player.bid(2, 980, 4);
-    player.bid(3, 970, 4);
     player.run(2_500);
-    assert_eq!(player.fills, [(2_000, 1, 2), (2_000, 2, 3)]);
+    assert!(player.fills.is_empty());
+    player.run(3_500);
+    assert_eq!(player.fills, [(3_000, 1, 1)]);
 }
 
 #[test]

@@ -1,0 +1,198 @@
+//! One pass over a tape: the loop of a session, with the simulated exchange at the other end.
+
+use std::sync::Arc;
+
+use mm_core::action::Action;
+use mm_core::engine::Engine;
+use mm_core::event::{Command, Event, EventBody};
+use mm_core::units::{Dur, SECOND, Time};
+
+use super::outcome::Outcome;
+use super::venue::Venue;
+use super::{BacktestConfig, BacktestError, Evidence, Progress, Watch};
+use crate::eventlog::EventLog;
+use crate::frames::Tape;
+use crate::recorded::QueueBound;
+
+/// Longest wait for our orders to be gone after the stop.
+const STOP_DEADLINE: Dur = Dur(10 * SECOND);
+/// Frames between two calls of [`Watch::progress`].
+const PROGRESS_EVERY: usize = 1_024;
+
+/// What a pass leaves.
+pub(super) struct Passed {
+    pub(super) outcome: Outcome,
+    pub(super) evidence: Evidence,
+    pub(super) step_ns: Vec<u64>,
+}
+
+/// A pass in progress.
+pub(super) struct Pass<'a> {
+    engine: Engine,
+    venue: Venue,
+    tape: Arc<Tape>,
+    bound: QueueBound,
+    log: EventLog,
+    /// Whether the log is handed on and steps are timed: one pass of the three.
+    shown: bool,
+    actions: Vec<Action>,
+    now: Time,
+    events: u64,
+    step_ns: Vec<u64>,
+    watch: &'a mut dyn Watch,
+}
+
+impl<'a> Pass<'a> {
+    pub(super) fn new(
+        config: &BacktestConfig,
+        tape: &Arc<Tape>,
+        bound: QueueBound,
+        shown: bool,
+        watch: &'a mut dyn Watch,
+    ) -> Result<Self, BacktestError> {
+        let instrument = tape.instrument().clone();
+        let engine = Engine::new(config.engine.clone(), instrument.clone())?;
+        let log = if shown {
+            EventLog::new(config.engine.session, &config.engine, instrument)
+        } else {
+            EventLog::hash_only()
+        };
+        Ok(Self {
+            engine,
+            venue: Venue::new(config, Arc::clone(tape), bound)?,
+            tape: Arc::clone(tape),
+            bound,
+            log,
+            shown,
+            actions: Vec::new(),
+            now: Time::ZERO,
+            events: 0,
+            step_ns: Vec::new(),
+            watch,
+        })
+    }
+
+    /// Plays the tape to its end, then stops in order.
+    pub(super) fn run(mut self) -> Result<Passed, BacktestError> {
+        let tape = Arc::clone(&self.tape);
+        let steps = tape.steps();
+        self.now = steps[0].event.recv;
+        for body in self.venue.synchronised() {
+            self.step(&Event {
+                recv: self.now,
+                body,
+            })?;
+        }
+        for (done, step) in steps.iter().enumerate() {
+            self.until(step.event.recv)?;
+            self.step(&step.event)?;
+            if done % PROGRESS_EVERY == 0 {
+                self.tell(done)?;
+            }
+        }
+        self.step(&Event {
+            recv: self.now,
+            body: EventBody::Command(Command::Stop),
+        })?;
+        let deadline = self.now.plus(STOP_DEADLINE);
+        while !(self.venue.open_orders() == 0 && self.venue.is_quiet()) && self.now < deadline {
+            let next = self
+                .venue
+                .next_heard()
+                .map_or(deadline, |heard| heard.min(deadline));
+            let wake = self.wake_at().map_or(next, |wake| wake.min(next));
+            self.until(wake)?;
+            self.now = self.now.max(wake);
+        }
+        self.tell(steps.len())?;
+        self.finish()
+    }
+
+    /// Everything that happens before something received at `to`: our own stream first, then timers.
+    fn until(&mut self, to: Time) -> Result<(), BacktestError> {
+        loop {
+            let wake = self.wake_at().map_or(to, |wake| wake.min(to));
+            self.venue.run_until(wake);
+            if self.venue.next_heard().is_some_and(|heard| heard <= wake) {
+                let event = self
+                    .venue
+                    .hear()
+                    .expect("Invariant: it was there a line ago");
+                self.step(&event)?;
+            } else if wake < to {
+                self.step(&Event {
+                    recv: wake,
+                    body: EventBody::Timer,
+                })?;
+            } else {
+                return Ok(());
+            }
+        }
+    }
+
+    /// The engine's next timer, never at or before now: time moves on.
+    fn wake_at(&self) -> Option<Time> {
+        self.engine
+            .wake_at()
+            .map(|wake| wake.max(self.now.plus(Dur(1))))
+    }
+
+    fn step(&mut self, event: &Event) -> Result<(), BacktestError> {
+        self.now = event.recv;
+        self.events += 1;
+        if self.shown {
+            self.log.event(event);
+            let before = self.watch.now_ns();
+            self.engine.step(event, &mut self.actions);
+            self.step_ns.push(self.watch.now_ns() - before);
+            if let Some(cycle) = self.engine.cycle() {
+                self.log.cycle(cycle);
+            }
+            self.log.refusals(self.engine.refusals());
+        } else {
+            self.engine.step(event, &mut self.actions);
+        }
+        for action in self.actions.drain(..) {
+            self.log.action(&action);
+            self.venue.send(&action, event.recv)?;
+        }
+        if self.log.pending() > super::LOG_CHUNK {
+            self.watch.log(&self.log.take());
+        }
+        Ok(())
+    }
+
+    fn tell(&mut self, done: usize) -> Result<(), BacktestError> {
+        let progress = Progress {
+            bound: self.bound,
+            done,
+            of: self.tape.steps().len(),
+        };
+        if self.watch.progress(progress) {
+            Ok(())
+        } else {
+            Err(BacktestError::Interrupted)
+        }
+    }
+
+    fn finish(mut self) -> Result<Passed, BacktestError> {
+        if self.shown {
+            self.log.finish();
+            self.watch.log(&self.log.take());
+        }
+        let outcome = Outcome::new(
+            &self.engine,
+            &self.venue,
+            &self.tape,
+            self.bound,
+            self.events,
+            self.log.decision_hash(),
+        );
+        let evidence = self.venue.evidence()?;
+        Ok(Passed {
+            outcome,
+            evidence,
+            step_ns: self.step_ns,
+        })
+    }
+}

@@ -1,0 +1,277 @@
+//! The whole loop on a small made-up tape: books balance, runs repeat, logs replay.
+
+#![expect(clippy::unwrap_used, reason = "a test")]
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use mm_core::engine::EngineConfig;
+use mm_core::instrument::Instrument;
+use mm_core::units::{Dur, USD, Usd, format_decimal};
+use mm_sim::backtest::{
+    Backtest, BacktestConfig, BacktestError, Latency, Progress, Watch, backtest,
+};
+use mm_sim::eventlog::{ReplayError, replay};
+use mm_sim::exchange::FeeRates;
+use mm_sim::frames::{Feed, Tape};
+use mm_sim::recorded::QueueBound;
+use rand::{RngExt as _, SeedableRng as _};
+use rand_chacha::ChaCha8Rng;
+
+fn engine() -> EngineConfig {
+    serde_json::from_str(
+        r#"{
+        "session": 7, "cloid_start": 0,
+        "limits": {"risk_fraction": 0.03, "num_sigmas": 3, "risk_horizon_s": 3600, "sigma_prior": 3e-4,
+            "sigma_floor_frac": 0.5, "confidence_n0": 30, "leverage_cap": 5, "initial_margin_frac": 0.8,
+            "gap_move_frac": null, "gap_loss_frac": 0.5, "liquidity_frac": 0.05, "position_cap_usd": null,
+            "position_cap_coin": null, "warmup_max_position_usd": 500, "warmup_max_position_coin": null,
+            "limit_use_frac": 0.98, "reduce_only_leave_frac": 0.9, "daily_loss_frac": 0.05,
+            "drawdown_frac": 0.08, "limit_rise_frac_per_min": 0.1},
+        "quoting": {"strategy": "ladder", "target_liquidity_frac": 0.2, "levels": 3, "depths_bps": [2, 4, 6],
+            "min_level_usd": 12, "min_edge_bps": 0.5, "arrival_per_s": 0.1, "kappa_per_bps": 0.7,
+            "adverse_selection_bps": 0.5, "half_spread_bps": 3, "risk_aversion": 1.0,
+            "inventory_skew_bps": 10, "max_bps_diff": null, "size_tolerance_frac": 0.1},
+        "freshness": {"market_degraded_s": 2, "market_gone_s": 5, "account_degraded_s": 30,
+            "account_gone_s": 120, "head_room_degraded_s": 60, "head_room_gone_s": 300,
+            "sigma_degraded_s": 120, "sigma_gone_s": 600, "own_stream_degraded_s": 60, "own_stream_gone_s": 120},
+        "control": {"observe_book_s": 1, "observe_deadline_s": 2, "quote_min_s": 1}
+    }"#,
+    )
+    .unwrap()
+}
+
+fn config() -> BacktestConfig {
+    BacktestConfig {
+        engine: engine(),
+        equity: Usd(10_000 * USD),
+        leverage: 20,
+        fees: FeeRates::BASE,
+        latency: Latency {
+            order: Dur::from_millis(100),
+            ack: Dur::from_millis(100),
+            block: Dur::from_millis(70),
+        },
+        expires_after: Dur::from_millis(10_000),
+        bound: QueueBound::Pessimistic,
+    }
+}
+
+/// Two minutes of a wandering book with takers on both sides that reach up to 8 bps.
+fn tape() -> Arc<Tape> {
+    let mut rng = ChaCha8Rng::seed_from_u64(3);
+    let (mut text, mut mid, mut tid) = (String::new(), 420_000_i64, 0);
+    let px = |units: i64| format_decimal(units, 2);
+    for tick in 0..480_i64 {
+        let ms = 1_000_000 + 250 * tick;
+        let recv = (ms + 300) * 1_000_000;
+        mid += 10 * rng.random_range(-3..=3);
+        let side = |sign: i64| {
+            let level = |i: i64| {
+                format!(
+                    r#"{{"px":"{}","sz":"5","n":0}}"#,
+                    px(mid + sign * (5 + 10 * i))
+                )
+            };
+            (0..20).map(level).collect::<Vec<_>>().join(",")
+        };
+        if rng.random_bool(0.4) {
+            let (name, sign) = if rng.random_bool(0.5) {
+                ("B", 1)
+            } else {
+                ("A", -1)
+            };
+            let at = px(mid + sign * (5 + 10 * rng.random_range(0..34)));
+            tid += 1;
+            writeln!(text, r#"{recv} {{"channel":"trades","data":[{{"coin":"ETH","side":"{name}","px":"{at}","sz":"2","time":{ms},"hash":"0x","tid":{tid},"users":["0x","0x"]}}]}}"#).unwrap();
+        }
+        let (bids, asks) = (side(-1), side(1));
+        writeln!(text, r#"{recv} {{"channel":"l2Book","data":{{"coin":"ETH","time":{ms},"levels":[[{bids}],[{asks}]]}}}}"#).unwrap();
+    }
+    let eth = Instrument::new("ETH", 0, 4, 25).unwrap();
+    Arc::new(Tape::read(eth, text.as_bytes(), Feed::Recorded).unwrap())
+}
+
+/// Keeps the log and interrupts after a number of calls.
+#[derive(Default)]
+struct Keeper {
+    log: Vec<u8>,
+    calls: usize,
+    stop_after: Option<usize>,
+}
+
+impl Watch for Keeper {
+    fn progress(&mut self, _progress: Progress) -> bool {
+        self.calls += 1;
+        self.stop_after.is_none_or(|after| self.calls <= after)
+    }
+
+    fn log(&mut self, lines: &[u8]) {
+        self.log.extend_from_slice(lines);
+    }
+
+    fn now_ns(&mut self) -> u64 {
+        0
+    }
+}
+
+fn run() -> (Backtest, Vec<u8>) {
+    let mut keeper = Keeper::default();
+    let result = backtest(&config(), &tape(), &mut keeper).unwrap();
+    (result, keeper.log)
+}
+
+#[test]
+fn it_trades_both_sides_and_its_books_balance() {
+    let (result, _) = run();
+    let top = &result.top;
+    assert!(top.fills_buy > 0 && top.fills_sell > 0, "{top:?}");
+    assert!(top.ready_cycles > 0 && top.two_sided_cycles > 0, "{top:?}");
+    assert_eq!(top.pnl_usd.residual, "0");
+    assert_eq!(top.open_orders_after_stop, 0);
+    let bounds: Vec<QueueBound> = result
+        .bounds
+        .iter()
+        .map(|bound| bound.queue_bound)
+        .collect();
+    assert_eq!(bounds, QueueBound::ALL);
+}
+
+#[test]
+fn it_repeats_and_its_log_gives_the_same_again() {
+    let ((one, log), (two, again)) = (run(), run());
+    assert_eq!(one.top, two.top);
+    assert_eq!(log, again);
+    let replayed = replay(&log).unwrap();
+    assert_eq!(replayed.decision_hash, one.top.decision_hash);
+    assert_eq!(
+        (replayed.events, replayed.cut_after),
+        (one.top.events, None)
+    );
+    assert!(replayed.actions > 10);
+}
+
+/// The log with `from` replaced by `to` in the last line that starts with `key`.
+fn altered(log: &[u8], key: &str, from: &str, to: &str) -> (Vec<u8>, usize) {
+    let text = core::str::from_utf8(log).unwrap();
+    let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    let found = lines
+        .iter()
+        .rposition(|line| line.starts_with(key) && line.contains(from))
+        .unwrap();
+    lines[found] = lines[found].replacen(from, to, 1);
+    ((lines.join("\n") + "\n").into_bytes(), found + 1)
+}
+
+#[test]
+fn one_altered_action_is_named() {
+    let (_, log) = run();
+    let (bad, line) = altered(&log, "{\"a\":", "\"cycle\":", "\"cycle\":1");
+    let ReplayError::Differs { difference, .. } = replay(&bad).unwrap_err() else {
+        panic!()
+    };
+    assert_eq!(difference.line, line);
+    assert!(difference.what.starts_with("action "), "{difference}");
+    assert!(difference.logged.is_some() && difference.replayed.is_some());
+}
+
+#[test]
+fn a_missing_or_added_action_is_named() {
+    let (_, log) = run();
+    let text = String::from_utf8(log).unwrap();
+    let at = text
+        .lines()
+        .position(|line| line.starts_with("{\"a\":"))
+        .unwrap();
+    let (mut without, mut twice) = (Vec::new(), Vec::new());
+    for (number, line) in text.lines().enumerate() {
+        if number != at {
+            without.push(line);
+        }
+        twice.push(line);
+        if number == at {
+            twice.push(line);
+        }
+    }
+    for (lines, logged) in [(without, false), (twice, true)] {
+        let error = replay((lines.join("\n") + "\n").as_bytes()).unwrap_err();
+        let ReplayError::Differs { difference, .. } = error else {
+            panic!()
+        };
+        assert!(difference.what.starts_with("action "), "{difference}");
+        assert!(difference.logged.is_none() || logged, "{difference}");
+    }
+}
+
+#[test]
+fn a_header_that_does_not_fit_is_refused_and_says_why() {
+    let (_, log) = run();
+    let refusal = |from: &str, to: &str| {
+        replay(&altered(&log, "{\"h\":", from, to).0)
+            .unwrap_err()
+            .to_string()
+    };
+    assert!(
+        refusal("\"version\":1", "\"version\":9")
+            .contains("version 9, this program replays version 1")
+    );
+    assert!(
+        refusal("\"session\":7", "\"session\":8")
+            .contains("session 8, but its configuration is of session 7")
+    );
+    assert!(refusal("\"levels\":3", "\"level\":3").contains("level"));
+    assert!(replay(b"").unwrap_err().to_string().contains("empty"));
+    assert!(
+        replay(b"{}\n")
+            .unwrap_err()
+            .to_string()
+            .starts_with("line 1: not the header")
+    );
+}
+
+#[test]
+fn a_log_cut_off_is_read_to_its_last_whole_line() {
+    let (_, log) = run();
+    let cut = replay(&log[..log.len() / 2]).unwrap();
+    assert!(cut.cut_after.is_some_and(|line| line > 10));
+    assert!(cut.events > 0);
+}
+
+#[test]
+fn a_footer_of_other_actions_differs() {
+    let (_, log) = run();
+    let (bad, _) = altered(
+        &log,
+        "{\"z\":",
+        "\"decision_hash\":\"0x",
+        "\"decision_hash\":\"0xf",
+    );
+    assert!(
+        replay(&bad)
+            .unwrap_err()
+            .to_string()
+            .contains("the closing line differs")
+    );
+}
+
+#[test]
+fn it_can_be_interrupted() {
+    let mut keeper = Keeper {
+        stop_after: Some(2),
+        ..Keeper::default()
+    };
+    let error = backtest(&config(), &tape(), &mut keeper).unwrap_err();
+    assert!(matches!(error, BacktestError::Interrupted));
+}
+
+#[test]
+fn without_latency_time_still_moves_on() {
+    let mut config = config();
+    config.latency = Latency {
+        order: Dur(0),
+        ack: Dur(0),
+        block: Dur::from_millis(70),
+    };
+    let result = backtest(&config, &tape(), &mut ()).unwrap();
+    assert_eq!(result.top.pnl_usd.residual, "0");
+}
