@@ -127,6 +127,14 @@ def test_what_the_journal_does_not_explain_is_a_breach() -> None:
     assert [b.kind for b in breaches(no_limit, sent(1), report[:1])] == ["unjoined"]
 
 
+def test_an_answered_action_that_a_whole_report_does_not_know_is_a_breach() -> None:
+    log = [*HONEST, reply(2, 1)]
+    assert breaches(log, sent(1), []) == []
+    assert [b.kind for b in breaches(log, sent(1), [{"kind": "end"}])] == ["unjoined"]
+    refused = {"Reply": {"action": 1, "outcome": "Lost"}}
+    assert breaches([*HONEST, event(2, refused)], sent(1), [{"kind": "end"}]) == []
+
+
 def test_the_sessions_own_requests_may_not_add_exposure() -> None:
     own = [Sent(1, None, "updateLeverage"), Sent(2, None, "cancel"), Sent(3, None, "cancel")]
     harmless = [seen(1, 7, 9, 0, "updateLeverage"), seen(2, 7, 7, 0, "cancel")]

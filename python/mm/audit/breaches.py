@@ -8,7 +8,7 @@ and judges them by the limit journalled for that action's cycle. A breach is
 * `uncovered`: exposure above a limit that has since fallen, and no cancel of the excess was in
   flight or sent with the step that lowered it;
 * `unjoined`: an action of the exchange's report that the journal does not explain, or whose cycle
-  has no limit;
+  has no limit, or one that was answered and is missing from a whole report;
 * `misderived`: a journalled limit that the slow reference does not find in its journalled inputs.
 """
 
@@ -109,6 +109,7 @@ class _Reader:
     cycle_of: dict[int, int] = field(default_factory=dict)
     moments: list[Moment] = field(default_factory=list)
     answered: list[int] = field(default_factory=list)
+    carried_out: list[int] = field(default_factory=list)
     _orders: dict[str, OrderSent] = field(default_factory=dict)
     _by_oid: dict[int, OrderSent] = field(default_factory=dict)
     _leaving: dict[int, tuple[int, int]] = field(default_factory=dict)
@@ -140,6 +141,8 @@ class _Reader:
         kind, content = one_kind(event["body"])
         if kind == "Reply":
             self.answered.append(content["action"])
+            if one_kind(content["outcome"])[0] == "Statuses":
+                self.carried_out.append(content["action"])
             self._leaving.pop(content["action"], None)
         elif kind == "Fills" and not content["snapshot"]:
             for fill in content["fills"]:
@@ -217,6 +220,7 @@ def find_breaches(
     by_nonce = {sent.nonce: sent for sent in sends}
     return [
         *_judge_actions(views, by_nonce, reader),
+        *_judge_silence(views, by_nonce, reader, report),
         *_judge_moments(views, by_nonce, reader),
         *_judge_limits(reader, recompute),
     ]
@@ -255,6 +259,21 @@ def _judge_actions(
                     f" {view.worst[side]} lots, limit {cycle.bounds[side]}"
                 )
                 yield Breach("forbidden", cycle.number, view.time_ms, text)
+
+
+def _judge_silence(
+    views: Sequence[Seen], by_nonce: dict[int, Sent], reader: _Reader, report: Sequence[Json]
+) -> Iterable[Breach]:
+    """What the exchange answered and its whole report does not know: the wrong report, or account."""
+    if not any(row["kind"] == "end" for row in report):
+        return
+    known = {by_nonce[view.nonce].action for view in views if view.nonce in by_nonce}
+    for action in reader.carried_out:
+        if action not in known:
+            cycle = reader.cycles.get(reader.cycle_of.get(action, -1))
+            time_ms = 0 if cycle is None else cycle.recv_ns // 1_000_000
+            text = f"action {action} was answered and is not in the exchange's report"
+            yield Breach("unjoined", reader.cycle_of.get(action), time_ms, text)
 
 
 def _judge_moments(
