@@ -528,9 +528,11 @@ impl Orders {
     /// Ends waiting that has lasted too long. Call once a step.
     pub fn expire(&mut self, now: Time) {
         let over = |since: Time| now.since(since) > FILL_WINDOW;
-        self.ghosts.retain(|ghost| !over(ghost.since));
+        self.ghosts
+            .retain(|ghost| ghost.expected.is_some() || !over(ghost.since));
         self.live.retain(|_, order| match order.state {
-            State::Settling { .. } => !over(order.since),
+            // What the exchange says was filled stays counted until the ledger holds it.
+            State::Settling { expected } => expected.is_some() || !over(order.since),
             State::Unknown => !(order.absent && now.since(order.sent) > ARRIVAL_MAX),
             _ => true,
         });

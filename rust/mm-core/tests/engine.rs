@@ -60,6 +60,8 @@ struct Venue {
     received: Vec<Action>,
     /// Private events on their way to the engine.
     in_transit: Vec<EventBody>,
+    /// When the oldest of them happened.
+    oldest: Option<Time>,
 }
 
 impl Venue {
@@ -80,6 +82,7 @@ impl Venue {
             unanswered: Vec::new(),
             received: Vec::new(),
             in_transit: Vec::new(),
+            oldest: None,
         }
     }
 
@@ -184,6 +187,21 @@ impl Venue {
         self.now = self.now.plus(Dur::from_secs(secs));
     }
 
+    /// Time passes; private events are never later than the fill window.
+    fn wait(&mut self, secs: f64) {
+        let late = self
+            .oldest
+            .is_some_and(|oldest| self.now.since(oldest).as_secs() + secs > 4.9);
+        if late {
+            self.deliver();
+        }
+        self.pass(secs);
+        self.tell(EventBody::Timer);
+        self.oldest = self
+            .oldest
+            .or((!self.in_transit.is_empty()).then_some(self.now));
+    }
+
     fn tell(&mut self, body: EventBody) -> usize {
         let mut actions = Vec::new();
         self.engine.step(
@@ -246,13 +264,18 @@ impl Venue {
         }
     }
 
-    /// Orders of unanswered places and amends.
+    /// What unanswered places and amends can still make rest; an amend of an order that is over fails.
     fn pending(&self) -> impl Iterator<Item = &NewOrder> {
         self.unanswered
             .iter()
             .flat_map(|action| match &action.body {
                 ActionBody::Place(orders) => orders.iter().collect::<Vec<_>>(),
-                ActionBody::Modify(amends) => amends.iter().map(|amend| &amend.order).collect(),
+                ActionBody::Modify(amends) => {
+                    let alive = amends
+                        .iter()
+                        .filter(|amend| self.resting.contains_key(&amend.oid));
+                    alive.map(|amend| &amend.order).collect()
+                }
                 _ => Vec::new(),
             })
     }
@@ -339,6 +362,7 @@ impl Venue {
     }
 
     fn deliver(&mut self) {
+        self.oldest = None;
         for body in core::mem::take(&mut self.in_transit) {
             self.tell(body);
         }
@@ -604,7 +628,7 @@ proptest! {
                 Step::DeliverReversed => { venue.in_transit.reverse(); venue.deliver(); }
                 Step::Answer => venue.answer(false),
                 Step::Lose => venue.answer(true),
-                Step::Pass(secs) => { venue.pass(secs); venue.tell(EventBody::Timer); }
+                Step::Pass(secs) => venue.wait(secs),
                 Step::Report => venue.bbo(),
             }
         }
