@@ -43,7 +43,6 @@ class Lines:
         self._resync = resync
         self._bound_s = bound_s
         self._where = where
-        self.reconnects = 0
 
     async def run(self) -> None:
         """Watch until cancelled.
@@ -78,7 +77,6 @@ class Lines:
             raise GoneError(
                 f"{self._where} did not come back within {self._bound_s:g} s: {trouble}"
             ) from None
-        self.reconnects += 1
         for stream in self._streams:
             stream.announce()
         log.info("reconnected", lost=lost)

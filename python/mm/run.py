@@ -274,6 +274,14 @@ class Run:
             verified = False
             log.error("not_stopped_in_order", why=str(trouble))
             error = error or trouble
+        log.info(
+            "session_ended",
+            reason=reason,
+            frames_conflated=desk.inbox.conflated,
+            queue_longest=desk.inbox.longest,
+            reconnects=sum(stream.reconnects for stream in desk.streams),
+            log_lines=desk.recorder.lines,
+        )
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

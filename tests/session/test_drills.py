@@ -112,10 +112,10 @@ async def test_an_exchange_that_hangs_for_a_while_is_waited_for(
     async def hang() -> None:
         pid = exchange()["pid"]
         os.kill(pid, signal.SIGSTOP)
-        await asyncio.sleep(1.5)
+        await asyncio.sleep(1)
         os.kill(pid, signal.SIGCONT)
 
-    assert await trade(options(duration_s=240), hang) == 0
+    assert await trade(options(duration_s=180), hang) == 0
     result = summary(capsys)
     assert result["exit_reason"] == "duration"
     assert result["breaches"] == 0
@@ -148,7 +148,7 @@ async def test_an_unverified_stop_is_not_called_orderly(
     async def freeze_and_stop() -> None:
         os.kill(exchange()["pid"], signal.SIGSTOP)
         os.kill(os.getpid(), signal.SIGINT)
-        asyncio.get_running_loop().call_later(3, os.kill, exchange()["pid"], signal.SIGCONT)
+        asyncio.get_running_loop().call_later(2, os.kill, exchange()["pid"], signal.SIGCONT)
 
     assert await trade(options(), freeze_and_stop) == 3
     said = capsys.readouterr()

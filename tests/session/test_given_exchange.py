@@ -86,7 +86,7 @@ async def test_a_cut_line_is_mended_and_the_books_still_close(
     market = ("--account", f"{address}=10000", "--speed", "60", "--seed", "7")
     with serving(tmp_path, *market) as served, writing("info"):
         async with cable(served.said["port"]) as (line, base_url):
-            run = asyncio.create_task(make_markets(options(base_url, 400)))
+            run = asyncio.create_task(make_markets(options(base_url, 240)))
             async with asyncio.timeout(60):
                 while not has_quoted() and not run.done():  # noqa: ASYNC110 - a file shows it
                     await asyncio.sleep(0.02)

@@ -20,6 +20,7 @@ from maker_process import (
     is_alive,
     report,
     runs,
+    state_dir,
     wait_for,
 )
 
@@ -30,10 +31,10 @@ DEMO = ("--coin", "BTC", "--speed", "60", "--seed", "7")
 
 @pytest.fixture(scope="module")
 def ended(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Json, Path]]:
-    """A run of five market minutes that ended by its duration: its summary and its directory."""
+    """A run of four market minutes that ended by its duration: its summary and its directory."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MM_STATE_DIR", str(tmp_path_factory.mktemp("ended")))
-        summary, _ = Maker(*DEMO, "--duration", "300").ends(0)
+        summary, _ = Maker(*DEMO, "--duration", "240").ends(0)
         yield summary, runs()[-1]
 
 
@@ -42,7 +43,7 @@ def test_it_quotes_both_sides_within_the_limit_and_closes_its_books(
 ) -> None:
     summary, _ = ended
     assert summary["exit_reason"] == "duration"
-    assert summary["duration_s"] >= 300
+    assert summary["duration_s"] >= 240
     assert summary["ready_cycles"] > 0.5 * summary["quote_cycles"]
     assert summary["two_sided_cycles"] >= 0.8 * summary["ready_cycles"]
     assert summary["limit"]["source"] == "valid"
@@ -125,6 +126,17 @@ def test_a_signal_leaves_nothing_resting_and_a_second_maker_is_refused(
     assert [line for line in lines if line["kind"] == "left"] == []
     assert lines[-1]["kind"] == "end"
     assert any(line["kind"] == "action" and line["action"] == "order" for line in lines)
+
+
+def test_a_signal_during_the_start_is_orderly_too() -> None:
+    maker = Maker(*DEMO)
+    wait_for((state_dir() / "exchange.json").exists, maker)
+    maker.signal(signal.SIGTERM)
+    summary, _ = maker.ends(0)
+    assert summary["exit_reason"] == "sigterm"
+    assert summary["open_orders_after_stop"] == 0
+    assert summary["fills_buy"] + summary["fills_sell"] == 0
+    assert not is_alive(exchange()["pid"])
 
 
 def test_a_second_signal_is_immediate() -> None:

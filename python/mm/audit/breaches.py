@@ -264,7 +264,7 @@ def _judge_actions(
 def _judge_silence(
     views: Sequence[Seen], by_nonce: dict[int, Sent], reader: _Reader, report: Sequence[Json]
 ) -> Iterable[Breach]:
-    """What the exchange answered and its whole report does not know: the wrong report, or account."""
+    """What the exchange answered and its whole report does not know."""
     if not any(row["kind"] == "end" for row in report):
         return
     known = {by_nonce[view.nonce].action for view in views if view.nonce in by_nonce}

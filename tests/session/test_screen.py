@@ -1,0 +1,161 @@
+"""What is shown: the first screen, the status line, the log lines that LIMITS.md fixes."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from mm._core import Engine, Instrument
+from mm.config import engine_config_json, load
+from mm.cycles import CycleWatch
+from mm.log import writing
+from mm.terminal import Opening, first_screen, status_line
+
+Json = dict[str, Any]
+
+
+@pytest.fixture
+def unknown() -> Json:
+    """The snapshot of an engine that has heard nothing."""
+    return Engine(engine_config_json(load(None), 1), Instrument("BTC", 0, 5, 40)).snapshot()
+
+
+def quoting(unknown: Json, **more: object) -> Json:
+    limits = {
+        "lots": [6482, 6482],
+        "binding": ["volatility", "volatility"],
+        "source": "valid",
+        "value": 7_140_820_000,
+    }
+    known = {"limits": limits, "leverage_only": 50_000_000_000, "mid": 100_000.0}
+    return {**unknown, **known, "break_even_bps": 2.0, "not_quoting": None, **more}
+
+
+def screen(snapshot: Json, market: str = "demo", **more: object) -> str:
+    opening: dict[str, Any] = {
+        "config": load(None, {"process.market": market}),
+        "seed": 7,
+        "base_url": "http://127.0.0.1:5",
+        "run_dir": Path("/runs/a"),
+        "sz_decimals": 5,
+        "inherited": 0,
+        "cancelled": 0,
+        "attached": False,
+    }
+    return "\n".join(first_screen(Opening(**{**opening, **more}), snapshot))
+
+
+def test_the_first_screen_says_what_this_is_and_what_it_does_not_prove(unknown: Json) -> None:
+    text = screen(quoting(unknown, phase="normal"))
+    for said in (
+        "PAPER  BTC on the demo market, 20x speed, seed 7",
+        "No keys, no real money",
+        "NOT CALIBRATED",
+        "0.06482 BTC ($7,140.82), bound by volatility, valid",
+        "leverage alone would allow 0.50000 BTC ($50,000.00)",
+        "Phase        quoting",
+        "5 a side, $1,428.16 in all",
+        "2.00 bps = maker fee 1.50 + adverse selection 0.50 (assumed)",
+        "an hour at 2.50 bps",
+        "NOT AVAILABLE  watchdog process",
+        "Ctrl-C once",
+        "mm replay /runs/a",
+    ):
+        assert said in text
+    assert "Inherited" not in text
+    assert max(map(len, text.splitlines())) <= 100
+
+
+def test_the_first_screen_says_what_is_not_known_yet(unknown: Json) -> None:
+    text = screen(unknown, market="replay:x/ETH.frames.zst", inherited=-8850, cancelled=3)
+    for said in (
+        "does not react to our orders",
+        "not derived yet",
+        "leverage alone would allow is not known yet",
+        "starting; not quoting: not anchored",
+        "5 a side wanted",
+        "not known before the fees are",
+        "Inherited    -0.0885 BTC",
+        "3 orders that rested at the start",
+    ):
+        assert said in text
+    assert "seed" not in text
+
+
+def test_levels_that_do_not_fit_are_told(unknown: Json) -> None:
+    snapshot = quoting(unknown)
+    snapshot["limits"]["value"] = 150_000_000
+    assert "2 of 5 a side fit the limit" in screen(snapshot)
+
+
+def test_the_status_line_is_one_line(unknown: Json) -> None:
+    orders = [{"side": "Bid"}, {"side": "Bid"}, {"side": "Ask"}]
+    pnl = {"total": -1_234_567}
+    snapshot = quoting(unknown, phase="normal", position=-3241, orders=orders, pnl=pnl)
+    line = status_line(snapshot, "BTC", 5)
+    assert line == (
+        "quoting | BTC 100000 | -0.03241 BTC (50.00 % of 0.06482) | 2 bids 1 asks"
+        " | fills 0+0 | $-1.23"
+    )
+    assert "starting; not quoting: not anchored" in status_line(unknown, "BTC", 5)
+
+
+def cycle(number: int, position: int, limit: int = 1000, binding: str = "volatility") -> bytes:
+    return (
+        f'{{"e":{{}}}}\n{{"c":{{"cycle":{number},"position":{position},"limits":{{"source":"valid",'
+        f'"lots":[{limit},{limit}],"binding":["{binding}","{binding}"],'
+        '"inputs":{"mid":100.5,"sigma":0.0001}}}}\n{"a":{}}\n'
+    ).encode()
+
+
+def watch(snapshot: Callable[[], Json], *, debug: bool = False) -> CycleWatch:
+    return CycleWatch(snapshot, 5, "500 USD", debug=debug)
+
+
+def test_capacity_is_warned_of_once_a_mark_and_again_after_it_fell_back(unknown: Json) -> None:
+    watched = watch(lambda: unknown)
+    with writing("debug"), capture_logs() as logs:
+        for number, position in enumerate([490, 510, 480, 520, 760, 950, -390, -520, 0]):
+            watched.read(cycle(number, position))
+    passed = [(log["cycle"], log["passed_pct"]) for log in logs]
+    assert passed == [(1, 50), (4, 75), (5, 90), (7, 50)]
+    assert {log["log_level"] for log in logs} == {"warning"}
+    assert logs[0]["utilisation_pct"] == "51.00"
+    assert logs[0]["effective_max_pos"] == "0.01"
+
+
+def test_reduce_only_is_told_when_it_begins_and_when_it_ends(unknown: Json) -> None:
+    state = {**unknown, "reduce_only": True}
+    watched = watch(lambda: state)
+    with writing("debug"), capture_logs() as logs:
+        watched.read(cycle(1, -8850, 5000))
+        watched.read(cycle(2, -4600, 5000))
+        state["reduce_only"] = False
+        watched.read(cycle(3, -4400, 5000))
+    told = [(log["event"], log["utilisation_pct"]) for log in logs if "reduce" in log["event"]]
+    assert told == [("reduce_only_entered", "177.00"), ("reduce_only_left", "88.00")]
+
+
+def test_the_debug_lines_carry_the_fields_that_people_grep(unknown: Json) -> None:
+    watched = watch(lambda: quoting(unknown, microprice=100.6), debug=True)
+    with writing("debug"), capture_logs() as logs:
+        watched.read(cycle(1, 0, 1000))
+        watched.read(cycle(2, 0, 1000))
+        watched.read(cycle(3, 5, 999, "rise"))
+        watched.read(b'{"e":{}}\n')
+    moved = "Effective max position updated from first principles"
+    limits = [log for log in logs if log["event"] == moved]
+    assert [(log["cycle"], log["old_long"], log["new_long"]) for log in limits] == [
+        (1, None, "0.01"),
+        (3, "0.01", "0.00999"),
+    ]
+    assert limits[1]["binding"] == "rise"
+    inputs = [log for log in logs if log["event"] == "Quote inputs"]
+    assert len(inputs) == 3
+    wanted = "effective_max_pos dynamic_max_pos static_max_pos position mid microprice sigma kappa"
+    assert set(wanted.split()) <= set(inputs[2])
+    assert inputs[2]["effective_max_pos"] == "0.00999"
+    assert inputs[2]["static_max_pos"] == "500 USD"
+    assert {log["log_level"] for log in logs} == {"debug"}
