@@ -10,9 +10,13 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import aiohttp
 import pytest
+from eth_account import Account
+from eth_account.signers.local import LocalAccount
+from hyperliquid.utils.signing import sign_l1_action
 
 from mm._core import PaperExchange
 from mm.cli import run
@@ -21,12 +25,13 @@ from mm.exits import exit_of
 from mm.frames import read_frames
 from mm.paper import server as paper_server
 from mm.paper.clock import MarketClock
-from paper_desk import settings
+from paper_desk import START_MS, Json, settings
 from paper_process import Served, serving
 
 pytestmark = pytest.mark.wire
 
 WAIT_S = 10.0
+PERP = {"coin": "BTC", "sz_decimals": 5, "max_leverage": 40}
 ACCOUNT = "0x14791697260E4c9A71f18484C9f997B308e59325"
 
 
@@ -186,6 +191,49 @@ async def test_silence_closes_and_overload_slows(monkeypatch: pytest.MonkeyPatch
     ran_ns = exchange.time_ns - start_ns
     assert ran_ns % 70_000_000 == 0
     assert clock.speed_achieved(exchange.time_ns) < 20_000.0
+
+
+@pytest.mark.parametrize(("replies", "first"), [("first", "reply"), ("last", "orderUpdates")])
+async def test_replies_and_frames_come_in_the_order_asked_for(
+    replies: Literal["first", "last"], first: str
+) -> None:
+    wallet = Account.create()
+    market = {"kind": "clients", "perps": [PERP]}
+    exchange = PaperExchange(json.dumps(settings([wallet])), json.dumps(market))
+    server = paper_server.PaperServer(exchange, MarketClock(exchange.time_ns, 1.0), replies=replies)
+    heard: list[str] = []
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        async with server.listening(listener), aiohttp.ClientSession() as http:
+            running = asyncio.create_task(server.run())
+            async with http.ws_connect(f"{url}/ws") as ws:
+                subscription = {"type": "orderUpdates", "user": wallet.address}
+                await ws.send_json({"method": "subscribe", "subscription": subscription})
+                assert (await ws.receive_json())["channel"] == "subscriptionResponse"
+
+                async def listen() -> None:
+                    heard.append((await ws.receive_json())["channel"])
+
+                async def place() -> None:
+                    async with http.post(f"{url}/exchange", json=signed_order(wallet)) as response:
+                        assert (await response.json())["status"] == "ok"
+                        heard.append("reply")
+
+                await asyncio.gather(listen(), place())
+            server.stop()
+            await running
+    assert heard[0] == first
+
+
+def signed_order(wallet: LocalAccount) -> dict[str, Json]:
+    """The body of `POST /exchange` with one resting bid."""
+    order = {"a": 0, "b": True, "p": "99000", "s": "0.01", "r": False}
+    order |= {"t": {"limit": {"tif": "Alo"}}}
+    action = {"type": "order", "orders": [order], "grouping": "na"}
+    signature = sign_l1_action(wallet, action, None, START_MS, None, False)
+    return {"action": action, "nonce": START_MS, "signature": signature}
 
 
 def run_exchange(*options: str) -> subprocess.CompletedProcess[str]:

@@ -57,6 +57,10 @@ def exchange(
         Literal["volume", "open"],
         typer.Option(help="scheduleCancel: after $1,000,000 of volume, as the venue, or at once."),
     ] = "volume",
+    replies: Annotated[
+        Literal["first", "last"],
+        typer.Option(help="REST replies before or after the stream frames of their block."),
+    ] = "first",
     report: Annotated[
         Path | None,
         typer.Option(help="The exchange's own report, JSON lines: actions, exposure, orders left."),
@@ -86,5 +90,6 @@ def exchange(
         maker_fee_bps=maker_fee_bps,
         taker_fee_bps=taker_fee_bps,
         schedule_gate=schedule_gate,
+        replies=replies,
     )
     serve(terms, port, report, ready_file)

@@ -54,6 +54,7 @@ class Terms:
         maker_fee_bps: Fee of the resting side.
         taker_fee_bps: Fee of the side that takes.
         schedule_gate: Whether `scheduleCancel` needs $1,000,000 of traded volume.
+        replies: Whether REST replies come before or after the stream frames of their block.
     """
 
     market: str
@@ -68,6 +69,7 @@ class Terms:
     maker_fee_bps: float
     taker_fee_bps: float
     schedule_gate: Literal["volume", "open"]
+    replies: Literal["first", "last"]
 
 
 @dataclass(frozen=True, slots=True)

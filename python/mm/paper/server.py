@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import BinaryIO
+from typing import BinaryIO, Literal
 
 from aiohttp import WSMsgType, web
 
@@ -89,7 +89,11 @@ class PaperServer:
     """Serves one exchange until told to stop."""
 
     def __init__(
-        self, exchange: PaperExchange, clock: MarketClock, report: BinaryIO | None = None
+        self,
+        exchange: PaperExchange,
+        clock: MarketClock,
+        report: BinaryIO | None = None,
+        replies: Literal["first", "last"] = "first",
     ) -> None:
         """Put the front before an exchange.
 
@@ -97,7 +101,10 @@ class PaperServer:
             exchange: The exchange; this server is its only caller from now on.
             clock: Its clock, started at the exchange's own time.
             report: Where the exchange's own report goes, as JSON lines.
+            replies: Whether a client hears its REST replies of a block before the block's stream
+                frames or after them; the venue promises neither.
         """
+        self._replies = replies
         self._exchange = exchange
         self._clock = clock
         self._report = report
@@ -152,7 +159,9 @@ class PaperServer:
             await asyncio.sleep(min(self._clock.wall_s_until(next_ns), ANNOUNCE_S))
 
     async def _deliver(self) -> None:
-        """Hand out the REST replies of the blocks just run, then their stream frames."""
+        """Hand out the REST replies of the blocks just run and their stream frames."""
+        if self._replies == "last":
+            self._flush()
         answered = []
         for request_id, status, body in self._exchange.take_replies():
             pending = self._pending.get(request_id)

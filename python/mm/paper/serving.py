@@ -47,7 +47,7 @@ async def _serve(
     ready_file: Path | None,
 ) -> None:
     clock = MarketClock(opened.exchange.time_ns, terms.speed)
-    server = PaperServer(opened.exchange, clock, report)
+    server = PaperServer(opened.exchange, clock, report, terms.replies)
     loop = asyncio.get_running_loop()
 
     def stop() -> None:
