@@ -1,9 +1,12 @@
 //! Our own client reads everything that the paper exchange sends.
 
+#![expect(clippy::unwrap_used, reason = "a test")]
+
 use std::collections::BTreeMap;
 
 use mm_core::event::{EventBody, Fills};
-use mm_core::units::{Dur, Sz, Time};
+use mm_core::instrument::{Instrument, Round};
+use mm_core::units::{Dur, Px, Sz, Time};
 use mm_hl::decode::{Decoded, InfoKind, decode_frame, decode_info, decode_meta};
 use mm_hl::sign::{Network, Signer};
 use mm_hl::wire::ExchangeAction;
@@ -58,6 +61,26 @@ fn kind(event: &EventBody) -> &'static str {
     }
 }
 
+/// Decodes every frame sent and counts the events by kind.
+fn understood(perp: &Instrument, paper: &mut PaperExchange) -> BTreeMap<&'static str, usize> {
+    let mut seen: BTreeMap<&'static str, usize> = BTreeMap::new();
+    for (_, frame) in paper.take_frames() {
+        let text = String::from_utf8_lossy(&frame);
+        match decode_frame(perp, &frame).unwrap_or_else(|error| panic!("{error}: {text}")) {
+            Decoded::Events(events) => {
+                for event in &events {
+                    *seen.entry(kind(event)).or_default() += 1;
+                }
+            }
+            Decoded::Ack | Decoded::Clock(_) => {}
+            // The past of a ledger is no news to our client.
+            Decoded::Ignored if text.contains("\"isSnapshot\":true") => {}
+            other => panic!("{other:?}: {text}"),
+        }
+    }
+    seen
+}
+
 #[test]
 fn every_frame_and_body_is_understood() {
     let signer = Signer::new(&"07".repeat(32)).unwrap();
@@ -91,8 +114,8 @@ fn every_frame_and_body_is_understood() {
     }
     subscribe(&mut paper, connection, &json!({"type": "paperClock"}));
     let far = perp.format_px(perp.snap_px(
-        mm_core::units::Px(paper.sim().mark(perp.asset()).unwrap().0 * 101 / 100),
-        mm_core::instrument::Round::Up,
+        Px(paper.sim().mark(perp.asset()).unwrap().0 * 101 / 100),
+        Round::Up,
     ));
     let action = json!({"type": "order", "grouping": "na", "orders": [
         {"a": perp.asset(), "b": true, "p": far, "s": "0.05", "r": false, "t": {"limit": {"tif": "Ioc"}}},
@@ -105,21 +128,7 @@ fn every_frame_and_body_is_understood() {
     let queued = paper.submit(&serde_json::to_vec(&envelope).unwrap());
     assert_eq!(queued, Submitted::Queued(1));
     run(&mut paper, 30);
-    let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
-    for (_, frame) in paper.take_frames() {
-        let text = String::from_utf8_lossy(&frame);
-        match decode_frame(&perp, &frame).unwrap_or_else(|error| panic!("{error}: {text}")) {
-            Decoded::Events(events) => {
-                events
-                    .iter()
-                    .for_each(|event| *seen.entry(kind(event)).or_default() += 1);
-            }
-            Decoded::Ack | Decoded::Clock(_) => {}
-            // The past of a ledger is no news to our client.
-            Decoded::Ignored if text.contains("\"isSnapshot\":true") => {}
-            other => panic!("{other:?}: {text}"),
-        }
-    }
+    let seen = understood(&perp, &mut paper);
     for (event, least) in [
         ("book", 5),
         ("bbo", 20),

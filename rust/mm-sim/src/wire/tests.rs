@@ -163,9 +163,9 @@ fn a_trade_reaches_both_sides_and_the_public() {
         own.map(|(_, frame)| serde_json::from_slice(frame).unwrap())
             .collect()
     };
-    let (to_maker, to_taker) = (of(maker), of(taker));
+    let (maker_hears, taker_hears) = (of(maker), of(taker));
     assert_eq!(
-        channels(&to_maker),
+        channels(&maker_hears),
         ["user", "userFills", "clearinghouseState"]
     );
     let wanted = [
@@ -176,10 +176,10 @@ fn a_trade_reaches_both_sides_and_the_public() {
         "bbo",
         "clearinghouseState",
     ];
-    assert_eq!(channels(&to_taker), wanted);
+    assert_eq!(channels(&taker_hears), wanted);
     let (made, took) = (
-        &to_maker[1]["data"]["fills"][0],
-        &to_taker[2]["data"]["fills"][0],
+        &maker_hears[1]["data"]["fills"][0],
+        &taker_hears[2]["data"]["fills"][0],
     );
     assert_eq!(
         (&made["fee"], &made["crossed"], &made["side"]),
@@ -191,10 +191,10 @@ fn a_trade_reaches_both_sides_and_the_public() {
     );
     for key in ["tid", "hash", "time"] {
         assert_eq!(made[key], took[key]);
-        assert_eq!(made[key], to_taker[3]["data"][0][key]);
+        assert_eq!(made[key], taker_hears[3]["data"][0][key]);
     }
     assert_eq!(
-        to_taker[3]["data"][0]["users"],
+        taker_hears[3]["data"][0]["users"],
         json!([user(TAKER), user(MAKER)])
     );
 }
