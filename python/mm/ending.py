@@ -55,7 +55,10 @@ class StopRequest:
 
     @contextmanager
     def on_signals(self) -> Iterator[None]:
-        """Ask on SIGINT or SIGTERM; a second one cancels the task that entered this block."""
+        """Ask on SIGINT, SIGTERM and, unless it is ignored (nohup), SIGHUP.
+
+        A second one cancels the task that entered this block.
+        """
         loop = asyncio.get_running_loop()
         main = asyncio.current_task()
         assert main is not None, "signals are watched from within a task"
@@ -67,7 +70,9 @@ class StopRequest:
             else:
                 self.ask(number.name.lower())
 
-        numbers = (signal.SIGINT, signal.SIGTERM)
+        numbers = [signal.SIGINT, signal.SIGTERM]
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+            numbers.append(signal.SIGHUP)
         for number in numbers:
             loop.add_signal_handler(number, take, number)
         try:

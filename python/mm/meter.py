@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from array import array
+from collections import deque
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 NS_PER_US = 1_000
+# Durations remembered of each kind, so that a long run takes no more memory than a short one.
+REMEMBERED = 100_000
 
 
-def percentile_us(samples_ns: array[int], share: float) -> float | None:
+def percentile_us(samples_ns: Collection[int], share: float) -> float | None:
     """A percentile by nearest rank.
 
     Args:
@@ -27,10 +30,10 @@ def percentile_us(samples_ns: array[int], share: float) -> float | None:
 
 @dataclass(slots=True)
 class Meter:
-    """Durations in nanoseconds, one for each step, and one for each action a frame led to."""
+    """The last durations in nanoseconds, of each step and of each action that a frame led to."""
 
-    step_ns: array[int] = field(default_factory=lambda: array("q"))
-    tick_to_bytes_ns: array[int] = field(default_factory=lambda: array("q"))
+    step_ns: deque[int] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
+    tick_to_bytes_ns: deque[int] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
 
     def latency_us(self) -> dict[str, float | None]:
         """The summary's `latency_us`."""

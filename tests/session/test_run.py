@@ -108,7 +108,7 @@ def test_no_secret_is_written_down_in_the_run(ended: tuple[Json, Path]) -> None:
         assert secret.encode() not in path.read_bytes(), path.name
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_leaves_nothing_resting_and_a_second_maker_is_refused(
     number: signal.Signals,
 ) -> None:
