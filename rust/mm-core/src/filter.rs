@@ -302,18 +302,19 @@ pub fn filter_ladder(
     limits: &Limits,
 ) -> Filtered {
     let mut filtered = Filtered::default();
+    filtered.quotes.reserve_exact(quotes.len());
     for side in Side::BOTH {
-        let mut planned: Vec<Quote> = quotes
-            .iter()
-            .filter(|quote| quote.side == side && quote.sz > Sz::ZERO)
-            .copied()
-            .collect();
+        let of_side = |quote: &&Quote| quote.side == side && quote.sz > Sz::ZERO;
         // Best first, whatever order they came in.
-        planned.sort_by_key(|quote| -side.sign() * quote.px.0);
+        let best_first = |quote: &Quote| -side.sign() * quote.px.0;
         if !verdict.mode.is_reduce_only() {
-            filtered.quotes.extend(planned);
+            let start = filtered.quotes.len();
+            filtered.quotes.extend(quotes.iter().filter(of_side));
+            filtered.quotes[start..].sort_by_key(best_first);
             continue;
         }
+        let mut planned: Vec<Quote> = quotes.iter().filter(of_side).copied().collect();
+        planned.sort_by_key(best_first);
         let limit = limits.of(side);
         if verdict.mode.permits(side) {
             let reducible = (-side.signed(position)).max(Sz::ZERO);

@@ -41,13 +41,16 @@ impl SidePlan {
 
     /// Puts the levels on the grid, best first, equal prices made one.
     pub(super) fn place(&mut self, levels: &[LadderLevel], instrument: &Instrument) {
+        self.levels.reserve_exact(levels.len());
+        self.quotes.reserve_exact(levels.len());
         let round = match self.side {
             Side::Bid => Round::Down,
             Side::Ask => Round::Up,
         };
         for level in levels {
+            // Snapping leaves no illegal price but zero and below.
             let px = instrument.snap_px(level.px, round);
-            if instrument.is_legal_px(px) {
+            if px > Px::ZERO {
                 self.levels.push(LadderLevel { px, ..*level });
             } else {
                 self.refuse(level.px, Sz::ZERO, RefusalReason::Px);

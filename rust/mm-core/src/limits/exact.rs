@@ -13,6 +13,21 @@ const VALUE_MAX: u128 = 9_000_000_000_000 * 10_u128.pow(VALUE_DECIMALS);
 /// Largest number of lots; what lies above saturates. Below 2^53.
 const LOTS_MAX: u128 = 9_000_000_000_000_000;
 
+/// One micro-USDC.
+const MICRO: u128 = POWERS[9];
+const _: () = assert!(VALUE_DECIMALS == 6 + 9);
+
+/// Powers of ten, as far as `u128` goes.
+const POWERS: [u128; 39] = {
+    let mut powers = [1; 39];
+    let mut i = 1;
+    while i < powers.len() {
+        powers[i] = 10 * powers[i - 1];
+        i += 1;
+    }
+    powers
+};
+
 /// A finite, non-negative float as the shortest decimal that names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Decimal {
@@ -25,6 +40,7 @@ impl Decimal {
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
+        clippy::cast_precision_loss,
         reason = "0 to 1e15 by the caller's check and the loop's bound"
     )]
     #[expect(
@@ -42,10 +58,10 @@ impl Decimal {
             if scaled > MANTISSA_MAX {
                 break;
             }
-            let nearest = libm::round(scaled);
-            if nearest / power == value {
+            let nearest = (scaled + 0.5) as u64;
+            if nearest as f64 / power == value {
                 return Self {
-                    mantissa: nearest as u128,
+                    mantissa: u128::from(nearest),
                     scale,
                 };
             }
@@ -70,7 +86,7 @@ impl Decimal {
 
     /// `floor(self * count)` for a count of whole things.
     pub(crate) fn floor_times(self, count: u128) -> u128 {
-        mul_div(count, self.mantissa, 10_u128.pow(self.scale))
+        mul_div(count, self.mantissa, POWERS[self.scale as usize])
     }
 }
 
@@ -87,7 +103,7 @@ impl Value {
     pub(crate) fn of_usd(usd: Usd) -> Self {
         // tidy: negative counts as zero, as said above
         let micro = u128::try_from(usd.0).unwrap_or(0);
-        Self(micro * 10_u128.pow(VALUE_DECIMALS - 6)).saturated()
+        Self(micro * MICRO).saturated()
     }
 
     /// A belief in USDC (not NaN), cut to 10^-15.
@@ -107,7 +123,12 @@ impl Value {
 
     /// `self * factor`, cut.
     pub(crate) fn times(self, factor: Decimal) -> Self {
-        Self(mul_div(self.0, factor.mantissa, 10_u128.pow(factor.scale))).saturated()
+        Self(mul_div(
+            self.0,
+            factor.mantissa,
+            POWERS[factor.scale as usize],
+        ))
+        .saturated()
     }
 
     /// `self / divisor`, cut; saturated when the divisor is zero.
@@ -117,7 +138,7 @@ impl Value {
         }
         Self(mul_div(
             self.0,
-            10_u128.pow(divisor.scale),
+            POWERS[divisor.scale as usize],
             divisor.mantissa,
         ))
         .saturated()
@@ -143,23 +164,21 @@ impl Value {
     pub(crate) fn lots(self, mid: Decimal, sz_decimals: u32) -> i64 {
         let up = sz_decimals + mid.scale;
         let lots = if up >= VALUE_DECIMALS {
-            mul_div(self.0, 10_u128.pow(up - VALUE_DECIMALS), mid.mantissa)
+            mul_div(self.0, POWERS[(up - VALUE_DECIMALS) as usize], mid.mantissa)
         } else {
-            self.0 / (mid.mantissa * 10_u128.pow(VALUE_DECIMALS - up))
+            self.0 / (mid.mantissa * POWERS[(VALUE_DECIMALS - up) as usize])
         };
         i64::try_from(lots.min(LOTS_MAX)).unwrap_or(i64::MAX)
     }
 
     /// Rounded to the nearest micro-USDC.
     pub(crate) fn to_usd(self) -> Usd {
-        let unit = 10_u128.pow(VALUE_DECIMALS - 6);
-        Usd(i64::try_from((self.0 + unit / 2) / unit).unwrap_or(i64::MAX))
+        Usd(i64::try_from((self.0 + MICRO / 2) / MICRO).unwrap_or(i64::MAX))
     }
 
     /// Cut to micro-USDC.
     pub(crate) fn floor_usd(self) -> Usd {
-        let unit = 10_u128.pow(VALUE_DECIMALS - 6);
-        Usd(i64::try_from(self.0 / unit).unwrap_or(i64::MAX))
+        Usd(i64::try_from(self.0 / MICRO).unwrap_or(i64::MAX))
     }
 
     fn saturated(self) -> Self {
@@ -170,16 +189,17 @@ impl Value {
 /// `floor(a * b * 10^(up - down))`, saturating.
 fn shift(a: u128, b: u128, up: u32, down: u32) -> u128 {
     if up >= down {
-        a.saturating_mul(b).saturating_mul(10_u128.pow(up - down))
+        a.saturating_mul(b)
+            .saturating_mul(POWERS[(up - down) as usize])
     } else {
-        mul_div(a, b, 10_u128.pow(down - up))
+        mul_div(a, b, POWERS[(down - up) as usize])
     }
 }
 
 /// `floor(a * b / c)` with the product held in full; saturating. `c` is positive and below 2^126.
 pub(crate) fn mul_div(a: u128, b: u128, c: u128) -> u128 {
     if let Some(product) = a.checked_mul(b) {
-        return product / c;
+        return if c == 1 { product } else { product / c };
     }
     let (whole, part) = (a / c, a % c);
     let (mut quotient, mut rest) = (0_u128, 0_u128);
