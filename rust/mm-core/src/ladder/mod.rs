@@ -107,7 +107,7 @@ pub fn rooms(limits: &Limits, sizing: &Sizing) -> [Sz; 2] {
             return Sz::ZERO;
         }
         // tidy: what no i64 holds is no room: the safe side
-        let usable = i64::try_from(usable.floor_times(wide(limits.of(side).0))).unwrap_or(0);
+        let usable = narrow(usable.floor_times(wide(limits.of(side).0)));
         let held = side.signed(sizing.position);
         let reducible = (-held).max(Sz::ZERO);
         let room = if mode.is_reduce_only() {
@@ -171,7 +171,7 @@ fn within_margin(mut plans: [SidePlan; 2], margin_left: Option<MarginLeft>) -> [
             let kept = mul_div(wide(increasing.0), allowed, needed);
             plan.cut(
                 // tidy: kept is part of an i64; if not, all is cut
-                increasing - Sz(i64::try_from(kept).unwrap_or(0)),
+                increasing - Sz(narrow(kept)),
                 RefusalReason::MarginLeft,
             );
         }
@@ -181,6 +181,10 @@ fn within_margin(mut plans: [SidePlan; 2], margin_left: Option<MarginLeft>) -> [
 
 fn wide(value: i64) -> u128 {
     u128::from(value.max(0).unsigned_abs())
+}
+
+fn narrow(value: u128) -> i64 {
+    i64::try_from(value).expect("invariant: a share of lots is no more than the lots")
 }
 
 #[cfg(test)]

@@ -102,7 +102,7 @@ impl Value {
     /// Micro-USDC; negative amounts count as zero.
     pub(crate) fn of_usd(usd: Usd) -> Self {
         // tidy: negative counts as zero, as said above
-        let micro = u128::try_from(usd.0).unwrap_or(0);
+        let micro = u128::from(usd.0.max(0).unsigned_abs());
         Self(micro * MICRO).saturated()
     }
 

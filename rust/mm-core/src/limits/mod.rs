@@ -216,7 +216,7 @@ fn rise(
         return Some(pricing.money(Term::Rise, base));
     }
     // tidy: an age below zero is none, and nothing rises
-    let nanos = Decimal::new(u128::try_from(previous.age.0).unwrap_or(0), 9);
+    let nanos = Decimal::new(u128::from(previous.age.0.unsigned_abs()), 9);
     let gain = money
         .times(Decimal::of(frac_per_min))
         .times(nanos)
