@@ -13,6 +13,7 @@ pub mod estimators;
 pub mod event;
 pub mod filter;
 pub mod gate;
+pub mod glft;
 pub mod guard;
 pub mod instrument;
 pub mod ladder;

@@ -8,6 +8,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::book::Touch;
+use crate::glft::Solved;
 use crate::instrument::{Instrument, Round};
 use crate::units::{Px, Side};
 
@@ -134,7 +135,7 @@ impl QuotingConfig {
     }
 
     /// Distances of levels behind the first, bps, starting with 0.
-    fn offsets_bps(&self) -> Vec<f64> {
+    pub(crate) fn offsets_bps(&self) -> Vec<f64> {
         let levels = if self.strategy == Strategy::Glft {
             1
         } else {
@@ -281,93 +282,6 @@ fn place_level(
     })
 }
 
-/// GLFT's asymptotic quotes at one volatility, found once and used until it moves: unit size one (a
-/// level's size), MODELS.md P1.4, at the gamma whose skew at full inventory moves the increasing
-/// side's first level to its last one, times `risk_aversion`.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Solved {
-    sigma_bps: f64,
-    /// Edge above costs without inventory, bps.
-    delta_bps: f64,
-    /// Shift of both prices at full inventory, bps.
-    skew_bps_full: f64,
-}
-
-impl Solved {
-    /// Solves for a volatility in bps per square root of a second and a limit of `limit_units` levels' sizes.
-    #[must_use]
-    pub fn new(config: &QuotingConfig, sigma_bps: f64, limit_units: f64) -> Self {
-        let model = Glft {
-            sigma_bps,
-            arrival: config.arrival_per_s,
-            kappa: config.kappa_per_bps,
-        };
-        let offsets = config.offsets_bps();
-        let span_bps = offsets
-            .last()
-            .map_or(0.0, |last| last.max(1.0 / config.kappa_per_bps));
-        let gamma = config.risk_aversion * model.gamma_for(span_bps / limit_units.max(1.0));
-        let skew_per_unit = model.skew_per_unit(gamma);
-        Self {
-            sigma_bps,
-            delta_bps: model.edge(gamma) + skew_per_unit / 2.0,
-            skew_bps_full: skew_per_unit * limit_units,
-        }
-    }
-
-    /// Whether it was found for this very volatility.
-    #[must_use]
-    #[expect(clippy::float_cmp, reason = "the same estimate, not a close one")]
-    pub fn is_for(&self, sigma_bps: f64) -> bool {
-        self.sigma_bps == sigma_bps
-    }
-}
-
-/// The closed form's parameters, in bps and units.
-#[derive(Clone, Copy, Debug)]
-pub struct Glft {
-    /// Volatility, bps per square root of a second.
-    pub sigma_bps: f64,
-    /// Fill rate at zero distance, 1/s.
-    pub arrival: f64,
-    /// Its decay, 1/bps.
-    pub kappa: f64,
-}
-
-impl Glft {
-    /// `ln(1 + gamma/k) / gamma`, the edge without inventory risk, bps.
-    #[must_use]
-    pub fn edge(&self, gamma: f64) -> f64 {
-        libm::log1p(gamma / self.kappa) / gamma
-    }
-
-    /// `sqrt(sigma^2 gamma / (2 A k) (1 + gamma/k)^(1 + k/gamma))`, the price shift per unit held, bps.
-    #[must_use]
-    pub fn skew_per_unit(&self, gamma: f64) -> f64 {
-        let ratio = gamma / self.kappa;
-        let power = libm::exp((1.0 + 1.0 / ratio) * libm::log1p(ratio));
-        libm::sqrt(
-            self.sigma_bps * self.sigma_bps * gamma / (2.0 * self.arrival * self.kappa) * power,
-        )
-    }
-
-    /// The gamma, in 1/(bps x unit), at which one unit shifts the price by `skew_per_unit_bps`; the
-    /// skew rises with gamma, so it is bracketed and bisected in log space. Bounded to 1e-9..=1e3.
-    #[must_use]
-    pub fn gamma_for(&self, skew_per_unit_bps: f64) -> f64 {
-        let (mut low, mut high) = (libm::log(1e-9), libm::log(1e3));
-        for _ in 0..48 {
-            let middle = f64::midpoint(low, high);
-            if self.skew_per_unit(libm::exp(middle)) < skew_per_unit_bps {
-                low = middle;
-            } else {
-                high = middle;
-            }
-        }
-        libm::exp(f64::midpoint(low, high))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -412,19 +326,6 @@ mod tests {
 
     fn btc() -> Instrument {
         Instrument::new("BTC", 0, 5, 40).unwrap()
-    }
-
-    #[test]
-    fn half_spread_is_not_monotone_in_gamma() {
-        // MODELS.md P1.4: sigma 0.05, k 1.16, A 0.071 gives 0.869 at gamma 0.01 and 0.742 at 1.
-        let model = Glft {
-            sigma_bps: 0.05,
-            arrival: 0.071,
-            kappa: 1.16,
-        };
-        let half = |gamma: f64| model.edge(gamma) + model.skew_per_unit(gamma) / 2.0;
-        assert!((half(0.01) - 0.869).abs() < 5e-4, "{}", half(0.01));
-        assert!((half(1.0) - 0.742).abs() < 5e-4, "{}", half(1.0));
     }
 
     #[test]
@@ -486,24 +387,6 @@ mod tests {
         let aware = build_ladder(&config(Strategy::InventoryAware), &beliefs(0.5), &btc());
         assert!((aware.trace[0].half_spread_bps - 15.0).abs() < 1e-9);
         assert!((aware.trace[1].half_spread_bps - 5.0).abs() < 1e-9);
-    }
-
-    #[test]
-    fn more_sigma_or_less_arrival_widens() {
-        // At one gamma: the reference gamma itself moves with the parameters.
-        let half = |change: fn(&mut Glft)| {
-            let mut model = Glft {
-                sigma_bps: 0.6,
-                arrival: 0.1,
-                kappa: 0.7,
-            };
-            change(&mut model);
-            model.edge(0.05) + model.skew_per_unit(0.05) / 2.0
-        };
-        let base = half(|_| {});
-        assert!(half(|m| m.sigma_bps = 0.9) > base);
-        assert!(half(|m| m.arrival = 0.05) > base);
-        assert!(half(|m| m.kappa = 0.5) > base);
     }
 }
 

@@ -109,6 +109,16 @@ impl Mul<Sz> for Px {
 }
 
 impl Usd {
+    /// From a finite amount in USDC, toward minus infinity.
+    #[must_use]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "amounts are far below 2^53 micro-USDC"
+    )]
+    pub fn floor(amount: f64) -> Self {
+        Self(libm::floor(amount * 1e6) as i64)
+    }
+
     /// The amount in USDC, as a belief.
     #[must_use]
     pub fn as_usd(self) -> f64 {

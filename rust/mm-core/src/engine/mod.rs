@@ -3,10 +3,12 @@
 //! Event -> what we know (market, account, orders) -> limits -> quote -> ladder -> filter -> diff -> gate -> actions.
 //! It cannot know whether it is live, on paper or in a backtest.
 
+mod inputs;
 mod learn;
 mod market;
 mod own;
 mod plan;
+mod sizes;
 mod snapshot;
 
 use std::collections::BTreeMap;
@@ -17,11 +19,12 @@ use crate::action::{Action, ActionBody, Cloid};
 use crate::event::{Event, Level};
 use crate::filter::Refusal;
 use crate::gate::Enforcement;
+use crate::glft::Solved;
 use crate::guard::{ControlConfig, NotQuoting, Phase, Phases};
 use crate::instrument::Instrument;
 use crate::limits::{FreshnessConfig, LimitConfig, Limits};
 use crate::orders::Orders;
-use crate::quote::{QuotingConfig, Solved, SpreadTrace, Strategy};
+use crate::quote::{QuotingConfig, SpreadTrace, Strategy};
 use crate::units::{Dur, SECOND, Side, Sz, Time};
 
 use market::Market;

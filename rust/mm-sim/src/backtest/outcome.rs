@@ -235,9 +235,7 @@ fn limit(engine: &Engine, coin: &Instrument, counts: &Counts) -> LimitShown {
     LimitShown {
         long: limits.map(|limits| coin.format_sz(limits.long())),
         short: limits.map(|limits| coin.format_sz(limits.short())),
-        value_usd: limits
-            .and_then(Limits::max_position_value)
-            .map(usd),
+        value_usd: limits.and_then(Limits::max_position_value).map(usd),
         source: limits.map(|limits| limits.source().as_str()),
         binding: limits.map(binding),
         valid_cycles: counts.valid_cycles,

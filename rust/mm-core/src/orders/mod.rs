@@ -9,11 +9,16 @@
 //! Replies and order updates change states; fills alone change what is filled. Exposure ends when the
 //! exchange has said how an order ended *and* the ledger holds the fills that implies.
 
+mod order;
+
 use std::collections::BTreeMap;
 
-use crate::action::{Cloid, NewOrder, Reason, Tif};
+use crate::action::{Cloid, NewOrder, Tif};
 use crate::event::{Fill, OpenOrder, OrderStatus, OrderUpdate};
-use crate::units::{Dur, Px, SECOND, Side, Sz, Time};
+use crate::units::{Dur, SECOND, Side, Sz, Time};
+
+use order::{Ghost, adopted, ghost_of};
+pub use order::{Order, State};
 
 /// How long fills of an order that is over are waited for (the cancel fill window).
 const FILL_WINDOW: Dur = Dur(5 * SECOND);
@@ -23,144 +28,6 @@ const RETRY: Dur = Dur(SECOND);
 const ARRIVAL_MAX: Dur = Dur(15 * SECOND);
 /// An order that a query does not show is believed gone only when nothing happened to it for this long.
 const QUERY_GRACE: Dur = Dur(5 * SECOND);
-
-/// Where an order is in its life.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
-    /// Sent, unanswered.
-    InFlight,
-    /// In the book.
-    Resting,
-    /// A replacement is sent: old and new count until it is answered.
-    Amending {
-        /// What it becomes.
-        to: NewOrder,
-        /// Remaining size the exchange reported when it cancelled the old oid, if it has.
-        old_gone: Option<Sz>,
-    },
-    /// Over on the exchange; `expected` lots of it are filled by the exchange's account, when known.
-    Settling {
-        /// Total filled at the exchange, when it said so.
-        expected: Option<Sz>,
-    },
-    /// No answer came: it may rest, or never have been placed. A query decides.
-    Unknown,
-}
-
-/// One order of ours.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Order {
-    /// The order as last sent or confirmed.
-    pub order: NewOrder,
-    /// The exchange's current id for it.
-    pub oid: Option<u64>,
-    /// Filled of the current oid, by the ledger.
-    pub filled: Sz,
-    /// Where it is in its life.
-    pub state: State,
-    /// Whether a cancel is sent and unanswered.
-    pub cancelling: bool,
-    /// Whether a cancel succeeded while a replacement was unanswered.
-    cancelled: bool,
-    /// Last change.
-    pub since: Time,
-    /// When its place or last amend was sent.
-    sent: Time,
-    /// A refused change is not tried again before this.
-    retry_at: Time,
-    /// Whether a cancel found nothing while its fate was unknown.
-    absent: bool,
-}
-
-impl Order {
-    const fn new(order: NewOrder, oid: Option<u64>, state: State, now: Time) -> Self {
-        Self {
-            order,
-            oid,
-            filled: Sz::ZERO,
-            state,
-            cancelling: false,
-            cancelled: false,
-            since: now,
-            sent: now,
-            retry_at: now,
-            absent: false,
-        }
-    }
-
-    /// Lots still open.
-    #[must_use]
-    pub fn remaining(&self) -> Sz {
-        Sz((self.order.sz - self.filled).0.max(0))
-    }
-
-    /// Lots that could still fill, over all its incarnations.
-    #[must_use]
-    pub fn exposure(&self) -> Sz {
-        match self.state {
-            State::Amending { to, old_gone } => {
-                let old = old_gone.map_or(self.remaining(), |left| {
-                    Sz((self.order.sz - left - self.filled).0.max(0))
-                });
-                old + to.sz
-            }
-            State::Settling {
-                expected: Some(expected),
-            } => Sz((expected - self.filled).0.max(0)),
-            _ => self.remaining(),
-        }
-    }
-
-    /// Price and size the plan should think of it as having.
-    #[must_use]
-    pub fn target(&self) -> (Px, Sz) {
-        match self.state {
-            State::Amending { to, .. } => (to.px, to.sz),
-            _ => (self.order.px, self.remaining()),
-        }
-    }
-
-    /// Whether the plan may keep, amend or cancel it, or must wait for an answer to what it sent.
-    #[must_use]
-    pub const fn is_quote(&self) -> bool {
-        !self.cancelling
-            && matches!(
-                self.state,
-                State::InFlight | State::Resting | State::Amending { .. }
-            )
-    }
-
-    /// Whether the plan may change it at `now`.
-    #[must_use]
-    pub fn is_settled(&self, now: Time) -> bool {
-        self.state == State::Resting && !self.cancelling && self.may_retry(now)
-    }
-
-    /// Whether a change that was refused may be tried again at `now`.
-    #[must_use]
-    pub fn may_retry(&self, now: Time) -> bool {
-        now >= self.retry_at
-    }
-}
-
-/// The old oid of an amended order, until the exchange has said how it ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Ghost {
-    oid: u64,
-    side: Side,
-    reduce_only: bool,
-    sz: Sz,
-    filled: Sz,
-    /// Total filled, once the exchange has said so.
-    expected: Option<Sz>,
-    since: Time,
-}
-
-impl Ghost {
-    fn exposure(&self) -> Sz {
-        Sz((self.expected.unwrap_or(self.sz) - self.filled).0.max(0))
-    }
-}
 
 /// Something that could still fill.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -579,32 +446,4 @@ impl Orders {
         let order = self.live.get(&cloid)?;
         (order.state == State::Resting && order.order.tif == Tif::Alo).then_some(order.oid)?
     }
-}
-
-/// The old incarnation of an order that is being replaced.
-fn ghost_of(order: &Order, old_gone: Option<Sz>, now: Time) -> Option<Ghost> {
-    let expected = old_gone.map(|left| Sz((order.order.sz - left).0.max(0)));
-    Some(Ghost {
-        oid: order.oid?,
-        side: order.order.side,
-        reduce_only: order.order.reduce_only,
-        sz: order.order.sz,
-        filled: order.filled,
-        expected,
-        since: now,
-    })
-}
-
-/// An order of ours that a query shows and we did not know to rest.
-const fn adopted(cloid: Cloid, open: &OpenOrder, now: Time) -> Order {
-    let order = NewOrder {
-        cloid,
-        side: open.side,
-        px: open.px,
-        sz: open.sz,
-        tif: Tif::Alo,
-        reduce_only: open.reduce_only,
-        reason: Reason::Adopted,
-    };
-    Order::new(order, Some(open.oid), State::Resting, now)
 }

@@ -1,0 +1,148 @@
+//! What a cycle reads off the state: the limit's inputs, the verdict on the position, the market's health.
+
+use super::Engine;
+use crate::filter::{ReduceOnly, Standing, assess};
+use crate::guard::Health;
+use crate::limits::{Ages, LimitInputs, Limits, derive_limits};
+use crate::units::{Dur, SECOND, Side, Sz, Usd};
+
+/// Time of full quoting after which our own fill rate is known.
+const FILL_RATE_KNOWN: Dur = Dur(600 * SECOND);
+
+impl Engine {
+    /// The one derivation of the cycle. An input that is not a number is a bug of ours, not a market state.
+    pub(super) fn derive(&mut self) -> Limits {
+        let inputs = self.limit_inputs();
+        let previous = self
+            .limits
+            .as_ref()
+            .map(|(limits, at)| (limits, self.now.since(*at)));
+        derive_limits(
+            &inputs,
+            &self.config.limits,
+            &self.config.freshness,
+            &self.instrument,
+            previous,
+        )
+        .expect("invariant: events carry only finite numbers")
+    }
+
+    pub(super) fn limit_inputs(&self) -> LimitInputs {
+        let config = &self.config.limits;
+        let exchange = self
+            .own
+            .allowance
+            .map(|allowance| f64::from(allowance.room.leverage));
+        let tier = f64::from(self.instrument.max_leverage());
+        let max_leverage = config
+            .leverage_cap()
+            .min(tier)
+            .min(exchange.map_or(tier, |leverage| leverage));
+        let sigma = self.market.volatility.for_limits();
+        let position = self.own.position();
+        let account_value = self.own.account.map(|(report, _)| report.account_value);
+        LimitInputs {
+            account_value,
+            sigma: sigma.map(|sigma| sigma.value),
+            sigma_confidence: sigma
+                .map_or(0.0, |sigma| sigma.n / (sigma.n + config.confidence_n0())),
+            sigma_24h: self.market.seed.sigma_24h,
+            sigma_prior: self.market.seed.sigma_prior,
+            mid: self
+                .market
+                .book
+                .touch()
+                .map(|touch| touch.mid() / self.instrument.px_scale()),
+            position,
+            horizon_s: self.horizon_s(),
+            loss_left: self
+                .own
+                .budget
+                .map(|b| b.left(config.daily_loss_frac(), config.drawdown_frac())),
+            head_room: self
+                .own
+                .allowance
+                .map(|allowance| allowance.room.max_trade_szs),
+            own_increasing: self.own_increasing(position),
+            asset_max_leverage: Some(tier),
+            exchange_leverage: exchange,
+            traded_notional_1h: self.market.tape.notional_1h(self.market.book.exch()),
+            ages: Ages {
+                market: self.market.age(self.now),
+                account: self.own.account.map(|(_, recv)| self.now.since(recv)),
+                head_room: self
+                    .own
+                    .allowance
+                    .map(|allowance| self.now.since(allowance.recv)),
+                sigma: sigma.map(|sigma| Dur((self.market.book.exch() - sigma.as_of).0.max(0))),
+                own_stream: self.own.stream_age(self.now),
+            },
+            ..LimitInputs::unknown(max_leverage)
+        }
+    }
+
+    /// Own increasing orders such that `position + own + allowance` is what it was when the allowance arrived.
+    pub(super) fn own_increasing(&self, position: Sz) -> [Sz; 2] {
+        let Some(allowance) = self.own.allowance else {
+            return [Sz::ZERO; 2];
+        };
+        Side::BOTH
+            .map(|side| (allowance.base[side.index()] - Sz(side.sign() * position.0)).max(Sz::ZERO))
+    }
+
+    /// Time to unwind the previous limit at our own measured fill rate; `None` until that is known.
+    pub(super) fn horizon_s(&self) -> Option<f64> {
+        let (limits, _) = self.limits.as_ref()?;
+        let quoting = self.now.since(self.normal_since?);
+        let lots = self.counts.filled_lots;
+        if quoting < FILL_RATE_KNOWN || lots == Sz::ZERO {
+            return None;
+        }
+        let lots_per_s = lots.as_f64() / quoting.as_secs();
+        Some((limits.long().max(limits.short()).as_f64() / lots_per_s).max(1.0))
+    }
+
+    pub(super) fn assess(&self, limits: &Limits) -> ReduceOnly {
+        let standing = Standing {
+            position: self.own.position(),
+            mid: self
+                .market
+                .book
+                .touch()
+                .map(|touch| touch.mid() / self.instrument.px_scale()),
+            was_reduce_only: self.reduce_only,
+            other: None,
+        };
+        assess(
+            limits,
+            &standing,
+            self.config.limits.reduce_only_leave_frac(),
+            &self.instrument,
+        )
+    }
+
+    pub(super) fn health(&self) -> Health {
+        let gone = self.config.freshness.settings().market_gone_s;
+        let fresh = self
+            .market
+            .age(self.now)
+            .is_some_and(|age| age <= Dur::from_secs(gone));
+        Health {
+            book_fresh: fresh && self.market.seen_since_up && self.market.book.touch().is_some(),
+            streams_up: self.own.streams_up(),
+            sigma_ready: self.market.volatility.for_limits().is_some(),
+            explained: self
+                .own
+                .ledger
+                .as_ref()
+                .is_some_and(|ledger| !ledger.is_unexplained()),
+        }
+    }
+
+    /// What leverage alone would allow.
+    pub(super) fn leverage_only(&self) -> Option<Usd> {
+        let inputs = self.limit_inputs();
+        let allowed = inputs.account_value?.as_usd() * inputs.max_leverage;
+        Some(Usd::floor(allowed))
+    }
+}

@@ -1,0 +1,188 @@
+//! What a cycle wants: prices from the model, sizes in the room, both filtered.
+
+use super::Engine;
+use crate::book::Touch;
+use crate::diff::Tolerance;
+use crate::filter::{Quote, ReduceOnly, filter_ladder};
+use crate::glft::Solved;
+use crate::guard::Phase;
+use crate::ladder::{LadderLevel, MarginLeft, Sizing, size_ladder};
+use crate::limits::Limits;
+use crate::quote::{Beliefs, RawLadder, build_ladder, opening_ladder};
+use crate::units::{Px, Side, Sz, Usd};
+
+impl Engine {
+    /// The orders this cycle wants, sized and filtered, best first on each side.
+    pub(super) fn wanted(&mut self, limits: &Limits, verdict: &ReduceOnly) -> Vec<Quote> {
+        let Some(beliefs) = self.beliefs(limits) else {
+            return Vec::new();
+        };
+        let opening = self.phases.phase() == Phase::QuoteMin;
+        let raw = if opening {
+            opening_ladder(&self.config.quoting, &beliefs, &self.instrument)
+        } else {
+            build_ladder(&self.config.quoting, &beliefs, &self.instrument)
+        };
+        let sized = self.size(&raw, &beliefs, limits, verdict, opening);
+        self.trace = raw.trace;
+        let filtered = filter_ladder(&sized, verdict, self.own.position(), limits);
+        self.refusals.extend(filtered.refusals);
+        filtered.quotes
+    }
+
+    /// In a drill, the same ladder at a multiple of its room; otherwise as it is.
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "a drill's multiple of a size below 2^53"
+    )]
+    pub(super) fn planted(&self, mut wanted: Vec<Quote>, limits: &Limits) -> Vec<Quote> {
+        let Some(drill) = self.config.drill else {
+            return wanted;
+        };
+        for side in Side::BOTH {
+            let room = limits.of(side) - side.signed(self.own.position());
+            let total: Sz = wanted.iter().filter(|q| q.side == side).map(|q| q.sz).sum();
+            for quote in wanted.iter_mut().filter(|quote| quote.side == side) {
+                let share = quote.sz.as_f64() / total.as_f64();
+                quote.sz =
+                    Sz(libm::ceil(share * drill.room_factor * room.as_f64()) as i64).max(quote.sz);
+            }
+        }
+        wanted
+    }
+
+    pub(super) fn beliefs(&mut self, limits: &Limits) -> Option<Beliefs> {
+        let touch = self.market.book.touch()?;
+        let position = self.own.position();
+        let bound = limits.for_position(position);
+        let inventory = if position == Sz::ZERO {
+            0.0
+        } else if bound == Sz::ZERO {
+            Sz(position.0.signum()).as_f64()
+        } else {
+            (position.as_f64() / bound.as_f64()).clamp(-1.0, 1.0)
+        };
+        Some(Beliefs {
+            touch,
+            fair_px: touch.mid(),
+            solved: self.solve(),
+            maker_fee_bps: self.maker_fee_bps()?,
+            inventory,
+        })
+    }
+
+    /// The quoting model at the present volatility, solved anew only when that has moved.
+    pub(super) fn solve(&mut self) -> Option<Solved> {
+        let sigma_bps = self.sigma_for_quotes()? * 1e4;
+        if !self.solved.is_some_and(|solved| solved.is_for(sigma_bps)) {
+            self.solved = Some(Solved::new(
+                &self.config.quoting,
+                sigma_bps,
+                self.limit_units(),
+            ));
+        }
+        self.solved
+    }
+
+    pub(super) fn maker_fee_bps(&self) -> Option<f64> {
+        self.own.fees.map(|fees| fees.maker * 1e4)
+    }
+
+    pub(super) fn sigma_for_quotes(&self) -> Option<f64> {
+        self.market
+            .volatility
+            .for_quotes(self.config.limits.confidence_n0())
+            .map(|sigma| sigma.value)
+    }
+
+    /// Gives each level a size inside the room of its side; in the opening phase the smallest there is.
+    pub(super) fn size(
+        &mut self,
+        raw: &RawLadder,
+        beliefs: &Beliefs,
+        limits: &Limits,
+        verdict: &ReduceOnly,
+        opening: bool,
+    ) -> Vec<Quote> {
+        let quoting = &self.config.quoting;
+        let min_level = Usd::floor(quoting.min_level_usd);
+        let target = if opening {
+            Sz(min_level.0.div_euclid(beliefs.touch.bid.px.0.max(1)) + 1)
+        } else {
+            share(
+                limits.long().max(limits.short()),
+                quoting.target_liquidity_frac,
+            )
+        };
+        let costs_bps = quoting.break_even_bps(beliefs.maker_fee_bps);
+        let levels = Side::BOTH.map(|side| -> Vec<LadderLevel> {
+            raw.levels
+                .iter()
+                .filter(|level| level.side == side)
+                .filter_map(|level| {
+                    let rate = quoting.fill_rate_per_s(level.depth_bps);
+                    LadderLevel::new(level.px, rate, level.depth_bps - costs_bps).ok()
+                })
+                .collect()
+        });
+        let sizing = Sizing {
+            position: self.own.position(),
+            verdict: *verdict,
+            unreplaced: self.unreplaced(),
+            target,
+            min_level,
+            limit_use_frac: self.config.limits.limit_use_frac(),
+            margin_left: self.margin_left(&beliefs.touch),
+        };
+        let ladder = size_ladder(limits, [&levels[0], &levels[1]], &sizing, &self.instrument);
+        self.refusals.extend(ladder.refusals);
+        ladder.quotes
+    }
+
+    /// Margin for increasing orders: the usable share of equity less what the position holds.
+    pub(super) fn margin_left(&self, touch: &Touch) -> Option<MarginLeft> {
+        let (report, _) = self.own.account?;
+        let leverage = f64::from(self.own.allowance?.room.leverage);
+        let usable = report.account_value.as_usd() * self.config.limits.initial_margin_frac();
+        let held = (touch.mid_floor() * self.own.position().abs()).as_usd() / leverage;
+        Some(MarginLeft {
+            free: Usd::floor((usable - held).max(0.0)),
+            leverage,
+        })
+    }
+
+    /// max(one price step, a quarter of the first half-spread, twice the fair price's one-second noise).
+    pub(super) fn tolerance(&self) -> Tolerance {
+        let Some(touch) = self.market.book.touch() else {
+            return Tolerance {
+                px: Px(1),
+                sz_frac: self.config.quoting.size_tolerance_frac,
+            };
+        };
+        let half = self
+            .trace
+            .first()
+            .map_or(0.0, |trace| trace.half_spread_bps);
+        let noise = self.sigma_for_quotes().map_or(0.0, |sigma| sigma * 1e4);
+        let bps = self
+            .config
+            .quoting
+            .max_bps_diff
+            .map_or((0.25 * half).max(2.0 * noise), |bps| bps);
+        #[expect(clippy::cast_possible_truncation, reason = "bps of a price below 2^53")]
+        let px = Px(libm::floor(touch.mid() * bps / 1e4) as i64);
+        Tolerance {
+            px: px.max(self.instrument.px_step(touch.ask.px)),
+            sz_frac: self.config.quoting.size_tolerance_frac,
+        }
+    }
+}
+
+/// A share of a size in lots, toward zero.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "a share of an i64 below 2^53"
+)]
+fn share(sz: Sz, frac: f64) -> Sz {
+    Sz(libm::floor(sz.as_f64() * frac) as i64)
+}
