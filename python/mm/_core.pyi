@@ -655,7 +655,8 @@ def reduce_only_filter(
 class Engine:
     """The decision core of one session: facts in, actions out.
 
-    Every call records the fact, steps, and records what was decided; `take_log` hands the lines over.
+    Every call records the fact, steps, and records what was decided; `take_log` hands the lines
+    over.
     Times are nanoseconds since the epoch and are clamped so that they never go back.
     """
 
@@ -721,7 +722,10 @@ class Engine:
 
     # Plain JSON values; their shape is the serde form of mm-core's Snapshot.
     def snapshot(self) -> dict[str, Any]:
-        """Everything shown, as of the last step: money in micro-USDC, sizes in lots, prices in USDC."""
+        """Everything shown, as of the last step.
+
+        Money is in micro-USDC, sizes are in lots, prices in USDC.
+        """
 
     # Plain JSON values; their shape is the serde form of mm-core's CycleRecord.
     def cycle(self) -> dict[str, Any] | None:
