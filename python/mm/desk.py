@@ -16,7 +16,7 @@ from mm.hyperliquid.account import Account
 from mm.hyperliquid.gateway import Envelope, Gateway
 from mm.hyperliquid.http import HttpClient
 from mm.hyperliquid.meta import load_instrument
-from mm.hyperliquid.nonces import MILLISECOND_NS, nonces_of
+from mm.hyperliquid.nonces import MILLISECOND_NS, Nonces, nonces_of
 from mm.hyperliquid.pacing import Pacer
 from mm.hyperliquid.socket import Deadlines
 from mm.hyperliquid.streams import MARKET, USER, Stream, market_subscriptions, user_subscriptions
@@ -46,6 +46,7 @@ class Desk:
     http: HttpClient
     account: Account
     gateway: Gateway
+    nonces: Nonces
     recorder: Recorder
     session: Session
     streams: tuple[Stream, ...]
@@ -78,12 +79,13 @@ async def open_desk(
     user = venue.signer.address
     account = Account(http, pacer, user, instrument.coin)
     watch = Watch(account, clock, inbox)
+    nonces = nonces_of(user, state, clock)
     gateway = Gateway(
         http=http,
         signer=venue.signer,
         instrument=instrument,
         clock=clock,
-        nonces=nonces_of(user, state, clock),
+        nonces=nonces,
         pacer=pacer,
         inbox=inbox,
         envelope=Envelope(expires_after_s(config), vault=None, mainnet=False),
@@ -111,6 +113,7 @@ async def open_desk(
         http=http,
         account=account,
         gateway=gateway,
+        nonces=nonces,
         recorder=recorder,
         session=Session(
             engine=engine,

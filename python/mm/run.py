@@ -168,7 +168,13 @@ class Run:
 
     async def _begin(self, desk: Desk, venue: Venue) -> None:
         """Start the readers and the session, synchronise, and show the first screen."""
-        for work in (desk.recorder.run(), desk.session.run(), *(s.run() for s in desk.streams)):
+        readers = (stream.run() for stream in desk.streams)
+        for work in (
+            desk.recorder.run(),
+            desk.session.run(),
+            desk.nonces.stay_ahead(),
+            *readers,
+        ):
             self._tasks.append(asyncio.create_task(work))
         await self._failing_fast(streams_up(desk.streams))
         for stream in desk.streams:

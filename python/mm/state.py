@@ -12,6 +12,7 @@ import fcntl
 import json
 import os
 import re
+import threading
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -52,6 +53,7 @@ class Counter:
         """
         self._path = path
         self._block = block
+        self._writing = threading.Lock()
         self._reserved = 0
         try:
             self._reserved = int(path.read_text(encoding="ascii"))
@@ -65,11 +67,17 @@ class Counter:
         """The next number: `max(at_least, last + 1)`. A nonce passes the time in ms."""
         value = max(at_least, self._last + 1)
         if value >= self._reserved:
-            reserved = value + self._block
-            write_durably(self._path, str(reserved).encode("ascii"))
-            self._reserved = reserved
+            self.reserve(value)
         self._last = value
         return value
+
+    def reserve(self, value: int) -> None:
+        """Reserve a block from `value` on, durably. May run in a thread, ahead of need."""
+        reserved = value + self._block
+        with self._writing:
+            if reserved > self._reserved:
+                write_durably(self._path, str(reserved).encode("ascii"))
+                self._reserved = reserved
 
 
 class StateDir:

@@ -187,6 +187,25 @@ def test_nonces_rise_within_a_millisecond_and_over_a_restart(tmp_path: Path) -> 
         assert nonces_of("0xab", state, clock).take() > 1_700_000_000_002
 
 
+async def test_a_block_is_reserved_ahead_while_nonces_are_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mm.hyperliquid.nonces.AHEAD_S", 0.01)
+    hand = [0]
+    clock = PaperClock(10**15, 1.0, monotonic=lambda: hand[0])
+    with StateDir.open("paper", "default", tmp_path) as state:
+        reserved = state.path / "counter-nonce-0xab"
+        nonces = nonces_of("0xab", state, clock)
+        task = asyncio.create_task(nonces.stay_ahead())
+        await asyncio.sleep(0.05)
+        assert not reserved.exists()
+        assert nonces.take() == 10**9
+        hand[0] = SECOND_NS // 2
+        await asyncio.sleep(0.1)
+        assert int(reserved.read_text()) == 10**9 + 500 + 1000
+        task.cancel()
+
+
 async def test_queries_wait_for_the_safety_reserve_and_actions_do_not() -> None:
     hand = [0]
     clock = PaperClock(0, 60.0, monotonic=lambda: hand[0])

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from mm.clock import Clock
 from mm.state import BLOCK, Counter, StateDir
 
 MILLISECOND_NS = 1_000_000
+# Wall seconds between two reservations ahead; a block lasts a second.
+AHEAD_S = 0.3
 
 
 class Nonces:
@@ -14,10 +18,26 @@ class Nonces:
     def __init__(self, clock: Clock, counter: Counter) -> None:
         self._clock = clock
         self._counter = counter
+        self._taken = False
 
     def take(self) -> int:
         """The next nonce, in milliseconds."""
-        return self._counter.next(self._clock.now_ns() // MILLISECOND_NS)
+        self._taken = True
+        return self._counter.next(self._now_ms())
+
+    async def stay_ahead(self) -> None:
+        """Reserve in a thread while nonces are being taken, so that no action waits for the disk.
+
+        Runs until cancelled. Without it `take` reserves by itself.
+        """
+        while True:
+            await asyncio.sleep(AHEAD_S)
+            if self._taken:
+                self._taken = False
+                await asyncio.to_thread(self._counter.reserve, self._now_ms())
+
+    def _now_ms(self) -> int:
+        return self._clock.now_ns() // MILLISECOND_NS
 
 
 def nonces_of(signer: str, state: StateDir, clock: Clock) -> Nonces:
