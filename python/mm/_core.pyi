@@ -1,6 +1,6 @@
 """The compiled core of `mm`. Checked against the module by `mypy.stubtest`."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any, Literal, Self, TypeAlias, final
 
@@ -750,3 +750,153 @@ class Engine:
     @property
     def now(self) -> int:
         """Receive time of the last event."""
+
+@final
+class Tape:
+    """A recording of one perp: raw websocket frames, each trade once, in file order."""
+
+    def __new__(cls, instrument: Instrument, frames: bytes, *, feed_s: float | None = None) -> Tape:
+        """Read decompressed frames, `<receive ns> <frame JSON>` a line.
+
+        Args:
+            instrument: The perp, as asset 0; frames of other coins are passed over.
+            frames: The lines.
+            feed_s: Seconds from exchange time to our receiving; None: as recorded.
+
+        Raises:
+            EventError: With the number of the line that cannot be used.
+        """
+
+    @property
+    def lines(self) -> int:
+        """Lines read."""
+
+    @property
+    def steps(self) -> int:
+        """Frames kept."""
+
+    @property
+    def repeated(self) -> int:
+        """Trades dropped because their tid was there before."""
+
+    @property
+    def start_ns(self) -> int:
+        """Exchange time of the first displayed book, nanoseconds since the Unix epoch."""
+
+    @property
+    def end_ns(self) -> int:
+        """Exchange time of the last frame, nanoseconds since the Unix epoch."""
+
+@final
+class BacktestResult:
+    """What a backtest came to."""
+
+    @property
+    def json(self) -> str:
+        """The reported pass as a JSON object, `bounds` with all three in it."""
+
+    @property
+    def report(self) -> bytes:
+        """The exchange's own report of the reported pass, JSON lines."""
+
+    @property
+    def sends(self) -> bytes:
+        """Which nonce carried which action in the reported pass, JSON lines."""
+
+    @property
+    def user(self) -> str:
+        """Our account in the report."""
+
+    @property
+    def events(self) -> int:
+        """Events stepped in all passes."""
+
+    def step_us(self, quantile: float) -> float | None:
+        """Time of an engine step of the reported pass, microseconds.
+
+        Args:
+            quantile: 0 for the fastest, 1 for the slowest.
+        """
+
+def backtest(
+    config_json: str,
+    tape: Tape,
+    *,
+    equity_usd: _Number,
+    leverage: int,
+    maker_fee_bps: float,
+    taker_fee_bps: float,
+    order_s: float,
+    ack_s: float,
+    block_s: float,
+    expires_after_s: float,
+    queue_bound: str = "pessimistic",
+    progress: Callable[[str, int, int], object] | None = None,
+    log: Callable[[bytes], object] | None = None,
+) -> BacktestResult:
+    """Run the engine over a tape, once for each queue bound, the reported one first.
+
+    The interpreter is released; both callables are called from within, and what they raise ends
+    the run and is raised here.
+
+    Args:
+        config_json: The engine's configuration.
+        tape: The recording.
+        equity_usd: USDC in the account at the start.
+        leverage: Set for the coin, or the coin's maximum where that is smaller.
+        maker_fee_bps: Fee of the resting side, bps of notional.
+        taker_fee_bps: Fee of the side that takes, bps of notional.
+        order_s: Seconds from a decision to the exchange; the action runs in the next block.
+        ack_s: Seconds from a block to our hearing of it.
+        block_s: Seconds between blocks.
+        expires_after_s: Life of an action in seconds.
+        queue_bound: `pessimistic`, `prorata` or `optimistic`: the reported pass.
+        progress: Called with bound, frames done and frames in all.
+        log: Called with pieces of the reported pass's event log, whole lines.
+
+    Raises:
+        ConfigError: With the key, its value and what is legal.
+    """
+
+@final
+class Replay:
+    """What the events of a log gave when they were stepped again."""
+
+    @property
+    def session(self) -> int:
+        """Session of the log."""
+
+    @property
+    def coin(self) -> str:
+        """The perp."""
+
+    @property
+    def events(self) -> int:
+        """Events stepped."""
+
+    @property
+    def actions(self) -> int:
+        """Actions compared."""
+
+    @property
+    def decision_hash(self) -> str:
+        """Keccak-256 over the actions, `0x` and 64 hex digits."""
+
+    @property
+    def cut_after(self) -> int | None:
+        """Last whole line of a log that was cut off; None: it ended in order."""
+
+    @property
+    def difference(self) -> str | None:
+        """The first difference: line, action, what was logged and what came; None: the same."""
+
+def replay(lines: bytes) -> Replay:
+    """Step a fresh engine over a log's events; compare every action byte for byte.
+
+    Args:
+        lines: The event log, decompressed.
+
+    Raises:
+        ConfigError: The engine refuses the configuration in the header.
+        EventError: With the number of the line that is no record.
+    """

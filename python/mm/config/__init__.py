@@ -2,6 +2,7 @@
 
 from mm.config.engine import engine_config_json, expires_after_s, levels_possible
 from mm.config.models import (
+    BacktestConfig,
     Config,
     ControlConfig,
     FreshnessConfig,
@@ -14,6 +15,7 @@ from mm.config.reading import load, parse
 from mm.config.writing import example_toml, to_toml
 
 __all__ = [
+    "BacktestConfig",
     "Config",
     "ControlConfig",
     "FreshnessConfig",

@@ -332,6 +332,27 @@ class ControlConfig(Section):
         return self
 
 
+class BacktestConfig(Section):
+    """How a backtest delays and queues us."""
+
+    feed_latency_s: float | None = _key(
+        None,
+        SECONDS,
+        "from exchange time to our receiving it; absent: as it was recorded",
+        ge=0,
+        le=60,
+    )
+    order_latency_s: float = _key(
+        0.1, SECONDS, "from our decision to the exchange, then the next block", ge=0, le=60
+    )
+    ack_latency_s: float = _key(
+        0.1, SECONDS, "from a block to our hearing of orders, fills and account", ge=0, le=60
+    )
+    queue_bound: Literal["pessimistic", "prorata", "optimistic"] = _key(
+        "pessimistic", WORD, "the one of the three that is reported at the top"
+    )
+
+
 class Config(Section):
     """A whole, effective configuration: nothing is filled in after this."""
 
@@ -341,6 +362,7 @@ class Config(Section):
     quoting: QuotingConfig = QuotingConfig()
     freshness: FreshnessConfig = FreshnessConfig()
     control: ControlConfig = ControlConfig()
+    backtest: BacktestConfig = BacktestConfig()
 
     @model_validator(mode="after")
     def _one_level_fits(self) -> Self:

@@ -209,7 +209,7 @@ impl Outcome {
             markouts: venue.markouts().to_vec(),
             queue_bound,
             decision_hash,
-            exit_reason: "end_of_data",
+            exit_reason: "market_end",
             events,
         }
     }

@@ -58,8 +58,8 @@ pub(super) struct Venue {
     nonce: u64,
     /// Items of each action not yet answered, by its id.
     sent: BTreeMap<u64, usize>,
-    /// Which nonce carried which action, for the audit.
-    sends: Vec<(u64, u64)>,
+    /// Which nonce carried which action, JSON lines for the audit.
+    sends: String,
     /// What we are going to hear, in order of time.
     inbox: VecDeque<Event>,
     outputs: Vec<Output>,
@@ -101,7 +101,7 @@ impl Venue {
             },
             nonce: 0,
             sent: BTreeMap::new(),
-            sends: Vec::new(),
+            sends: String::new(),
             inbox: VecDeque::new(),
             outputs: Vec::new(),
             next_report: exchange.now().plus(REPORT_EVERY),
@@ -119,6 +119,11 @@ impl Venue {
             leverage,
         };
         venue.post(SETUP, ExchangeAction::UpdateLeverage(set), now, None);
+        let nonce = venue.nonce;
+        let _ = writeln!(
+            venue.sends,
+            "{{\"nonce\":{nonce},\"own\":\"updateLeverage\"}}"
+        );
         venue.run_block();
         venue.inbox.clear();
         Ok(venue)
@@ -160,7 +165,8 @@ impl Venue {
             now.plus(self.order_latency),
             Some(now.plus(self.expires_after)),
         );
-        self.sends.push((self.nonce, action.id));
+        let (nonce, id) = (self.nonce, action.id);
+        let _ = writeln!(self.sends, "{{\"nonce\":{nonce},\"action\":{id}}}");
         Ok(())
     }
 
@@ -420,14 +426,10 @@ impl Venue {
     pub(super) fn evidence(&mut self) -> Result<Evidence, BacktestError> {
         let mut report = Vec::new();
         self.exchange.write_report(&mut report)?;
-        let mut sends = String::new();
-        for (nonce, action) in &self.sends {
-            let _ = writeln!(sends, "{{\"nonce\":{nonce},\"action\":{action}}}");
-        }
         Ok(Evidence {
             user: USER.to_string(),
             report,
-            sends: sends.into_bytes(),
+            sends: core::mem::take(&mut self.sends).into_bytes(),
         })
     }
 }

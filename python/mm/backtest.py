@@ -1,0 +1,285 @@
+"""A backtest: recordings in, the engine over them in the core, one summary out."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import zstandard
+
+from mm._core import BacktestResult, Instrument, Tape
+from mm._core import backtest as run_core
+from mm.audit.breaches import find_breaches
+from mm.audit.journal import Json, read_log, read_report, read_sends
+from mm.audit.reference import disagreement
+from mm.config import Config, engine_config_json, expires_after_s
+from mm.errors import ConfigError, EventError
+from mm.frames import read_frames
+from mm.paper.opening import BLOCK_MS, LISTED
+
+SESSION_BITS = 53
+"""Of a session id, so that every JSON reader keeps it whole."""
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """Frames of one coin.
+
+    Attributes:
+        paths: Where they came from, in order of time.
+        instrument: The perp, as asset 0.
+        frames: The lines of all files.
+        first_lines: Number of each file's first line among all.
+    """
+
+    paths: tuple[Path, ...]
+    instrument: Instrument
+    frames: bytes
+    first_lines: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Backtested:
+    """A finished backtest.
+
+    Attributes:
+        summary: The machine-readable end.
+        log: The event log of the reported pass, JSON lines.
+        sends: Which nonce carried which action.
+        report: The exchange's own report.
+        events: Events stepped in all passes.
+        wall_s: Wall seconds of the passes.
+    """
+
+    summary: dict[str, Any]  # Any: JSON
+    log: bytes
+    sends: bytes
+    report: bytes
+    events: int
+    wall_s: float
+
+
+def read_recording(
+    paths: Sequence[Path],
+    coin: str | None = None,
+    sz_decimals: int | None = None,
+    max_leverage: int | None = None,
+) -> Recording:
+    """Read the files of one coin, in the order given.
+
+    Args:
+        paths: Frames, `.zst` or plain.
+        coin: The perp; None: the one that the first frame speaks of.
+        sz_decimals: Decimals of its size; None: as known of recordings.
+        max_leverage: Its largest leverage; None: likewise.
+
+    Returns:
+        What they hold.
+
+    Raises:
+        ConfigError: The perp's decimals and leverage are not known.
+        EventError: A file cannot be read; with its path and line.
+    """
+    parts, first_lines, lines = [], [], 1
+    for path in paths:
+        part = read_frames(path)
+        if not part:
+            raise EventError(f"{path}: the file is empty")
+        # Only the last file may end without a line end: the core tells when it is cut off.
+        whole = part.endswith(b"\n") or path is paths[-1]
+        parts.append(part if whole else part + b"\n")
+        first_lines.append(lines)
+        lines += parts[-1].count(b"\n")
+    coin = coin or _coin_of(parts[0], paths[0])
+    listed = LISTED.get(coin, (None, None))
+    decimals = listed[0] if sz_decimals is None else sz_decimals
+    leverage = listed[1] if max_leverage is None else max_leverage
+    if decimals is None or leverage is None:
+        raise ConfigError(
+            f"{paths[0]}: coin {coin!r} is none of {', '.join(LISTED)}:"
+            " give --sz-decimals and --max-leverage as the venue lists it"
+        )
+    instrument = Instrument(coin, 0, decimals, leverage)
+    return Recording(tuple(paths), instrument, b"".join(parts), tuple(first_lines))
+
+
+def _coin_of(frames: bytes, path: Path) -> str:
+    """The coin that the first frame speaks of."""
+    for number, line in enumerate(frames.splitlines(), start=1):
+        try:
+            data = json.loads(line.partition(b" ")[2])["data"]
+            coin = (data[0] if isinstance(data, list) else data).get("coin")
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
+            raise EventError(
+                f"{path}: line {number}: expected `<receive ns> <frame JSON>`,"
+                f" found {line[:40].decode(errors='replace')!r}"
+            ) from error
+        if isinstance(coin, str):
+            return coin
+    raise EventError(f"{path}: no frame names a coin")
+
+
+def run_backtest(
+    recording: Recording, config: Config, progress: Progress | None = None
+) -> Backtested:
+    """Run one coin's recording through the engine.
+
+    Args:
+        recording: The frames.
+        config: An effective configuration; `process.speed` 1 and the recording as its market.
+        progress: Called with queue bound, frames done and frames in all.
+
+    Returns:
+        The result, audited.
+
+    Raises:
+        EventError: A line cannot be used; with its file and number.
+    """
+    session = session_of(config, recording)
+    try:
+        tape = Tape(recording.instrument, recording.frames, feed_s=config.backtest.feed_latency_s)
+    except EventError as error:
+        raise EventError(_placed(str(error), recording)) from error
+    pieces: list[bytes] = []
+    started = time.perf_counter()
+    result = run_core(
+        engine_config_json(config, session),
+        tape,
+        equity_usd=config.paper.equity_usd,
+        leverage=config.paper.leverage,
+        maker_fee_bps=config.paper.maker_fee_bps,
+        taker_fee_bps=config.paper.taker_fee_bps,
+        order_s=config.backtest.order_latency_s,
+        ack_s=config.backtest.ack_latency_s,
+        block_s=BLOCK_MS / 1000,
+        expires_after_s=expires_after_s(config),
+        queue_bound=config.backtest.queue_bound,
+        progress=progress,
+        log=pieces.append,
+    )
+    wall_s = time.perf_counter() - started
+    log = b"".join(pieces)
+    summary = _summary(session, recording, result, log, wall_s)
+    return Backtested(summary, log, result.sends, result.report, result.events, wall_s)
+
+
+def session_of(config: Config, recording: Recording) -> int:
+    """The session id: of configuration and coin, so that a repeat is the same to the byte."""
+    digest = hashlib.sha256(engine_config_json(config, 0).encode())
+    digest.update(f"{recording.instrument!r} {config.paper!r} {config.backtest!r}".encode())
+    return int.from_bytes(digest.digest()[:8]) >> (64 - SESSION_BITS)
+
+
+def _placed(text: str, recording: Recording) -> str:
+    """An error of the core with its line's own file and number."""
+    words = text.split(":", 1)
+    number = words[0].removeprefix("line ")
+    if len(words) == 1 or not number.isdigit():
+        return f"{recording.paths[0]}: {text}"
+    line = int(number)
+    file = max(i for i, first in enumerate(recording.first_lines) if first <= line)
+    line -= recording.first_lines[file] - 1
+    return f"{recording.paths[file]}: line {line}:{words[1]}"
+
+
+def _summary(
+    session: int, recording: Recording, result: BacktestResult, log: bytes, wall_s: float
+) -> dict[str, Any]:
+    """The machine-readable end, in the documented order."""
+    top: dict[str, Any] = json.loads(result.json)
+    # The core counts its passes' exchange time once each.
+    speed = len(top["bounds"]) * top["duration_s"] / wall_s
+    whole = {
+        "session": session,
+        "network": "paper",
+        "market": "replay:" + ",".join(str(path) for path in recording.paths),
+        "coin": top["coin"],
+        "duration_s": round(top["duration_s"], 3),
+        "speed_achieved": round(speed, 1),
+        **{key: top[key] for key in _AS_THE_CORE_HAS_IT},
+        "breaches": _breaches(result, log, recording.instrument),
+        "open_orders_after_stop": top["open_orders_after_stop"],
+        "pnl_usd": top["pnl_usd"],
+        "markouts": top["markouts"],
+        "latency_us": {
+            "step_p50": result.step_us(0.5),
+            "step_p99": result.step_us(0.99),
+            "tick_to_bytes_p50": None,
+            "tick_to_bytes_p99": None,
+        },
+    }
+    ending = ("queue_bound", "bounds", "decision_hash", "exit_reason")
+    return {**whole, **{key: top[key] for key in ending}}
+
+
+_AS_THE_CORE_HAS_IT = (
+    "quote_cycles",
+    "ready_cycles",
+    "two_sided_cycles",
+    "market_takers",
+    "our_share",
+    "orders",
+    "fills_buy",
+    "fills_sell",
+    "volume_usd",
+    "requests",
+    "position",
+    "limit",
+)
+
+
+def _breaches(result: BacktestResult, log: bytes, instrument: Instrument) -> int:
+    """Breaches that the exchange's report shows, by the audit of any other run."""
+    header = json.loads(log[: log.index(b"\n")])["h"]["config"]
+
+    def recompute(limits: Json) -> str | None:
+        return disagreement(
+            limits, header["limits"], header["freshness"], sz_decimals=instrument.sz_decimals
+        )
+
+    found = find_breaches(
+        read_log(_without_market(log)),
+        read_sends(result.sends),
+        read_report(result.report),
+        result.user,
+        instrument.coin,
+        recompute,
+    )
+    return len(found)
+
+
+def _without_market(log: bytes) -> bytes:
+    """The log with each event the audit does not read made a timer: books are most of its bytes."""
+    timer = b'{"e":{"recv":0,"body":"Timer"}}'
+    read = (b'"Reply"', b'"OpenOrders"')
+    return b"\n".join(
+        timer if line.startswith(b'{"e":') and not any(word in line[:60] for word in read) else line
+        for line in log.splitlines()
+    )
+
+
+def write_run(directory: Path, done: Backtested) -> None:
+    """Write the run as `mm run` does, so that `mm replay` and the audit read it.
+
+    Raises:
+        ConfigError: The directory cannot be made, or holds a run already.
+    """
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        with (directory / "events.jsonl.zst").open("xb") as file:
+            file.write(zstandard.ZstdCompressor(level=3).compress(done.log))
+        (directory / "sent.jsonl").write_bytes(done.sends)
+        (directory / "exchange.jsonl").write_bytes(done.report)
+        text = json.dumps(done.summary, indent=1)
+        (directory / "summary.json").write_text(text + "\n", encoding="utf-8")
+    except FileExistsError as error:
+        raise ConfigError(f"{directory}: holds a run already; give another --out") from error
+    except OSError as error:
+        raise ConfigError(f"{directory}: {error.strerror}") from error
