@@ -62,6 +62,9 @@ fn prices_go_to_the_grid_and_equal_ones_become_one_level() {
         sizes(&ladder, Side::Ask),
         [(885_740, 2_000), (885_760, 1_000)]
     );
+    let bids = [level(885_729, 1.0, 1.0), level(885_721, 1.0, 1.0)];
+    let ladder = size_ladder(&limits, [&bids, &[]], &sizing(0, 3_000), &btc());
+    assert_eq!(sizes(&ladder, Side::Bid), [(885_720, 3_000)]);
 }
 
 #[test]

@@ -281,6 +281,20 @@ fn head_room_counts_what_we_hold_and_have_resting() {
         (Term::HeadRoom, Term::Leverage)
     );
     assert_eq!(limits.max_position_value(), Some(Usd(25_097_811_320)));
+    assert_eq!(limits.utilization_bps(Sz(4_000)), Some(7_273));
+    assert_eq!(limits.utilization_bps(Sz(-4_000)), Some(1_412));
+    assert!(limits.holds(Sz(5_500)) && !limits.holds(Sz(5_501)) && limits.holds(Sz(-28_336)));
+    let turned = LimitInputs {
+        position: Sz(-4_000),
+        head_room: Some([Sz(50_000), Sz(1_000)]),
+        own_increasing: [Sz::ZERO, Sz(500)],
+        ..seed_inputs()
+    };
+    let turned = derive(&turned, settings(), None);
+    assert_eq!(
+        (turned.short(), turned.binding()),
+        (Sz(5_500), Term::HeadRoom)
+    );
 }
 
 #[test]
@@ -367,4 +381,45 @@ fn a_measured_prior_of_zero_counts_as_none() {
     };
     assert_eq!(prior(Some(0.0)), prior(None));
     assert_ne!(prior(Some(4e-4)), prior(None));
+}
+
+fn volatility_usd(inputs: &LimitInputs) -> f64 {
+    let limits = derive(inputs, settings(), None);
+    limits
+        .term(Term::Volatility)
+        .unwrap()
+        .value
+        .unwrap()
+        .as_usd()
+}
+
+/// T is one to four configured horizons; the limit goes with its inverse root.
+#[test]
+fn the_horizon_is_clamped() {
+    let at = |horizon_s| {
+        volatility_usd(&LimitInputs {
+            horizon_s,
+            ..seed_inputs()
+        })
+    };
+    let least = at(None);
+    for (horizon_s, share) in [(1.0, 1.0), (2.5, 1.0), (5.0, 2.0), (10.0, 4.0), (99.0, 4.0)] {
+        let wanted = least / f64::sqrt(share);
+        assert!((at(Some(horizon_s)) - wanted).abs() < 1e-5, "{horizon_s}");
+    }
+}
+
+/// Half of the day's volatility is the least that counts; it lifts a calm estimate only.
+#[test]
+fn a_calm_hour_does_not_count_below_the_floor() {
+    let at = |sigma, sigma_24h| {
+        volatility_usd(&LimitInputs {
+            sigma: Some(sigma),
+            sigma_confidence: 1.0,
+            sigma_24h,
+            ..seed_inputs()
+        })
+    };
+    assert!((at(1e-5, Some(4e-4)) - at(2e-4, None)).abs() < 1e-5);
+    assert!((at(3e-4, Some(4e-4)) - at(3e-4, None)).abs() < 1e-5);
 }
