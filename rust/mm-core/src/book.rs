@@ -1,7 +1,7 @@
 //! The market as last seen: a depth snapshot kept true at the top by every best bid and offer.
 
 use crate::event::{Bbo, BookSnapshot, Level};
-use crate::units::{Px, Side, Time};
+use crate::units::{Px, Side, Sz, Time};
 
 /// Levels kept a side; the venue sends at most this many.
 pub const DEPTH: usize = 20;
@@ -49,6 +49,18 @@ impl Book {
             levels.truncate(DEPTH);
         }
         true
+    }
+
+    /// Takes size from the best level of a side, until a frame shows it again: for markets that are
+    /// played back and must not sell the same size twice between two frames.
+    pub fn take(&mut self, side: Side, sz: Sz) {
+        let levels = &mut self.sides[side.index()];
+        if let Some(best) = levels.first_mut() {
+            best.sz -= sz;
+            if best.sz <= Sz::ZERO {
+                levels.remove(0);
+            }
+        }
     }
 
     /// Exchange time of the newest frame used.
@@ -119,7 +131,6 @@ impl Touch {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::units::Sz;
 
     fn level(px: i64, sz: i64) -> Level {
         Level {

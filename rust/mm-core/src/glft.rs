@@ -1,7 +1,5 @@
 //! Guéant, Lehalle and Fernandez-Tapia's asymptotic quotes, solved at one volatility. MODELS.md P1.4.
 
-use crate::quote::QuotingConfig;
-
 /// GLFT's asymptotic quotes at one volatility, found once and used until it moves: unit size one (a
 /// level's size), MODELS.md P1.4, at the gamma whose skew at full inventory moves the increasing
 /// side's first level to its last one, times `risk_aversion`.
@@ -15,22 +13,14 @@ pub struct Solved {
 }
 
 impl Solved {
-    /// Solves for a volatility in bps per square root of a second and a limit of `limit_units` levels' sizes.
+    /// Solves a model for a ladder of `span_bps` from its first level to its last and a limit of
+    /// `limit_units` levels' sizes.
     #[must_use]
-    pub fn new(config: &QuotingConfig, sigma_bps: f64, limit_units: f64) -> Self {
-        let model = Glft {
-            sigma_bps,
-            arrival: config.arrival_per_s,
-            kappa: config.kappa_per_bps,
-        };
-        let offsets = config.offsets_bps();
-        let span_bps = offsets
-            .last()
-            .map_or(0.0, |last| last.max(1.0 / config.kappa_per_bps));
-        let gamma = config.risk_aversion * model.gamma_for(span_bps / limit_units.max(1.0));
+    pub fn new(model: &Glft, risk_aversion: f64, span_bps: f64, limit_units: f64) -> Self {
+        let gamma = risk_aversion * model.gamma_for(span_bps / limit_units.max(1.0));
         let skew_per_unit = model.skew_per_unit(gamma);
         Self {
-            sigma_bps,
+            sigma_bps: model.sigma_bps,
             delta_bps: model.edge(gamma) + skew_per_unit / 2.0,
             skew_bps_full: skew_per_unit * limit_units,
         }

@@ -8,7 +8,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::book::Touch;
-use crate::glft::Solved;
+use crate::glft::{Glft, Solved};
 use crate::instrument::{Instrument, Round};
 use crate::units::{Px, Side};
 
@@ -134,8 +134,25 @@ impl QuotingConfig {
         self.arrival_per_s * libm::exp(-self.kappa_per_bps * depth_bps)
     }
 
+    /// The quoting model at a volatility in bps per square root of a second, for a limit of
+    /// `limit_units` levels' sizes. A ladder of one level spans one decay of the fill rate.
+    #[must_use]
+    pub fn solve(&self, sigma_bps: f64, limit_units: f64) -> Solved {
+        let model = Glft {
+            sigma_bps,
+            arrival: self.arrival_per_s,
+            kappa: self.kappa_per_bps,
+        };
+        let decay_bps = 1.0 / self.kappa_per_bps;
+        let span_bps = self
+            .offsets_bps()
+            .last()
+            .map_or(decay_bps, |last| last.max(decay_bps));
+        Solved::new(&model, self.risk_aversion, span_bps, limit_units)
+    }
+
     /// Distances of levels behind the first, bps, starting with 0.
-    pub(crate) fn offsets_bps(&self) -> Vec<f64> {
+    fn offsets_bps(&self) -> Vec<f64> {
         let levels = if self.strategy == Strategy::Glft {
             1
         } else {
@@ -318,7 +335,7 @@ mod tests {
                 ask: level(1_000_010),
             },
             fair_px: 1_000_005.0,
-            solved: Some(Solved::new(&config(Strategy::Ladder), 0.6, 25.0)),
+            solved: Some(config(Strategy::Ladder).solve(0.6, 25.0)),
             maker_fee_bps: 1.5,
             inventory,
         }
@@ -405,7 +422,7 @@ mod property_tests {
             let btc = Instrument::new("BTC", 0, 5, 40).unwrap();
             for strategy in [Model::Ladder, Model::Glft, Model::InventoryAware, Model::Symmetric] {
                 let mut b = beliefs(inventory);
-                b.solved = Some(Solved::new(&config(strategy), sigma, 25.0));
+                b.solved = Some(config(strategy).solve(sigma, 25.0));
                 b.fair_px += fair;
                 let c = config(strategy);
                 let ladder = build_ladder(&c, &b, &btc);

@@ -75,11 +75,7 @@ impl Engine {
     pub(super) fn solve(&mut self) -> Option<Solved> {
         let sigma_bps = self.sigma_for_quotes()? * 1e4;
         if !self.solved.is_some_and(|solved| solved.is_for(sigma_bps)) {
-            self.solved = Some(Solved::new(
-                &self.config.quoting,
-                sigma_bps,
-                self.limit_units(),
-            ));
+            self.solved = Some(self.config.quoting.solve(sigma_bps, self.limit_units()));
         }
         self.solved
     }

@@ -1,5 +1,6 @@
 //! The recorded book as it was displayed: the last snapshot, its touch kept fresh by the bbo.
 
+use mm_core::book::Book;
 use mm_core::event::{Bbo, BookSnapshot, Level};
 use mm_core::units::{Px, Side, Sz, Time};
 
@@ -15,64 +16,37 @@ pub enum Shown {
 /// Displayed levels of both sides, best first.
 #[derive(Clone, Debug, Default)]
 pub struct Display {
-    sides: [Vec<Level>; 2],
-    exch: Time,
+    book: Book,
 }
 
 impl Display {
     /// Exchange time of the newest frame applied.
     #[must_use]
     pub const fn exch(&self) -> Time {
-        self.exch
+        self.book.exch()
     }
 
     /// Levels of one side, best first.
     #[must_use]
     pub fn levels(&self, side: Side) -> &[Level] {
-        &self.sides[side.index()]
+        self.book.levels(side)
     }
 
     /// Best level of one side.
     #[must_use]
     pub fn best(&self, side: Side) -> Option<Level> {
-        self.sides[side.index()].first().copied()
+        self.levels(side).first().copied()
     }
 
     /// Replaces everything by a snapshot. `false`: it is older than what is shown and was not used.
     pub fn snapshot(&mut self, book: &BookSnapshot) -> bool {
-        if book.exch < self.exch {
-            return false;
-        }
-        self.exch = book.exch;
-        self.sides[0].clone_from(&book.bids);
-        self.sides[1].clone_from(&book.asks);
-        true
+        self.book.apply_snapshot(book)
     }
 
     /// Moves the touch of both sides; deeper levels stay as the last snapshot had them.
     /// `false`: it is older than what is shown and was not used.
     pub fn touch(&mut self, bbo: &Bbo) -> bool {
-        if bbo.exch < self.exch {
-            return false;
-        }
-        self.exch = bbo.exch;
-        for (side, best) in [(Side::Bid, bbo.bid), (Side::Ask, bbo.ask)] {
-            let levels = &mut self.sides[side.index()];
-            let Some(best) = best else {
-                levels.clear();
-                continue;
-            };
-            let outside = levels
-                .iter()
-                .position(|level| level.px == best.px || side.at_or_better(best.px, level.px))
-                .unwrap_or(levels.len());
-            levels.drain(..outside);
-            match levels.first_mut() {
-                Some(first) if first.px == best.px => *first = best,
-                _ => levels.insert(0, best),
-            }
-        }
-        true
+        self.book.apply_bbo(bbo)
     }
 
     /// What is known of `px` on `side`.
@@ -104,13 +78,7 @@ impl Display {
 
     /// Takes `sz` from the best level until the next frame shows it again.
     pub fn take(&mut self, side: Side, sz: Sz) {
-        let levels = &mut self.sides[side.index()];
-        if let Some(best) = levels.first_mut() {
-            best.sz -= sz;
-            if best.sz <= Sz::ZERO {
-                levels.remove(0);
-            }
-        }
+        self.book.take(side, sz);
     }
 }
 
