@@ -122,6 +122,14 @@ def test_records_come_back_and_broken_ones_are_named(tmp_path: Path) -> None:
                 held.read("exchange")
 
 
+def test_records_are_their_owners_alone(tmp_path: Path) -> None:
+    with StateDir.open("paper", "default", tmp_path) as held:
+        (held.path / ".wallet.json.new").touch(mode=0o644)
+        held.write("wallet", {"secret": "x"})
+        assert (held.path / "wallet.json").stat().st_mode & 0o777 == 0o600
+        assert held.path.stat().st_mode & 0o777 == 0o700
+
+
 def test_new_exchange_archives_the_old_state_but_not_its_runs(tmp_path: Path) -> None:
     with StateDir.open("paper", "default", tmp_path) as held:
         assert not held.adopt_instance("one")

@@ -165,6 +165,12 @@ class StateDir:
             raise StateError(f"{path}: expected a JSON object, was a {type(record).__name__}")
         return record
 
+    def unusable(self, name: str, why: str) -> StateError:
+        """The error for a small record that is JSON but not what its reader expects."""
+        return StateError(
+            f"{self.path / f'{name}.json'}: {why}; written by another version? Move it away"
+        )
+
     def write(self, name: str, record: Mapping[str, object]) -> None:
         """Replace a small record: after a crash there is the old one or the new one, whole."""
         write_durably(self.path / f"{name}.json", json.dumps(record, indent=1).encode("utf-8"))
@@ -188,7 +194,7 @@ class StateDir:
         if old:
             archive = _fresh(self.path / "archive", _stamp(datetime.now(UTC)))
             for entry in old:
-                entry.rename(archive / entry.name)
+                _move(entry, archive / entry.name)
         self.write("instance", {"instance": instance})
         return False
 
@@ -205,12 +211,15 @@ class StateDir:
 def write_durably(path: Path, content: bytes) -> None:
     """Replace a file so that a crash at any moment leaves the old content or the new.
 
+    The file is its owner's alone (mode 0600): one of them is a key.
+
     Raises:
         StateError: It cannot be written.
     """
     draft = path.with_name(f".{path.name}.new")
     try:
-        with draft.open("wb") as file:
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            os.fchmod(file.fileno(), 0o600)
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
@@ -239,4 +248,13 @@ def _fresh(parent: Path, name: str) -> Path:
         except FileExistsError:
             number += 1
             continue
+        except OSError as error:
+            raise StateError(f"{path}: cannot be made: {error.strerror}") from error
         return path
+
+
+def _move(entry: Path, to: Path) -> None:
+    try:
+        entry.rename(to)
+    except OSError as error:
+        raise StateError(f"{entry}: cannot be moved to {to}: {error.strerror}") from error
