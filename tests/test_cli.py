@@ -119,6 +119,19 @@ def test_exit_codes(error: BaseException, code: int) -> None:
     assert exit_of(error) == code
 
 
+def test_a_path_that_cannot_be_used_comes_first_in_its_error(tmp_path: Path) -> None:
+    file = tmp_path / "no" / "mm.toml"
+    done = mm("config", "init", str(file))
+    assert done.returncode == Exit.USAGE
+    assert done.stderr == f"mm: {file}: No such file or directory\n"
+
+
+def test_a_reader_that_goes_away_is_no_error() -> None:
+    command = f"{sys.executable} -m mm config show | true; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_every_error_of_ours_has_a_code_of_its_own_choosing() -> None:
     def all_kinds(kind: type[MmError]) -> list[type[MmError]]:
         return [kind, *(k for sub in kind.__subclasses__() for k in all_kinds(sub))]

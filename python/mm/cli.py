@@ -3,6 +3,7 @@
 Only the command that was named is imported, so that `mm --help` stays fast.
 """
 
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -17,6 +18,9 @@ COMMANDS = {
     "config": "Write, check or show a configuration.",
 }
 """Name and help line. Command `x` is the function `x` (or the group `app`) of `mm.commands.x`."""
+
+INTERRUPTED = 130
+"""What typer makes of a KeyboardInterrupt, without a word."""
 
 
 def _version(wanted: bool) -> None:
@@ -87,20 +91,32 @@ def main() -> None:
     try:
         code = run(sys.argv[1:] or ["--help"])
         sys.stdout.flush()
-    except BrokenPipeError:
-        # The reader of our output went away (`mm config show | head`): nothing is left to say.
-        sys.stderr.close()
-        code = 0
+        if code == INTERRUPTED:
+            code = _report(KeyboardInterrupt())
     except typer.TyperException as error:
         print(f"mm: {error.format_message()} (mm --help)", file=sys.stderr)
         code = 2
     except typer.Abort:
-        code = 130
+        code = _report(KeyboardInterrupt())
     except BaseException as error:
-        if isinstance(error, SystemExit):
+        if isinstance(error, BrokenPipeError) or isinstance(error.__context__, BrokenPipeError):
+            # The reader of our output went away (`mm config show | head`): nothing is left to say.
+            code = 0
+        elif isinstance(error, SystemExit):
             raise
-        code = _report(error)
+        else:
+            code = _report(error)
+    _let_go()
     sys.exit(code)
+
+
+def _let_go() -> None:
+    """Flush; what nobody reads any more goes to /dev/null, so that the exit code is ours."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _report(error: BaseException) -> int:
@@ -118,5 +134,11 @@ def _report(error: BaseException) -> int:
         traceback.print_exception(error)
         print(f"mm: a bug: {type(error).__name__}: {error}", file=sys.stderr)
         return code
-    print(f"mm: {error}", file=sys.stderr)
+    print(f"mm: {_words(error)}", file=sys.stderr)
     return code
+
+
+def _words(error: BaseException) -> str:
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
+    return str(error)
