@@ -50,6 +50,13 @@ def test_file_has_one_json_object_a_line(
     assert capsys.readouterr().out == ""
 
 
+def test_a_full_disk_stops_the_log_and_nothing_else() -> None:
+    with log.writing("info", Path("/dev/full"), screen := io.StringIO()):
+        for number in range(3):
+            structlog.get_logger().info("said", number=number)
+    assert screen.getvalue().count("said") == 3
+
+
 def test_standard_error_that_is_no_terminal_gets_json() -> None:
     screen = io.StringIO()
     with log.writing("warning", None, screen):

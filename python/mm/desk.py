@@ -142,6 +142,13 @@ def _streams(
         *user_subscriptions(user, coin),
         {"type": "paperClock"},
     ]
+
+    def hear(frame: bytes) -> None:
+        announced = read_announcement(frame)
+        # One that was started anew in its place has a time of its own, and no say here.
+        if announced.instance == venue.clock.instance:
+            clock.announce(announced.time_ns)
+
     own = Stream(
         USER,
         url,
@@ -149,7 +156,7 @@ def _streams(
         clock,
         inbox,
         deadlines=deadlines,
-        on_clock=lambda frame: clock.announce(read_announcement(frame).time_ns),
+        on_clock=hear,
     )
     return market, own
 

@@ -8,7 +8,7 @@ import json
 import re
 import sys
 from collections.abc import Iterator, Mapping, MutableMapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal, TextIO
 
@@ -56,12 +56,13 @@ def writing(level: Level, file: Path | None = None, screen: TextIO | None = None
         opened = file.open("a", encoding="utf-8", buffering=1)
     except OSError as error:
         raise ConfigError(f"log_file = {file}: cannot be written: {error.strerror}") from error
-    with opened:
-        _configure(level, [on_screen, _Sink(opened, text=False)])
-        try:
-            yield
-        finally:
-            _configure(level, [on_screen])
+    _configure(level, [on_screen, _Sink(opened, text=False)])
+    try:
+        yield
+    finally:
+        _configure(level, [on_screen])
+        with suppress(OSError):
+            opened.close()
 
 
 def _configure(level: Level, sinks: list["_Sink"]) -> None:
@@ -111,6 +112,7 @@ class _Sink:
     def __init__(self, stream: TextIO, *, text: bool) -> None:
         self._stream = stream
         self._console = structlog.dev.ConsoleRenderer(colors=True) if text else None
+        self._closed = False
 
     def write(self, fields: Fields) -> None:
         if self._console is None:
@@ -119,7 +121,13 @@ class _Sink:
             shown = {**fields, "timestamp": str(fields["time"])[11:23]}
             del shown["time"]
             line = str(self._console(None, "", shown))
-        self._stream.write(f"{line}\n")
+        if self._closed:
+            return
+        try:
+            self._stream.write(f"{line}\n")
+        except OSError:
+            # A full disk or a reader that went away: what is logged about is worth more than that.
+            self._closed = True
 
 
 class _Writer:

@@ -51,6 +51,7 @@ class Watch:
         self._clock = clock
         self._inbox = inbox
         self._look = asyncio.Event()
+        self._failing: set[str] = set()
 
     def look(self) -> None:
         """Query orders and fills soon: the fate of an action has just become knowable."""
@@ -89,8 +90,12 @@ class Watch:
         try:
             await self._ask(kind)
         except VenueError as error:
-            log.warning("query_failed", kind=kind, why=str(error))
+            # Said once an outage: a venue that is gone is asked many times a second at high speed.
+            say = log.debug if kind in self._failing else log.warning
+            self._failing.add(kind)
+            say("query_failed", kind=kind, why=str(error))
 
     async def _ask(self, kind: str) -> None:
         body = await self._account.ask(kind)
+        self._failing.discard(kind)
         self._inbox.put(Info(self._clock.now_ns(), kind, body))

@@ -89,6 +89,7 @@ class Gateway:
         self._sent = sent
         self._on_fate_known = on_fate_known
         self._tasks: set[asyncio.Task[None]] = set()
+        self._unreachable = False
         self.requests = 0
 
     @property
@@ -118,7 +119,7 @@ class Gateway:
         ready_ns = time.perf_counter_ns()
         self._note({"action": action.id, "cycle": action.cycle, "nonce": nonce})
         self._spend(len(action))
-        task = asyncio.create_task(self._send(action.id, nonce, body))
+        task = asyncio.create_task(self._send(action.id, nonce, body, len(action)))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return ready_ns
@@ -182,11 +183,15 @@ class Gateway:
         self.requests += items
         self._pacer.spend(action_weight(items))
 
-    async def _send(self, action: int, nonce: int, body: bytes) -> None:
+    async def _send(self, action: int, nonce: int, body: bytes, items: int) -> None:
         try:
             reply = await self._http.exchange(body)
         except UnreachableError as error:
-            log.warning("action_not_sent", action=action, why=str(error))
+            # Said once an outage: the engine tries again as long as orders may rest.
+            say = log.debug if self._unreachable else log.warning
+            self._unreachable = True
+            self.requests -= items
+            say("action_not_sent", action=action, why=str(error))
             self._put(action, None)
             self._on_fate_known()
         except LostReplyError as error:
@@ -195,6 +200,7 @@ class Gateway:
             await self._burn(nonce)
             self._on_fate_known()
         else:
+            self._unreachable = False
             self._put(action, reply)
 
     def _put(self, action: int, reply: HttpReply | None) -> None:
