@@ -57,18 +57,23 @@ class StopRequest:
     def on_signals(self) -> Iterator[None]:
         """Ask on SIGINT, SIGTERM and, unless it is ignored (nohup), SIGHUP.
 
-        A second one cancels the task that entered this block.
+        A second one cancels the task that entered this block; it is on its way out after that,
+        and further ones change nothing.
         """
         loop = asyncio.get_running_loop()
         main = asyncio.current_task()
         assert main is not None, "signals are watched from within a task"
 
+        cut_short = False
+
         def take(number: signal.Signals) -> None:
-            if self.asked:
+            nonlocal cut_short
+            if not self.asked:
+                self.ask(number.name.lower())
+            elif not cut_short:
+                cut_short = True
                 log.error("second_signal", signal=number.name, hint="stopping at once")
                 main.cancel()
-            else:
-                self.ask(number.name.lower())
 
         numbers = [signal.SIGINT, signal.SIGTERM]
         if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:

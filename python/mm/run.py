@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 import sys
 from collections.abc import Awaitable
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, TypeVar
 
 import structlog
@@ -118,37 +120,44 @@ class Run:
             if base_url is None
             else open_given(base_url, self._state)
         )
-        venue = await self._unless_stopped(opening)
-        if venue is None:
-            return Exit.DONE
+        venue: Venue | None = None
         try:
+            venue = await self._unless_stopped(opening)
+            if venue is None:
+                # There was nothing to stop in order yet, and there is nothing to sum up.
+                raise KeyboardInterrupt
             async with AsyncExitStack() as stack:
                 return await self._trade(venue, stack)
         except asyncio.CancelledError:
             # A second signal: nothing is waited for any more.
-            if venue.own is not None:
+            if venue is not None and venue.own is not None:
                 kill(venue.own)
             raise KeyboardInterrupt from None
         finally:
-            if venue.own is not None:
+            if venue is not None and venue.own is not None:
                 await stop(venue.own)
 
     async def _trade(self, venue: Venue, stack: AsyncExitStack) -> int:
         error: BaseException | None = None
         try:
             self._desk = await open_desk(self._config, self._state, self._dir, venue, stack)
+            stack.push_async_callback(self._end_tasks)
             await self._unless_stopped(self._begin(self._desk, venue))
             await self._until_told()
         except asyncio.CancelledError:
             raise
         # tidy: any way out ends in cancel-all, and a panic of the core is not an Exception
         except BaseException as caught:
+            if self._desk is None:
+                raise
             error = caught
             log.error("run_failed", kind=type(caught).__name__, why=str(caught))
-        if self._desk is None:
-            assert error is not None, "a desk that was not opened says why"
-            raise error
         return await self._leave(self._desk, venue, error)
+
+    async def _end_tasks(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _unless_stopped(self, work: Awaitable[T]) -> T | None:
         """Do something that a stop request may cut short; `None` when it did."""
@@ -255,6 +264,8 @@ class Run:
         while True:
             await asyncio.sleep(STATUS_S)
             self._terminal.status(desk.engine.snapshot(), coin, sz_decimals)
+            if self._terminal.closed:
+                self._ask.ask("output_closed")
 
     def _open_screen(self, desk: Desk, venue: Venue, found: Synchronised) -> None:
         snapshot = desk.engine.snapshot()
@@ -262,6 +273,8 @@ class Run:
             config=self._config,
             seed=venue.seed,
             base_url=venue.base_url,
+            speed=venue.clock.speed,
+            command=own_command(),
             run_dir=self._dir,
             sz_decimals=desk.instrument.sz_decimals,
             inherited=snapshot["position_start"] or 0,
@@ -288,9 +301,7 @@ class Run:
             reconnects=sum(stream.reconnects for stream in desk.streams),
             log_lines=desk.recorder.lines,
         )
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._end_tasks()
         desk.engine.finish_log()
         desk.recorder.write(desk.engine.take_log())
         desk.recorder.close()
@@ -356,18 +367,30 @@ class Run:
         for breach in verdict.breaches or ():
             log.error("breach", kind=breach.kind, cycle=breach.cycle, found=breach.text)
         if self._options.as_json:
-            print(json.dumps(result), flush=True)
+            Terminal(sys.stdout, shown=True).say(json.dumps(result))
         else:
             for line in closing(result, self._dir):
                 self._terminal.say(line)
         if error is not None:
-            print(f"mm: {error}", file=sys.stderr)
+            with suppress(OSError):
+                print(f"mm: {error}", file=sys.stderr)
             return exit_of(error)
         if verdict.breaches:
             return Exit.INVARIANT
         if result["open_orders_after_stop"]:
             return Exit.VENUE
         return Exit.DONE
+
+
+def own_command() -> str:
+    """What starts this program from here: `mm` where that is it, else its path."""
+    beside = Path(sys.executable).with_name("mm")
+    if not beside.exists():
+        return f"{sys.executable} -m mm"
+    found = shutil.which("mm")
+    if found is not None and Path(found).resolve() == beside.resolve():
+        return "mm"
+    return str(beside.relative_to(Path.cwd()) if beside.is_relative_to(Path.cwd()) else beside)
 
 
 async def _first_limit(engine: Engine) -> None:

@@ -42,6 +42,8 @@ class Opening:
         config: The effective configuration.
         seed: Of the demo market; `None` where the exchange is not ours.
         base_url: Of the exchange.
+        speed: Market seconds per second, as the exchange says.
+        command: What starts this program, for the commands to try.
         run_dir: Of this run's log and summary.
         sz_decimals: Of the coin's sizes.
         inherited: Position found at the start, lots.
@@ -52,6 +54,8 @@ class Opening:
     config: Config
     seed: int | None
     base_url: str
+    speed: float
+    command: str
     run_dir: Path
     sz_decimals: int
     inherited: int
@@ -60,7 +64,11 @@ class Opening:
 
 
 class Terminal:
-    """Writes to one stream; a status line replaces the one before it on a terminal."""
+    """Writes to one stream; a status line replaces the one before it on a terminal.
+
+    Attributes:
+        closed: Whether nobody reads the stream any more.
+    """
 
     def __init__(self, stream: TextIO, *, shown: bool) -> None:
         """Use a stream.
@@ -73,6 +81,7 @@ class Terminal:
         self._shown = shown
         self._in_place = stream.isatty()
         self._open_line = False
+        self.closed = False
 
     def first_screen(self, opening: Opening, snapshot: Snapshot) -> None:
         """Write the first screen."""
@@ -85,8 +94,7 @@ class Terminal:
             return
         line = status_line(snapshot, coin, sz_decimals)
         if self._in_place:
-            self._stream.write(f"\r\x1b[K{line}")
-            self._stream.flush()
+            self._put(f"\r\x1b[K{line}")
             self._open_line = True
         else:
             self._write(line + "\n")
@@ -97,10 +105,19 @@ class Terminal:
 
     def _write(self, text: str) -> None:
         if self._open_line:
-            self._stream.write("\n")
+            self._put("\n")
             self._open_line = False
-        self._stream.write(text)
-        self._stream.flush()
+        self._put(text)
+
+    def _put(self, text: str) -> None:
+        """Write; a stream that takes nothing any more (`| head`) is closed, not an error."""
+        if self.closed:
+            return
+        try:
+            self._stream.write(text)
+            self._stream.flush()
+        except OSError:
+            self.closed = True
 
 
 def first_screen(opening: Opening, snapshot: Snapshot) -> list[str]:
@@ -111,7 +128,7 @@ def first_screen(opening: Opening, snapshot: Snapshot) -> list[str]:
     seed = f", seed {opening.seed}" if demo and opening.seed is not None else ""
     lines = [
         "",
-        f"  PAPER  {process.coin} on the {process.market} market, {process.speed:g}x speed{seed}",
+        f"  PAPER  {process.coin} on the {process.market} market, {opening.speed:g}x speed{seed}",
         "  No keys, no real money: an exchange on this machine that speaks Hyperliquid's protocol.",
         *(f"  {line}" for line in (DEMO_PROVES_NOT if demo else REPLAY_PROVES_NOT)),
         "",
@@ -138,9 +155,9 @@ def first_screen(opening: Opening, snapshot: Snapshot) -> list[str]:
         "",
         "  Stop         Ctrl-C once: cancel everything, verify, report. Twice: at once.",
         f"  Record       {opening.run_dir}",
-        "  Try next     mm run --coin ETH --speed 60",
-        f"               mm replay {opening.run_dir}",
-        "               mm config show",
+        f"  Try next     {opening.command} run --coin ETH --speed 60",
+        f"               {opening.command} replay {opening.run_dir}",
+        f"               {opening.command} config show",
         "",
     ]
     return lines
@@ -252,10 +269,17 @@ def closing(summary: Mapping[str, Any], run_dir: Path) -> list[str]:
         f"  PnL          ${pnl['total']} = spread {pnl['spread_capture']} + inventory"
         f" {pnl['inventory']} + funding {pnl['funding']} - fees {pnl['fees']}"
         f" (residual {pnl['residual']})",
-        f"  Breaches     {summary['breaches']}",
+        f"  Breaches     {breaches_text(summary['breaches'])}",
         f"  Record       {run_dir}",
         "",
     ]
+
+
+def breaches_text(breaches: int | None) -> str:
+    """How many there were, or why nobody knows."""
+    return (
+        "not judged: no report of the exchange to judge by" if breaches is None else f"{breaches}"
+    )
 
 
 def money(micro: int) -> str:

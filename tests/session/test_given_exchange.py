@@ -4,6 +4,8 @@ import asyncio
 import contextlib
 import json
 import os
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -105,6 +107,24 @@ async def test_a_cut_line_is_mended_and_the_books_still_close(
     assert result["pnl_usd"]["residual"] == "0"
     assert result["fills_buy"] + result["fills_sell"] > 0
     assert [line for line in lines if line["kind"] == "left"] == []
+
+
+def test_a_reader_that_goes_away_leaves_nothing_resting(tmp_path: Path) -> None:
+    address = give_key()
+    market = ("--account", f"{address}=10000", "--speed", "60", "--seed", "7")
+    with serving(tmp_path, *market) as served:
+        command = f"{sys.executable} -m mm run --base-url {served.url} 2>&1 | head -n 30"
+        done = subprocess.run(
+            ["bash", "-c", f"{command}; exit ${{PIPESTATUS[0]}}"], capture_output=True, check=False
+        )
+        lines = served.stop()
+    assert done.returncode == 0
+    assert b"PAPER  BTC on the demo market, 60x speed" in done.stdout
+    assert any(line["kind"] == "action" and line["action"] == "order" for line in lines)
+    assert [line for line in lines if line["kind"] == "left"] == []
+    result = json.loads(next(state_dir().glob("runs/*/summary.json")).read_text())
+    assert result["exit_reason"] == "output_closed"
+    assert result["open_orders_after_stop"] == 0
 
 
 async def test_an_account_without_money_is_told_how_to_get_some(tmp_path: Path) -> None:

@@ -148,9 +148,33 @@ def test_a_second_signal_is_immediate() -> None:
     maker.signal(signal.SIGINT)
     with pytest.raises(subprocess.TimeoutExpired):
         maker.process.wait(0.5)
-    maker.signal(signal.SIGINT)
-    maker.ends(130)
+    for _ in range(2):
+        maker.signal(signal.SIGINT)
+    _, log = maker.ends(130)
+    assert "Traceback" not in log
+    assert "never retrieved" not in log
     assert not is_alive(served["pid"])
+
+
+def test_a_signal_before_there_is_anything_to_stop_says_so() -> None:
+    maker = Maker(*DEMO)
+    wait_for(lambda: bool(list(state_dir().glob("runs/*/exchange.log"))), maker)
+    maker.signal(signal.SIGTERM)
+    summary, log = maker.ends(130)
+    assert summary == {}
+    assert log == "mm: interrupted\n"
+
+
+@pytest.mark.parametrize("name", ["exchange", "wallet", "instance"])
+def test_state_of_another_version_is_named_and_leaves_no_exchange(name: str) -> None:
+    state_dir().mkdir(parents=True)
+    content = "{}" if name != "instance" else "garbage"
+    (state_dir() / f"{name}.json").write_text(content)
+    _, log = Maker(*DEMO, "--duration", "1").ends(2)
+    assert log.startswith(f"mm: {state_dir() / f'{name}.json'}: ")
+    assert log.count("\n") == 1
+    for ready in state_dir().glob("runs/*/exchange.ready"):
+        assert not is_alive(json.loads(ready.read_text())["pid"])
 
 
 def test_a_killed_maker_leaves_a_living_exchange_and_the_next_one_cleans_up() -> None:
@@ -183,6 +207,8 @@ def test_an_exchange_that_was_killed_and_came_back_is_told_as_another() -> None:
         again.wait()
     assert "was started anew" in log
     assert "Traceback" not in log
+    assert log.count("action_not_sent") <= 1
+    assert summary["speed_achieved"] > 0
     assert summary["exit_reason"].startswith("GoneError")
 
 
@@ -193,14 +219,16 @@ def test_an_exchange_that_was_killed_and_came_back_is_told_as_another() -> None:
         (("--network", "mainnet"), 2, "only paper can be traded by this version"),
         (("--market", "replay:/nowhere/ETH.frames.zst"), 2, "/nowhere/ETH.frames.zst"),
         (("--base-url", "http://127.0.0.1:9"), 3, "no connection to http://127.0.0.1:9"),
+        (("--base-url", "here"), 2, "--base-url was 'here', expected http://HOST:PORT"),
+        (("--duration", "inf"), 2, "'--duration'"),
         (("--speed", "0"), 2, "[process] speed = 0.0"),
     ],
 )
 def test_what_cannot_start_says_why_in_one_line(
     options: tuple[str, ...], code: int, said: str
 ) -> None:
-    summary, log = Maker(*options, "--duration", "1").ends(code)
+    summary, log = Maker("--duration", "1", *options).ends(code)
     assert summary == {}
     assert said in log
-    assert "Traceback" not in log
-    assert len([line for line in log.splitlines() if line.startswith("mm: ")]) == 1
+    assert log.startswith("mm: ")
+    assert log.count("\n") == 1

@@ -1,5 +1,6 @@
 """What is shown: the first screen, the status line, the log lines that LIMITS.md fixes."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from mm._core import Engine, Instrument
 from mm.config import engine_config_json, load
 from mm.cycles import CycleWatch
 from mm.log import writing
-from mm.terminal import Opening, first_screen, status_line
+from mm.terminal import Opening, Terminal, breaches_text, first_screen, status_line
 
 Json = dict[str, Any]
 
@@ -38,6 +39,8 @@ def screen(snapshot: Json, market: str = "demo", **more: object) -> str:
         "config": load(None, {"process.market": market}),
         "seed": 7,
         "base_url": "http://127.0.0.1:5",
+        "speed": 20.0,
+        "command": ".venv/bin/mm",
         "run_dir": Path("/runs/a"),
         "sz_decimals": 5,
         "inherited": 0,
@@ -66,6 +69,31 @@ def test_the_first_screen_says_what_this_is_and_what_it_does_not_prove(unknown: 
         assert said in text
     assert "Inherited" not in text
     assert max(map(len, text.splitlines())) <= 100
+
+
+def test_the_first_screen_says_the_speed_of_the_exchange_and_commands_that_work(
+    unknown: Json,
+) -> None:
+    text = screen(quoting(unknown), speed=60.0)
+    assert "BTC on the demo market, 60x speed" in text
+    assert "Try next     .venv/bin/mm run --coin ETH" in text
+    assert ".venv/bin/mm replay /runs/a" in text
+
+
+def test_a_screen_that_nobody_reads_any_more_is_closed_and_no_error(unknown: Json) -> None:
+    reading, writing_end = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing_end, "w") as stream:
+        terminal = Terminal(stream, shown=True)
+        terminal.say("x")
+        assert terminal.closed
+        terminal.status(quoting(unknown), "BTC", 5)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), writing_end)
+
+
+def test_breaches_that_nobody_judged_are_not_called_none() -> None:
+    assert breaches_text(0) == "0"
+    assert breaches_text(None).startswith("not judged")
 
 
 def test_the_first_screen_says_what_is_not_known_yet(unknown: Json) -> None:

@@ -14,7 +14,7 @@ BaseUrl = Annotated[
 ]
 File = Annotated[Path | None, typer.Option("--config", help="TOML file; without it: the defaults.")]
 Duration = Annotated[
-    float | None, typer.Option(help="Market seconds until the orderly stop.", min=0.001)
+    float | None, typer.Option(help="Market seconds until the orderly stop.", min=0.001, max=1e9)
 ]
 Seed = Annotated[int | None, typer.Option(help="Of the demo market.")]
 Market = Annotated[str | None, typer.Option(help="demo, or replay:PATH of a recording.")]

@@ -143,9 +143,8 @@ async def ask_clock(http: HttpClient) -> Announcement:
     return read_announcement(await http.info({"type": "paperClock"}))
 
 
-async def still_living(record: Mapping[str, Any]) -> Living | None:
+async def still_living(living: Living) -> Living | None:
     """The exchange of an earlier run, if it still serves; `None` if it is gone."""
-    living = Living.of_record(record)
     try:
         async with HttpClient(living.base_url, Timeouts(1.0, 2.0, 1.0)) as http:
             clock = await ask_clock(http)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,16 +13,26 @@ import structlog
 from mm._core import Signer
 from mm.config import Config
 from mm.config.engine import cadence
-from mm.errors import VenueError
+from mm.errors import ConfigError, MmError, VenueError
 from mm.figures import decimal_text
 from mm.hyperliquid.http import HttpClient
 from mm.log import hide
-from mm.paper.process import Announcement, Living, Wanted, ask_clock, start, still_living, stop
+from mm.paper.process import (
+    Announcement,
+    Living,
+    Wanted,
+    ask_clock,
+    kill,
+    start,
+    still_living,
+    stop,
+)
 from mm.state import StateDir
 
 log = structlog.get_logger(__name__)
 
 SEEDS = 2**32
+_BASE_URL = re.compile(r"https?://[^/\s]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +80,8 @@ async def open_own(config: Config, state: StateDir, run_dir: Path) -> Venue:
         VenueError: The exchange did not start.
     """
     seed = config.process.seed
-    record, wallet = state.read("exchange"), state.read("wallet")
-    living = None if record is None else await still_living(record)
+    kept, wallet = _kept(state), _wallet(state)
+    living = None if kept is None else await still_living(kept)
     if living is not None and wallet is not None:
         wanted = wanted_of(config, living.wanted.seed if seed is None else seed)
         if living.wanted == wanted and wallet["address"] == living.address:
@@ -84,10 +95,17 @@ async def open_own(config: Config, state: StateDir, run_dir: Path) -> Venue:
     wanted = wanted_of(config, secrets.randbelow(SEEDS) if seed is None else seed)
     usdc = decimal_text(round(config.paper.equity_usd * 10**6), 6)
     living = await start(wanted, signer.address, usdc, run_dir)
-    state.adopt_instance(living.instance)
-    state.write("wallet", {"address": signer.address, "secret": secret})
-    state.write("exchange", living.record())
-    return await _venue(living, signer, attached=False)
+    venue: Venue | None = None
+    try:
+        state.adopt_instance(living.instance)
+        state.write("wallet", {"address": signer.address, "secret": secret})
+        state.write("exchange", living.record())
+        venue = await _venue(living, signer, attached=False)
+    finally:
+        if venue is None:
+            # Nobody would ever end it.
+            kill(living)
+    return venue
 
 
 async def _venue(living: Living, signer: Signer, *, attached: bool) -> Venue:
@@ -100,9 +118,13 @@ async def open_given(base_url: str, state: StateDir) -> Venue:
     """Use a paper exchange that somebody else runs, with the key kept for it in the state.
 
     Raises:
+        ConfigError: It is no address of an exchange.
         VenueError: None answers there, or our account holds nothing there.
     """
-    wallet = state.read("wallet")
+    base_url = base_url.rstrip("/")
+    if not _BASE_URL.fullmatch(base_url):
+        raise ConfigError(f"--base-url was {base_url!r}, expected http://HOST:PORT")
+    wallet = _wallet(state)
     async with HttpClient(base_url) as http:
         clock = await ask_clock(http)
         same = state.adopt_instance(clock.instance)
@@ -120,6 +142,27 @@ async def open_given(base_url: str, state: StateDir) -> Venue:
                 f" start that exchange with --account {signer.address}=10000"
             )
     return Venue(base_url, clock, signer, None, None, attached=False)
+
+
+def _kept(state: StateDir) -> Living | None:
+    """The exchange of an earlier run, as the state has it."""
+    if (record := state.read("exchange")) is None:
+        return None
+    try:
+        return Living.of_record(record)
+    except (KeyError, TypeError) as error:
+        raise state.unusable("exchange", f"not a record of an exchange: {error}") from error
+
+
+def _wallet(state: StateDir) -> dict[str, str] | None:
+    if (wallet := state.read("wallet")) is None:
+        return None
+    try:
+        _signer(wallet["secret"])
+        return {"address": str(wallet["address"]), "secret": wallet["secret"]}
+    except (KeyError, TypeError, AttributeError, ValueError, MmError) as error:
+        # Whatever is wrong with the key, its text is not repeated.
+        raise state.unusable("wallet", "not an address and a key") from error
 
 
 def _signer(secret: str) -> Signer:
