@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import mm as mm_package
 from mm import cli
 from mm.config import example_toml
 from mm.errors import CheckFailed, ConfigError, InvariantError, MmError, RiskStop, VenueError
@@ -144,3 +145,11 @@ def test_every_error_of_ours_has_a_code_of_its_own_choosing() -> None:
         and exit_of(kind("x")) is Exit.INVARIANT
     ]
     assert undecided == []
+
+
+def test_everything_the_package_offers_is_there() -> None:
+    assert {"Engine", "derive_limits", "size_ladder", "reduce_only_filter"} <= set(
+        mm_package.__all__
+    )
+    for name in mm_package.__all__:
+        assert getattr(mm_package, name).__doc__, name

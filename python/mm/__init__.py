@@ -7,6 +7,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from mm._core import Action as Action
+    from mm._core import Engine as Engine
+    from mm._core import Instrument as Instrument
     from mm._core import Ladder as Ladder
     from mm._core import Limits as Limits
     from mm._core import Refusal as Refusal
@@ -19,9 +22,12 @@ if TYPE_CHECKING:
     from mm.limits import DynamicRiskConfig as DynamicRiskConfig
 
 __all__ = [
+    "Action",
     "ConfigError",
     "DynamicRiskConfig",
+    "Engine",
     "EventError",
+    "Instrument",
     "Ladder",
     "Limits",
     "MmError",
