@@ -240,3 +240,10 @@ def run_exchange(*options: str) -> subprocess.CompletedProcess[str]:
     """Run `mm exchange` where it must refuse to serve."""
     command = [sys.executable, "-m", "mm", "exchange", *options]
     return subprocess.run(command, capture_output=True, text=True, timeout=WAIT_S, check=False)
+
+
+def test_an_exchange_that_nobody_visits_ends_in_order(tmp_path: Path) -> None:
+    with serving(tmp_path, "--patience-s", "1") as served:
+        assert served.process.wait(20) == 0
+        last = served.report.read_text().splitlines()[-1]
+        assert json.loads(last)["kind"] == "end"

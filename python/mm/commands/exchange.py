@@ -65,6 +65,10 @@ def exchange(
         Path | None,
         typer.Option(help="The exchange's own report, JSON lines: actions, exposure, orders left."),
     ] = None,
+    patience_s: Annotated[
+        float | None,
+        typer.Option(min=1, help="End after this many seconds without a client; absent: never."),
+    ] = None,
     ready_file: Annotated[
         Path | None, typer.Option(help="Also write the announcement here, when it serves.")
     ] = None,
@@ -92,4 +96,4 @@ def exchange(
         schedule_gate=schedule_gate,
         replies=replies,
     )
-    serve(terms, port, report, ready_file)
+    serve(terms, port, report, ready_file, patience_s)

@@ -33,6 +33,8 @@ _children: dict[int, subprocess.Popen[bytes]] = {}
 READY_S = 60.0
 STOPPED_S = 10.0
 LOOK_S = 0.05
+# A maker killed without a word may come back to its exchange this long.
+PATIENCE_S = 600
 SHOWN_LINES = 3
 
 
@@ -249,6 +251,7 @@ def _options(wanted: Wanted) -> list[str]:
         *coin,
         *("--market", wanted.market, "--seed", str(wanted.seed), "--speed", str(wanted.speed)),
         *("--cadence", wanted.cadence),
+        *("--patience-s", str(PATIENCE_S)),
         *("--maker-fee-bps", str(wanted.maker_fee_bps)),
         *("--taker-fee-bps", str(wanted.taker_fee_bps)),
     ]

@@ -94,6 +94,7 @@ class PaperServer:
         clock: MarketClock,
         report: BinaryIO | None = None,
         replies: Literal["first", "last"] = "first",
+        patience_s: float | None = None,
     ) -> None:
         """Put the front before an exchange.
 
@@ -103,7 +104,10 @@ class PaperServer:
             report: Where the exchange's own report goes, as JSON lines.
             replies: Whether a client hears its REST replies of a block before the block's stream
                 frames or after them; the venue promises neither.
+            patience_s: Wall time without a client after which it ends by itself; None: never.
         """
+        self._patience_s = patience_s
+        self._visited = time.monotonic()
         self._replies = replies
         self._exchange = exchange
         self._clock = clock
@@ -140,7 +144,7 @@ class PaperServer:
             await runner.cleanup()
 
     async def run(self) -> None:
-        """Run every block when its time comes, none skipped, until `stop`.
+        """Run every block when its time comes, none skipped, until `stop` or out of patience.
 
         Whatever the exchange raises passes through, a panic of the core included.
         """
@@ -156,6 +160,7 @@ class PaperServer:
             if time.monotonic() >= announce_at:
                 announce_at = time.monotonic() + ANNOUNCE_S
                 self._announce()
+                self._lose_patience()
             await asyncio.sleep(min(self._clock.wall_s_until(next_ns), ANNOUNCE_S))
 
     async def _deliver(self) -> None:
@@ -209,11 +214,19 @@ class PaperServer:
             self._report.write(lines)
             self._report.flush()
 
+    def _lose_patience(self) -> None:
+        if self._sockets:
+            self._visited = time.monotonic()
+        alone_s = time.monotonic() - self._visited
+        if self._patience_s is not None and alone_s > self._patience_s:
+            self.stop()
+
     async def _info(self, request: web.Request) -> web.StreamResponse:
         refusal = _refuse(request)
         if refusal is not None:
             return refusal
         body = await request.read()
+        self._visited = time.monotonic()
         self._set_clock()
         return _answer(*self._exchange.info(body))
 
@@ -222,6 +235,7 @@ class PaperServer:
         if refusal is not None:
             return refusal
         body = await request.read()
+        self._visited = time.monotonic()
         self._set_clock()
         submitted = self._exchange.submit(body)
         if not isinstance(submitted, int):

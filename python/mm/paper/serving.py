@@ -20,7 +20,13 @@ LOOPBACK = "127.0.0.1"
 """The only interface it serves on."""
 
 
-def serve(terms: Terms, port: int, report: Path | None, ready_file: Path | None) -> None:
+def serve(
+    terms: Terms,
+    port: int,
+    report: Path | None,
+    ready_file: Path | None,
+    patience_s: float | None = None,
+) -> None:
     """Serve an exchange until SIGTERM or SIGINT; a second signal ends it at once.
 
     Args:
@@ -28,6 +34,7 @@ def serve(terms: Terms, port: int, report: Path | None, ready_file: Path | None)
         port: On loopback; 0: a free one.
         report: Where its own report goes.
         ready_file: Where the announcement goes besides standard output.
+        patience_s: Wall time without a client after which it ends by itself; None: never.
 
     Raises:
         ConfigError: An option is illegal or a file cannot be written.
@@ -36,18 +43,24 @@ def serve(terms: Terms, port: int, report: Path | None, ready_file: Path | None)
     """
     with _listening(port) as listener, _writing(report) as lines:
         opened = open_exchange(terms)
-        asyncio.run(_serve(terms, opened, listener, lines, ready_file))
+        server = _server(terms, opened, lines, patience_s)
+        asyncio.run(_serve(server, terms, opened, listener, ready_file))
+
+
+def _server(
+    terms: Terms, opened: Opened, report: BinaryIO | None, patience_s: float | None
+) -> PaperServer:
+    clock = MarketClock(opened.exchange.time_ns, terms.speed)
+    return PaperServer(opened.exchange, clock, report, terms.replies, patience_s)
 
 
 async def _serve(
+    server: PaperServer,
     terms: Terms,
     opened: Opened,
     listener: socket.socket,
-    report: BinaryIO | None,
     ready_file: Path | None,
 ) -> None:
-    clock = MarketClock(opened.exchange.time_ns, terms.speed)
-    server = PaperServer(opened.exchange, clock, report, terms.replies)
     loop = asyncio.get_running_loop()
 
     def stop() -> None:
