@@ -36,7 +36,7 @@ pub struct QuotingConfig {
     pub target_liquidity_frac: f64,
     /// Levels per side, 1..=50.
     pub levels: usize,
-    /// Level distances from the first one, bps, overriding `j / kappa`; the first is its half-spread.
+    /// Half-spread of each level without inventory, bps, instead of the model's; floor and skew still apply.
     pub depths_bps: Option<Vec<f64>>,
     /// Levels below this notional merge inward, USDC.
     pub min_level_usd: f64,
@@ -95,7 +95,7 @@ pub struct SpreadTrace {
     pub maker_fee_bps: f64,
     /// Adverse selection.
     pub adverse_selection_bps: f64,
-    /// `max(min edge, model's delta)`.
+    /// `max(min edge, delta)`, delta the model's or what the first of `depths_bps` leaves over costs.
     pub edge_bps: f64,
     /// Signed shift of the price from inventory: positive is up.
     pub skew_bps: f64,
@@ -179,7 +179,7 @@ pub fn build_ladder(
     beliefs: &Beliefs,
     instrument: &Instrument,
 ) -> RawLadder {
-    let shape = match (config.strategy, beliefs.solved) {
+    let mut shape = match (config.strategy, beliefs.solved) {
         (Strategy::Ladder | Strategy::Glft, Some(solved)) => Shape {
             delta_bps: solved.delta_bps,
             skew_bps: -solved.skew_bps_full * beliefs.inventory,
@@ -193,6 +193,9 @@ pub fn build_ladder(
             skew_bps: 0.0,
         },
     };
+    if let Some(first) = config.depths_bps.as_ref().and_then(|depths| depths.first()) {
+        shape.delta_bps = first - config.break_even_bps(beliefs.maker_fee_bps);
+    }
     assemble(config, beliefs, instrument, shape, &config.offsets_bps())
 }
 
@@ -404,6 +407,24 @@ mod tests {
         let aware = build_ladder(&config(Strategy::InventoryAware), &beliefs(0.5), &btc());
         assert!((aware.trace[0].half_spread_bps - 15.0).abs() < 1e-9);
         assert!((aware.trace[1].half_spread_bps - 5.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn configured_depths_are_distances_from_fair() {
+        for strategy in [
+            Strategy::Ladder,
+            Strategy::InventoryAware,
+            Strategy::Symmetric,
+        ] {
+            let mut config = config(strategy);
+            config.depths_bps = Some(vec![4.0, 7.0, 12.0]);
+            let ladder = build_ladder(&config, &beliefs(0.0), &btc());
+            let depths: Vec<f64> = ladder.levels.iter().map(|level| level.depth_bps).collect();
+            for (depth, wanted) in depths.iter().zip([4.0, 7.0, 12.0, 4.0, 7.0, 12.0]) {
+                assert!((0.0..0.2).contains(&(depth - wanted)), "{depths:?}");
+            }
+            assert_eq!(depths.len(), 6);
+        }
     }
 }
 
