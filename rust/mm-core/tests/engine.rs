@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use mm_core::action::{Action, ActionBody, Cloid, NewOrder};
+use mm_core::action::{Action, ActionBody, Cloid, NewOrder, Reason};
 use mm_core::engine::{Drill, Engine, EngineConfig};
 use mm_core::event::{
     AccountState, Bbo, BookSnapshot, Candle, Command, Event, EventBody, Fees, Fill, Fills,
@@ -13,6 +13,8 @@ use mm_core::event::{
 use mm_core::gate::Enforcement;
 use mm_core::guard::{NotQuoting, Phase};
 use mm_core::instrument::Instrument;
+use mm_core::limits::Limits;
+use mm_core::quote::Strategy as Model;
 use mm_core::units::{Dur, Px, SECOND, Side, Sz, Time, Usd};
 use proptest::prelude::*;
 
@@ -62,6 +64,10 @@ struct Venue {
     in_transit: Vec<EventBody>,
     /// When the oldest of them happened.
     oldest: Option<Time>,
+    /// Every new order is refused so.
+    refuses: Option<RejectionClass>,
+    /// Half-width of the minutes' closes before the start, USDC.
+    wobble: f64,
 }
 
 impl Venue {
@@ -83,6 +89,8 @@ impl Venue {
             received: Vec::new(),
             in_transit: Vec::new(),
             oldest: None,
+            refuses: None,
+            wobble: 25.0,
         }
     }
 
@@ -93,14 +101,23 @@ impl Venue {
 
     fn quoting_with(config: EngineConfig) -> Self {
         let mut venue = Self::with(config);
-        venue.open();
-        for _ in 0..80 {
-            venue.pass(1.0);
-            venue.bbo();
-            venue.answer_all();
-        }
-        assert_eq!(venue.engine.snapshot().phase, Phase::Normal);
+        venue.start_quoting();
         venue
+    }
+
+    fn start_quoting(&mut self) {
+        self.open();
+        self.live(80);
+        assert_eq!(self.engine.snapshot().phase, Phase::Normal);
+    }
+
+    /// Seconds pass in a market that stands still, everything answered.
+    fn live(&mut self, secs: usize) {
+        for _ in 0..secs {
+            self.pass(1.0);
+            self.bbo();
+            self.answer_all();
+        }
     }
 
     fn open(&mut self) {
@@ -116,11 +133,8 @@ impl Venue {
         }));
         let candles = (0..60).map(|minute: i64| {
             let open = Time(START - (60 - minute) * 60 * SECOND);
-            let close_px = if minute % 2 == 0 {
-                100_000.0
-            } else {
-                100_050.0
-            };
+            let away = if minute % 2 == 0 { -1.0 } else { 1.0 };
+            let close_px = 100_025.0 + away * self.wobble;
             Candle {
                 open,
                 close: open.plus(Dur(60 * SECOND)),
@@ -222,7 +236,36 @@ impl Venue {
             self.received.push(action.clone());
             self.unanswered.push(action);
         }
+        self.check_excess();
         sent
+    }
+
+    /// LIMITS.md 5 (b): what exceeds a limit that fell is being cancelled. Told from the exchange's
+    /// truth, so only while the engine has heard everything.
+    fn check_excess(&self) {
+        let Some(limits) = self.engine.limits().filter(|_| self.in_transit.is_empty()) else {
+            return;
+        };
+        let leaving: Vec<Cloid> = self
+            .unanswered
+            .iter()
+            .filter_map(|action| match &action.body {
+                ActionBody::Cancel(cancels) => Some(cancels.iter().map(|cancel| cancel.cloid)),
+                _ => None,
+            })
+            .flatten()
+            .collect();
+        for (side, bound) in [(Side::Bid, limits.long()), (Side::Ask, limits.short())] {
+            let orders = self.resting.values().chain(self.pending());
+            let staying =
+                orders.filter(|o| o.side == side && !o.reduce_only && !leaving.contains(&o.cloid));
+            let held = side.sign() * self.position.0;
+            let worst = held + staying.map(|o| o.sz.0).sum::<i64>();
+            assert!(
+                worst <= bound.0.max(held),
+                "{side:?} worst {worst} stays over {bound}"
+            );
+        }
     }
 
     /// LIMITS.md 5, by independent arithmetic: every order of the exchange and of this action fills.
@@ -280,6 +323,12 @@ impl Venue {
             })
     }
 
+    /// Lots that rest, `[bids, asks]`.
+    fn open_lots(&self) -> [Sz; 2] {
+        let of = |side| self.resting.values().filter(move |o| o.side == side);
+        Side::BOTH.map(|side| of(side).map(|o| o.sz).sum())
+    }
+
     fn oid_of(&self, cloid: Cloid) -> Option<u64> {
         self.resting
             .iter()
@@ -288,6 +337,10 @@ impl Venue {
     }
 
     fn rest(&mut self, order: NewOrder) -> ItemStatus {
+        if let Some(class) = self.refuses {
+            let text = "no".to_owned();
+            return ItemStatus::Error(Rejection { class, text });
+        }
         self.next_oid += 1;
         self.resting.insert(self.next_oid, order);
         ItemStatus::Resting(self.next_oid)
@@ -363,7 +416,8 @@ impl Venue {
 
     fn deliver(&mut self) {
         self.oldest = None;
-        for body in core::mem::take(&mut self.in_transit) {
+        while !self.in_transit.is_empty() {
+            let body = self.in_transit.remove(0);
             self.tell(body);
         }
     }
@@ -557,6 +611,248 @@ fn the_same_events_give_the_same_actions() {
     assert_eq!(run(), run());
 }
 
+/// An amend whose answer is lost at once, though the exchange carried it out: its news come later.
+#[test]
+fn an_amend_whose_reply_is_lost_leaves_nothing_behind() {
+    let mut venue = Venue::quoting();
+    venue.mid += 1_000;
+    venue.pass(1.0);
+    venue.bbo();
+    assert!(matches!(venue.unanswered[0].body, ActionBody::Modify(_)));
+    venue.answer(true);
+    venue.deliver();
+    venue.live(25);
+    assert_eq!(venue.engine.snapshot().pending, venue.open_lots());
+    assert_eq!(venue.resting.len(), 10);
+    venue.tell(EventBody::Command(Command::Stop));
+    venue.answer_all();
+    assert!(venue.resting.is_empty());
+}
+
+/// Whatever the exchange refuses, its refusals do not feed on themselves.
+#[test]
+fn refused_orders_are_not_sent_again_at_once() {
+    for class in [
+        RejectionClass::PostOnly,
+        RejectionClass::Margin,
+        RejectionClass::Unknown,
+    ] {
+        let mut venue = Venue::quoting();
+        venue.mid += 1_000;
+        venue.refuses = Some(class);
+        venue.pass(1.0);
+        venue.bbo();
+        let before = venue.received.len();
+        for _ in 0..10 {
+            venue.pass(0.05);
+            venue.answer_all();
+            venue.tell(EventBody::Timer);
+        }
+        // The other side's amends at most, which waited for this one's: each is tried once.
+        let sent = &venue.received[before..];
+        let placed = sent
+            .iter()
+            .any(|action| matches!(action.body, ActionBody::Place(_)));
+        assert!(!placed && sent.len() <= 2, "{class:?}: {sent:?}");
+        venue.refuses = None;
+        venue.live(3);
+        assert_eq!(venue.resting.len(), 10, "{class:?}");
+    }
+}
+
+/// Every refusal names the limit of its own cycle, also in the step that moved it.
+#[test]
+fn refusals_carry_the_limit_of_their_cycle() {
+    let mut venue = Venue::quoting_with(planted(Enforcement::Enforced));
+    let mut seen = 0;
+    for _ in 0..20 {
+        venue.cash -= 10_000_000;
+        venue.mid += 200;
+        venue.pass(1.0);
+        venue.tell(EventBody::Account(venue.report()));
+        let limits = venue.engine.limits().unwrap();
+        for refusal in venue.engine.refusals() {
+            assert_eq!(refusal.limit, limits.of(refusal.side), "{refusal:?}");
+            seen += 1;
+        }
+        venue.bbo();
+        venue.answer_all();
+    }
+    assert!(seen > 0);
+}
+
+/// With a position that leaves less room than the ladder wants, amends do not fit beside what they
+/// replace: the orders are exchanged once, and then a still market gives no action again.
+#[test]
+fn a_ladder_that_fills_its_room_settles() {
+    let mut wide = config();
+    wide.quoting.target_liquidity_frac = 1.0;
+    let mut venue = Venue::quoting_with(wide);
+    for _ in 0..3 {
+        venue.fill(0, 400);
+        venue.deliver();
+        venue.mid += 1_000;
+        venue.live(2);
+        assert!(venue.unanswered.is_empty());
+    }
+    let before = venue.received.len();
+    venue.mid += 1_000;
+    venue.live(10);
+    let sent = &venue.received[before..];
+    assert!(
+        sent.iter()
+            .any(|action| matches!(&action.body, ActionBody::Cancel(cancels)
+        if cancels.iter().any(|cancel| cancel.reason == Reason::AmendTooLarge)))
+    );
+    assert!(sent.len() < 12, "{sent:?}");
+    let before = venue.received.len();
+    venue.live(10);
+    assert_eq!(venue.received.len(), before);
+    assert_eq!(venue.resting.len(), 10);
+}
+
+/// The limit falls below what rests: the step that lowers it cancels the excess (`check_excess`).
+#[test]
+fn what_exceeds_a_fallen_limit_is_cancelled_in_the_same_step() {
+    let mut wide = config();
+    wide.quoting.target_liquidity_frac = 1.0;
+    let mut venue = Venue::quoting_with(wide);
+    let (before, lots) = (venue.received.len(), venue.open_lots());
+    // Most of the day's loss is spent.
+    venue.cash -= 480_000_000;
+    venue.tell(EventBody::Account(venue.report()));
+    let limits = venue.engine.limits().unwrap();
+    assert!(Sz::ZERO < limits.long() && limits.long() < Sz(lots[0].0 / 2));
+    let sent = &venue.received[before..];
+    let cancels: usize = sent
+        .iter()
+        .map(|action| match &action.body {
+            ActionBody::Cancel(cancels) => cancels.len(),
+            _ => 0,
+        })
+        .sum();
+    assert!(cancels > 0, "{sent:?}");
+    venue.live(5);
+    let (rests, limits) = (venue.open_lots(), venue.engine.limits().unwrap());
+    assert!(rests[0] <= limits.long() && rests[1] <= limits.short());
+}
+
+/// What rests after some seconds with a position and a market that moves a little.
+fn scene(config: EngineConfig, wobble: f64) -> (Limits, Vec<(Px, Sz)>, Vec<Action>) {
+    let mut venue = Venue::with(config);
+    venue.wobble = wobble;
+    venue.start_quoting();
+    for nth in [0, 1] {
+        venue.fill(nth, 400);
+        venue.deliver();
+        venue.live(3);
+    }
+    for by in [9, -6, 30, -50, 8] {
+        venue.mid += by;
+        venue.live(1);
+    }
+    let rests = venue.resting.values().map(|o| (o.px, o.sz)).collect();
+    let limits = venue.engine.limits().unwrap().clone();
+    (limits, rests, venue.received)
+}
+
+fn with(section: &str, key: &str, value: f64) -> EngineConfig {
+    let mut json = serde_json::to_value(config()).unwrap();
+    json[section][key] = if key == "levels" {
+        serde_json::json!(3)
+    } else {
+        serde_json::json!(value)
+    };
+    serde_json::from_value(json).unwrap()
+}
+
+/// LIMITS.md 3.2: sigma, k, A and inventory raised by half each move a lot of what is quoted.
+#[test]
+fn sizes_depend_on_volatility_intensity_and_inventory() {
+    let sizes = |config, wobble| {
+        let (limits, rests, _) = scene(config, wobble);
+        let sizes: Vec<Sz> = rests.into_iter().map(|(_, sz)| sz).collect();
+        (sizes, limits.long())
+    };
+    let (plain, limit) = sizes(config(), 25.0);
+    let (wilder, less) = sizes(config(), 37.5);
+    assert!(wilder != plain && less < limit);
+    for (key, value) in [("kappa_per_bps", 1.05), ("arrival_per_s", 0.15)] {
+        let raised = sizes(with("quoting", key, value), 25.0);
+        assert_ne!(raised.0, plain, "{key}");
+        assert_eq!(raised.1, limit, "{key}");
+    }
+    let held = |lots| {
+        let mut venue = Venue::quoting();
+        venue.fill(0, lots);
+        venue.deliver();
+        venue.live(3);
+        venue.resting.values().map(|o| o.sz).collect::<Vec<_>>()
+    };
+    assert_ne!(held(400), held(600));
+}
+
+/// No key is read in vain: each changes what is decided.
+#[test]
+fn every_key_has_an_effect() {
+    let plain = scene(config(), 25.0);
+    let keys = [
+        ("limits", "risk_fraction", 0.02),
+        ("limits", "num_sigmas", 4.0),
+        ("limits", "risk_horizon_s", 5_000.0),
+        ("limits", "sigma_prior", 5e-4),
+        ("limits", "confidence_n0", 60.0),
+        ("limits", "leverage_cap", 0.5),
+        ("limits", "initial_margin_frac", 0.01),
+        ("limits", "gap_move_frac", 0.99),
+        ("limits", "gap_loss_frac", 0.01),
+        ("limits", "position_cap_usd", 900.0),
+        ("limits", "position_cap_coin", 0.01),
+        ("limits", "limit_use_frac", 0.1),
+        ("limits", "daily_loss_frac", 0.01),
+        ("limits", "drawdown_frac", 0.01),
+        ("quoting", "target_liquidity_frac", 0.3),
+        ("quoting", "levels", 3.0),
+        ("quoting", "min_level_usd", 400.0),
+        ("quoting", "min_edge_bps", 3.0),
+        ("quoting", "arrival_per_s", 0.15),
+        ("quoting", "kappa_per_bps", 1.05),
+        ("quoting", "adverse_selection_bps", 0.75),
+        ("quoting", "half_spread_bps", 15.0),
+        ("quoting", "risk_aversion", 1.5),
+        ("quoting", "max_bps_diff", 0.2),
+        ("quoting", "size_tolerance_frac", 0.0),
+        ("control", "observe_book_s", 15.0),
+        ("control", "quote_min_s", 30.0),
+    ];
+    for (section, key, value) in keys {
+        assert!(scene(with(section, key, value), 25.0) != plain, "{key}");
+    }
+    let with = |strategy, depths: Option<Vec<f64>>, skew| {
+        let mut config = config();
+        config.quoting.strategy = strategy;
+        config.quoting.depths_bps = depths;
+        config.quoting.inventory_skew_bps = skew;
+        scene(config, 25.0).1
+    };
+    let strategies = [
+        with(Model::Ladder, None, 10.0),
+        with(Model::Glft, None, 10.0),
+        with(Model::InventoryAware, None, 10.0),
+        with(Model::InventoryAware, None, 15.0),
+        with(Model::Symmetric, None, 10.0),
+        with(Model::Ladder, Some(vec![4.0, 5.0, 6.0, 7.0, 8.0]), 10.0),
+        with(Model::Ladder, Some(vec![5.0, 6.0, 7.0, 8.0, 9.0]), 10.0),
+        with(Model::Glft, Some(vec![4.0]), 10.0),
+        with(Model::Symmetric, Some(vec![4.0]), 10.0),
+    ];
+    for (i, one) in strategies.iter().enumerate() {
+        for (j, other) in strategies.iter().enumerate().skip(i + 1) {
+            assert_ne!(one, other, "{i} and {j}");
+        }
+    }
+}
+
 /// A ladder planted at twice the room, with the gate in force or not.
 fn planted(gate: Enforcement) -> EngineConfig {
     EngineConfig {
@@ -597,6 +893,7 @@ enum Step {
     Lose,
     Pass(f64),
     Report,
+    Pay(i64),
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -609,6 +906,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Lose),
         3 => (0.05_f64..2.0).prop_map(Step::Pass),
         3 => Just(Step::Report),
+        1 => (0_i64..60_000_000).prop_map(Step::Pay),
     ]
 }
 
@@ -630,12 +928,12 @@ proptest! {
                 Step::Lose => venue.answer(true),
                 Step::Pass(secs) => venue.wait(secs),
                 Step::Report => venue.bbo(),
+                Step::Pay(loss) => { venue.cash -= loss; venue.bbo(); }
             }
         }
         venue.deliver();
-        venue.answer_all();
-        venue.pass(1.0);
-        venue.bbo();
+        venue.live(25);
         prop_assert_eq!(venue.engine.snapshot().position, venue.position);
+        prop_assert_eq!(venue.engine.snapshot().pending, venue.open_lots());
     }
 }

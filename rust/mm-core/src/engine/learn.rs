@@ -17,11 +17,11 @@ impl Engine {
         match body {
             EventBody::Book(snapshot) => {
                 self.market.on_book(snapshot, now);
-                self.revalue();
+                self.on_touch();
             }
             EventBody::Bbo(bbo) => {
                 self.market.on_bbo(bbo, now);
-                self.revalue();
+                self.on_touch();
             }
             EventBody::Trades(trades) => self.market.on_trades(trades),
             EventBody::AssetCtx(ctx) => self.market.on_ctx(ctx, &self.instrument, now),
@@ -67,7 +67,13 @@ impl Engine {
         }
     }
 
-    fn revalue(&mut self) {
+    /// A newer top of the book: what is held is worth something else, and a refused price may fit.
+    fn on_touch(&mut self) {
+        for i in [0, 1] {
+            if core::mem::take(&mut self.crossed[i]) {
+                self.place_after[i] = self.now;
+            }
+        }
         if let (Some(touch), Some(ledger)) = (self.market.book.touch(), &mut self.own.ledger) {
             ledger.mark(touch.mid_floor());
         }
@@ -167,14 +173,15 @@ impl Engine {
         }
     }
 
-    /// A post-only order that would have crossed is re-priced by the next event; anything else waits.
+    /// Nothing new on the side for a while; a post-only order that would have crossed waits no longer
+    /// than for the book that shows why.
     fn back_off(&mut self, cloid: Cloid, why: &Rejection) {
         let Some(order) = self.orders.get(cloid) else {
             return;
         };
-        if why.class != RejectionClass::PostOnly {
-            self.place_after[order.order.side.index()] = self.now.plus(BACKOFF);
-        }
+        let i = order.order.side.index();
+        self.place_after[i] = self.now.plus(BACKOFF);
+        self.crossed[i] = why.class == RejectionClass::PostOnly;
     }
 
     fn on_item(&mut self, sent: &Sent, cloid: Cloid, status: &ItemStatus) {
@@ -203,6 +210,9 @@ impl Engine {
             }
             (Sent::Modify(_), ItemStatus::Error(why)) => {
                 self.counts.reject(why, 1);
+                if why.class != RejectionClass::Gone {
+                    self.back_off(cloid, why);
+                }
                 self.orders.on_amend_rejected(cloid, now);
             }
             (Sent::Cancel(_), ItemStatus::Error(why)) => {

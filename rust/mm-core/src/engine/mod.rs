@@ -36,7 +36,7 @@ type Ranged = (&'static str, f64, (f64, f64), &'static str);
 /// Legal ranges that several settings share.
 const BPS: (f64, f64) = (0.0, 1e3);
 const DAY_S: (f64, f64) = (0.0, 86_400.0);
-/// Pause of a side after the exchange refused an order of it for anything but crossing.
+/// Pause of a side after the exchange refused an order of it.
 const BACKOFF: Dur = Dur(SECOND);
 /// Longest time between two looks at the clock while a session lives.
 const HEARTBEAT: Dur = Dur(SECOND);
@@ -199,6 +199,8 @@ pub struct Engine {
     reduce_only: bool,
     /// No new order on `[bid, ask]` before these times: the last one was refused.
     place_after: [Time; 2],
+    /// Whether that was because it would have crossed: then the next book ends the pause.
+    crossed: [bool; 2],
     /// When full quoting began.
     normal_since: Option<Time>,
     cycle: u64,
@@ -231,6 +233,7 @@ impl Engine {
             limits: None,
             reduce_only: false,
             place_after: [Time::ZERO; 2],
+            crossed: [false; 2],
             normal_since: None,
             cycle: 0,
             next_action: 0,

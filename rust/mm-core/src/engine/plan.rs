@@ -7,7 +7,7 @@ use crate::filter::{Quote, Refusal, RefusalReason};
 use crate::gate::{Enforcement, Exposure, Gate};
 use crate::guard::{NotQuoting, Phase};
 use crate::limits::{LimitSource, Limits};
-use crate::orders::{Order, State};
+use crate::orders::Order;
 use crate::units::{Px, Side, Sz, Time};
 
 /// The changes of one cycle, by kind: each kind is one request.
@@ -46,7 +46,7 @@ impl Engine {
             self.cut_excess(&gate, &mut batch);
         }
         for side in Side::BOTH {
-            self.plan_side(side, &wanted, &mut gate, &mut batch);
+            self.plan_side(side, &wanted, &limits, &mut gate, &mut batch);
         }
         let sent_before = actions.len();
         self.send_batch(batch, actions);
@@ -104,12 +104,20 @@ impl Engine {
         self.orders
             .iter()
             .filter(|(_, o)| o.order.side == side && !o.order.reduce_only && !o.is_quote())
-            .filter(|(_, o)| o.cancelling || matches!(o.state, State::Settling { .. }))
+            .filter(|(_, o)| o.cancelling || o.is_over())
             .map(|(_, o)| o.exposure())
             .sum()
     }
 
-    fn plan_side(&mut self, side: Side, wanted: &[Quote], gate: &mut Gate, batch: &mut Batch) {
+    fn plan_side(
+        &mut self,
+        side: Side,
+        wanted: &[Quote],
+        limits: &Limits,
+        gate: &mut Gate,
+        batch: &mut Batch,
+    ) {
+        let limit = limits.of(side);
         let wanted: Vec<Quote> = wanted
             .iter()
             .filter(|quote| quote.side == side)
@@ -118,7 +126,7 @@ impl Engine {
         let mut own: Vec<Own> = self
             .orders
             .iter()
-            .filter(|(_, order)| order.order.side == side && order.is_quote())
+            .filter(|(_, order)| order.order.side == side && order.holds_level())
             .map(|(cloid, order)| own_of(*cloid, order, self.now))
             .collect();
         sort_outward(side, &mut own);
@@ -134,8 +142,8 @@ impl Engine {
                     };
                     self.cancel(cloid, reason, batch);
                 }
-                Change::Place(quote) => self.place(quote, gate, batch),
-                Change::Amend(cloid, quote) => self.amend(cloid, quote, gate, batch),
+                Change::Place(quote) => self.place(quote, limit, gate, batch),
+                Change::Amend(cloid, quote) => self.amend(cloid, quote, limit, gate, batch),
             }
         }
     }
@@ -153,7 +161,7 @@ impl Engine {
         let unknown: Vec<Cloid> = self
             .orders
             .iter()
-            .filter(|(_, o)| o.order.side == side && o.state == State::Unknown)
+            .filter(|(_, o)| o.order.side == side && o.is_lost())
             .filter(|(_, o)| !o.cancelling && o.may_retry(self.now))
             .map(|(cloid, _)| *cloid)
             .collect();
@@ -162,26 +170,26 @@ impl Engine {
         }
     }
 
-    fn place(&mut self, quote: Quote, gate: &mut Gate, batch: &mut Batch) {
+    fn place(&mut self, quote: Quote, limit: Sz, gate: &mut Gate, batch: &mut Batch) {
         if self.crosses_own(&quote) {
-            self.refuse(&quote, RefusalReason::OwnCross);
+            self.refuse(&quote, limit, RefusalReason::OwnCross);
         } else if self.now < self.place_after[quote.side.index()] {
-            self.refuse(&quote, RefusalReason::Backoff);
+            self.refuse(&quote, limit, RefusalReason::Backoff);
         } else if gate.admit(quote.side, quote.sz, quote.reduce_only) {
             let order = new_order(self.orders.next_cloid(), &quote, Reason::NewLevel);
             self.orders.placed(order, self.now);
             batch.places.push(order);
         } else {
-            self.refuse(&quote, RefusalReason::WorstCase);
+            self.refuse(&quote, limit, RefusalReason::WorstCase);
         }
     }
 
-    fn amend(&mut self, cloid: Cloid, quote: Quote, gate: &mut Gate, batch: &mut Batch) {
+    fn amend(&mut self, cloid: Cloid, quote: Quote, limit: Sz, gate: &mut Gate, batch: &mut Batch) {
         let Some(oid) = self.orders.amendable(cloid) else {
             return;
         };
         if self.crosses_own(&quote) {
-            self.refuse(&quote, RefusalReason::OwnCross);
+            self.refuse(&quote, limit, RefusalReason::OwnCross);
             return;
         }
         if gate.admit(quote.side, quote.sz, quote.reduce_only) {
@@ -190,22 +198,18 @@ impl Engine {
             batch.amends.push(Amend { oid, order });
         } else {
             // Never leave the old, wrong quote resting: cancel now, place after its success.
-            self.refuse(&quote, RefusalReason::WorstCase);
+            self.refuse(&quote, limit, RefusalReason::WorstCase);
             self.cancel(cloid, Reason::AmendTooLarge, batch);
         }
     }
 
     fn cancel(&mut self, cloid: Cloid, reason: Reason, batch: &mut Batch) {
-        self.orders.cancelling(cloid, self.now);
+        self.orders.cancelling(cloid, reason, self.now);
         batch.cancels.push(Cancel { cloid, reason });
     }
 
-    fn refuse(&mut self, quote: &Quote, reason: RefusalReason) {
+    fn refuse(&mut self, quote: &Quote, limit: Sz, reason: RefusalReason) {
         self.counts.refused += 1;
-        let limit = self
-            .limits
-            .as_ref()
-            .map_or(Sz::ZERO, |(limits, _)| limits.of(quote.side));
         self.refusals.push(Refusal {
             side: quote.side,
             px: quote.px,
@@ -220,7 +224,9 @@ impl Engine {
         self.orders.iter().any(|(_, own)| {
             let (becoming, _) = own.target();
             let reached = |px| quote.side.at_or_better(quote.px, px);
-            own.order.side != quote.side && (reached(own.order.px) || reached(becoming))
+            own.order.side != quote.side
+                && !own.is_over()
+                && (reached(own.order.px) || reached(becoming))
         })
     }
 

@@ -53,21 +53,12 @@ impl Engine {
 
     pub(super) fn beliefs(&mut self, limits: &Limits) -> Option<Beliefs> {
         let touch = self.market.book.touch()?;
-        let position = self.own.position();
-        let bound = limits.for_position(position);
-        let inventory = if position == Sz::ZERO {
-            0.0
-        } else if bound == Sz::ZERO {
-            Sz(position.0.signum()).as_f64()
-        } else {
-            (position.as_f64() / bound.as_f64()).clamp(-1.0, 1.0)
-        };
         Some(Beliefs {
             touch,
             fair_px: touch.mid(),
             solved: self.solve(),
             maker_fee_bps: self.maker_fee_bps()?,
-            inventory,
+            inventory: limits.inventory(self.own.position()),
         })
     }
 

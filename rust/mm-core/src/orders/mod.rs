@@ -13,11 +13,11 @@ mod order;
 
 use std::collections::BTreeMap;
 
-use crate::action::{Cloid, NewOrder, Tif};
+use crate::action::{Cloid, NewOrder, Reason, Tif};
 use crate::event::{Fill, OpenOrder, OrderStatus, OrderUpdate};
 use crate::units::{Dur, SECOND, Side, Sz, Time};
 
-use order::{Ghost, adopted, ghost_of};
+use order::{Ghost, adopted, replace};
 pub use order::{Order, State};
 
 /// How long fills of an order that is over are waited for (the cancel fill window).
@@ -106,7 +106,7 @@ impl Orders {
             side: order.order.side,
             sz: order.exposure(),
             reduce_only: order.order.reduce_only,
-            unreplaced: order.cancelling || order.state == State::Unknown,
+            unreplaced: order.is_unreplaced(),
         });
         // Over on the exchange, unconfirmed: the gate counts them, the room does not, or sizes would
         // breathe with every replacement.
@@ -139,15 +139,17 @@ impl Orders {
     pub fn amending(&mut self, to: NewOrder, now: Time) {
         if let Some(order) = self.live.get_mut(&to.cloid) {
             order.state = State::Amending { to, old_gone: None };
+            order.amend_lost = false;
             order.since = now;
             order.sent = now;
         }
     }
 
-    /// A cancel left.
-    pub fn cancelling(&mut self, cloid: Cloid, now: Time) {
+    /// A cancel left; `reason` tells whether an order of the plan is to take its place.
+    pub fn cancelling(&mut self, cloid: Cloid, reason: Reason, now: Time) {
         if let Some(order) = self.live.get_mut(&cloid) {
             order.cancelling = true;
+            order.making_way = reason == Reason::AmendTooLarge;
             order.since = now;
         }
     }
@@ -164,15 +166,10 @@ impl Orders {
                 order.since = now;
             }
             State::Amending { to, old_gone } if order.oid != Some(oid) => {
-                let ghost = ghost_of(order, old_gone, now);
-                order.order = to;
+                let ghost = replace(order, to, old_gone, now);
                 order.oid = Some(oid);
-                order.filled = Sz::ZERO;
-                order.state = State::Resting;
-                order.since = now;
                 let cancelled = order.cancelled;
-                self.ghosts
-                    .extend(ghost.filter(|ghost| ghost.exposure() > Sz::ZERO));
+                self.ghosts.extend(ghost);
                 if cancelled {
                     self.settle(cloid, None, now);
                 }
@@ -209,7 +206,7 @@ impl Orders {
         }
     }
 
-    /// Nothing of the amend was carried out: the order rests as before.
+    /// Nothing of the amend was carried out: the order rests as before, unless a cancel ended it since.
     pub fn on_amend_refused(&mut self, cloid: Cloid, now: Time) {
         if let Some(order) = self.live.get_mut(&cloid)
             && matches!(order.state, State::Amending { .. })
@@ -217,6 +214,9 @@ impl Orders {
             order.state = State::Resting;
             order.since = now;
             order.retry_at = now.plus(RETRY);
+            if order.cancelled {
+                self.settle(cloid, None, now);
+            }
         }
     }
 
@@ -231,25 +231,40 @@ impl Orders {
 
     /// A place or an amend went unanswered.
     pub fn on_lost(&mut self, cloid: Cloid, now: Time) {
-        if let Some(order) = self.live.get_mut(&cloid) {
-            if let State::Amending { to, .. } = order.state {
-                // Either incarnation may rest: keep both counted.
-                order.order.sz = order.remaining() + to.sz;
-                order.filled = Sz::ZERO;
-            }
-            if matches!(order.state, State::InFlight | State::Amending { .. }) {
+        let Some(order) = self.live.get_mut(&cloid) else {
+            return;
+        };
+        match order.state {
+            State::InFlight => {
                 order.state = State::Unknown;
                 order.since = now;
             }
+            // Old and new stay counted until the exchange tells which of them rests.
+            State::Amending { .. } => {
+                order.amend_lost = true;
+                order.since = now;
+                if order.cancelled {
+                    self.on_cancelled(cloid, now);
+                }
+            }
+            _ => {}
         }
     }
 
     /// The exchange cancelled it; fills may still be on their way.
     pub fn on_cancelled(&mut self, cloid: Cloid, now: Time) {
-        match self.live.get_mut(&cloid) {
-            Some(order) if matches!(order.state, State::Amending { .. }) => order.cancelled = true,
-            _ => self.settle(cloid, None, now),
+        if let Some(order) = self.live.get_mut(&cloid)
+            && let State::Amending { to, old_gone } = order.state
+        {
+            if !order.amend_lost {
+                order.cancelled = true;
+                return;
+            }
+            // Old or new was cancelled; fills of either may be on their way.
+            let ghost = replace(order, to, old_gone, now);
+            self.ghosts.extend(ghost);
         }
+        self.settle(cloid, None, now);
     }
 
     /// A cancel or amend found nothing: the order is over, unless its placing is still unanswered.
@@ -263,7 +278,7 @@ impl Orders {
             return;
         }
         if let Some(order) = self.live.get_mut(&cloid) {
-            order.absent |= order.state == State::Unknown;
+            order.absent |= order.is_lost();
         }
         self.on_cancel_refused(cloid, now);
     }
@@ -336,7 +351,8 @@ impl Orders {
         // The first we hear of a new oid may be its fill, ahead of the reply.
         self.on_resting(cloid, fill.oid, now);
         if let Some(order) = self.live.get_mut(&cloid) {
-            if order.oid != Some(fill.oid) {
+            // An order cancelled before any answer to its place never learned its oid.
+            if *order.oid.get_or_insert(fill.oid) != fill.oid {
                 return Owner::Past;
             }
             order.filled += fill.sz;
@@ -364,10 +380,7 @@ impl Orders {
             let Some(cloid) = order.cloid.filter(|cloid| cloid.session() == self.session) else {
                 continue;
             };
-            let unheard = self
-                .live
-                .get(&cloid)
-                .is_none_or(|known| known.state == State::Unknown);
+            let unheard = self.live.get(&cloid).is_none_or(Order::is_lost);
             if unheard {
                 self.live.insert(cloid, adopted(cloid, order, now));
             }
@@ -377,7 +390,7 @@ impl Orders {
             .live
             .iter()
             .filter(|(cloid, order)| !shown(**cloid) && now.since(order.since) > QUERY_GRACE)
-            .filter(|(_, order)| matches!(order.state, State::Resting | State::Unknown))
+            .filter(|(_, order)| order.state == State::Resting || order.is_lost())
             .filter(|(_, order)| now.since(order.sent) > ARRIVAL_MAX)
             .map(|(cloid, _)| *cloid)
             .collect();
@@ -400,8 +413,7 @@ impl Orders {
         self.live.retain(|_, order| match order.state {
             // What the exchange says was filled stays counted until the ledger holds it.
             State::Settling { expected } => expected.is_some() || !over(order.since),
-            State::Unknown => !(order.absent && now.since(order.sent) > ARRIVAL_MAX),
-            _ => true,
+            _ => !(order.is_lost() && order.absent && now.since(order.sent) > ARRIVAL_MAX),
         });
     }
 

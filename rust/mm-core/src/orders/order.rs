@@ -23,12 +23,16 @@ pub enum State {
         /// Total filled at the exchange, when it said so.
         expected: Option<Sz>,
     },
-    /// No answer came: it may rest, or never have been placed. A query decides.
+    /// No answer came to its place: it may rest, or never have been placed. A query decides.
     Unknown,
 }
 
 /// One order of ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "what happened to it beside its state, each on its own"
+)]
 pub struct Order {
     /// The order as last sent or confirmed.
     pub order: NewOrder,
@@ -40,8 +44,12 @@ pub struct Order {
     pub state: State,
     /// Whether a cancel is sent and unanswered.
     pub cancelling: bool,
+    /// Whether that cancel makes way for an order of the plan, which takes its place afterwards.
+    pub(super) making_way: bool,
     /// Whether a cancel succeeded while a replacement was unanswered.
     pub(super) cancelled: bool,
+    /// Whether no answer will come to its last amend: old or new may rest, or neither.
+    pub(super) amend_lost: bool,
     /// Last change.
     pub since: Time,
     /// When its place or last amend was sent.
@@ -60,7 +68,9 @@ impl Order {
             filled: Sz::ZERO,
             state,
             cancelling: false,
+            making_way: false,
             cancelled: false,
+            amend_lost: false,
             since: now,
             sent: now,
             retry_at: now,
@@ -104,10 +114,39 @@ impl Order {
     #[must_use]
     pub const fn is_quote(&self) -> bool {
         !self.cancelling
+            && !self.is_lost()
             && matches!(
                 self.state,
                 State::InFlight | State::Resting | State::Amending { .. }
             )
+    }
+
+    /// Whether it holds a level of the plan: it is a quote, or goes to make way for one.
+    #[must_use]
+    pub const fn holds_level(&self) -> bool {
+        self.is_quote() || (self.cancelling && self.making_way && !self.is_over())
+    }
+
+    /// Whether it could still match and the plan has nothing to put in its place.
+    #[must_use]
+    pub const fn is_unreplaced(&self) -> bool {
+        self.is_lost() || (self.cancelling && !self.making_way && !self.is_over())
+    }
+
+    /// Whether no answer came to its place or last amend, and nothing else has told its fate.
+    #[must_use]
+    pub const fn is_lost(&self) -> bool {
+        match self.state {
+            State::Unknown => true,
+            State::Amending { .. } => self.amend_lost,
+            _ => false,
+        }
+    }
+
+    /// Whether it is over on the exchange, so that it can match nothing more.
+    #[must_use]
+    pub const fn is_over(&self) -> bool {
+        matches!(self.state, State::Settling { .. })
     }
 
     /// Whether the plan may change it at `now`.
@@ -141,18 +180,31 @@ impl Ghost {
         Sz((self.expected.unwrap_or(self.sz) - self.filled).0.max(0))
     }
 }
-/// The old incarnation of an order that is being replaced.
-pub(super) fn ghost_of(order: &Order, old_gone: Option<Sz>, now: Time) -> Option<Ghost> {
-    let expected = old_gone.map(|left| Sz((order.order.sz - left).0.max(0)));
-    Some(Ghost {
-        oid: order.oid?,
-        side: order.order.side,
-        reduce_only: order.order.reduce_only,
-        sz: order.order.sz,
+
+/// Makes an order what its amend asked for, resting under an oid yet to be told, and gives the ghost
+/// of what it was where that could still fill.
+pub(super) fn replace(
+    order: &mut Order,
+    to: NewOrder,
+    old_gone: Option<Sz>,
+    now: Time,
+) -> Option<Ghost> {
+    let old = order.order;
+    let ghost = order.oid.map(|oid| Ghost {
+        oid,
+        side: old.side,
+        reduce_only: old.reduce_only,
+        sz: old.sz,
         filled: order.filled,
-        expected,
+        expected: old_gone.map(|left| Sz((old.sz - left).0.max(0))),
         since: now,
-    })
+    });
+    order.order = to;
+    order.oid = None;
+    order.filled = Sz::ZERO;
+    order.state = State::Resting;
+    order.since = now;
+    ghost.filter(|ghost| ghost.exposure() > Sz::ZERO)
 }
 
 /// An order of ours that a query shows and we did not know to rest.
