@@ -12,6 +12,8 @@ from pathlib import Path
 
 import zstandard
 
+from mm.errors import StateError
+
 LEVEL = 3
 
 
@@ -56,13 +58,20 @@ class Recorder:
                 synced = loop.time()
 
     def flush(self) -> None:
-        """Hand everything written so far to the operating system."""
+        """Hand everything written so far to the operating system.
+
+        Raises:
+            StateError: It takes no more, such as when the disk is full.
+        """
         if not self._pending:
             return
-        self._stream.write(b"".join(self._pending))
-        self._pending.clear()
-        self._stream.flush(zstandard.FLUSH_BLOCK)
-        self._file.flush()
+        try:
+            self._stream.write(b"".join(self._pending))
+            self._pending.clear()
+            self._stream.flush(zstandard.FLUSH_BLOCK)
+            self._file.flush()
+        except OSError as error:
+            raise StateError(f"{self._file.name}: cannot be written: {error.strerror}") from error
 
     def close(self) -> None:
         """Flush, end the compressed frame, sync and close. Closing twice does nothing."""

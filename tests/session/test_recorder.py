@@ -1,10 +1,13 @@
 """The event log: whole lines survive whatever happens to the process."""
 
 import asyncio
+import contextlib
+import os
 from pathlib import Path
 
 import pytest
 
+from mm.errors import StateError
 from mm.recorder import Recorder, read_lines
 
 
@@ -54,3 +57,14 @@ async def test_it_flushes_and_syncs_by_itself(tmp_path: Path) -> None:
     assert read_lines(path) == (b"{}\n", True)
     task.cancel()
     log.close()
+
+
+def test_a_full_disk_is_named_with_the_file(tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path / "a.jsonl.zst", flush_s=1, sync_s=1)
+    full = os.open("/dev/full", os.O_WRONLY)
+    os.dup2(full, recorder._file.fileno())
+    recorder.write(b"{}\n")
+    with pytest.raises(StateError, match=r"a\.jsonl\.zst: cannot be written: No space left"):
+        recorder.flush()
+    with contextlib.suppress(OSError):
+        recorder._file.close()
