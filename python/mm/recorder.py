@@ -78,10 +78,13 @@ class Recorder:
         if self._file.closed:
             return
         self.flush()
-        self._stream.flush(zstandard.FLUSH_FRAME)
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        self._file.close()
+        try:
+            self._stream.flush(zstandard.FLUSH_FRAME)
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            self._file.close()
+        except OSError as error:
+            raise StateError(f"{self._file.name}: cannot be written: {error.strerror}") from error
 
 
 def read_lines(path: Path) -> tuple[bytes, bool]:

@@ -66,5 +66,7 @@ def test_a_full_disk_is_named_with_the_file(tmp_path: Path) -> None:
     recorder.write(b"{}\n")
     with pytest.raises(StateError, match=r"a\.jsonl\.zst: cannot be written: No space left"):
         recorder.flush()
+    with pytest.raises(StateError, match="No space left"):
+        recorder.close()
     with contextlib.suppress(OSError):
         recorder._file.close()
