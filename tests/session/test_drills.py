@@ -5,6 +5,7 @@ import json
 import os
 import signal
 from collections.abc import Awaitable, Callable
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -90,6 +91,36 @@ class Fragile:
         stepping = name.startswith("on_")
         assert not (stepping and self.panicked), "stepped after a panic"
         return getattr(self._engine, name)
+
+
+class Overcharged:
+    """An engine that is told one fee a micro-USDC higher than the exchange took."""
+
+    def __init__(self, config: str, instrument: Any) -> None:  # noqa: ANN401 - the core's own
+        self._engine = Engine(config, instrument)
+        self._corrupted = False
+
+    def on_frame(self, recv_ns: int, frame: bytes) -> list[Action]:
+        if not self._corrupted and b'"channel":"userFills"' in frame:
+            message = json.loads(frame)
+            if (fills := message["data"]["fills"]) and not message["data"].get("isSnapshot"):
+                fills[0]["fee"] = str(Decimal(fills[0]["fee"]) + Decimal("0.000001"))
+                frame = json.dumps(message).encode()
+                self._corrupted = True
+        return self._engine.on_frame(recv_ns, frame)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._engine, name)
+
+
+async def test_one_corrupted_fee_shows_in_the_residual(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(desk, "Engine", Overcharged)
+    await trade(options(duration_s=240))
+    result = summary(capsys)
+    assert result["fills_buy"] + result["fills_sell"] > 0
+    assert result["pnl_usd"]["residual"] == "0.000001"
 
 
 async def test_a_panic_of_the_core_ends_in_cancel_all(
