@@ -15,6 +15,7 @@ BIN := $(CURDIR)/$(VENV)/bin
 # A change of any of these makes the compiled module stale.
 CORE := $(shell find rust -name '*.rs' -o -name '*.toml') Cargo.toml Cargo.lock pyproject.toml
 ARGS ?=
+BENCH ?=
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Whatever environment is active, ours is the one that is built into.
@@ -81,11 +82,11 @@ example: build ## config/example.toml from the models
 	$(BIN)/python -m mm config init --force config/example.toml
 
 .PHONY: bench
-bench: bench-rust bench-python ## benchmarks; those from Python are judged by ratio
+bench: bench-rust bench-python ## benchmarks, those from Python judged by ratio (BENCH=--quick: a glance)
 
 .PHONY: bench-rust
 bench-rust: $(VENV)/.dev
-	cargo bench --locked --workspace --benches
+	cargo bench --locked --quiet --workspace --bench '*' -- --noplot $(BENCH)
 
 .PHONY: bench-python
 bench-python: build $(VENV)/.dev
