@@ -46,7 +46,7 @@ def test_file_has_one_json_object_a_line(
     assert "KeyError" in second["exception"]
     assert "order_placed" in screen.getvalue()
     assert "after_the_end" in screen.getvalue()
-    assert not screen.getvalue().startswith("{")
+    assert screen.getvalue().startswith("\r\x1b[K"), "a status line is written over, not added to"
     assert capsys.readouterr().out == ""
 
 

@@ -120,7 +120,8 @@ class _Sink:
         else:
             shown = {**fields, "timestamp": str(fields["time"])[11:23]}
             del shown["time"]
-            line = str(self._console(None, "", shown))
+            # A status line may stand open on the terminal: the log line takes its place.
+            line = f"\r\x1b[K{self._console(None, '', shown)}"
         if self._closed:
             return
         try:
