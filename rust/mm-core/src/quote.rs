@@ -121,6 +121,22 @@ pub struct RawLadder {
     pub trace: Vec<SpreadTrace>,
 }
 
+impl RawLadder {
+    /// What a fill on `side` is worth beyond its price, bps: the skew that the model pays to be rid of
+    /// inventory, on the side that reduces it; nothing on the other. Without it a reducing level that
+    /// skew carried inside its costs would seem worthless just when it is wanted most.
+    #[must_use]
+    pub fn relief_bps(&self, side: Side) -> f64 {
+        let toward = |trace: &SpreadTrace| match side {
+            Side::Bid => trace.skew_bps,
+            Side::Ask => -trace.skew_bps,
+        };
+        self.trace
+            .first()
+            .map_or(0.0, |trace| toward(trace).max(0.0))
+    }
+}
+
 impl QuotingConfig {
     /// Costs a fill must earn before it earns anything, bps: maker fee and adverse selection.
     #[must_use]
@@ -365,6 +381,13 @@ mod tests {
             .rfind(|level| level.side == Side::Bid)
             .unwrap();
         assert!((full.levels[0].depth_bps - last_flat.depth_bps).abs() < 0.3);
+    }
+
+    #[test]
+    fn relief_is_the_skew_on_the_reducing_side() {
+        let long = build_ladder(&config(Strategy::Ladder), &beliefs(0.5), &btc());
+        assert!((long.relief_bps(Side::Ask) + long.trace[0].skew_bps).abs() < 1e-12);
+        assert!(long.relief_bps(Side::Ask) > 1.0 && long.relief_bps(Side::Bid).abs() < 1e-12);
     }
 
     #[test]

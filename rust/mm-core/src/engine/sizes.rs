@@ -108,7 +108,8 @@ impl Engine {
                 .filter(|level| level.side == side)
                 .filter_map(|level| {
                     let rate = quoting.fill_rate_per_s(level.depth_bps);
-                    LadderLevel::new(level.px, rate, level.depth_bps - costs_bps).ok()
+                    let capture_bps = level.depth_bps + raw.relief_bps(side) - costs_bps;
+                    LadderLevel::new(level.px, rate, capture_bps).ok()
                 })
                 .collect()
         });
