@@ -15,8 +15,8 @@ use mm_hl::sign::{Network, Signer, verify};
 use mm_hl::wire::Envelope;
 
 const SECRET: &str = "0x0123456789012345678901234567890123456789012345678901234567890123";
-const BBO: &str = r#"{"channel":"bbo","data":{"coin":"BTC","time":1785251522090,"bbo":[{"px":"63457.0","sz":"0.00028","n":1},{"px":"63488.0","sz":"0.01246","n":2}]}}"#;
-const TRADES: &str = r#"{"channel":"trades","data":[{"coin":"BTC","side":"B","px":"63719.0","sz":"0.00016","time":1785251456343,"hash":"0x668506587a64f61a67fe0425a1e37c0102001e3e156814ec0a4db1ab3968d005","tid":447757798903687,"users":["0x1260b8f7e0c4caa2ef3a51b6c08507ecc104641d","0x86914e6492aab9847dfd8d088060ba2075bb315c"]}]}"#;
+const BBO: &str = r#"{"channel":"bbo","data":{"coin":"BTC","time":1700000000140,"bbo":[{"px":"50000.0","sz":"0.00125","n":1},{"px":"50010.0","sz":"0.04375","n":2}]}}"#;
+const TRADES: &str = r#"{"channel":"trades","data":[{"coin":"BTC","side":"B","px":"50010.0","sz":"0.00025","time":1700000000210,"hash":"0x1111111111111111111111111111111111111111111111111111111111111111","tid":123456789012345,"users":["0x2222222222222222222222222222222222222222","0x3333333333333333333333333333333333333333"]}]}"#;
 
 fn btc() -> Instrument {
     Instrument::new("BTC", 0, 5, 40).expect("a legal instrument")
@@ -39,7 +39,7 @@ fn book() -> String {
     };
     let (bids, asks) = (side(63_457, -1), side(63_458, 1));
     format!(
-        r#"{{"channel":"l2Book","data":{{"coin":"BTC","time":1785251521889,"levels":[[{bids}],[{asks}]]}}}}"#
+        r#"{{"channel":"l2Book","data":{{"coin":"BTC","time":1700000000070,"levels":[[{bids}],[{asks}]]}}}}"#
     )
 }
 

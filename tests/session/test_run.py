@@ -7,7 +7,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from decimal import Decimal
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -92,8 +91,6 @@ def test_the_exchange_ends_with_the_run(ended: tuple[Json, Path]) -> None:
 
 
 def test_a_run_equals_its_own_replay_in_a_new_process(ended: tuple[Json, Path]) -> None:
-    if find_spec("mm.commands.replay") is None:
-        pytest.skip("mm replay is not built yet")
     summary, run = ended
     command = [sys.executable, "-m", "mm", "replay", str(run), "--json"]
     replayed = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -211,7 +211,7 @@ fn ledger_updates_say_what_moved_the_perp_balance() {
     assert_eq!(
         events(frame("userNonFundingLedgerUpdates")),
         [
-            moved(first, 2_703_997_450_000),
+            moved(first, 1_250_000_450_000),
             moved(first + 1, -12_000_000),
             moved(first + 2, -10_000_000),
             moved(first + 3, 4_000_000),

@@ -165,7 +165,7 @@ mod tests {
         };
         let tail = if fast { r#","fast":true"# } else { "" };
         format!(
-            r#"{{"channel":"l2Book","data":{{"coin":"BTC","time":1785251521889,"levels":[[{}],[{}]]{tail}}}}}"#,
+            r#"{{"channel":"l2Book","data":{{"coin":"BTC","time":1700000000070,"levels":[[{}],[{}]]{tail}}}}}"#,
             side(bids),
             side(asks)
         )
