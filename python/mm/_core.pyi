@@ -463,6 +463,7 @@ def derive_limits(
     own_increasing: tuple[_Number, _Number] | None = None,
     asset_max_leverage: _Number | None = None,
     exchange_leverage: _Number | None = None,
+    tier_notional_max: _Number | None = None,
     open_interest_room: _Number | None = None,
     equity_share: _Number | None = None,
     traded_notional_1h: _Number | None = None,
@@ -493,6 +494,7 @@ def derive_limits(
         own_increasing: Own resting and in-flight increasing (bids, asks), coin.
         asset_max_leverage: Of the asset; decides the gap.
         exchange_leverage: As set on the exchange; decides the margin share.
+        tier_notional_max: Notional from which a margin tier forbids that leverage, USDC.
         open_interest_room: What the venue's cap lets us add to the position, USDC.
         equity_share: This coin's share of equity, 0 to 1; the term is this share times
             `account_value x max_leverage`.
@@ -506,6 +508,7 @@ def derive_limits(
 
     Raises:
         ConfigError: A number is not finite or outside its range; the message names it.
+        TypeError: `config` is no `DynamicRiskConfig`, or a number is none.
     """
 
 @final

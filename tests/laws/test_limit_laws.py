@@ -51,6 +51,7 @@ class Case:
     own: tuple[int, int]
     asset_leverage: int | None
     exchange_leverage: int | None
+    tier_notional: int | None
     oi_room: int | None
     share: Decimal | None
     traded: Decimal | None
@@ -92,6 +93,7 @@ class Case:
             own_increasing=coins(self.own),
             asset_max_leverage=self.asset_leverage,
             exchange_leverage=self.exchange_leverage,
+            tier_notional_max=usd(self.tier_notional),
             open_interest_room=usd(self.oi_room),
             equity_share=self.share,
             traded_notional_1h=self.traded,
@@ -116,6 +118,7 @@ class Case:
             "own_increasing": list(self.own),
             "asset_max_leverage": self.asset_leverage,
             "exchange_leverage": self.exchange_leverage,
+            "tier_notional_max": self.tier_notional,
             "open_interest_room": self.oi_room,
             "equity_share": self.share,
             "traded_notional_1h": self.traded,
@@ -179,6 +182,7 @@ def cases(draw: st.DrawFn, *, fresh: bool = False, ready: bool = False) -> Case:
         own=draw(st.tuples(LOTS, LOTS)),
         asset_leverage=draw(maybe(st.integers(1, 50))),
         exchange_leverage=draw(maybe(st.integers(1, 50))),
+        tier_notional=draw(maybe(st.integers(0, 10**13))),
         oi_room=draw(maybe(st.integers(0, 10**13))),
         share=draw(maybe(decimals("0.01", "1", 2))),
         traded=draw(maybe(decimals("0", "1000000", 2))),
@@ -265,8 +269,8 @@ def test_more_volatility_never_raises_the_limit(case: Case, more: Decimal) -> No
 def test_knowing_more_never_raises_the_limit(case: Case) -> None:
     """A cap applies only when its inputs are given; giving them cannot add room."""
     bare = replace(
-        case, head_room=None, asset_leverage=None, exchange_leverage=None, oi_room=None,
-        share=None, traded=None, cap_lots=None, loss_left=None,
+        case, head_room=None, asset_leverage=None, exchange_leverage=None, tier_notional=None,
+        oi_room=None, share=None, traded=None, cap_lots=None, loss_left=None,
     )  # fmt: skip
     assert case.derive().lots_long <= bare.derive().lots_long
     assert case.derive().lots_short <= bare.derive().lots_short
@@ -315,6 +319,7 @@ PLAIN: dict[str, Any] = {  # Any: the arguments of derive_limits
     "position_cap": 1,
     "asset_max_leverage": 10,
     "exchange_leverage": 5,
+    "tier_notional_max": 1000,
     "open_interest_room": 1000,
     "equity_share": 1,
     "traded_notional_1h": 1000,
@@ -328,6 +333,27 @@ def test_no_argument_takes_what_is_no_number(field: str, bad: object) -> None:
     mm.derive_limits(**PLAIN, config=config)
     with pytest.raises(mm.ConfigError, match=field):
         mm.derive_limits(**{**PLAIN, field: bad}, config=config)
+
+
+@pytest.mark.parametrize("bad", [-1, 7, 2**40, -(10**30)])
+def test_decimals_outside_the_lattice_are_refused_in_our_words(bad: int) -> None:
+    words = f"sz_decimals was {bad}, expected 0 to 6"
+    with pytest.raises(mm.ConfigError, match=words):
+        mm.derive_limits(**{**PLAIN, "sz_decimals": bad}, config=mm.DynamicRiskConfig())
+    with pytest.raises(mm.ConfigError, match=words):
+        mm.Instrument("BTC", 0, bad, 40)
+
+
+@pytest.mark.parametrize("bad", [None, True, "2", 2.5, math.nan])
+def test_decimals_that_are_no_whole_number_are_refused_in_our_words(bad: Any) -> None:
+    with pytest.raises(TypeError, match="sz_decimals was .*, expected a whole number"):
+        mm.derive_limits(**{**PLAIN, "sz_decimals": bad}, config=mm.DynamicRiskConfig())
+
+
+@pytest.mark.parametrize("bad", [None, {}, 3])
+def test_settings_of_another_kind_are_refused_in_our_words(bad: Any) -> None:
+    with pytest.raises(TypeError, match="config was .*, expected a DynamicRiskConfig"):
+        mm.derive_limits(**PLAIN, config=bad)
 
 
 @pytest.mark.parametrize("bad", BAD)

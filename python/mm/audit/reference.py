@@ -216,6 +216,9 @@ def _terms(facts: _Facts) -> dict[str, Cap]:
     traded = facts.number("traded_notional_1h")
     if traded is not None:
         terms["liquidity"] = facts.in_money(traded * facts.setting("liquidity_frac"))
+    tier_notional = facts.money("tier_notional_max")
+    if tier_notional is not None:
+        terms["margin_tier"] = facts.in_money(tier_notional)
     oi_room = facts.money("open_interest_room")
     if oi_room is not None:
         held = facts.worth(Fraction(abs(facts.position)))

@@ -41,6 +41,18 @@ pub enum InstrumentError {
         /// The value given.
         value: f64,
     },
+    /// Margin tiers that do not rise in notional and fall in leverage.
+    #[error(
+        "margin tiers of {coin} were {tiers:?}, expected notionals that rise from 0 with leverage that falls from {max_leverage}"
+    )]
+    MarginTiers {
+        /// The perp.
+        coin: String,
+        /// The tiers given.
+        tiers: Vec<MarginTier>,
+        /// Of the first tier.
+        max_leverage: u32,
+    },
     /// Text that is not a decimal on the lattice.
     #[error("{what} {text:?} is not a decimal with at most {decimals} decimals")]
     Text {
@@ -53,6 +65,16 @@ pub enum InstrumentError {
     },
 }
 
+/// One row of a perp's margin table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MarginTier {
+    /// Position notional from which it holds.
+    pub notional_min: Usd,
+    /// Largest leverage in it.
+    pub max_leverage: u32,
+}
+
 /// A perp as the venue lists it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Instrument {
@@ -60,6 +82,9 @@ pub struct Instrument {
     asset: u32,
     sz_decimals: u32,
     max_leverage: u32,
+    /// Tiers above the first; most perps have none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    tiers: Vec<MarginTier>,
 }
 
 impl Instrument {
@@ -85,7 +110,48 @@ impl Instrument {
             asset,
             sz_decimals,
             max_leverage,
+            tiers: Vec::new(),
         })
+    }
+
+    /// The same perp with its whole margin table, the first tier included.
+    ///
+    /// # Errors
+    /// [`InstrumentError::MarginTiers`] unless notionals rise from 0 and leverage falls from that of
+    /// the first tier.
+    pub fn with_margin_tiers(mut self, tiers: &[MarginTier]) -> Result<Self, InstrumentError> {
+        let falls = tiers.windows(2).all(|pair| {
+            pair[0].notional_min < pair[1].notional_min
+                && pair[0].max_leverage > pair[1].max_leverage
+        });
+        match tiers {
+            [first, above @ ..]
+                if falls
+                    && first.notional_min == Usd::ZERO
+                    && first.max_leverage == self.max_leverage
+                    && tiers.iter().all(|tier| tier.max_leverage > 0) =>
+            {
+                self.tiers = above.to_vec();
+                Ok(self)
+            }
+            _ => Err(InstrumentError::MarginTiers {
+                coin: self.coin,
+                tiers: tiers.to_vec(),
+                max_leverage: self.max_leverage,
+            }),
+        }
+    }
+
+    /// Position notional from which a tier forbids `leverage`; `None` when none does.
+    #[must_use]
+    pub fn notional_max_at(&self, leverage: u32) -> Option<Usd> {
+        if leverage > self.max_leverage {
+            return Some(Usd::ZERO);
+        }
+        self.tiers
+            .iter()
+            .find(|tier| tier.max_leverage < leverage)
+            .map(|tier| tier.notional_min)
     }
 
     /// The perp's name, case-sensitive.
@@ -267,6 +333,39 @@ mod tests {
 
     fn perp(sz_decimals: u32) -> Instrument {
         Instrument::new("TEST", 0, sz_decimals, 40).unwrap()
+    }
+
+    #[test]
+    fn a_tier_forbids_more_leverage_than_its_own() {
+        let tier = |notional_min, max_leverage| MarginTier {
+            notional_min: Usd(notional_min),
+            max_leverage,
+        };
+        let table = [
+            tier(0, 40),
+            tier(10_000_000_000, 25),
+            tier(50_000_000_000, 10),
+        ];
+        let tiered = perp(5).with_margin_tiers(&table).unwrap();
+        let wanted = [
+            (10, None),
+            (11, Some(Usd(50_000_000_000))),
+            (26, Some(Usd(10_000_000_000))),
+            (41, Some(Usd::ZERO)),
+        ];
+        for (leverage, notional_max) in wanted {
+            assert_eq!(tiered.notional_max_at(leverage), notional_max, "{leverage}");
+        }
+        assert_eq!(perp(5).notional_max_at(40), None);
+        for illegal in [
+            &table[1..],
+            &[tier(0, 40), tier(0, 25)],
+            &[tier(0, 40), tier(5, 40)],
+            &[tier(0, 20)],
+            &[tier(0, 40), tier(5, 0)],
+        ] {
+            assert!(perp(5).with_margin_tiers(illegal).is_err(), "{illegal:?}");
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@ use mm_hl::decode::decode_meta;
 use pyo3::prelude::*;
 
 use crate::error::{ConfigError, EventError};
+use crate::number::SzDecimals;
 
 /// A perp as the venue lists it.
 #[pyclass(name = "Instrument", module = "mm._core", frozen, eq)]
@@ -14,8 +15,8 @@ pub(crate) struct PyInstrument(pub(crate) Instrument);
 #[pymethods]
 impl PyInstrument {
     #[new]
-    fn new(coin: &str, asset: u32, sz_decimals: u32, max_leverage: u32) -> PyResult<Self> {
-        Instrument::new(coin, asset, sz_decimals, max_leverage)
+    fn new(coin: &str, asset: u32, sz_decimals: SzDecimals, max_leverage: u32) -> PyResult<Self> {
+        Instrument::new(coin, asset, sz_decimals.0, max_leverage)
             .map(Self)
             .map_err(|error| ConfigError::new_err(error.to_string()))
     }

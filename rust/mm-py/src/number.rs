@@ -3,12 +3,37 @@
 use mm_core::units::{Dur, Sz, Usd, parse_decimal, parse_decimal_floor};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyFloat, PyString};
+use pyo3::types::{PyBool, PyFloat, PyInt, PyString};
 
 use crate::error::ConfigError;
 
 /// Decimals of money.
 const USD_DECIMALS: u32 = 6;
+
+/// Decimals of a size, 0 to 6, from any whole number.
+#[derive(Clone, Copy)]
+pub(crate) struct SzDecimals(pub(crate) u32);
+
+impl<'a, 'py> FromPyObject<'a, 'py> for SzDecimals {
+    type Error = PyErr;
+
+    fn extract(object: Borrowed<'a, 'py, PyAny>) -> PyResult<Self> {
+        let whole = object.cast::<PyInt>().ok();
+        match whole.filter(|whole| !whole.is_instance_of::<PyBool>()) {
+            Some(whole) => match whole.extract::<u32>() {
+                Ok(decimals) if decimals <= 6 => Ok(Self(decimals)),
+                _ => Err(ConfigError::new_err(format!(
+                    "sz_decimals was {}, expected 0 to 6",
+                    whole.repr()?
+                ))),
+            },
+            None => Err(PyTypeError::new_err(format!(
+                "sz_decimals was {}, expected a whole number from 0 to 6",
+                object.repr()?
+            ))),
+        }
+    }
+}
 
 /// A number as it was given.
 #[derive(Clone)]

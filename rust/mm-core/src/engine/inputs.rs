@@ -29,15 +29,9 @@ impl Engine {
 
     pub(super) fn limit_inputs(&self) -> LimitInputs {
         let config = &self.config.limits;
-        let exchange = self
-            .own
-            .allowance
-            .map(|allowance| f64::from(allowance.room.leverage));
+        let exchange = self.own.allowance.map(|allowance| allowance.room.leverage);
         let tier = f64::from(self.instrument.max_leverage());
-        let max_leverage = config
-            .leverage_cap()
-            .min(tier)
-            .min(exchange.map_or(tier, |leverage| leverage));
+        let max_leverage = config.leverage_cap().min(tier).min(self.own.leverage());
         let sigma = self.market.volatility.for_limits();
         let position = self.own.position();
         let account_value = self.own.account.map(|(report, _)| report.account_value);
@@ -65,7 +59,9 @@ impl Engine {
                 .map(|allowance| allowance.room.max_trade_szs),
             own_increasing: self.own_increasing(position),
             asset_max_leverage: Some(tier),
-            exchange_leverage: exchange,
+            exchange_leverage: exchange.map(f64::from),
+            tier_notional_max: exchange
+                .and_then(|leverage| self.instrument.notional_max_at(leverage)),
             traded_notional_1h: self.market.tape.notional_1h(self.market.book.exch()),
             ages: Ages {
                 market: self.market.age(self.now),

@@ -52,6 +52,12 @@ impl Own {
         self.ledger.as_ref().map_or(Sz::ZERO, Ledger::position)
     }
 
+    /// Leverage that positions are margined at: 1 until the exchange has said what it is set to.
+    pub(super) fn leverage(&self) -> f64 {
+        self.allowance
+            .map_or(1.0, |allowance| f64::from(allowance.room.leverage))
+    }
+
     pub(super) fn anchor(&mut self, report: AccountState, now: Time) {
         self.ledger = Some(Ledger::anchored(report));
         self.position_max_abs = report.position.abs();

@@ -130,7 +130,7 @@ impl Engine {
     /// Margin for increasing orders: the usable share of equity less what the position holds.
     pub(super) fn margin_left(&self, touch: &Touch) -> Option<MarginLeft> {
         let (report, _) = self.own.account?;
-        let leverage = f64::from(self.own.allowance?.room.leverage);
+        let leverage = self.own.leverage();
         let usable = report.account_value.as_usd() * self.config.limits.initial_margin_frac();
         let held = (touch.mid_floor() * self.own.position().abs()).as_usd() / leverage;
         Some(MarginLeft {

@@ -123,6 +123,12 @@ pub struct Snapshot {
     pub account_age_s: Option<f64>,
     /// Age of our own stream, s.
     pub own_stream_age_s: Option<f64>,
+    /// The exchange's allowance for a further trade, `[buy, sell]`, as last reported.
+    pub head_room: Option<[Sz; 2]>,
+    /// Age of that report, s.
+    pub head_room_age_s: Option<f64>,
+    /// Requests the address has left, as last reported; negative when overdrawn.
+    pub requests_left: Option<i64>,
     /// Terms of the first bid and ask.
     pub trace: Vec<SpreadTrace>,
     /// Live orders.
@@ -184,6 +190,9 @@ impl Engine {
             market_age_s: age(self.market.age(self.now)),
             account_age_s: age(self.own.account.map(|(_, recv)| self.now.since(recv))),
             own_stream_age_s: age(self.own.stream_age(self.now)),
+            head_room: self.own.allowance.map(|known| known.room.max_trade_szs),
+            head_room_age_s: age(self.own.allowance.map(|known| self.now.since(known.recv))),
+            requests_left: self.own.rate_limit.map(|limit| limit.cap - limit.used),
             trace: self.trace.clone(),
             orders: self.shown_orders(),
             orphans: self.orders.orphans().len(),

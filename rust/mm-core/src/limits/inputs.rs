@@ -40,6 +40,8 @@ pub struct LimitInputs {
     pub asset_max_leverage: Option<f64>,
     /// Leverage set on the exchange: decides the margin share.
     pub exchange_leverage: Option<f64>,
+    /// Notional from which a margin tier forbids the leverage set on the exchange.
+    pub tier_notional_max: Option<Usd>,
     /// What the venue's open-interest cap still lets us add to the position.
     pub open_interest_room: Option<Usd>,
     /// This coin's share of equity when several are quoted, 0 to 1.
@@ -69,6 +71,7 @@ impl LimitInputs {
             own_increasing: [Sz::ZERO; 2],
             asset_max_leverage: None,
             exchange_leverage: None,
+            tier_notional_max: None,
             open_interest_room: None,
             equity_share: None,
             traded_notional_1h: None,
@@ -108,8 +111,13 @@ impl LimitInputs {
         for (field, sz) in sizes {
             check_lattice(field, sz.0)?;
         }
-        self.open_interest_room
-            .map_or(Ok(()), |room| check_lattice("open_interest_room", room.0))
+        [
+            ("tier_notional_max", self.tier_notional_max),
+            ("open_interest_room", self.open_interest_room),
+        ]
+        .into_iter()
+        .filter_map(|(field, usd)| Some((field, usd?)))
+        .try_for_each(|(field, usd)| check_lattice(field, usd.0))
     }
 }
 

@@ -18,6 +18,8 @@ pub enum Term {
     Volatility,
     /// `account_value x initial_margin_frac x exchange_leverage`.
     InitialMargin,
+    /// Notional from which a margin tier forbids the leverage set on the exchange.
+    MarginTier,
     /// `account_value x gap_loss_frac / gap_move_frac`.
     Gap,
     /// `liquidity_frac x traded notional of an hour`.
@@ -50,6 +52,7 @@ impl Term {
             Self::Leverage => "leverage",
             Self::Volatility => "volatility",
             Self::InitialMargin => "initial_margin",
+            Self::MarginTier => "margin_tier",
             Self::Gap => "gap",
             Self::Liquidity => "liquidity",
             Self::OpenInterest => "open_interest",
@@ -147,13 +150,16 @@ pub(super) fn caps(
     pricing: &Pricing,
     instrument: &Instrument,
 ) -> Vec<Cap> {
-    let mut caps = Vec::with_capacity(12);
+    let mut caps = Vec::with_capacity(13);
     if let Some(equity) = inputs.account_value {
         equity_caps(&mut caps, equity, inputs, settings, pricing);
     }
     if let Some(traded) = inputs.traded_notional_1h {
         let value = Value::of_belief(traded).times(Decimal::of(settings.liquidity_frac));
         caps.push(pricing.money(Term::Liquidity, value));
+    }
+    if let Some(notional) = inputs.tier_notional_max {
+        caps.push(pricing.money(Term::MarginTier, Value::of_usd(notional)));
     }
     if let Some(room) = inputs.open_interest_room {
         // Without a mid a position has no value: the cap is only known when there is none.

@@ -301,6 +301,7 @@ fn head_room_counts_what_we_hold_and_have_resting() {
 fn every_cap_is_named_and_applies_when_its_input_is_known() {
     let inputs = LimitInputs {
         exchange_leverage: Some(20.0),
+        tier_notional_max: Some(Usd(4_500_000_000)),
         asset_max_leverage: Some(40.0),
         equity_share: Some(0.5),
         traded_notional_1h: Some(100_000.0),
@@ -316,6 +317,7 @@ fn every_cap_is_named_and_applies_when_its_input_is_known() {
     let limits = derive(&inputs, capped, None);
     let value = |term| limits.term(term).unwrap().value.unwrap();
     assert_eq!(value(Term::InitialMargin), Usd(10_039_124_528));
+    assert_eq!(value(Term::MarginTier), Usd(4_500_000_000));
     assert_eq!(value(Term::Gap), Usd(3_921_533_019));
     assert_eq!(value(Term::EquityShare), Usd(12_548_905_660));
     assert_eq!(value(Term::Liquidity), Usd(5_000_000_000));
@@ -327,7 +329,7 @@ fn every_cap_is_named_and_applies_when_its_input_is_known() {
 #[test]
 fn numbers_that_are_none_are_refused_by_name() {
     type Break = fn(&mut LimitInputs);
-    let cases: [(&str, Break); 8] = [
+    let cases: [(&str, Break); 9] = [
         ("sigma", |i| i.sigma = Some(f64::NAN)),
         ("sigma", |i| i.sigma = Some(f64::INFINITY)),
         ("mid", |i| i.mid = Some(0.0)),
@@ -335,6 +337,7 @@ fn numbers_that_are_none_are_refused_by_name() {
         ("max_leverage", |i| i.max_leverage = f64::NAN),
         ("horizon_s", |i| i.horizon_s = Some(0.0)),
         ("head_room", |i| i.head_room = Some([Sz(-1), Sz(0)])),
+        ("tier_notional_max", |i| i.tier_notional_max = Some(Usd(-1))),
         ("traded_notional_1h", |i| i.traded_notional_1h = Some(-1.0)),
     ];
     for (field, spoil) in cases {

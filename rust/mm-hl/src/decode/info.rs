@@ -4,12 +4,12 @@ use core::str::FromStr;
 use std::borrow::Cow;
 
 use mm_core::event::{Candle, EventBody, Fees, OpenOrders, RateLimit};
-use mm_core::instrument::Instrument;
+use mm_core::instrument::{Instrument, MarginTier};
 use mm_core::units::Time;
 use serde::Deserialize;
 
 use super::user::{Clearinghouse, WireFill, WireOrder};
-use super::value::{Millis, belief, positive, unexpected};
+use super::value::{Millis, belief, money, positive, unexpected};
 use super::{DecodeError, market, user};
 
 /// The `info` types whose answers become events.
@@ -158,6 +158,33 @@ fn candles(instrument: &Instrument, text: &str, recv: Time) -> Result<Vec<Candle
     Ok(candles)
 }
 
+/// A margin table as `meta` lists it.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct MarginTable<'a> {
+    #[serde(borrow)]
+    margin_tiers: Vec<PrintedTier<'a>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct PrintedTier<'a> {
+    lower_bound: &'a str,
+    max_leverage: u32,
+}
+
+impl MarginTable<'_> {
+    fn tiers(&self) -> Result<Vec<MarginTier>, DecodeError> {
+        let tier = |printed: &PrintedTier<'_>| {
+            Ok(MarginTier {
+                notional_min: money("lowerBound", printed.lower_bound)?,
+                max_leverage: printed.max_leverage,
+            })
+        };
+        self.margin_tiers.iter().map(tier).collect()
+    }
+}
+
 /// Finds a perp in the body of `meta`. `first_asset` is the number of its first entry: 0 on the
 /// main dex, `100000 + 10000 * dex` on a builder's.
 ///
@@ -165,9 +192,12 @@ fn candles(instrument: &Instrument, text: &str, recv: Time) -> Result<Vec<Candle
 /// [`DecodeError`] where the coin is not listed or delisted, or the body is no `meta`.
 pub fn decode_meta(body: &[u8], coin: &str, first_asset: u32) -> Result<Instrument, DecodeError> {
     #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
     struct Meta<'a> {
         #[serde(borrow)]
         universe: Vec<Perp<'a>>,
+        #[serde(borrow, default)]
+        margin_tables: Vec<(u32, MarginTable<'a>)>,
     }
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
@@ -176,10 +206,14 @@ pub fn decode_meta(body: &[u8], coin: &str, first_asset: u32) -> Result<Instrume
         name: Cow<'a, str>,
         sz_decimals: u32,
         max_leverage: u32,
+        margin_table_id: Option<u32>,
         #[serde(default)]
         is_delisted: bool,
     }
-    let Meta { universe } = serde_json::from_str(text(body)?)?;
+    let Meta {
+        universe,
+        margin_tables,
+    } = serde_json::from_str(text(body)?)?;
     if let Some(at) = universe.iter().position(|perp| perp.name == coin) {
         let perp = &universe[at];
         if perp.is_delisted {
@@ -195,12 +229,15 @@ pub fn decode_meta(body: &[u8], coin: &str, first_asset: u32) -> Result<Instrume
                 "the number of a dex's first entry",
             )
         })?;
-        return Ok(Instrument::new(
-            coin,
-            asset,
-            perp.sz_decimals,
-            perp.max_leverage,
-        )?);
+        let instrument = Instrument::new(coin, asset, perp.sz_decimals, perp.max_leverage)?;
+        // Tables below fifty are not listed: their number is the leverage of their only tier.
+        let table = margin_tables
+            .iter()
+            .find(|(id, _)| Some(*id) == perp.margin_table_id);
+        return match table {
+            Some((_, table)) => Ok(instrument.with_margin_tiers(&table.tiers()?)?),
+            None => Ok(instrument),
+        };
     }
     let near = universe
         .iter()
@@ -210,4 +247,28 @@ pub fn decode_meta(body: &[u8], coin: &str, first_asset: u32) -> Result<Instrume
         coin: coin.to_owned(),
         near,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mm_core::units::Usd;
+
+    const META: &str = r#"{"universe":[
+        {"szDecimals":5,"name":"BTC","maxLeverage":40,"marginTableId":56},
+        {"szDecimals":2,"name":"ONE","maxLeverage":10,"marginTableId":10}],
+        "marginTables":[[56,{"description":"","marginTiers":[
+            {"lowerBound":"0.0","maxLeverage":40},{"lowerBound":"150000000.0","maxLeverage":20}]}]]}"#;
+
+    #[test]
+    fn a_listed_margin_table_is_read_and_an_unlisted_one_has_one_tier() {
+        let btc = decode_meta(META.as_bytes(), "BTC", 0).unwrap();
+        assert_eq!(btc.notional_max_at(21), Some(Usd(150_000_000_000_000)));
+        assert_eq!(btc.notional_max_at(20), None);
+        let one = decode_meta(META.as_bytes(), "ONE", 0).unwrap();
+        assert_eq!(one.notional_max_at(10), None);
+        let spoilt = META.replace("150000000.0", "0.0");
+        let error = decode_meta(spoilt.as_bytes(), "BTC", 0).unwrap_err();
+        assert!(error.to_string().contains("margin tiers of BTC"), "{error}");
+    }
 }

@@ -1,6 +1,7 @@
 //! The settings of the derivation, seen from Python.
 
 use mm_core::limits::{FreshnessConfig, FreshnessSettings, LimitConfig, LimitError, LimitSettings};
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 
 use crate::error::ConfigError;
@@ -43,6 +44,23 @@ pub(crate) struct PyDynamicRiskConfig {
     sigma_gone_s: f64,
     own_stream_degraded_s: f64,
     own_stream_gone_s: f64,
+}
+
+/// The settings as an argument: anything else is refused in our words.
+pub(crate) struct RiskConfig<'py>(pub(crate) Bound<'py, PyDynamicRiskConfig>);
+
+impl<'a, 'py> FromPyObject<'a, 'py> for RiskConfig<'py> {
+    type Error = PyErr;
+
+    fn extract(object: Borrowed<'a, 'py, PyAny>) -> PyResult<Self> {
+        let given = object.cast::<PyDynamicRiskConfig>();
+        given.map(|config| Self(config.to_owned())).map_err(|_| {
+            let shown = object
+                .repr()
+                .map_or_else(|_| "?".into(), |text| text.to_string());
+            PyTypeError::new_err(format!("config was {shown}, expected a DynamicRiskConfig"))
+        })
+    }
 }
 
 #[pymethods]

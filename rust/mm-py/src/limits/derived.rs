@@ -7,9 +7,9 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyType};
 
-use super::config::{PyDynamicRiskConfig, refused};
+use super::config::{RiskConfig, refused};
 use crate::error::{ConfigError, EventError};
-use crate::number::Number;
+use crate::number::{Number, SzDecimals};
 
 /// Decimals of money.
 const USD_DECIMALS: u32 = 6;
@@ -145,7 +145,8 @@ impl PyLimits {
     *, account_value, max_leverage, sigma, sigma_confidence, mid, sz_decimals, config,
     fallback_max_position, position = None, horizon_s = None, sigma_24h = None,
     daily_loss_left = None, position_cap = None, head_room = None, own_increasing = None,
-    asset_max_leverage = None, exchange_leverage = None, open_interest_room = None,
+    asset_max_leverage = None, exchange_leverage = None, tier_notional_max = None,
+    open_interest_room = None,
     equity_share = None, traded_notional_1h = None, ages = None, previous = None
 ))]
 #[expect(
@@ -159,8 +160,8 @@ pub(crate) fn derive_limits(
     sigma: Option<Number>,
     sigma_confidence: Number,
     mid: Option<Number>,
-    sz_decimals: u32,
-    config: &Bound<'_, PyDynamicRiskConfig>,
+    sz_decimals: SzDecimals,
+    config: RiskConfig<'_>,
     fallback_max_position: Number,
     position: Option<Number>,
     horizon_s: Option<Number>,
@@ -171,18 +172,20 @@ pub(crate) fn derive_limits(
     own_increasing: Option<(Number, Number)>,
     asset_max_leverage: Option<Number>,
     exchange_leverage: Option<Number>,
+    tier_notional_max: Option<Number>,
     open_interest_room: Option<Number>,
     equity_share: Option<Number>,
     traded_notional_1h: Option<Number>,
     ages: Option<&Bound<'_, PyDict>>,
     previous: Option<(Bound<'_, PyLimits>, Number)>,
 ) -> PyResult<PyLimits> {
+    let sz_decimals = sz_decimals.0;
     let instrument = instrument(sz_decimals)?;
     let fallback = coin("fallback_max_position", &fallback_max_position)?;
     let cap = position_cap
         .map(|cap| coin("position_cap", &cap))
         .transpose()?;
-    let config = config.get();
+    let config = config.0.get();
     let settings = config.limits(Some(fallback), cap)?;
     let inputs = LimitInputs {
         account_value: money("account_value", account_value)?,
@@ -201,6 +204,7 @@ pub(crate) fn derive_limits(
         own_increasing: pair("own_increasing", own_increasing, sz_decimals)?.unwrap_or_default(),
         asset_max_leverage: belief("asset_max_leverage", asset_max_leverage)?,
         exchange_leverage: belief("exchange_leverage", exchange_leverage)?,
+        tier_notional_max: money("tier_notional_max", tier_notional_max)?,
         open_interest_room: money("open_interest_room", open_interest_room)?,
         equity_share: belief("equity_share", equity_share)?,
         traded_notional_1h: belief("traded_notional_1h", traded_notional_1h)?,

@@ -8,7 +8,7 @@ use mm_core::units::{Px, Side, Sz};
 use numpy::{PyArray1, PyReadonlyArray1};
 use pyo3::prelude::*;
 
-use super::config::{PyDynamicRiskConfig, refused};
+use super::config::{RiskConfig, refused};
 use super::derived::{PyLimits, decimal, instrument};
 use crate::error::ConfigError;
 use crate::number::Number;
@@ -161,7 +161,7 @@ impl PyLadder {
 )]
 pub(crate) fn size_ladder(
     limits: &Bound<'_, PyLimits>,
-    config: &Bound<'_, PyDynamicRiskConfig>,
+    config: RiskConfig<'_>,
     position: i64,
     mid: Option<Number>,
     bid_px: PyReadonlyArray1<'_, i64>,
@@ -178,7 +178,7 @@ pub(crate) fn size_ladder(
     margin_free_usd: Option<Number>,
     margin_leverage: Option<Number>,
 ) -> PyResult<PyLadder> {
-    let (limits, config) = (limits.get(), config.get());
+    let (limits, config) = (limits.get(), config.0.get());
     let unreplaced = unreplaced.unwrap_or_default();
     let lots = [
         ("target", target),
@@ -224,7 +224,7 @@ pub(crate) fn size_ladder(
 )]
 pub(crate) fn reduce_only_filter(
     limits: &Bound<'_, PyLimits>,
-    config: &Bound<'_, PyDynamicRiskConfig>,
+    config: RiskConfig<'_>,
     position: i64,
     mid: Option<Number>,
     bid_px: PyReadonlyArray1<'_, i64>,
@@ -234,7 +234,7 @@ pub(crate) fn reduce_only_filter(
     was_reduce_only: bool,
     other_reason: Option<&str>,
 ) -> PyResult<PyLadder> {
-    let (limits, leave) = (limits.get(), config.get().reduce_only_leave_frac);
+    let (limits, leave) = (limits.get(), config.0.get().reduce_only_leave_frac);
     let standing = standing(position, mid, was_reduce_only, other_reason)?;
     let verdict = assess(
         &limits.limits,
