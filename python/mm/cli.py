@@ -15,6 +15,7 @@ COMMANDS = {
     "exchange": "Serve the paper exchange alone, in Hyperliquid's own protocol.",
     "backtest": "Run the same engine over recorded market data.",
     "replay": "Step a finished run again from its events; compare every action.",
+    "unlock": "Acknowledge the kill that keeps an account from trading.",
     "config": "Write, check or show a configuration.",
 }
 """Name and help line. Command `x` is the function `x` (or the group `app`) of `mm.commands.x`."""

@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 import structlog
 
 from mm._core import Engine
+from mm.accounts import PAPER_ACCOUNT
 from mm.audit.verdict import Verdict, judge
 from mm.clock import SECOND_NS
 from mm.config import Config
@@ -31,7 +32,13 @@ from mm.lines import GoneError, Lines
 from mm.paper.process import ask_clock, is_running, kill, stop
 from mm.paper.venue import Venue, open_given, open_own
 from mm.report import RunFacts, summary
-from mm.startup import CANCELLED_S, Synchronised, streams_up, synchronise
+from mm.startup import (
+    CANCELLED_S,
+    Synchronised,
+    refuse_while_killed,
+    streams_up,
+    synchronise,
+)
 from mm.state import StateDir
 from mm.terminal import Opening, Terminal, closing
 from mm.waiting import until
@@ -41,8 +48,6 @@ T = TypeVar("T")
 
 # How the paper exchange queues our orders in a recorded market.
 QUEUE_BOUND = "pessimistic"
-# On paper everything about the account is under this name: its key is new for each exchange.
-PAPER_ACCOUNT = "default"
 # Wall seconds without an exchange before a paper run gives up on it.
 GONE_S = 10.0
 # Wall seconds between pings, at most: the engine's deadline for our own stream is in market time.
@@ -93,6 +98,7 @@ async def make_markets(options: Options) -> int:
         )
     ask = StopRequest()
     with StateDir.open("paper", PAPER_ACCOUNT) as state, ask.on_signals():
+        refuse_while_killed(state)
         return await Run(options, state, ask).go()
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import structlog
 
 from mm._core import Instrument
+from mm.accounts import command_for
 from mm.clock import Clock
 from mm.errors import VenueError
 from mm.hyperliquid.account import Account, cancel_all, set_leverage
@@ -21,6 +22,8 @@ from mm.hyperliquid.gateway import Gateway
 from mm.hyperliquid.nonces import MILLISECOND_NS
 from mm.hyperliquid.streams import Stream
 from mm.inbox import Command, Inbox, Info
+from mm.kill_record import refusal
+from mm.state import StateDir
 from mm.waiting import until
 
 log = structlog.get_logger(__name__)
@@ -46,6 +49,18 @@ class Synchronised:
 
     cancelled: int
     state: bytes
+
+
+def refuse_while_killed(state: StateDir) -> None:
+    """Before anything is started: a kill stands until somebody has looked into it.
+
+    Raises:
+        RiskStop: With the reason, the time, the equity and the command that unlocks.
+        StateError: Nobody can tell: the state cannot be read.
+    """
+    record = state.store.kill_record()
+    if record is not None:
+        raise refusal(record, command_for("unlock", state.network, state.account))
 
 
 async def streams_up(streams: Sequence[Stream]) -> None:

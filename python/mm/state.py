@@ -2,8 +2,9 @@
 
 ~/.local/state/mm/<network>/<account>/
     lock                 the pid of the process that holds it
-    counter-<name>       a number below which everything may have been used
-    <name>.json          small records: the paper exchange's address, the kill record, the day
+    state.db             kill record, day counters, nonces, cloids, ledger: see `mm.store`
+    control.sock         where the process that holds the lock answers `mm status` and `mm kill`
+    <name>.json          the paper exchange and its key
     archive/<time>/      the state of earlier paper exchanges
     runs/<time>-<coin>/  one directory a run
 """
@@ -12,17 +13,22 @@ import fcntl
 import json
 import os
 import re
-import threading
+import time
 from collections.abc import Mapping
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from mm.errors import StateError
+from mm.store import BLOCK, Counter, Store
 
-BLOCK = 1_000
-"""Numbers reserved durably at once, so that not every one costs an fsync."""
+LOCK_S = 0.5
+"""A reader of the state holds the lock for a moment to see whether anybody does, wall seconds."""
+LOOK_S = 0.02
+# Not part of what one paper exchange's state is: it stays where it is when another begins.
+_KEPT = frozenset({"lock", "runs", "archive", "control.sock"})
 
 
 def state_root(environment: Mapping[str, str] | None = None) -> Path:
@@ -35,58 +41,15 @@ def state_root(environment: Mapping[str, str] | None = None) -> Path:
     return Path.home() / ".local" / "state" / "mm"
 
 
-class Counter:
-    """Rising numbers, none of which is given twice, not even after kill -9.
-
-    A block is reserved on disk before its first number is given; a restart begins after the block.
-    """
-
-    def __init__(self, path: Path, block: int = BLOCK) -> None:
-        """Continue after everything that may have been given.
-
-        Args:
-            path: The counter's file; it need not exist.
-            block: How many numbers one fsync reserves.
-
-        Raises:
-            StateError: The file holds no number.
-        """
-        self._path = path
-        self._block = block
-        self._writing = threading.Lock()
-        self._reserved = 0
-        try:
-            self._reserved = int(path.read_text(encoding="ascii"))
-        except FileNotFoundError:
-            pass
-        except (OSError, ValueError) as error:
-            raise StateError(f"{path}: expected a whole number: {error}") from error
-        self._last = self._reserved - 1
-
-    def next(self, at_least: int = 0) -> int:
-        """The next number: `max(at_least, last + 1)`. A nonce passes the time in ms."""
-        value = max(at_least, self._last + 1)
-        if value >= self._reserved:
-            self.reserve(value)
-        self._last = value
-        return value
-
-    def reserve(self, value: int) -> None:
-        """Reserve a block from `value` on, durably. May run in a thread, ahead of need."""
-        reserved = value + self._block
-        with self._writing:
-            if reserved > self._reserved:
-                write_durably(self._path, str(reserved).encode("ascii"))
-                self._reserved = reserved
-
-
 class StateDir:
     """One account's durable state, held by this process from `open` until `close`."""
 
-    def __init__(self, path: Path, lock: int) -> None:
+    def __init__(self, network: str, account: str, path: Path, lock: int) -> None:
         """Use `open`."""
+        self.network, self.account = network, account
         self.path = path
         self._lock: int | None = lock
+        self._store: Store | None = None
 
     @classmethod
     def open(cls, network: str, account: str, root: Path | None = None) -> Self:
@@ -103,30 +66,26 @@ class StateDir:
         Raises:
             StateError: Another process holds it (its pid is named), or it cannot be written.
         """
-        for part in (network, account):
-            if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", part):
-                raise StateError(f"{part!r} cannot name a state directory")
-        path = (root or state_root()) / network / account.lower()
+        path = account_dir(network, account, root)
         try:
             path.mkdir(parents=True, exist_ok=True, mode=0o700)
             lock = os.open(path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
             raise StateError(f"{path}: cannot keep state there: {error.strerror}") from error
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            holder = os.pread(lock, 32, 0).decode("ascii", "replace").strip() or "unknown"
+        if not _hold(lock):
+            holder = _pid_in(lock)
             os.close(lock)
             raise StateError(
-                f"{path} is held by another mm, pid {holder}: stop it first,"
+                f"{path} is held by another mm, pid {holder or 'unknown'}: stop it first,"
                 " or give this one its own MM_STATE_DIR"
-            ) from None
+            )
         os.ftruncate(lock, 0)
         os.pwrite(lock, f"{os.getpid()}\n".encode("ascii"), 0)
-        return cls(path, lock)
+        return cls(network, account.lower(), path, lock)
 
     def close(self) -> None:
         """Let go. A process that dies lets go as well."""
+        self._close_store()
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
@@ -144,9 +103,40 @@ class StateDir:
         """Let go."""
         self.close()
 
+    @property
+    def store(self) -> Store:
+        """The account's database, opened when it is first needed.
+
+        Raises:
+            StateError: It cannot be used; the file is named.
+        """
+        if self._store is None:
+            with ExitStack() as undo:
+                store = Store.open(self.path, self.network, self.account)
+                undo.callback(store.close)
+                self._take_over_counters(store)
+                undo.pop_all()
+            self._store = store
+        return self._store
+
+    def _close_store(self) -> None:
+        if self._store is not None:
+            self._store.close()
+            self._store = None
+
+    def _take_over_counters(self, store: Store) -> None:
+        """Earlier versions kept each counter in a file of its own, `counter-<name>`."""
+        for path in self.path.glob("counter-*"):
+            try:
+                below = int(path.read_text(encoding="ascii"))
+            except (OSError, ValueError) as error:
+                raise StateError(f"{path}: expected a whole number: {error}") from error
+            store.reserve(path.name.removeprefix("counter-"), below)
+            path.unlink()
+
     def counter(self, name: str, block: int = BLOCK) -> Counter:
         """A durable counter, such as `nonce-0xabc`: one object a name, or numbers are lost."""
-        return Counter(self.path / f"counter-{name}", block)
+        return Counter(self.store, name, block)
 
     def new_session(self, now_ms: int) -> int:
         """A session id that this account never had: the start in ms, or one more than the last."""
@@ -188,9 +178,9 @@ class StateDir:
         record = self.read("instance")
         if record is not None and record.get("instance") == instance:
             return True
-        old = [
-            entry for entry in self.path.iterdir() if entry.name not in {"lock", "runs", "archive"}
-        ]
+        # The database of the old one is closed, whole, before it is moved; the next use makes anew.
+        self._close_store()
+        old = [entry for entry in self.path.iterdir() if entry.name not in _KEPT]
         if old:
             archive = _fresh(self.path / "archive", _stamp(datetime.now(UTC)))
             for entry in old:
@@ -206,6 +196,41 @@ class StateDir:
             start: An aware time.
         """
         return _fresh(self.path / "runs", f"{_stamp(start)}-{coin.replace(':', '-')}")
+
+
+def account_dir(network: str, account: str, root: Path | None = None) -> Path:
+    """Where the state of an account is; it need not exist.
+
+    Raises:
+        StateError: The names cannot name a directory.
+    """
+    for part in (network, account):
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", part):
+            raise StateError(f"{part!r} cannot name a state directory")
+    return (root or state_root()) / network / account.lower()
+
+
+def holder(path: Path) -> int | None:
+    """Who holds an account's state, found without holding it.
+
+    Args:
+        path: The account's directory.
+
+    Returns:
+        The pid, 0 where it is not said; `None`: nobody holds it.
+    """
+    try:
+        lock = os.open(path / "lock", os.O_RDONLY)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return _pid_in(lock)
+    else:
+        return None
+    finally:
+        os.close(lock)
 
 
 def write_durably(path: Path, content: bytes) -> None:
@@ -231,6 +256,26 @@ def write_durably(path: Path, content: bytes) -> None:
             os.close(directory)
     except OSError as error:
         raise StateError(f"{path}: cannot be written: {error.strerror}") from error
+
+
+def _hold(lock: int) -> bool:
+    """Lock it, past those who only look whether it is locked; whether that was possible."""
+    deadline = time.monotonic() + LOCK_S
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(LOOK_S)
+        else:
+            return True
+
+
+def _pid_in(lock: int) -> int:
+    """The pid written in a lock, 0 where there is none."""
+    said = os.pread(lock, 32, 0).decode("ascii", "replace").strip()
+    return int(said) if said.isdecimal() else 0
 
 
 def _stamp(moment: datetime) -> str:

@@ -194,15 +194,14 @@ async def test_a_block_is_reserved_ahead_while_nonces_are_taken(
     hand = [0]
     clock = PaperClock(10**15, 1.0, monotonic=lambda: hand[0])
     with StateDir.open("paper", "default", tmp_path) as state:
-        reserved = state.path / "counter-nonce-0xab"
         nonces = nonces_of("0xab", state, clock)
         task = asyncio.create_task(nonces.stay_ahead())
         await asyncio.sleep(0.05)
-        assert not reserved.exists()
+        assert state.store.reserved("nonce-0xab") == 0
         assert nonces.take() == 10**9
         hand[0] = SECOND_NS // 2
         await asyncio.sleep(0.1)
-        assert int(reserved.read_text()) == 10**9 + 500 + 1000
+        assert state.store.reserved("nonce-0xab") == 10**9 + 500 + 1000
         task.cancel()
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 
 from mm.clock import Clock
-from mm.state import BLOCK, Counter, StateDir
+from mm.state import StateDir
+from mm.store import BLOCK, Counter
 
 MILLISECOND_NS = 1_000_000
 # Wall seconds between two reservations ahead; a block lasts a second.

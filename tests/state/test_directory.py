@@ -8,12 +8,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from mm import state
 from mm.errors import StateError
-from mm.state import Counter, StateDir, state_root
+from mm.state import StateDir, holder, state_root
 
 
 def test_root_is_where_the_environment_says() -> None:
@@ -62,42 +59,28 @@ def test_account_is_one_folder_whatever_its_case(tmp_path: Path) -> None:
             StateDir.open("paper", wrong, tmp_path)
 
 
-@settings(deadline=None, max_examples=50)
-@given(lives=st.lists(st.lists(st.integers(0, 5_000), max_size=8), max_size=5))
-def test_prop_counter_gives_no_number_twice(
-    tmp_path_factory: pytest.TempPathFactory, lives: list[list[int]]
-) -> None:
-    path = tmp_path_factory.mktemp("counter") / "nonce"
-    given_out: list[int] = []
-    for life in lives:  # a life ends without a word, as in kill -9
-        counter = Counter(path, block=100)
-        given_out += [counter.next(at_least) for at_least in life]
-    assert given_out == sorted(set(given_out))
+def test_counters_of_earlier_versions_go_on_where_they_were(tmp_path: Path) -> None:
+    with StateDir.open("paper", "default", tmp_path) as held:
+        (held.path / "counter-nonce-0xabc").write_text("12000")
+        (held.path / "counter-session").write_text("500")
+        assert held.counter("nonce-0xabc").next(3) == 12_000
+        assert held.new_session(7) == 500
+        assert list(held.path.glob("counter-*")) == []
+    with StateDir.open("paper", "default", tmp_path) as held:
+        assert held.counter("nonce-0xabc").next(3) == 13_000
+        (held.path / "counter-nonce-0xabc").write_text("12x")
+    with (
+        StateDir.open("paper", "default", tmp_path) as held,
+        pytest.raises(StateError, match="counter-nonce-0xabc: expected a whole number"),
+    ):
+        held.counter("nonce-0xabc")
 
 
-def test_counter_is_durable_before_it_is_used(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = tmp_path / "nonce"
-    counter = Counter(path)
-    assert counter.next(5) == 5
-    assert path.read_text() == "1005"
-    assert [counter.next() for _ in range(999)][-1] == 1004
-    assert path.read_text() == "1005"
-
-    def full_disk(_path: Path, _content: bytes) -> None:
-        raise StateError("disk full")
-
-    monkeypatch.setattr(state, "write_durably", full_disk)
-    with pytest.raises(StateError, match="disk full"):
-        counter.next()
-
-
-def test_broken_counter_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "nonce"
-    path.write_text("12x")
-    with pytest.raises(StateError, match="expected a whole number"):
-        Counter(path)
+def test_who_holds_the_state_is_seen_without_holding_it(tmp_path: Path) -> None:
+    assert holder(tmp_path / "paper" / "default") is None
+    with StateDir.open("paper", "default", tmp_path) as held:
+        assert holder(held.path) == os.getpid()
+    assert holder(held.path) is None
 
 
 def test_sessions_rise_when_the_clock_goes_back(tmp_path: Path) -> None:
@@ -134,14 +117,20 @@ def test_new_exchange_archives_the_old_state_but_not_its_runs(tmp_path: Path) ->
     with StateDir.open("paper", "default", tmp_path) as held:
         assert not held.adopt_instance("one")
         held.write("day", {"equity": "10000"})
+        held.store.save_budget("{}")
         run = held.new_run("BTC", datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
         assert held.adopt_instance("one")
         assert held.read("day") == {"equity": "10000"}
         assert not held.adopt_instance("two")
         assert held.read("day") is None
+        assert held.store.budget() is None
         assert run.is_dir()
         (archived,) = (held.path / "archive").iterdir()
-        assert sorted(entry.name for entry in archived.iterdir()) == ["day.json", "instance.json"]
+        assert sorted(entry.name for entry in archived.iterdir()) == [
+            "day.json",
+            "instance.json",
+            "state.db",
+        ]
 
 
 def test_runs_have_directories_of_their_own(tmp_path: Path) -> None:

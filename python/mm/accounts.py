@@ -1,0 +1,36 @@
+"""Which account's state a command is about, from the options that `mm run` takes too."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mm.config import load
+from mm.errors import ConfigError
+
+# On paper everything about the account is under this name: its key is new for each exchange.
+PAPER_ACCOUNT = "default"
+
+
+def choose(config: Path | None, network: str | None, account: str | None) -> tuple[str, str]:
+    """Network and account as `mm run` with the same options has them.
+
+    Args:
+        config: The TOML file; `None`: the defaults.
+        network: Instead of the configuration's.
+        account: The address that owns the position; `None`: the only one there is on paper.
+
+    Raises:
+        ConfigError: The configuration is illegal, or the account is not said.
+    """
+    given = {} if network is None else {"process.network": network}
+    chosen = load(config, given).process.network
+    if account is None and chosen != "paper":
+        raise ConfigError(f"network {chosen}: give --account, the address that owns the position")
+    return chosen, (account or PAPER_ACCOUNT).lower()
+
+
+def command_for(name: str, network: str, account: str) -> str:
+    """A command line about this account: `mm unlock`, with options where they are needed."""
+    if (network, account) == ("paper", PAPER_ACCOUNT):
+        return f"mm {name}"
+    return f"mm {name} --network {network} --account {account}"
