@@ -29,6 +29,7 @@ def engine_config_json(config: Config, session: int, cloid_start: int = 0) -> st
     for section in ("limits", "quoting", "control"):
         whole[section] = getattr(config, section).model_dump(mode="json")
     whole["freshness"] = freshness_s(config)
+    whole["recovery"] = recovery(config)
     return json.dumps(whole, allow_nan=False)
 
 
@@ -58,6 +59,14 @@ def freshness_s(config: Config) -> dict[str, float]:
         deadlines[f"{stem}_degraded_s"] = degraded * stretch
         deadlines[f"{stem}_gone_s"] = gone * stretch
     return deadlines
+
+
+def recovery(config: Config) -> dict[str, Any]:  # Any: JSON
+    """The section `[recovery]`, its graces in market seconds and at least 0.5 s of wall time."""
+    given: dict[str, Any] = config.recovery.model_dump(mode="json")
+    for key in ("reconcile_grace_s", "sweep_grace_s"):
+        given[key] = max(given[key], FRESH_WALL_S * speed(config))
+    return given
 
 
 def expires_after_s(config: Config) -> float:

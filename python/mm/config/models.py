@@ -332,6 +332,99 @@ class ControlConfig(Section):
         return self
 
 
+class RecoveryConfig(Section):
+    """How to get out of a position that is too big, and what to do when the venue refuses."""
+
+    stuck_s: float = _key(
+        30.0,
+        SECONDS,
+        "without a fall of a position too big for an unchanged limit: it is stuck",
+        ge=0.1,
+        le=86_400,
+    )
+    chase_s: float = _key(
+        60.0, SECONDS, "of reducing quotes at the touch before crossing", ge=0.1, le=86_400
+    )
+    passive_s: float = _key(
+        300.0,
+        SECONDS,
+        "that an excess is left to the quotes when only the limit fell",
+        ge=0,
+        le=86_400,
+    )
+    passive_ratio_max: float = _key(
+        1.5, RATIO, "of position to limit above which that is not waited for", ge=1, le=1000
+    )
+    liquidation_sigma_hours: float = _key(
+        3.0, "sigma-hours", "of distance to liquidation below which neither", ge=0, le=1000
+    )
+    ioc_slippage_bps: float = _key(
+        5.0, BPS, "least price allowance of an immediate reducing order", ge=0, le=1000
+    )
+    ioc_slippage_spreads: float = _key(3.0, RATIO, "or this many spreads", ge=0, le=1000)
+    ioc_slippage_sigmas: float = _key(
+        3.0, RATIO, "or this many sigmas over ioc_horizon_s", ge=0, le=1000
+    )
+    ioc_horizon_s: float = _key(5.0, SECONDS, "of those sigmas", ge=0, le=86_400)
+    ioc_slippage_bps_max: float = _key(50.0, BPS, "largest price allowance", ge=0, le=1000)
+    ioc_limit_frac: float = _key(
+        0.10, SHARE, "of the limit at our last increase that an attempt takes", gt=0, le=1
+    )
+    ioc_min_usd: float = _key(12.0, USD, "the smallest attempt", ge=10, le=1e6)
+    ioc_attempts: int = _key(3, COUNT, "in a round", ge=1, le=1000)
+    ioc_apart_s: float = _key(5.0, SECONDS, "between attempts", ge=0.1, le=86_400)
+    ioc_rounds: int = _key(3, COUNT, "before the alarm", ge=1, le=1000)
+    ioc_cooldown_s: float = _key(30.0, SECONDS, "between rounds", ge=0.1, le=86_400)
+    post_only_s: float = _key(
+        60.0,
+        SECONDS,
+        "that the venue's word to take post-only orders alone is believed",
+        ge=0.1,
+        le=86_400,
+    )
+    reject_strikes: int = _key(
+        3, COUNT, "refusals of one class on one side before increasing orders wait", ge=1, le=1000
+    )
+    reject_backoff_s: float = _key(
+        5.0, SECONDS, "of the first wait; each further refusal doubles it", ge=0.1, le=86_400
+    )
+    reject_backoff_s_max: float = _key(120.0, SECONDS, "longest wait", ge=0.1, le=86_400)
+    reconcile_s: float = _key(
+        10.0, SECONDS, "between checks of the position against the exchange's", ge=0.1, le=86_400
+    )
+    reconcile_grace_s: float = _key(
+        3.0,
+        SECONDS,
+        "before a disagreement is one; never under 0.5 s of wall time",
+        ge=0,
+        le=86_400,
+    )
+    sweep_s: float = _key(
+        60.0, SECONDS, "between sweeps over orders, margin and position", ge=0.1, le=86_400
+    )
+    sweep_grace_s: float = _key(
+        5.0,
+        SECONDS,
+        "before a sweep looks at something; never under 0.5 s of wall time",
+        ge=0,
+        le=86_400,
+    )
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        if self.reject_backoff_s > self.reject_backoff_s_max:
+            raise ValueError(
+                f"reject_backoff_s = {self.reject_backoff_s:g}: expected at most"
+                f" reject_backoff_s_max = {self.reject_backoff_s_max:g} seconds"
+            )
+        if self.ioc_slippage_bps > self.ioc_slippage_bps_max:
+            raise ValueError(
+                f"ioc_slippage_bps = {self.ioc_slippage_bps:g}: expected at most"
+                f" ioc_slippage_bps_max = {self.ioc_slippage_bps_max:g} bps"
+            )
+        return self
+
+
 class BacktestConfig(Section):
     """How a backtest delays and queues us."""
 
@@ -362,6 +455,7 @@ class Config(Section):
     quoting: QuotingConfig = QuotingConfig()
     freshness: FreshnessConfig = FreshnessConfig()
     control: ControlConfig = ControlConfig()
+    recovery: RecoveryConfig = RecoveryConfig()
     backtest: BacktestConfig = BacktestConfig()
 
     @model_validator(mode="after")

@@ -20,6 +20,7 @@ pub mod ladder;
 pub mod limits;
 pub mod orders;
 pub mod quote;
+pub mod recovery;
 pub mod units;
 
 #[cfg(test)]

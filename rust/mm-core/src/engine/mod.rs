@@ -8,6 +8,7 @@ mod learn;
 mod market;
 mod own;
 mod plan;
+mod recover;
 mod sizes;
 mod snapshot;
 
@@ -25,6 +26,8 @@ use crate::instrument::Instrument;
 use crate::limits::{FreshnessConfig, LimitConfig, Limits};
 use crate::orders::Orders;
 use crate::quote::{QuotingConfig, SpreadTrace, Strategy};
+use crate::recovery::RecoveryConfig;
+use crate::recovery::ask::Ask;
 use crate::units::{Dur, SECOND, Side, Sz, Time};
 
 use market::Market;
@@ -57,6 +60,8 @@ pub struct EngineConfig {
     pub freshness: FreshnessConfig,
     /// Opening phases.
     pub control: ControlConfig,
+    /// Ways out of a position, refusals, checks against the exchange.
+    pub recovery: RecoveryConfig,
     /// A planted bug, to prove that those who watch would see it. Never set by a user's configuration.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub drill: Option<Drill>,
@@ -97,7 +102,8 @@ impl EngineConfig {
         let ranges = self
             .quoting_ranges()
             .into_iter()
-            .chain(self.control_ranges());
+            .chain(self.control_ranges())
+            .chain(self.recovery_ranges());
         for (key, value, (low, high), expected) in ranges {
             if !(low <= value && value <= high) {
                 return Err(ConfigError::OutOfRange {
@@ -212,6 +218,7 @@ pub struct Engine {
     solved: Option<Solved>,
     record: Option<CycleRecord>,
     refusals: Vec<Refusal>,
+    asks: Vec<Ask>,
 }
 
 impl Engine {
@@ -243,6 +250,7 @@ impl Engine {
             solved: None,
             record: None,
             refusals: Vec::new(),
+            asks: Vec::new(),
         })
     }
 
@@ -258,6 +266,7 @@ impl Engine {
         self.now = event.recv;
         self.record = None;
         self.refusals.clear();
+        self.asks.clear();
         self.learn(&event.body);
         self.orders.expire(self.now);
         self.run_cycle(actions);
@@ -287,6 +296,12 @@ impl Engine {
     #[must_use]
     pub fn refusals(&self) -> &[Refusal] {
         &self.refusals
+    }
+
+    /// What the last step wants asked of the exchange.
+    #[must_use]
+    pub fn asks(&self) -> &[Ask] {
+        &self.asks
     }
 
     /// The instrument quoted.
