@@ -366,7 +366,7 @@ class RecoveryConfig(Section):
         3.0, RATIO, "or this many sigmas over ioc_horizon_s", ge=0, le=1000
     )
     ioc_horizon_s: float = _key(5.0, SECONDS, "of those sigmas", ge=0, le=86_400)
-    ioc_slippage_bps_max: float = _key(50.0, BPS, "largest price allowance", ge=0, le=1000)
+    ioc_slippage_max_bps: float = _key(50.0, BPS, "largest price allowance", ge=0, le=1000)
     ioc_limit_frac: float = _key(
         0.10, SHARE, "of the limit at our last increase that an attempt takes", gt=0, le=1
     )
@@ -388,7 +388,7 @@ class RecoveryConfig(Section):
     reject_backoff_s: float = _key(
         5.0, SECONDS, "of the first wait; each further refusal doubles it", ge=0.1, le=86_400
     )
-    reject_backoff_s_max: float = _key(120.0, SECONDS, "longest wait", ge=0.1, le=86_400)
+    reject_backoff_max_s: float = _key(120.0, SECONDS, "longest wait", ge=0.1, le=86_400)
     reconcile_s: float = _key(
         10.0, SECONDS, "between checks of the position against the exchange's", ge=0.1, le=86_400
     )
@@ -412,15 +412,15 @@ class RecoveryConfig(Section):
 
     @model_validator(mode="after")
     def _agree(self) -> Self:
-        if self.reject_backoff_s > self.reject_backoff_s_max:
+        if self.reject_backoff_s > self.reject_backoff_max_s:
             raise ValueError(
                 f"reject_backoff_s = {self.reject_backoff_s:g}: expected at most"
-                f" reject_backoff_s_max = {self.reject_backoff_s_max:g} seconds"
+                f" reject_backoff_max_s = {self.reject_backoff_max_s:g} seconds"
             )
-        if self.ioc_slippage_bps > self.ioc_slippage_bps_max:
+        if self.ioc_slippage_bps > self.ioc_slippage_max_bps:
             raise ValueError(
                 f"ioc_slippage_bps = {self.ioc_slippage_bps:g}: expected at most"
-                f" ioc_slippage_bps_max = {self.ioc_slippage_bps_max:g} bps"
+                f" ioc_slippage_max_bps = {self.ioc_slippage_max_bps:g} bps"
             )
         return self
 

@@ -40,10 +40,10 @@ fn config() -> EngineConfig {
         "control": {"observe_book_s": 10, "observe_deadline_s": 120, "quote_min_s": 60},
         "recovery": {"stuck_s": 30, "chase_s": 60, "passive_s": 300, "passive_ratio_max": 1.5,
             "liquidation_sigma_hours": 3, "ioc_slippage_bps": 5, "ioc_slippage_spreads": 3,
-            "ioc_slippage_sigmas": 3, "ioc_horizon_s": 5, "ioc_slippage_bps_max": 50,
+            "ioc_slippage_sigmas": 3, "ioc_horizon_s": 5, "ioc_slippage_max_bps": 50,
             "ioc_limit_frac": 0.1, "ioc_min_usd": 12, "ioc_attempts": 3, "ioc_apart_s": 5,
             "ioc_rounds": 3, "ioc_cooldown_s": 30, "post_only_s": 60, "reject_strikes": 3,
-            "reject_backoff_s": 5, "reject_backoff_s_max": 120, "reconcile_s": 10,
+            "reject_backoff_s": 5, "reject_backoff_max_s": 120, "reconcile_s": 10,
             "reconcile_grace_s": 3, "sweep_s": 60, "sweep_grace_s": 5}
     }"#,
     )

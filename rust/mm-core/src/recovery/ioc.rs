@@ -87,7 +87,7 @@ pub fn slippage_bps(touch: &Touch, sigma: Option<f64>, config: &RecoveryConfig) 
         .ioc_slippage_bps
         .max(by_spread)
         .max(by_sigma)
-        .min(config.ioc_slippage_bps_max)
+        .min(config.ioc_slippage_max_bps)
 }
 
 /// The worst legal price inside the bound; `None` when the bound does not reach the touch.
@@ -272,7 +272,7 @@ mod property_tests {
             prop_assert!(Sz::ZERO < order.sz && order.sz <= Sz(position).abs());
             prop_assert!(perp.is_legal_px(order.px));
             let away_bps = (order.px.as_f64() / touch.mid() - 1.0).abs() * 1e4;
-            prop_assert!(away_bps <= CONFIG.ioc_slippage_bps_max + 1e-6);
+            prop_assert!(away_bps <= CONFIG.ioc_slippage_max_bps + 1e-6);
             prop_assert!(order.side.at_or_better(order.px, touch.px(order.side.opposite())));
             let shown: Sz = visible.iter().filter(|l| order.side.at_or_better(order.px, l.px)).map(|l| l.sz).sum();
             prop_assert!(order.sz <= shown);

@@ -32,7 +32,7 @@ pub struct RecoveryConfig {
     /// Horizon of those, s.
     pub ioc_horizon_s: f64,
     /// Largest price allowance, bps.
-    pub ioc_slippage_bps_max: f64,
+    pub ioc_slippage_max_bps: f64,
     /// Size of an attempt as a share of the limit in force at our last increase.
     pub ioc_limit_frac: f64,
     /// Smallest attempt, USDC.
@@ -52,7 +52,7 @@ pub struct RecoveryConfig {
     /// First wait, s; it doubles with each further refusal.
     pub reject_backoff_s: f64,
     /// Longest wait, s.
-    pub reject_backoff_s_max: f64,
+    pub reject_backoff_max_s: f64,
     /// Between two checks of the position against the exchange's, s.
     pub reconcile_s: f64,
     /// A disagreement younger than this is not one yet, s.
@@ -78,7 +78,7 @@ pub(crate) mod tests {
         ioc_slippage_spreads: 3.0,
         ioc_slippage_sigmas: 3.0,
         ioc_horizon_s: 5.0,
-        ioc_slippage_bps_max: 50.0,
+        ioc_slippage_max_bps: 50.0,
         ioc_limit_frac: 0.1,
         ioc_min_usd: 12.0,
         ioc_attempts: 3,
@@ -88,7 +88,7 @@ pub(crate) mod tests {
         post_only_s: 60.0,
         reject_strikes: 3,
         reject_backoff_s: 5.0,
-        reject_backoff_s_max: 120.0,
+        reject_backoff_max_s: 120.0,
         reconcile_s: 10.0,
         reconcile_grace_s: 3.0,
         sweep_s: 60.0,
