@@ -6,7 +6,6 @@ nor time does.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,7 +22,7 @@ class KillRecord:
 
     Attributes:
         reason: The engine's reason code, such as `daily_loss`.
-        detail: The reason's numbers, or the operator's words; empty when there are none.
+        detail: The operator's words; empty when there are none.
         at_ns: When, exchange time, nanoseconds since the epoch.
         coin: The perp of the run that was killed.
         sz_decimals: Of its sizes.
@@ -49,7 +48,12 @@ class KillRecord:
 
     @classmethod
     def of_snapshot(
-        cls, kill: Mapping[str, Any], coin: str, sz_decimals: int, session: int
+        cls,
+        kill: Mapping[str, Any],
+        coin: str,
+        sz_decimals: int,
+        session: int,
+        detail: str = "",
     ) -> Self:
         """The record of what the engine latched.
 
@@ -58,17 +62,17 @@ class KillRecord:
             coin: The perp.
             sz_decimals: Of its sizes.
             session: Id of the run.
+            detail: The operator's words.
         """
-        reason, detail = _reason(kill["reason"])
         return cls(
-            reason=reason,
+            reason=kill["reason"],
             detail=detail,
             at_ns=kill["at"],
             coin=coin,
             sz_decimals=sz_decimals,
             position=kill["position"],
             equity=kill["equity"],
-            on_kill=str(kill["on_kill"]),
+            on_kill=kill["on_kill"],
             session=session,
         )
 
@@ -119,11 +123,3 @@ def refusal(record: KillRecord, unlock: str) -> RiskStop:
         unlock: The command that acknowledges it.
     """
     return RiskStop(f"stopped by {record.words()}: look into it, then `{unlock}`")
-
-
-def _reason(reason: object) -> tuple[str, str]:
-    """Code and numbers of a reason, which the core writes as a word or as an object of one key."""
-    if isinstance(reason, Mapping) and len(reason) == 1:
-        ((code, numbers),) = reason.items()
-        return str(code), numbers if isinstance(numbers, str) else json.dumps(numbers)
-    return str(reason), ""

@@ -26,7 +26,7 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal, NamedTuple, Self
 
 from mm.errors import InvariantError, StateError
 from mm.kill_record import KillRecord
@@ -55,14 +55,46 @@ _TABLES = (
         ) WITHOUT ROWID""",
     """CREATE TABLE entry (
         number INTEGER PRIMARY KEY, coin TEXT NOT NULL, kind TEXT NOT NULL, key TEXT NOT NULL,
-        exch_ns INTEGER NOT NULL, lots INTEGER NOT NULL, usd INTEGER NOT NULL,
-        source TEXT NOT NULL, session INTEGER NOT NULL, body TEXT NOT NULL,
-        UNIQUE (coin, kind, key))""",
+        exch_ns INTEGER NOT NULL, session INTEGER NOT NULL, tid INTEGER, position INTEGER,
+        lots INTEGER NOT NULL, notional INTEGER NOT NULL, fee INTEGER NOT NULL,
+        usd INTEGER NOT NULL, away INTEGER NOT NULL, body TEXT NOT NULL, UNIQUE (coin, key))""",
     "CREATE INDEX entry_time ON entry (coin, exch_ns)",
 )
 _KILL = tuple(field.name for field in fields(KillRecord))
 
-Json = dict[str, Any]  # Any: whatever JSON holds
+
+class Row(NamedTuple):
+    """A ledger entry as it is kept; `mm.ledger` says what the numbers mean.
+
+    Attributes:
+        coin: The perp; empty for what belongs to the account.
+        kind: Of the entry.
+        key: What makes it the same thing when it is told again.
+        exch_ns: Exchange time, nanoseconds since the epoch.
+        session: Which session wrote it.
+        body: The whole entry, JSON.
+        tid: Trade id; `None` where it is no trade.
+        position: Stated position, lots; `None` where it states none.
+        lots: Signed change of the position.
+        notional: Of a trade, micro-USDC.
+        fee: Of a trade, micro-USDC.
+        usd: Money in, micro-USDC.
+        away: Whether it happened while no session ran.
+    """
+
+    coin: str
+    kind: str
+    key: str
+    exch_ns: int
+    session: int
+    body: str
+    tid: int | None = None
+    position: int | None = None
+    lots: int = 0
+    notional: int = 0
+    fee: int = 0
+    usd: int = 0
+    away: bool = False
 
 
 class Store:
@@ -187,6 +219,27 @@ class Store:
             raise _damaged(self.path, f"the checksum of record {name} does not match")
         return body, (time.time_ns() - saved_ns) / 1e9
 
+    # ---- ledger ---------------------------------------------------------------------------------
+
+    def post(self, rows: Sequence[Row], *, durable: bool = False) -> int:
+        """Keep entries, all or none; one whose coin and key are known is passed over.
+
+        Args:
+            rows: The entries, in the order in which they happened.
+            durable: On the disk before this returns, for what nobody else could tell again.
+
+        Returns:
+            How many were new.
+        """
+        with self._write("durable" if durable else "quick") as db:
+            before = db.total_changes
+            db.executemany(
+                f"INSERT INTO entry ({', '.join(Row._fields)}) VALUES ({_marks(Row._fields)})"
+                " ON CONFLICT (coin, key) DO NOTHING",
+                rows,
+            )
+            return db.total_changes - before
+
     # ---- counters -------------------------------------------------------------------------------
 
     def reserved(self, name: str) -> int:
@@ -205,7 +258,7 @@ class Store:
 
     # ---- the file -------------------------------------------------------------------------------
 
-    def select(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+    def select(self, query: str, *values: object) -> list[tuple[Any, ...]]:  # Any: SQL values
         """Rows of a query."""
         with _named(self.path), self._using[self._quick]:
             return self._quick.execute(query, values).fetchall()
