@@ -681,17 +681,22 @@ class Engine:
             EventError: The frame cannot be understood, or is the venue's error text.
         """
 
-    def on_info(self, recv_ns: int, kind: str, body: bytes) -> list[Action]:
+    def on_info(
+        self, recv_ns: int, kind: str, body: bytes, cloid: str | None = None
+    ) -> list[Action]:
         """Take the body of an info reply.
 
         Args:
             recv_ns: Receive time.
             kind: The request's type: clearinghouseState, activeAssetData, userFees, openOrders,
-                frontendOpenOrders, candleSnapshot, userRateLimit, userFills.
+                frontendOpenOrders, candleSnapshot, userRateLimit, userFills, orderStatus.
             body: The reply, as received.
+            cloid: The order that `orderStatus` asked about, `0x` and 32 hex digits: an answer that
+                nothing is known of it does not name it. None for any other kind.
 
         Raises:
-            EventError: The kind is unknown or the body is not of that kind.
+            EventError: The kind is unknown, the body is not of that kind or about another order,
+                or a cloid is missing, superfluous or none.
         """
 
     def on_reply(
@@ -743,6 +748,14 @@ class Engine:
 
     def take_log(self) -> bytes:
         """The log lines written since the last call."""
+
+    def take_entries(self) -> list[dict[str, Any]]:
+        """The ledger entries since the last call, oldest first, each thing once.
+
+        `kind` is fill, liquidation, adl, settlement, funding, transfer or correction. Prices, sizes
+        and money are integers on the lattice, times nanoseconds since the Unix epoch. An entry with
+        `before_anchor` moved nothing in this session: it is for a ledger that outlives it.
+        """
 
     def finish_log(self) -> None:
         """Write the log's last line; nothing may follow."""

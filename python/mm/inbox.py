@@ -52,11 +52,13 @@ class Info:
         recv_ns: Receive time, exchange nanoseconds.
         kind: Type of the query.
         body: The answer.
+        cloid: The order that an `orderStatus` query asked about; `None` for any other type.
     """
 
     recv_ns: int
     kind: str
     body: bytes
+    cloid: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -147,8 +147,8 @@ class Session:
                 actions = engine.on_frame(recv_ns, data)
                 self._unreadable = 0
                 return actions
-            case Info(kind=kind, body=body):
-                return engine.on_info(recv_ns, kind, body)
+            case Info(kind=kind, body=body, cloid=cloid):
+                return engine.on_info(recv_ns, kind, body, cloid)
             case Reply(action=action, status=status, body=answer):
                 return engine.on_reply(recv_ns, action, status, answer)
             case StreamState(stream=stream, up=up):

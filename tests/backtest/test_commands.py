@@ -145,11 +145,11 @@ def test_a_log_cut_off_is_read_to_its_last_whole_line(finished: Path, tmp_path: 
 
 def test_a_foreign_header_is_refused(finished: Path, tmp_path: Path) -> None:
     lines = log_of(finished)
-    lines[0] = lines[0].replace('"version":1', '"version":2')
+    lines[0] = lines[0].replace('"version":2', '"version":1')
     (tmp_path / "log.jsonl").write_text("\n".join(lines) + "\n")
     done = mm("replay", tmp_path / "log.jsonl")
     assert done.returncode == 2
-    assert "event log of version 2, this program replays version 1" in done.stderr
+    assert "event log of version 1, this program replays version 2" in done.stderr
     assert done.stderr.count("\n") == 1
     assert mm("replay", tmp_path / "nothing").returncode == 2
 

@@ -16,7 +16,7 @@ class Line:
     """One line of the event log.
 
     Attributes:
-        key: `h`, `e`, `c`, `r`, `a` or `z`.
+        key: `h`, `e`, `c`, `r`, `l`, `a` or `z`.
         value: What it says.
     """
 

@@ -44,6 +44,8 @@ pub enum EventBody {
     OrderUpdates(Vec<OrderUpdate>),
     /// All our open orders for the coin, as queried.
     OpenOrders(OpenOrders),
+    /// What a query about one of our orders answered.
+    OrderStatus(OrderFate),
     /// The exchange's answer to one of our actions, or its absence.
     Reply(Reply),
     /// Funding paid (negative) or received.
@@ -206,6 +208,23 @@ pub struct Fill {
     pub fee: Usd,
     /// Whether we were the taker.
     pub taker: bool,
+    /// What caused it.
+    #[serde(default)]
+    pub kind: FillKind,
+}
+
+/// What caused a fill.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FillKind {
+    /// An order of the account.
+    #[default]
+    Trade,
+    /// The venue, because our margin was short.
+    Liquidation,
+    /// The venue, against somebody else's liquidation.
+    Adl,
+    /// The venue, because the coin was delisted.
+    Settlement,
 }
 
 /// Change of one of our orders.
@@ -258,6 +277,15 @@ pub struct OpenOrder {
     pub sz: Sz,
     /// Whether it may only reduce.
     pub reduce_only: bool,
+}
+
+/// Fate of one of our orders, as a query by cloid returned it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderFate {
+    /// The order asked about.
+    pub cloid: Cloid,
+    /// Its newest incarnation; `None`: the exchange has no record of it.
+    pub found: Option<OrderUpdate>,
 }
 
 /// Answer to the action with this id.
@@ -358,6 +386,10 @@ pub struct Transfer {
     pub exch: Time,
     /// In; negative when out.
     pub usd: Usd,
+    /// From the transaction's hash and the place among equals of one message: tells equal amounts of
+    /// one millisecond apart, and a repetition from news.
+    #[serde(default)]
+    pub id: u64,
 }
 
 /// Health of one stream.

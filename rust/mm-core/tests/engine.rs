@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use mm_core::action::{Action, ActionBody, Cloid, NewOrder, Reason};
 use mm_core::engine::{Drill, Engine, EngineConfig};
 use mm_core::event::{
-    AccountState, Bbo, BookSnapshot, Candle, Command, Event, EventBody, Fees, Fill, Fills,
-    HeadRoom, ItemStatus, Level, OrderStatus, OrderUpdate, Rejection, RejectionClass, Reply,
+    AccountState, Bbo, BookSnapshot, Candle, Command, Event, EventBody, Fees, Fill, FillKind,
+    Fills, HeadRoom, ItemStatus, Level, OrderStatus, OrderUpdate, Rejection, RejectionClass, Reply,
     ReplyOutcome, Stream, StreamState, StreamStatus,
 };
 use mm_core::gate::Enforcement;
@@ -452,6 +452,7 @@ impl Venue {
             start_position: self.position,
             fee,
             taker: false,
+            kind: FillKind::Trade,
         };
         self.next_tid += 1;
         self.cash -= order.side.sign() * (order.px * sz).0 + fee.0;

@@ -205,6 +205,7 @@ fn ledger_updates_say_what_moved_the_perp_balance() {
         EventBody::Transfer(Transfer {
             exch: Time::from_millis(ms),
             usd: Usd(usd),
+            id: 1,
         })
     };
     let first = 1_769_916_002_001;

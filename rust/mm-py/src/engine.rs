@@ -3,13 +3,16 @@
 //! Each call records the event first, then steps, then records what was decided; `take_log` hands the
 //! lines over. When a step panics the line of its event is already there.
 
-use mm_core::action::Action;
+use mm_core::account::Entry;
+use mm_core::action::{Action, Cloid};
 use mm_core::engine::{Engine, EngineConfig};
 use mm_core::event::{
     Command, Event, EventBody, Reply, ReplyOutcome, Stream, StreamState, StreamStatus,
 };
 use mm_core::units::Time;
-use mm_hl::decode::{Decoded, InfoKind, decode_frame, decode_info, decode_reply};
+use mm_hl::decode::{
+    Decoded, InfoKind, decode_frame, decode_info, decode_order_status, decode_reply,
+};
 use mm_sim::eventlog::EventLog;
 use numpy::{PyArray2, ToPyArray, ndarray::Array2};
 use pyo3::prelude::*;
@@ -25,6 +28,7 @@ pub(crate) struct PyEngine {
     engine: Engine,
     log: EventLog,
     sent: Vec<Action>,
+    entries: Vec<Entry>,
     last: Time,
 }
 
@@ -42,6 +46,7 @@ impl PyEngine {
             engine,
             log,
             sent: Vec::new(),
+            entries: Vec::new(),
             last: Time::ZERO,
         })
     }
@@ -59,9 +64,28 @@ impl PyEngine {
         }
     }
 
-    /// Takes the body of an info reply of the named type.
-    fn on_info(&mut self, recv_ns: i64, kind: &str, body: &[u8]) -> PyResult<Vec<PyAction>> {
-        let event = self.info(kind, body, recv_ns)?;
+    /// Takes the body of an info reply of the named type; `orderStatus` with the cloid asked about.
+    #[pyo3(signature = (recv_ns, kind, body, cloid = None))]
+    fn on_info(
+        &mut self,
+        recv_ns: i64,
+        kind: &str,
+        body: &[u8],
+        cloid: Option<&str>,
+    ) -> PyResult<Vec<PyAction>> {
+        let event = match (kind, cloid) {
+            ("orderStatus", Some(cloid)) => self.order_status(cloid, body)?,
+            ("orderStatus", None) => {
+                return Err(EventError::new_err(
+                    "orderStatus without the cloid asked about",
+                ));
+            }
+            (_, None) => self.info(kind, body, recv_ns)?,
+            (_, Some(cloid)) => {
+                let text = format!("cloid was {cloid:?}, expected none with {kind}");
+                return Err(EventError::new_err(text));
+            }
+        };
         Ok(self.step_all(recv_ns, [event]))
     }
 
@@ -180,6 +204,11 @@ impl PyEngine {
         PyBytes::new(py, &self.log.take())
     }
 
+    /// Ledger entries since the last call, oldest first, as plain Python values.
+    fn take_entries<'py>(&mut self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        as_python(py, &core::mem::take(&mut self.entries))
+    }
+
     /// Writes the log's last line.
     fn finish_log(&mut self) {
         self.log.finish();
@@ -203,6 +232,15 @@ impl PyEngine {
         decode_info(kind, self.engine.instrument(), body, Time(recv_ns)).map_err(event_error)
     }
 
+    fn order_status(&self, cloid: &str, body: &[u8]) -> PyResult<EventBody> {
+        let asked = Cloid::parse(cloid).ok_or_else(|| {
+            event_error(format!(
+                "cloid was {cloid:?}, expected 0x and 32 hex digits"
+            ))
+        })?;
+        decode_order_status(self.engine.instrument(), asked, body).map_err(event_error)
+    }
+
     /// Record, then step. Time that would go back is clamped: the engine asserts that it does not.
     fn step_all(
         &mut self,
@@ -223,6 +261,8 @@ impl PyEngine {
                 self.log.cycle(record);
             }
             self.log.refusals(self.engine.refusals());
+            self.log.entries(self.engine.entries());
+            self.entries.extend_from_slice(self.engine.entries());
             for action in &actions[before..] {
                 self.log.action(action);
             }

@@ -2,11 +2,11 @@
 
 use super::own::Allowance;
 use super::{BACKOFF, Engine, Sent};
-use crate::account::Posted;
+use crate::account::{Entry, Posted};
 use crate::action::Cloid;
 use crate::event::{
-    Command, EventBody, Fill, Fills, HeadRoom, ItemStatus, Rejection, RejectionClass, Reply,
-    ReplyOutcome, Stream, StreamState,
+    Command, EventBody, Fill, Fills, HeadRoom, ItemStatus, OrderFate, Rejection, RejectionClass,
+    Reply, ReplyOutcome, Stream, StreamState,
 };
 use crate::orders::Owner;
 use crate::units::{Side, Sz};
@@ -41,17 +41,10 @@ impl Engine {
                 }
             }
             EventBody::OpenOrders(open) => self.orders.on_open_orders(&open.orders, now),
+            EventBody::OrderStatus(fate) => self.on_fate(fate),
             EventBody::Reply(reply) => self.on_reply(reply),
-            EventBody::Funding(funding) => {
-                if let Some(ledger) = &mut self.own.ledger {
-                    ledger.fund(*funding);
-                }
-            }
-            EventBody::Transfer(transfer) => {
-                if let Some(ledger) = &mut self.own.ledger {
-                    ledger.transfer(*transfer);
-                }
-            }
+            EventBody::Funding(funding) => self.own.fund(*funding),
+            EventBody::Transfer(transfer) => self.own.transfer(*transfer),
             EventBody::Stream(status) => {
                 self.own.on_stream(status.stream, status.state, now);
                 if (status.stream, status.state) == (Stream::Market, StreamState::Down) {
@@ -111,6 +104,13 @@ impl Engine {
         }
     }
 
+    fn on_fate(&mut self, fate: &OrderFate) {
+        match fate.found {
+            Some(update) => self.orders.on_update(&update, self.now),
+            None => self.orders.on_not_there(fate.cloid, self.now),
+        }
+    }
+
     fn on_new_fill(&mut self, fill: &Fill) {
         match fill.side {
             Side::Bid => self.counts.fills_buy += 1,
@@ -118,9 +118,13 @@ impl Engine {
         }
         self.counts.volume += fill.px * fill.sz;
         self.counts.filled_lots += fill.sz;
-        if self.orders.on_fill(fill, self.now) == Owner::Stranger {
+        let owner = self.orders.on_fill(fill, self.now);
+        if owner == Owner::Stranger {
             self.counts.stranger_fills += 1;
         }
+        self.own
+            .entries
+            .push(Entry::of_fill(fill, owner, self.own.mark()));
         if let Some(touch) = self.market.book.touch() {
             self.market
                 .markouts

@@ -16,6 +16,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::account::Entry;
 use crate::action::{Action, ActionBody, Cloid};
 use crate::event::{Event, Level};
 use crate::filter::Refusal;
@@ -267,6 +268,7 @@ impl Engine {
         self.record = None;
         self.refusals.clear();
         self.asks.clear();
+        self.own.entries.clear();
         self.learn(&event.body);
         self.orders.expire(self.now);
         self.run_cycle(actions);
@@ -302,6 +304,12 @@ impl Engine {
     #[must_use]
     pub fn asks(&self) -> &[Ask] {
         &self.asks
+    }
+
+    /// What the last step entered into the ledger.
+    #[must_use]
+    pub fn entries(&self) -> &[Entry] {
+        &self.own.entries
     }
 
     /// The instrument quoted.

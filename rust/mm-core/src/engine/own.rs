@@ -1,9 +1,11 @@
 //! What we know of our account, and how fresh it is.
 
-use crate::account::{Ledger, Posted};
+use crate::account::{Entry, Ledger, Posted};
 use crate::budget::LossBudget;
-use crate::event::{AccountState, Fees, Fill, HeadRoom, RateLimit, Stream, StreamState};
-use crate::units::{Dur, Sz, Time, Usd};
+use crate::event::{
+    AccountState, Fees, Fill, Funding, HeadRoom, RateLimit, Stream, StreamState, Transfer,
+};
+use crate::units::{Dur, Px, Sz, Time, Usd};
 
 /// The exchange's allowance, made absolute when it arrived: what position plus own orders could still grow to.
 #[derive(Clone, Copy, Debug)]
@@ -25,6 +27,8 @@ pub(super) struct Own {
     pub(super) rate_limit: Option<RateLimit>,
     pub(super) drift: Option<Sz>,
     pub(super) position_max_abs: Sz,
+    /// Ledger entries of this step.
+    pub(super) entries: Vec<Entry>,
     /// `[market, user]`; a stream is down until it first reports.
     up: [bool; 2],
     alive: Option<Time>,
@@ -41,6 +45,7 @@ impl Default for Own {
             rate_limit: None,
             drift: None,
             position_max_abs: Sz::ZERO,
+            entries: Vec::new(),
             up: [false; 2],
             alive: None,
         }
@@ -92,6 +97,23 @@ impl Own {
         let posted = ledger.post(fill);
         self.position_max_abs = self.position_max_abs.max(ledger.position().abs());
         Some(posted)
+    }
+
+    /// The price at which the ledger values the position.
+    pub(super) fn mark(&self) -> Option<Px> {
+        self.ledger.as_ref().and_then(Ledger::mark_px)
+    }
+
+    pub(super) fn fund(&mut self, payment: Funding) {
+        if let Some(ledger) = &mut self.ledger {
+            self.entries.extend(ledger.fund(payment));
+        }
+    }
+
+    pub(super) fn transfer(&mut self, moved: Transfer) {
+        if let Some(ledger) = &mut self.ledger {
+            self.entries.extend(ledger.transfer(moved));
+        }
     }
 
     pub(super) fn on_stream(&mut self, stream: Stream, state: StreamState, now: Time) {

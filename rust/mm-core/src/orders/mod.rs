@@ -13,6 +13,8 @@ mod order;
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use crate::action::{Cloid, NewOrder, Reason, Tif};
 use crate::event::{Fill, OpenOrder, OrderStatus, OrderUpdate};
 use crate::units::{Dur, SECOND, Side, Sz, Time};
@@ -42,14 +44,19 @@ pub struct Pending {
     pub unreplaced: bool,
 }
 
-/// What a fill belonged to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Whose order a fill belonged to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Owner {
     /// An order in the table.
     Ours,
     /// A cloid of this session whose order is over: counted, not alarming.
     Past,
-    /// Nothing this session knows.
+    /// A cloid of an earlier session of this program.
+    Earlier,
+    /// The exchange itself: liquidation, auto-deleveraging, settlement.
+    Exchange,
+    /// Nothing this program made.
     Stranger,
 }
 

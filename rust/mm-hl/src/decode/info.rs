@@ -3,6 +3,7 @@
 use core::str::FromStr;
 use std::borrow::Cow;
 
+use mm_core::action::Cloid;
 use mm_core::event::{Candle, EventBody, Fees, OpenOrders, RateLimit};
 use mm_core::instrument::{Instrument, MarginTier};
 use mm_core::units::Time;
@@ -81,10 +82,23 @@ pub fn decode_info(
         InfoKind::UserRateLimit => EventBody::RateLimit(rate_limit(text)?),
         InfoKind::UserFills => {
             let printed = serde_json::from_str::<Vec<WireFill<'_>>>(text)?;
-            EventBody::Fills(user::fills(instrument, &printed, true)?)
+            EventBody::Fills(user::fills(instrument, &printed, true, None)?)
         }
         InfoKind::L2Book => EventBody::Book(ours(market::book(instrument, text)?)?),
     })
+}
+
+/// Reads the answer to an `orderStatus` request about `asked`: that nothing is known of it, the answer
+/// says without naming it.
+///
+/// # Errors
+/// [`DecodeError`] where the body is not of the expected form, or of another order.
+pub fn decode_order_status(
+    instrument: &Instrument,
+    asked: Cloid,
+    body: &[u8],
+) -> Result<EventBody, DecodeError> {
+    user::order_fate(instrument, asked, text(body)?).map(EventBody::OrderStatus)
 }
 
 fn text(body: &[u8]) -> Result<&str, DecodeError> {

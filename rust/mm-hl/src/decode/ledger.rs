@@ -60,6 +60,8 @@ pub(super) fn transfers(
     struct Update<'a> {
         time: Millis,
         #[serde(borrow)]
+        hash: Option<Cow<'a, str>>,
+        #[serde(borrow)]
         delta: Delta<'a>,
     }
     let Frame {
@@ -67,17 +69,31 @@ pub(super) fn transfers(
         non_funding_ledger_updates: mut updates,
     } = serde_json::from_str(data)?;
     updates.sort_by_key(|update| update.time);
-    let mut events = Vec::new();
-    for Update { time, delta } in &updates {
+    let mut moved: Vec<Transfer> = Vec::new();
+    for Update { time, hash, delta } in &updates {
         let usd = delta.perp_change(user, dex_of(instrument))?;
-        if usd != Usd::ZERO {
-            events.push(EventBody::Transfer(Transfer {
-                exch: time.time(),
-                usd,
-            }));
+        if usd == Usd::ZERO {
+            continue;
         }
+        let (exch, mut id) = (time.time(), hash.as_deref().map_or(0, folded));
+        // Rows alike in all, such as deposits of one block without a transaction of their own.
+        while moved.contains(&Transfer { exch, usd, id }) {
+            id = id.wrapping_add(1);
+        }
+        moved.push(Transfer { exch, usd, id });
     }
-    Ok(events)
+    Ok(moved.into_iter().map(EventBody::Transfer).collect())
+}
+
+/// A transaction hash in 64 bits: the exclusive or of its words of 16 hex digits.
+fn folded(hash: &str) -> u64 {
+    let digits = hash.strip_prefix("0x").unwrap_or(hash).as_bytes();
+    let word = |word: &[u8]| {
+        word.iter().fold(0_u64, |word, &digit| {
+            word << 4 | u64::from(char::from(digit).to_digit(16).unwrap_or(0))
+        })
+    };
+    digits.chunks(16).map(word).fold(0, |all, word| all ^ word)
 }
 
 /// One ledger row. Which fields it has depends on its type.

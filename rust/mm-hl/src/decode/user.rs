@@ -2,7 +2,10 @@
 
 use std::borrow::Cow;
 
-use mm_core::event::{AccountState, Fill, Fills, HeadRoom, OpenOrder, OrderStatus, OrderUpdate};
+use mm_core::action::Cloid;
+use mm_core::event::{
+    AccountState, Fill, FillKind, Fills, HeadRoom, OpenOrder, OrderFate, OrderStatus, OrderUpdate,
+};
 use mm_core::instrument::Instrument;
 use mm_core::units::{Sz, Time, Usd, parse_decimal_floor};
 use serde::Deserialize;
@@ -28,6 +31,41 @@ pub(super) struct WireFill<'a> {
     fee_token: Option<Cow<'a, str>>,
     #[serde(borrow)]
     cloid: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    dir: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    liquidation: Option<Liquidation<'a>>,
+}
+
+/// Of a fill that somebody's liquidation caused, ours or that of the other side.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Liquidation<'a> {
+    #[serde(borrow)]
+    liquidated_user: Option<Cow<'a, str>>,
+}
+
+impl WireFill<'_> {
+    /// What caused the fill. Without `user` a liquidation is ours when we took: the liquidated side
+    /// always does.
+    fn kind(&self, user: Option<&str>) -> FillKind {
+        let dir = self.dir.as_deref().unwrap_or_default();
+        let of_us = self.liquidation.as_ref().is_some_and(|liquidation| {
+            match (user, liquidation.liquidated_user.as_deref()) {
+                (Some(user), Some(liquidated)) => liquidated.eq_ignore_ascii_case(user),
+                _ => self.crossed,
+            }
+        });
+        if of_us || dir.starts_with("Liquidated") {
+            FillKind::Liquidation
+        } else if dir == "Auto-Deleveraging" {
+            FillKind::Adl
+        } else if dir == "Settlement" {
+            FillKind::Settlement
+        } else {
+            FillKind::Trade
+        }
+    }
 }
 
 /// Fills of our coin, oldest first.
@@ -38,10 +76,11 @@ pub(super) fn fills(
     instrument: &Instrument,
     printed: &[WireFill<'_>],
     snapshot: bool,
+    user: Option<&str>,
 ) -> Result<Fills, DecodeError> {
     let ours = printed.iter().filter(|fill| fill.coin == instrument.coin());
     let mut fills = ours
-        .map(|printed| fill(instrument, printed))
+        .map(|printed| fill(instrument, printed, user))
         .collect::<Result<Vec<_>, _>>()?;
     fills.sort_by_key(|fill| fill.exch);
     for block in fills.chunk_by_mut(|a, b| a.exch == b.exch) {
@@ -60,7 +99,11 @@ fn continuous<'a>(fills: impl Iterator<Item = &'a Fill> + Clone) -> bool {
     })
 }
 
-fn fill(instrument: &Instrument, printed: &WireFill<'_>) -> Result<Fill, DecodeError> {
+fn fill(
+    instrument: &Instrument,
+    printed: &WireFill<'_>,
+    user: Option<&str>,
+) -> Result<Fill, DecodeError> {
     if let Some(token) = printed
         .fee_token
         .as_deref()
@@ -80,6 +123,7 @@ fn fill(instrument: &Instrument, printed: &WireFill<'_>) -> Result<Fill, DecodeE
         start_position: instrument.parse_sz(printed.start_position)?,
         fee: money("fee", printed.fee)?,
         taker: printed.crossed,
+        kind: printed.kind(user),
     })
 }
 
@@ -94,14 +138,40 @@ pub(super) fn fills_frame(
         #[serde(default)]
         is_snapshot: bool,
         #[serde(borrow)]
+        user: Option<Cow<'a, str>>,
+        #[serde(borrow)]
         fills: Vec<WireFill<'a>>,
     }
     let UserFills {
         is_snapshot,
+        user,
         fills: printed,
     } = serde_json::from_str(data)?;
-    let fills = fills(instrument, &printed, is_snapshot)?;
+    let fills = fills(instrument, &printed, is_snapshot, user.as_deref())?;
     Ok((is_snapshot || !fills.fills.is_empty()).then_some(fills))
+}
+
+/// An order with what it is now.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct WireUpdate<'a> {
+    #[serde(borrow)]
+    order: WireOrder<'a>,
+    #[serde(borrow)]
+    status: Cow<'a, str>,
+    status_timestamp: Millis,
+}
+
+impl WireUpdate<'_> {
+    fn update(&self, instrument: &Instrument) -> Result<OrderUpdate, DecodeError> {
+        Ok(OrderUpdate {
+            exch: self.status_timestamp.time(),
+            oid: self.order.oid,
+            cloid: cloid(self.order.cloid.as_ref())?,
+            sz: remaining(instrument, self.order.sz)?,
+            status: order_status(&self.status)?,
+        })
+    }
 }
 
 /// `orderUpdates` of our coin; `None` where there is none.
@@ -109,33 +179,50 @@ pub(super) fn order_updates(
     instrument: &Instrument,
     data: &str,
 ) -> Result<Option<Vec<OrderUpdate>>, DecodeError> {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Update<'a> {
-        #[serde(borrow)]
-        order: WireOrder<'a>,
-        status: &'a str,
-        status_timestamp: Millis,
-    }
-    let mut updates = Vec::new();
-    for Update {
-        order,
-        status,
-        status_timestamp,
-    } in serde_json::from_str::<Vec<Update<'_>>>(data)?
-    {
-        if order.coin != instrument.coin() {
-            continue;
-        }
-        updates.push(OrderUpdate {
-            exch: status_timestamp.time(),
-            oid: order.oid,
-            cloid: cloid(order.cloid.as_ref())?,
-            sz: remaining(instrument, order.sz)?,
-            status: order_status(status)?,
-        });
-    }
+    let printed = serde_json::from_str::<Vec<WireUpdate<'_>>>(data)?;
+    let updates = printed
+        .iter()
+        .filter(|update| update.order.coin == instrument.coin())
+        .map(|update| update.update(instrument))
+        .collect::<Result<Vec<_>, _>>()?;
     Ok((!updates.is_empty()).then_some(updates))
+}
+
+/// `orderStatus` of one of our cloids.
+pub(super) fn order_fate(
+    instrument: &Instrument,
+    asked: Cloid,
+    data: &str,
+) -> Result<OrderFate, DecodeError> {
+    #[derive(Deserialize)]
+    struct Answer<'a> {
+        #[serde(borrow)]
+        status: Cow<'a, str>,
+        #[serde(borrow)]
+        order: Option<WireUpdate<'a>>,
+    }
+    let Answer { status, order } = serde_json::from_str(data)?;
+    let found = match (status.as_ref(), order) {
+        ("unknownOid", None) => None,
+        ("order", Some(order)) => Some(order.update(instrument)?),
+        _ => {
+            return Err(unexpected(
+                "status",
+                status,
+                "order with the order, or unknownOid without",
+            ));
+        }
+    };
+    if let Some(other) = found.filter(|found| found.cloid != Some(asked)) {
+        let other = other
+            .cloid
+            .map_or_else(|| "none".to_owned(), |cloid| cloid.to_string());
+        return Err(unexpected("cloid", other, "the one asked about"));
+    }
+    Ok(OrderFate {
+        cloid: asked,
+        found,
+    })
 }
 
 /// Folds the venue's vocabulary: every `..Canceled` is gone, every `..Rejected` never rested.

@@ -149,6 +149,7 @@ impl<'a> Pass<'a> {
                 self.log.cycle(cycle);
             }
             self.log.refusals(self.engine.refusals());
+            self.log.entries(self.engine.entries());
         } else {
             self.engine.step(event, &mut self.actions);
         }

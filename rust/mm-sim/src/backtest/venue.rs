@@ -311,6 +311,7 @@ impl Venue {
             start_position: fill.start_position,
             fee: fill.fee,
             taker: fill.taker,
+            kind: mm_core::event::FillKind::Trade,
         };
         self.ledger.post(&fill_for_core);
         self.markouts

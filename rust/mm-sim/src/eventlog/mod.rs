@@ -6,6 +6,7 @@
 //! | `e` | [`Event`]: before it is stepped |
 //! | `c` | the quote cycle's record: limits with their terms and inputs |
 //! | `r` | the refusals of the step |
+//! | `l` | the ledger entries of the step |
 //! | `a` | [`Action`]: after the step, before it is sent |
 //! | `z` | [`Footer`]: once, last, when the session ended in order |
 //!
@@ -23,7 +24,7 @@ use sha3::{Digest, Keccak256};
 pub use self::replay::{Difference, ReplayError, Replayed, replay};
 
 /// Version of the log's format. A reader refuses any other.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// First line of a log: everything the engine was built from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -143,6 +144,13 @@ impl EventLog {
     pub fn refusals<T: Serialize>(&mut self, refusals: &[T]) {
         if !refusals.is_empty() {
             self.write("r", refusals);
+        }
+    }
+
+    /// Records what a step entered into the ledger; nothing leaves no line.
+    pub fn entries<T: Serialize>(&mut self, entries: &[T]) {
+        if !entries.is_empty() {
+            self.write("l", entries);
         }
     }
 

@@ -9,6 +9,7 @@ use std::collections::{BTreeSet, VecDeque};
 
 use serde::Serialize;
 
+use super::entry::{Entry, Payment};
 use crate::event::{AccountState, Fill, Funding, Transfer};
 use crate::units::{Px, Sz, Time, Usd};
 
@@ -57,7 +58,7 @@ pub struct Ledger {
     seen: BTreeSet<u64>,
     order: VecDeque<u64>,
     fundings: BTreeSet<(Time, Usd)>,
-    moves: BTreeSet<(Time, Usd)>,
+    moves: BTreeSet<(Time, Usd, u64)>,
     last_fill: Time,
     discontinuous: bool,
 }
@@ -140,18 +141,46 @@ impl Ledger {
         Posted::Discontinuous
     }
 
-    /// Enters a funding payment, once: each new subscription repeats the past.
-    pub fn fund(&mut self, payment: Funding) {
-        if payment.exch > self.anchor.exch && self.fundings.insert((payment.exch, payment.usd)) {
-            self.funding += payment.usd;
-        }
+    /// The price at which the position is valued.
+    #[must_use]
+    pub const fn mark_px(&self) -> Option<Px> {
+        self.mark
     }
 
-    /// Enters money moved in, once. Equal amounts of one millisecond count as one.
-    pub fn transfer(&mut self, moved: Transfer) {
-        if moved.exch > self.anchor.exch && self.moves.insert((moved.exch, moved.usd)) {
-            self.transfers += moved.usd;
+    /// Enters a funding payment, once: each new subscription repeats the past.
+    pub fn fund(&mut self, payment: Funding) -> Option<Entry> {
+        let Funding { exch, usd } = payment;
+        let before_anchor = exch <= self.anchor.exch;
+        if !self.fundings.insert((exch, usd)) {
+            return None;
         }
+        if !before_anchor {
+            self.funding += usd;
+        }
+        Some(Entry::Funding(Payment {
+            exch,
+            usd,
+            id: 0,
+            before_anchor,
+        }))
+    }
+
+    /// Enters money moved in or out, once.
+    pub fn transfer(&mut self, moved: Transfer) -> Option<Entry> {
+        let Transfer { exch, usd, id } = moved;
+        let before_anchor = exch <= self.anchor.exch;
+        if !self.moves.insert((exch, usd, id)) {
+            return None;
+        }
+        if !before_anchor {
+            self.transfers += usd;
+        }
+        Some(Entry::Transfer(Payment {
+            exch,
+            usd,
+            id,
+            before_anchor,
+        }))
     }
 
     /// Checks the ledger against a report: the drift in lots, zero when they agree. A report
@@ -196,6 +225,7 @@ fn mark_of(report: &AccountState) -> Option<Px> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::FillKind;
     use crate::units::Side;
 
     fn report(exch: i64, value: i64, position: i64, mark: i64) -> AccountState {
@@ -220,6 +250,7 @@ mod tests {
             start_position: Sz(start),
             fee: Usd(3),
             taker: false,
+            kind: FillKind::Trade,
         }
     }
 
@@ -259,7 +290,11 @@ mod tests {
         for exch in [9, 10, 11, 11, 12] {
             let exch = Time(exch);
             ledger.fund(Funding { exch, usd: Usd(-2) });
-            ledger.transfer(Transfer { exch, usd: Usd(5) });
+            ledger.transfer(Transfer {
+                exch,
+                usd: Usd(5),
+                id: 0,
+            });
         }
         assert_eq!(ledger.transfers(), Usd(10));
         let pnl = ledger.pnl(&report(13, 1000 - 4 + 10, 0, 0));
@@ -282,6 +317,7 @@ mod tests {
 #[cfg(test)]
 mod property_tests {
     use super::*;
+    use crate::event::FillKind;
     use crate::units::Side;
     use proptest::prelude::*;
 
@@ -303,7 +339,7 @@ mod property_tests {
                 let side = if buy { Side::Bid } else { Side::Ask };
                 let fill = Fill {
                     exch: Time(1), tid: i, oid: i, cloid: None, side, px: Px(px), sz: Sz(sz),
-                    start_position: Sz(q), fee: Usd(fee), taker: false,
+                    start_position: Sz(q), fee: Usd(fee), taker: false, kind: FillKind::Trade,
                 };
                 prop_assert_eq!(ledger.post(&fill), Posted::New);
                 q += side.sign() * sz;

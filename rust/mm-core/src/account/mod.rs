@@ -1,0 +1,7 @@
+//! Our account: the fill ledger, exact to the micro-USDC, and the entries that make it up.
+
+mod entry;
+mod ledger;
+
+pub use entry::{Correction, Entry, Execution, Payment};
+pub use ledger::{Ledger, Pnl, Posted};
