@@ -22,6 +22,7 @@ from mm.hyperliquid.socket import Deadlines
 from mm.hyperliquid.streams import MARKET, USER, Stream, market_subscriptions, user_subscriptions
 from mm.inbox import Inbox
 from mm.meter import Meter
+from mm.metrics import Metrics, Reading
 from mm.paper.process import read_announcement
 from mm.paper.venue import Venue
 from mm.recorder import Recorder
@@ -88,6 +89,7 @@ async def open_desk(
         nonces=nonces,
         pacer=pacer,
         inbox=inbox,
+        meter=meter,
         envelope=Envelope(expires_after_s(config), vault=None, mainnet=False),
         sent=stack.enter_context((run_dir / "sent.jsonl").open("ab")),
         on_fate_known=watch.look,
@@ -127,6 +129,19 @@ async def open_desk(
         streams=_streams(config, venue, clock, inbox),
         watch=watch,
         meter=meter,
+    )
+
+
+def metrics_of(desk: Desk) -> Metrics:
+    """What a scrape of this run reads."""
+    return Metrics(
+        desk.instrument.coin,
+        lambda: Reading(
+            desk.engine.snapshot(),
+            desk.meter,
+            sum(stream.reconnects for stream in desk.streams),
+            desk.instrument.sz_decimals,
+        ),
     )
 
 

@@ -23,7 +23,7 @@ from mm.accounts import PAPER_ACCOUNT
 from mm.audit.verdict import Verdict, judge
 from mm.clock import SECOND_NS
 from mm.config import Config
-from mm.desk import Desk, open_desk
+from mm.desk import Desk, metrics_of, open_desk
 from mm.ending import StopRequest, settle_account, stop_trading
 from mm.errors import ConfigError, InvariantError, VenueError
 from mm.exits import Exit, exit_of
@@ -32,6 +32,7 @@ from mm.lines import GoneError, Lines
 from mm.paper.process import ask_clock, is_running, kill, stop
 from mm.paper.venue import Venue, open_given, open_own
 from mm.report import RunFacts, summary
+from mm.scrape import serving
 from mm.startup import (
     CANCELLED_S,
     Synchronised,
@@ -148,6 +149,7 @@ class Run:
         try:
             self._desk = await open_desk(self._config, self._state, self._dir, venue, stack)
             stack.push_async_callback(self._end_tasks)
+            await stack.enter_async_context(serving(self._config, metrics_of(self._desk).text))
             await self._unless_stopped(self._begin(self._desk, venue))
             await self._until_told()
         except asyncio.CancelledError:

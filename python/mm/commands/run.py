@@ -22,6 +22,10 @@ Speed = Annotated[float | None, typer.Option(help="Market seconds per second.")]
 NoUi = Annotated[bool, typer.Option("--no-ui", help="No first screen, no status line.")]
 AsJson = Annotated[bool, typer.Option("--json", help="The summary as one object on stdout.")]
 LogLevel = Annotated[str | None, typer.Option(help="debug, info, warning or error.")]
+MetricsPort = Annotated[
+    int | None,
+    typer.Option(help="Of Prometheus' /metrics on localhost; 0: none.", min=0, max=65535),
+]
 LogFile = Annotated[Path | None, typer.Option(help="Also write the log here, as JSON lines.")]
 
 
@@ -38,6 +42,7 @@ def run(
     as_json: AsJson = False,
     log_level: LogLevel = None,
     log_file: LogFile = None,
+    metrics_port: MetricsPort = None,
 ) -> int:
     """Make markets. Without options: on paper, on the demo market. Ctrl-C stops in order."""
     import asyncio
@@ -56,6 +61,7 @@ def run(
         "process.market": market,
         "process.speed": speed,
         "process.log_level": log_level,
+        "process.metrics_port": metrics_port,
     }
     effective = load(config, {key: value for key, value in given.items() if value is not None})
     options = Options(effective, base_url, duration, screen=not no_ui, as_json=as_json)

@@ -77,6 +77,14 @@ class ProcessConfig(Section):
     exchange_port: int = _key(
         3001, PORT, "of `mm exchange`; `mm run` gives its own exchange a free one", ge=0, le=65535
     )
+    metrics_port: int = _key(
+        9464,
+        PORT,
+        "of Prometheus' /metrics on localhost; 0: none. Left at the default, a paper run takes a"
+        " free one when it is taken",
+        ge=0,
+        le=65535,
+    )
     log_level: Literal["debug", "info", "warning", "error"] = _key(
         "info", WORD, "the least severe line that is written"
     )

@@ -22,6 +22,7 @@ from mm.hyperliquid.http import HttpClient, HttpReply
 from mm.hyperliquid.nonces import MILLISECOND_NS, Nonces
 from mm.hyperliquid.pacing import Pacer, action_weight
 from mm.inbox import Inbox, Reply
+from mm.meter import Meter
 
 log = structlog.get_logger(__name__)
 
@@ -59,6 +60,7 @@ class Gateway:
         nonces: Nonces,
         pacer: Pacer,
         inbox: Inbox,
+        meter: Meter,
         envelope: Envelope,
         sent: BinaryIO,
         on_fate_known: Callable[[], None],
@@ -73,6 +75,7 @@ class Gateway:
             nonces: Of this signer.
             pacer: Weight per IP address.
             inbox: Takes the answers.
+            meter: Takes how long each answer took.
             envelope: What goes around every action.
             sent: Takes one JSON line for each action sent: which nonce carried it.
             on_fate_known: Called when an action without an answer can no longer be carried out:
@@ -85,6 +88,7 @@ class Gateway:
         self._nonces = nonces
         self._pacer = pacer
         self._inbox = inbox
+        self._meter = meter
         self._envelope = envelope
         self._sent = sent
         self._on_fate_known = on_fate_known
@@ -184,6 +188,7 @@ class Gateway:
         self._pacer.spend(action_weight(items))
 
     async def _send(self, action: int, nonce: int, body: bytes, items: int) -> None:
+        begun_ns = time.perf_counter_ns()
         try:
             reply = await self._http.exchange(body)
         except UnreachableError as error:
@@ -201,6 +206,7 @@ class Gateway:
             self._on_fate_known()
         else:
             self._unreachable = False
+            self._meter.ack_ns.append(time.perf_counter_ns() - begun_ns)
             self._put(action, reply)
 
     def _put(self, action: int, reply: HttpReply | None) -> None:

@@ -233,13 +233,16 @@ struct Bound {
 }
 
 impl Bound {
-    /// The smallest cap of each side by lots, then by money. No cap in lots: nothing may be held.
+    /// The smallest cap of each side by lots, then by money. Alike to the micro-USDC, the one first
+    /// in order is named: a rise that stops at the term it follows is not what binds. No cap in
+    /// lots: nothing may be held.
     fn smallest(caps: &[Cap]) -> Self {
         let value = caps.iter().filter_map(|cap| cap.value).min();
         let side = |side: Side| {
             let key = |cap: &Cap| {
                 let lots = cap.lots.map(|lots| lots[side.index()])?;
-                Some((lots, cap.value.is_none(), cap.value, cap.term))
+                let value = cap.value.map(Value::to_usd);
+                Some((lots, cap.value.is_none(), value, cap.term))
             };
             let smallest = caps.iter().filter_map(key).min();
             smallest.map_or((Sz::ZERO, Term::Fallback), |(lots, _, _, term)| {

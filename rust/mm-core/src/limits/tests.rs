@@ -176,6 +176,8 @@ fn the_limit_falls_at_once_and_rises_slowly() {
         Some(Usd(25_097_811_320 + 2_000_000_000))
     );
     assert_eq!(risen.binding(), Term::Rise);
+    let still = derive(&seed_inputs(), settings(), Some((&first, 0.0)));
+    assert_eq!(still.binding(), Term::Leverage);
     let poorer = LimitInputs {
         account_value: Some(Usd(100_000_000)),
         ..seed_inputs()

@@ -1,0 +1,326 @@
+"""What Prometheus scrapes: one table of metrics, read off the snapshot, the meter and the lines.
+
+Nothing here writes to anything that decides. What is not known is absent: no metric is 0 for that.
+Every metric carries the label `coin` besides those named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.metrics_core import Metric as Family
+
+from mm.cycles import utilisation
+from mm.meter import Durations, Meter
+from mm.report import Snapshot
+
+MICRO = 10**6
+BPS = 1e4
+MODES = ("normal", "widen", "reduce_only", "flatten", "halted")
+"""In the order of severity: `mm_mode` is the index."""
+NOTHING = "none"
+"""Label of a reason that there is not."""
+
+Sample = tuple[tuple[str, ...], float]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What one scrape is read from.
+
+    Attributes:
+        snapshot: The engine's, of one cycle.
+        meter: Durations.
+        reconnects: Of all streams, since the start.
+        sz_decimals: Of the coin's sizes.
+    """
+
+    snapshot: Snapshot
+    meter: Meter
+    reconnects: int
+    sz_decimals: int
+
+    def coin(self, lots: int) -> float:
+        """Lots as coin: the float nearest to the exact decimal."""
+        return float(lots / 10**self.sz_decimals)
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One metric.
+
+    Attributes:
+        name: As scraped; a counter's ends in `_total`.
+        says: Its help text, with the unit.
+        labels: Besides `coin`.
+        read: Its samples: label values and value. None at all while it is not known.
+    """
+
+    name: str
+    says: str
+    labels: tuple[str, ...]
+    read: Callable[[Reading], Iterable[Sample]]
+
+
+@dataclass(frozen=True, slots=True)
+class Histogram:
+    """A distribution of durations, in seconds of wall time."""
+
+    name: str
+    says: str
+    read: Callable[[Meter], Durations]
+
+
+def _shown(key: str, unit: float = 1.0) -> Callable[[Reading], Iterator[Sample]]:
+    """A number of the snapshot, divided by `unit`."""
+
+    def read(reading: Reading) -> Iterator[Sample]:
+        value = reading.snapshot[key]
+        if value is not None:
+            yield (), value / unit
+
+    return read
+
+
+def _counts(*keys: str) -> Callable[[Reading], Iterator[Sample]]:
+    """Counts of the snapshot, each under its own name."""
+
+    def read(reading: Reading) -> Iterator[Sample]:
+        for key in keys:
+            yield (key,), reading.snapshot["counts"][key]
+
+    return read
+
+
+def _is_anchored(snapshot: Snapshot) -> bool:
+    return snapshot["position_start"] is not None
+
+
+def _lots_by_side(key: str) -> Callable[[Reading], Iterator[Sample]]:
+    """A pair of lots, `[long or buy, short or sell]`."""
+
+    def read(reading: Reading) -> Iterator[Sample]:
+        lots = reading.snapshot[key]
+        if lots is not None:
+            yield ("buy",), reading.coin(lots[0])
+            yield ("sell",), reading.coin(lots[1])
+
+    return read
+
+
+def _one_of(key: str, index: int) -> Callable[[Reading], Iterator[Sample]]:
+    """One of a pair of lots, known from the anchor on."""
+
+    def read(reading: Reading) -> Iterator[Sample]:
+        if _is_anchored(reading.snapshot):
+            yield (), reading.coin(reading.snapshot[key][index])
+
+    return read
+
+
+def _limit(reading: Reading) -> Iterator[Sample]:
+    limits = reading.snapshot["limits"]
+    if limits is not None:
+        for side, lots in zip(("long", "short"), limits["lots"], strict=True):
+            yield (side,), reading.coin(lots)
+
+
+def _limit_value(reading: Reading) -> Iterator[Sample]:
+    limits = reading.snapshot["limits"]
+    if limits is not None and limits["value"] is not None:
+        yield (), limits["value"] / MICRO
+
+
+def _limit_binding(reading: Reading) -> Iterator[Sample]:
+    limits = reading.snapshot["limits"]
+    if limits is not None:
+        for term in sorted(set(limits["binding"])):
+            yield (term,), 1
+
+
+def _limit_source(reading: Reading) -> Iterator[Sample]:
+    limits = reading.snapshot["limits"]
+    if limits is not None:
+        yield (limits["source"],), 1
+
+
+def _position(reading: Reading) -> Iterator[Sample]:
+    if _is_anchored(reading.snapshot):
+        yield (), reading.coin(reading.snapshot["position"])
+
+
+def _utilisation(reading: Reading) -> Iterator[Sample]:
+    position, limits = reading.snapshot["position"], reading.snapshot["limits"]
+    if _is_anchored(reading.snapshot) and limits is not None:
+        yield (), utilisation(position, limits["lots"][position <= 0])
+
+
+def _drift(reading: Reading) -> Iterator[Sample]:
+    lots = reading.snapshot["drift"]
+    if lots is not None:
+        yield (), reading.coin(lots)
+
+
+def _fill_volume(reading: Reading) -> Iterator[Sample]:
+    yield (), reading.snapshot["counts"]["volume"] / MICRO
+
+
+def _half_spread(reading: Reading) -> Iterator[Sample]:
+    for trace in reading.snapshot["trace"]:
+        yield (trace["side"].lower(),), trace["half_spread_bps"]
+
+
+def _sigma_bps(reading: Reading) -> Iterator[Sample]:
+    sigma = reading.snapshot["sigma"]
+    if sigma is not None:
+        yield (), sigma * BPS
+
+
+def _markouts(reading: Reading) -> Iterator[Sample]:
+    for markout in reading.snapshot["markouts"]:
+        if markout["mean_bps"] is not None:
+            yield (f"{markout['horizon_s']:g}s",), markout["mean_bps"]
+
+
+def _stream_ages(reading: Reading) -> Iterator[Sample]:
+    for stream, key in (("market", "market_age_s"), ("user", "own_stream_age_s")):
+        age_s = reading.snapshot[key]
+        if age_s is not None:
+            yield (stream,), age_s
+
+
+def _reconnects(reading: Reading) -> Iterator[Sample]:
+    yield (), reading.reconnects
+
+
+def _requests_per_usd(reading: Reading) -> Iterator[Sample]:
+    counts = reading.snapshot["counts"]
+    if counts["volume"] > 0:
+        yield (), counts["requests"] / (counts["volume"] / MICRO)
+
+
+GAUGES = (
+    Metric("mm_cycle", "quote cycle that this scrape shows", (), _shown("cycle")),
+    Metric("mm_effective_max_position", "the one position limit, coin", ("side",), _limit),
+    Metric("mm_max_position_value_usd", "largest value of a position, USDC", (), _limit_value),
+    Metric("mm_limit_binding", "1 for each term that binds a side", ("term",), _limit_binding),
+    Metric("mm_limit_source", "1 for where the limit comes from", ("source",), _limit_source),
+    Metric("mm_position", "signed position, coin", (), _position),
+    Metric("mm_inventory_utilization", "|position| over its side's limit", (), _utilisation),
+    Metric(
+        "mm_pending_bid_exposure", "what could still be bought, coin", (), _one_of("pending", 0)
+    ),
+    Metric("mm_pending_ask_exposure", "what could still be sold, coin", (), _one_of("pending", 1)),
+    Metric(
+        "mm_worst_case_max_position",
+        "position once every bid has filled, coin",
+        (),
+        _one_of("worst_case", 1),
+    ),
+    Metric(
+        "mm_worst_case_min_position",
+        "position once every ask has filled, coin",
+        (),
+        _one_of("worst_case", 0),
+    ),
+    Metric(
+        "mm_equity_usd", "account value last reported, USDC", (), _shown("account_value", MICRO)
+    ),
+    Metric("mm_daily_pnl_usd", "profit of the UTC day, USDC", (), _shown("day_pnl", MICRO)),
+    Metric("mm_drawdown_ratio", "loss from peak equity, a share", (), _shown("drawdown")),
+    Metric("mm_mid_price", "mid of the book, USDC", (), _shown("mid")),
+    Metric("mm_spread_bps", "full spread of the book, bps", (), _shown("spread_bps")),
+    Metric("mm_half_spread_bps", "fair price to our first quote, bps", ("side",), _half_spread),
+    Metric(
+        "mm_sigma_bps_per_sqrt_s", "volatility of the limit, bps per sqrt(second)", (), _sigma_bps
+    ),
+    Metric("mm_kappa_per_bps", "decay of fills with depth, 1/bps", (), _shown("kappa_per_bps")),
+    Metric("mm_markout_bps", "mean move against our fills, bps", ("horizon",), _markouts),
+    Metric("mm_stream_age_seconds", "since a stream was heard of, s", ("stream",), _stream_ages),
+    Metric(
+        "mm_request_budget_left",
+        "requests that the address has left",
+        (),
+        _shown("requests_left"),
+    ),
+    Metric("mm_requests_per_usd", "requests sent for a USDC traded", (), _requests_per_usd),
+    Metric("mm_position_drift", "the exchange's position less ours, coin", (), _drift),
+    Metric(
+        "mm_exchange_head_room",
+        "what the exchange still lets us trade, coin",
+        ("side",),
+        _lots_by_side("head_room"),
+    ),
+    Metric("mm_exchange_head_room_age_seconds", "age of that, s", (), _shown("head_room_age_s")),
+)
+
+COUNTERS = (
+    Metric(
+        "mm_orders_total",
+        "items by what became of them",
+        ("event",),
+        _counts("placed", "modified", "cancelled", "rejected", "refused"),
+    ),
+    Metric("mm_fill_volume_usd_total", "notional of our fills, USDC", (), _fill_volume),
+    Metric("mm_reconnects_total", "lines lost and taken up again", (), _reconnects),
+)
+
+HISTOGRAMS = (
+    Histogram("mm_step_seconds", "a step of the core", lambda meter: meter.step_ns),
+    Histogram(
+        "mm_tick_to_send_seconds",
+        "from a frame's arrival to signed bytes",
+        lambda meter: meter.tick_to_bytes_ns,
+    ),
+    Histogram("mm_ack_seconds", "from sending to the answer", lambda meter: meter.ack_ns),
+)
+
+
+class Metrics:
+    """Renders every metric of one coin."""
+
+    def __init__(self, coin: str, read: Callable[[], Reading]) -> None:
+        """Prepare a registry of our own, without the process metrics of the library.
+
+        Args:
+            coin: Label of everything.
+            read: Called once for each scrape, so that all of it is of one cycle.
+        """
+        self._coin = coin
+        self._read = read
+        self._registry = CollectorRegistry()
+        self._registry.register(self)
+
+    def collect(self) -> Iterator[Family]:
+        """The families of one scrape; those without a sample are left out."""
+        reading = self._read()
+        for metric in GAUGES:
+            gauge = GaugeMetricFamily(metric.name, metric.says, labels=["coin", *metric.labels])
+            for labels, value in metric.read(reading):
+                gauge.add_metric([self._coin, *labels], value)
+            if gauge.samples:
+                yield gauge
+        for metric in COUNTERS:
+            counter = CounterMetricFamily(metric.name, metric.says, labels=["coin", *metric.labels])
+            for labels, value in metric.read(reading):
+                counter.add_metric([self._coin, *labels], value)
+            if counter.samples:
+                yield counter
+        for distribution in HISTOGRAMS:
+            yield self._histogram(distribution, distribution.read(reading.meter))
+
+    def _histogram(self, distribution: Histogram, durations: Durations) -> Family:
+        family = HistogramMetricFamily(distribution.name, distribution.says, labels=["coin"])
+        buckets: Sequence[tuple[str, float]] = [
+            ("+Inf" if bound == float("inf") else f"{bound:g}", count)
+            for bound, count in durations.buckets()
+        ]
+        family.add_metric([self._coin], buckets, durations.total_ns / 1e9)
+        return family
+
+    def text(self) -> bytes:
+        """Everything in Prometheus' text format."""
+        return generate_latest(self._registry)

@@ -1,0 +1,301 @@
+"""An engine told everything by hand, in the venue's own words: frames, bodies and answers.
+
+The engine is built from a user's configuration. Whatever it sends is accepted, unless told
+otherwise. Prices are in USDC, sizes in coin, times in seconds since the start.
+"""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from mm._core import Action, Engine, Instrument
+from mm.config import engine_config_json, load
+from mm.cycles import CycleWatch
+from mm.meter import Meter
+from mm.metrics import Metrics, Reading
+
+Json = Any  # whatever JSON holds
+
+START_S = 1_700_000_000
+SECOND_NS = 10**9
+DAY_MINUTES = 24 * 60
+OK = 200
+USER = "0x" + "11" * 20
+CALM = {
+    "process.speed": 1.0,
+    "control.observe_book_s": 1.0,
+    "control.observe_deadline_s": 5.0,
+    "control.quote_min_s": 0.0,
+}
+"""A quick opening, and freshness deadlines that nothing stretches."""
+
+
+def tiered(tiers: Iterable[tuple[float, int]] = ((0, 40),)) -> Instrument:
+    """BTC with a margin table: notional from which each largest leverage holds."""
+    table = [{"lowerBound": f"{least:.1f}", "maxLeverage": top} for least, top in tiers]
+    perp = {"szDecimals": 5, "name": "BTC", "maxLeverage": table[0]["maxLeverage"]}
+    meta = {
+        "universe": [{**perp, "marginTableId": 54}],
+        "marginTables": [[54, {"description": "", "marginTiers": table}]],
+    }
+    return Instrument.from_meta(json.dumps(meta).encode(), "BTC")
+
+
+@dataclass
+class EngineDesk:
+    """One engine and what it has been told.
+
+    Attributes:
+        settings: Configuration keys that differ from the defaults and from `CALM`.
+        sent: Every action so far, as the event log writes it.
+        log: Every line the engine logged.
+    """
+
+    settings: dict[str, Json] = field(default_factory=dict)
+    instrument: Instrument = field(default_factory=tiered)
+    now_s: float = 0.0
+    mid: float = 100_000.0
+    equity: float = 10_000.0
+    position: float = 0.0
+    accepts: bool = True
+    sent: list[Json] = field(default_factory=list)
+    log: list[Json] = field(default_factory=list)
+    meter: Meter = field(default_factory=Meter)
+    reconnects: int = 0
+    watch: CycleWatch | None = None
+    engine: Engine = field(init=False)
+    _oid: int = 0
+    _tid: int = 0
+
+    def __post_init__(self) -> None:
+        config = load(None, {**CALM, **self.settings})
+        self.engine = Engine(engine_config_json(config, 1), self.instrument)
+        self.metrics = Metrics(
+            "BTC",
+            lambda: Reading(self.engine.snapshot(), self.meter, self.reconnects, 5),
+        )
+
+    # ---- what the venue says ---------------------------------------------------------------
+
+    def frame(self, channel: str, data: Json) -> list[Json]:
+        """A websocket frame."""
+        text = json.dumps({"channel": channel, "data": data}).encode()
+        return self._did(self.engine.on_frame(self._ns(), text))
+
+    def info(self, kind: str, body: Json) -> list[Json]:
+        """The body of an info reply."""
+        return self._did(self.engine.on_info(self._ns(), kind, json.dumps(body).encode()))
+
+    def bbo(self, mid: float | None = None, half: float = 1.0) -> list[Json]:
+        """A best bid and offer around a mid, USDC."""
+        self.mid = self.mid if mid is None else mid
+        levels = [{"px": f"{self.mid + side * half:g}", "sz": "5", "n": 3} for side in (-1, 1)]
+        return self.frame("bbo", {"coin": "BTC", "time": self._ms(), "bbo": levels})
+
+    def trade(self, coin: float) -> list[Json]:
+        """A public trade."""
+        self._tid += 1
+        trade: dict[str, Json] = {
+            "coin": "BTC",
+            "side": "B",
+            "px": f"{self.mid:g}",
+            "sz": f"{coin:.5f}",
+        }
+        trade |= {"time": self._ms(), "hash": "0x0", "tid": self._tid, "users": [USER, USER]}
+        return self.frame("trades", [trade])
+
+    def account_state(self) -> Json:
+        """What the venue says of the account now."""
+        value = abs(self.position) * self.mid
+        held = {
+            "coin": "BTC", "szi": f"{self.position:.5f}", "positionValue": f"{value:.6f}",
+            "entryPx": f"{self.mid:g}", "leverage": {"type": "cross", "value": 20},
+            "unrealizedPnl": "0.0", "returnOnEquity": "0.0", "liquidationPx": None,
+            "marginUsed": "0.0", "maxLeverage": 40,
+            "cumFunding": {"allTime": "0.0", "sinceOpen": "0.0", "sinceChange": "0.0"},
+        }  # fmt: skip
+        margin = {
+            "accountValue": f"{self.equity:.6f}", "totalNtlPos": f"{value:.6f}",
+            "totalRawUsd": f"{self.equity:.6f}", "totalMarginUsed": "0.0",
+        }  # fmt: skip
+        return {
+            "marginSummary": margin,
+            "crossMarginSummary": margin,
+            "crossMaintenanceMarginUsed": "0.0",
+            "withdrawable": f"{self.equity:.6f}",
+            "assetPositions": [{"type": "oneWay", "position": held}] if self.position else [],
+            "time": self._ms(),
+        }
+
+    def account(self, equity: float | None = None) -> list[Json]:
+        """A report of the account."""
+        self.equity = self.equity if equity is None else equity
+        return self.info("clearinghouseState", self.account_state())
+
+    def head_room(self, buy: float = 50.0, sell: float = 50.0, leverage: int = 20) -> list[Json]:
+        """What the exchange lets us trade further, coin."""
+        return self.info(
+            "activeAssetData",
+            {
+                "user": USER, "coin": "BTC", "leverage": {"type": "cross", "value": leverage},
+                "maxTradeSzs": [f"{buy:.5f}", f"{sell:.5f}"],
+                "availableToTrade": ["1.0", "1.0"], "markPx": f"{self.mid:g}",
+            },
+        )  # fmt: skip
+
+    def candles(self, sigma: float = 5e-5, minutes: int = DAY_MINUTES) -> list[Json]:
+        """One-minute candles that swing so much, ended a moment ago."""
+        step, listed, px = sigma * 60**0.5, [], self.mid
+        for back in range(minutes, 0, -1):
+            px *= 1 + (step if back % 2 else -step)
+            opened = self._ms() - back * 60_000 - 1
+            listed.append(
+                {"t": opened, "T": opened + 59_999, "s": "BTC", "i": "1m", "o": f"{px:.1f}"}
+                | {"c": f"{px:.1f}", "h": f"{px:.1f}", "l": f"{px:.1f}", "v": "1.0", "n": 9}
+            )
+        return self.info("candleSnapshot", listed)
+
+    def fees(self, maker: float = 0.00015) -> list[Json]:
+        """Our fee rates."""
+        rates = {"userCrossRate": "0.00045", "userAddRate": f"{maker:.5f}"}
+        return self.info("userFees", rates)
+
+    def fill(self, order: Json, coin: float | None = None) -> list[Json]:
+        """A fill of an order that we sent, in whole unless said otherwise."""
+        self._tid += 1
+        sz = order["sz"] / 1e5 if coin is None else coin
+        sign = 1 if order["side"] == "Bid" else -1
+        fill = {
+            "coin": "BTC", "px": f"{order['px'] / 10:g}", "sz": f"{sz:.5f}",
+            "side": "B" if sign > 0 else "A", "time": self._ms(),
+            "startPosition": f"{self.position:.5f}", "dir": "Open Long", "closedPnl": "0.0",
+            "hash": "0x0", "oid": order["oid"], "crossed": False, "fee": "0.01",
+            "feeToken": "USDC", "tid": self._tid, "cloid": order["cloid_text"],
+        }  # fmt: skip
+        self.position = round(self.position + sign * sz, 5)
+        return self.frame("userFills", {"isSnapshot": False, "user": USER, "fills": [fill]})
+
+    def reply(self, action: int, body: Json) -> list[Json]:
+        """An answer to an action."""
+        text = json.dumps(body).encode()
+        return self._did(self.engine.on_reply(self._ns(), action, OK, text))
+
+    def timer(self) -> list[Json]:
+        """The clock alone."""
+        return self._did(self.engine.on_timer(self._ns()))
+
+    def alive(self) -> list[Json]:
+        """A pong: both streams live."""
+        return self._did(self.engine.on_frame(self._ns(), b'{"channel":"pong"}'))
+
+    # ---- longer stories --------------------------------------------------------------------
+
+    def anchor(self) -> list[Json]:
+        """The streams, and the account's state as the anchor."""
+        for stream in ("market", "user"):
+            self._did(self.engine.on_stream(self._ns(), stream, True))
+        state = json.dumps(self.account_state()).encode()
+        return self._did(self.engine.on_command(self._ns(), "anchor", state))
+
+    def open(self, sigma: float = 5e-5) -> "EngineDesk":
+        """Everything that a run hears first, until it quotes in full; returns itself."""
+        self.bbo()
+        self.candles(sigma)
+        self.fees()
+        self.head_room()
+        self.anchor()
+        self.after(3.0)
+        return self
+
+    def after(self, seconds: float, *, quiet: Iterable[str] = ()) -> list[Json]:
+        """Let time pass in steps of half a second, everything heard of but what is `quiet`.
+
+        Returns:
+            What was sent meanwhile.
+        """
+        before, until, silent = len(self.sent), self.now_s + seconds, set(quiet)
+        while self.now_s < until:
+            self.now_s = min(self.now_s + 0.5, until)
+            if "user" not in silent:
+                self.alive()
+            if "market" not in silent:
+                self.bbo()
+            if "account" not in silent and int(self.now_s * 2) % 10 == 0:
+                self.account()
+            if "head_room" not in silent and int(self.now_s * 2) % 20 == 0:
+                self.head_room()
+            self.timer()
+        return self.sent[before:]
+
+    # ---- what it did -----------------------------------------------------------------------
+
+    def snapshot(self) -> Json:
+        """Everything shown."""
+        return self.engine.snapshot()
+
+    @property
+    def limits(self) -> Json:
+        """The limit in force, as the snapshot shows it."""
+        return self.snapshot()["limits"]
+
+    def lots(self, side: str) -> int:
+        """Lots that rest or are about to, on `Bid` or `Ask`."""
+        return sum(order["sz"] for order in self.snapshot()["orders"] if order["side"] == side)
+
+    def scraped(self) -> dict[str, float]:
+        """The metrics as scraped, by name and labels, without `coin`."""
+        lines = self.metrics.text().decode().splitlines()
+        pairs = (line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
+        return {
+            name.replace('coin="BTC",', "").replace('{coin="BTC"}', ""): float(value)
+            for name, value in pairs
+        }
+
+    def cycles(self) -> list[Json]:
+        """The journalled cycles."""
+        return [line["c"] for line in self.log if "c" in line]
+
+    def refused(self) -> set[str]:
+        """Reasons of every refusal journalled so far."""
+        return {refusal["reason"] for line in self.log if "r" in line for refusal in line["r"]}
+
+    def orders(self, side: str) -> list[Json]:
+        """Orders placed so far on `Bid` or `Ask`, with `oid` and `cloid_text`."""
+        return [order for order in self._placed if order["side"] == side]
+
+    _placed: list[Json] = field(default_factory=list)
+
+    def _did(self, actions: list[Action]) -> list[Json]:
+        """Journal the step, then answer what it sent."""
+        lines = self.engine.take_log()
+        self.log += [json.loads(line) for line in lines.splitlines()]
+        if self.watch is not None:
+            self.watch.read(lines)
+        done = [{"kind": action.kind, **json.loads(action.json)} for action in actions]
+        self.sent += done
+        if self.accepts:
+            for action in actions:
+                self._accept(action)
+        return done
+
+    def _accept(self, action: Action) -> None:
+        wanted = json.loads(action.json)
+        statuses: list[Json] = []
+        for item in next(iter(wanted["body"].values())):
+            if action.kind in ("cancel", "cancel_oid"):
+                statuses.append("success")
+                continue
+            self._oid += 1
+            order = item["order"] if action.kind == "modify" else item
+            self._placed.append({**order, "oid": self._oid, "cloid_text": order["cloid"]})
+            statuses.append({"resting": {"oid": self._oid}})
+        kind = "cancel" if action.kind.startswith("cancel") else "order"
+        body = {"status": "ok", "response": {"type": kind, "data": {"statuses": statuses}}}
+        self.reply(action.id, body)
+
+    def _ns(self) -> int:
+        return int((START_S + self.now_s) * SECOND_NS)
+
+    def _ms(self) -> int:
+        return int((START_S + self.now_s) * 1000)

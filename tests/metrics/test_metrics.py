@@ -1,0 +1,174 @@
+"""Every metric moves when what it shows does, and none is shown before it is known."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from engine_desk import EngineDesk
+from mm.metrics import COUNTERS, GAUGES, HISTOGRAMS
+
+Story = Callable[[EngineDesk], object]
+
+PAGE = Path(__file__).parents[2] / "docs" / "metrics.md"
+ALL = {metric.name for metric in (*GAUGES, *COUNTERS)} | {metric.name for metric in HISTOGRAMS}
+
+
+def buy(desk: EngineDesk) -> None:
+    """A fill of our first bid, and quotes after it."""
+    desk.fill(desk.orders("Bid")[-1])
+    desk.after(1.0)
+
+
+def lose(desk: EngineDesk) -> None:
+    desk.account(equity=9_900.0)
+
+
+def shrink(desk: EngineDesk) -> None:
+    """A head-room that differs by side."""
+    desk.head_room(buy=0.05, sell=0.02)
+
+
+def disagree(desk: EngineDesk) -> None:
+    """The exchange reports a position that we do not have."""
+    desk.position = 0.001
+    desk.after(1.0)
+    desk.account()
+
+
+def spend(desk: EngineDesk) -> None:
+    body = {"cumVlm": "0.0", "nRequestsUsed": 17, "nRequestsCap": 10_000, "nRequestsSurplus": 0}
+    desk.info("userRateLimit", body)
+
+
+def refuse(desk: EngineDesk) -> None:
+    """A reply that refuses what is sent next."""
+    desk.accepts = False
+    desk.bbo(desk.mid * 1.001)
+    desk.accepts = True
+    sent = desk.sent[-1]
+    items = len(next(iter(sent["body"].values())))
+    statuses = [{"error": "Insufficient margin to place order. asset=0"}] * items
+    body = {"status": "ok", "response": {"type": "order", "data": {"statuses": statuses}}}
+    desk.reply(sent["id"], body)
+
+
+def jump(desk: EngineDesk) -> None:
+    desk.bbo(desk.mid * 1.002, half=7.0)
+    desk.after(2.0)
+
+
+def stale(desk: EngineDesk) -> None:
+    desk.after(3.0, quiet=["market", "user", "head_room", "account"])
+
+
+def step(desk: EngineDesk) -> None:
+    desk.meter.step_ns.append(90_000)
+    desk.meter.tick_to_bytes_ns.append(900_000)
+    desk.meter.ack_ns.append(9_000_000)
+
+
+def reconnect(desk: EngineDesk) -> None:
+    desk.reconnects += 1
+
+
+def wait(desk: EngineDesk) -> None:
+    buy(desk)
+    desk.after(62.0)
+
+
+MOVES: dict[str, Story] = {
+    "mm_cycle": buy,
+    "mm_effective_max_position": shrink,
+    "mm_max_position_value_usd": lose,
+    "mm_limit_binding": shrink,
+    "mm_limit_source": lambda desk: desk.after(31.0, quiet=["account"]),
+    "mm_position": buy,
+    "mm_inventory_utilization": buy,
+    "mm_pending_bid_exposure": shrink,
+    "mm_pending_ask_exposure": shrink,
+    "mm_worst_case_max_position": buy,
+    "mm_worst_case_min_position": buy,
+    "mm_equity_usd": lose,
+    "mm_daily_pnl_usd": lose,
+    "mm_drawdown_ratio": lose,
+    "mm_mid_price": jump,
+    "mm_spread_bps": jump,
+    "mm_half_spread_bps": jump,
+    "mm_sigma_bps_per_sqrt_s": jump,
+    "mm_markout_bps": wait,
+    "mm_stream_age_seconds": stale,
+    "mm_request_budget_left": spend,
+    "mm_requests_per_usd": buy,
+    "mm_position_drift": disagree,
+    "mm_exchange_head_room": shrink,
+    "mm_exchange_head_room_age_seconds": stale,
+    "mm_orders_total": refuse,
+    "mm_fill_volume_usd_total": buy,
+    "mm_reconnects_total": reconnect,
+    "mm_step_seconds": step,
+    "mm_tick_to_send_seconds": step,
+    "mm_ack_seconds": step,
+}
+
+
+def of(name: str, scraped: dict[str, float]) -> dict[str, float]:
+    """The samples of one metric, a histogram's included."""
+    pattern = re.compile(rf"{name}(_bucket|_count|_sum)?(\{{.*)?$")
+    return {sample: value for sample, value in scraped.items() if pattern.match(sample)}
+
+
+@pytest.mark.parametrize("name", sorted(MOVES))
+def test_a_metric_moves_with_what_it_shows(name: str) -> None:
+    desk = EngineDesk().open()
+    before = of(name, desk.scraped())
+    MOVES[name](desk)
+    after = of(name, desk.scraped())
+    assert after, "it is not scraped"
+    assert after != before
+
+
+def test_kappa_is_the_configured_one() -> None:
+    """Assumed, so it moves with the configuration alone."""
+    assert EngineDesk().scraped()["mm_kappa_per_bps"] == 0.7
+    other = EngineDesk({"quoting.kappa_per_bps": 0.9})
+    assert other.scraped()["mm_kappa_per_bps"] == 0.9
+
+
+def test_every_metric_has_a_story() -> None:
+    assert MOVES.keys() | {"mm_kappa_per_bps"} == ALL
+
+
+def test_what_is_not_known_is_absent() -> None:
+    """Before the first word from the venue only counts, and what is configured, are known."""
+    counts = {metric.name for metric in COUNTERS} | {metric.name for metric in HISTOGRAMS}
+    known = {re.split(r"[{]|_bucket|_count|_sum", name)[0] for name in EngineDesk().scraped()}
+    assert known == counts | {"mm_cycle", "mm_kappa_per_bps"}
+
+
+def test_sides_that_differ_are_shown_per_side() -> None:
+    desk = EngineDesk().open()
+    shrink(desk)
+    scraped = desk.scraped()
+    long, short = desk.limits["lots"]
+    assert long != short
+    assert scraped['mm_effective_max_position{side="long"}'] == long / 1e5
+    assert scraped['mm_effective_max_position{side="short"}'] == short / 1e5
+
+
+def test_the_documented_names_are_the_scraped_ones() -> None:
+    documented = set(re.findall(r"`(mm_[a-z_]+)[`{]", PAGE.read_text()))
+    assert documented == ALL
+
+
+def test_a_scrape_is_what_prometheus_reads() -> None:
+    """Its own parser takes the page; every sample carries the coin."""
+    desk = EngineDesk().open()
+    step(desk)
+    families = list(text_string_to_metric_families(desk.metrics.text().decode()))
+    assert families
+    for family in families:
+        assert family.documentation, family.name
+        assert {sample.labels["coin"] for sample in family.samples} == {"BTC"}
