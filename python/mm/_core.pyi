@@ -218,6 +218,20 @@ class PaperExchange:
     def info(self, body: bytes) -> tuple[int, bytes]:
         """Answer a body of `POST /info` with status and body."""
 
+    @property
+    def info_hold_s(self) -> float:
+        """Seconds of exchange time to hold back the answer to the last `info`; 0: none."""
+
+    @property
+    def accepts_sockets(self) -> bool:
+        """Whether websockets are accepted now; False for a while after a planted disconnect."""
+
+    def take_dropped(self) -> list[int]:
+        """Take the connections that broke since the last call: to be cut without a close frame."""
+
+    def fault_counts(self) -> dict[str, int]:
+        """How often each kind of planted fault happened."""
+
     def submit(self, body: bytes) -> int | tuple[int, bytes]:
         """Take a body of `POST /exchange`.
 

@@ -61,6 +61,12 @@ def exchange(
         Literal["first", "last"],
         typer.Option(help="REST replies before or after the stream frames of their block."),
     ] = "first",
+    faults: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PLAN", help="What goes wrong, to the first account: a TOML or JSON file."
+        ),
+    ] = None,
     report: Annotated[
         Path | None,
         typer.Option(help="The exchange's own report, JSON lines: actions, exposure, orders left."),
@@ -95,5 +101,6 @@ def exchange(
         taker_fee_bps=taker_fee_bps,
         schedule_gate=schedule_gate,
         replies=replies,
+        faults=faults,
     )
     serve(terms, port, report, ready_file, patience_s)

@@ -4,6 +4,7 @@ import json
 import re
 import secrets
 import time
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -55,6 +56,7 @@ class Terms:
         taker_fee_bps: Fee of the side that takes.
         schedule_gate: Whether `scheduleCancel` needs $1,000,000 of traded volume.
         replies: Whether REST replies come before or after the stream frames of their block.
+        faults: What goes wrong, to the first account: a TOML or JSON file; None: nothing.
     """
 
     market: str
@@ -70,6 +72,7 @@ class Terms:
     taker_fee_bps: float
     schedule_gate: Literal["volume", "open"]
     replies: Literal["first", "last"]
+    faults: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,12 +122,28 @@ def open_exchange(terms: Terms) -> Opened:
         "schedule_gate": terms.schedule_gate,
         "accounts": [_account(text) for text in terms.accounts],
     }
+    if terms.faults is not None:
+        settings["faults"] = read_plan(terms.faults)
     try:
         exchange = PaperExchange(json.dumps(settings), json.dumps(market), frames)
     except EventError as error:
         raise EventError(f"{path}: {error}") from error
     _check_coin(exchange, terms.coin)
     return Opened(exchange, instance, seed)
+
+
+def read_plan(path: Path) -> object:
+    """Read a plan of faults, TOML or JSON by its suffix; the core checks what is in it.
+
+    Raises:
+        ConfigError: The file cannot be read or is neither.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        return json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        raise ConfigError(f"faults {path}: {why}") from error
 
 
 def _recorded(terms: Terms, path: Path) -> dict[str, object]:

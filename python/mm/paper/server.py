@@ -181,6 +181,9 @@ class PaperServer:
         self._flush()
 
     def _flush(self) -> None:
+        for connection in self._exchange.take_dropped():
+            if (broken := self._sockets.get(connection)) is not None:
+                broken.drop()
         for connection, frame in self._exchange.take_frames():
             held = self._sockets.get(connection)
             if held is not None:
@@ -228,7 +231,10 @@ class PaperServer:
         body = await request.read()
         self._visited = time.monotonic()
         self._set_clock()
-        return _answer(*self._exchange.info(body))
+        status, answer = self._exchange.info(body)
+        if (hold_s := self._exchange.info_hold_s) > 0:
+            await asyncio.sleep(hold_s / self._clock.speed)
+        return _answer(status, answer)
 
     async def _action(self, request: web.Request) -> web.StreamResponse:
         refusal = _refuse(request)
@@ -255,6 +261,8 @@ class PaperServer:
         ws = web.WebSocketResponse(compress=False, max_msg_size=BODY_BYTES)
         if not ws.can_prepare(request).ok:
             return web.Response(status=HTTPStatus.BAD_REQUEST)
+        if not self._exchange.accepts_sockets:
+            return web.Response(status=HTTPStatus.SERVICE_UNAVAILABLE)
         await ws.prepare(request)
         held = _Socket(ws, request.transport)
         connection = self._exchange.connect()

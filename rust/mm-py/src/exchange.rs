@@ -1,5 +1,7 @@
 //! The paper exchange, seen from Python: bytes in, bytes out, time from the caller.
 
+use std::collections::BTreeMap;
+
 use mm_core::units::Time;
 use mm_sim::wire::{
     Answer, MarketChoice, PaperConfig, PaperError, PaperExchange, Submitted, Verdict,
@@ -84,8 +86,32 @@ impl PyPaperExchange {
             .set_clock(Time(now_ns), Time(wall_ns), speed_achieved);
     }
 
-    fn info<'py>(&self, py: Python<'py>, body: &[u8]) -> PyAnswer<'py> {
-        answered(py, &self.0.info(body))
+    fn info<'py>(&mut self, py: Python<'py>, body: &[u8]) -> PyAnswer<'py> {
+        let answer = self.0.info_fate();
+        answered(py, &answer.unwrap_or_else(|| self.0.info(body)))
+    }
+
+    /// How long the carrier is to hold back the answer to the last `info`, s of exchange time.
+    #[getter]
+    fn info_hold_s(&self) -> f64 {
+        self.0.info_hold().as_secs()
+    }
+
+    /// Whether websockets are accepted now.
+    #[getter]
+    fn accepts_sockets(&self) -> bool {
+        self.0.accepts_sockets()
+    }
+
+    /// Connections that broke since the last call: to be cut without a close frame.
+    fn take_dropped(&mut self) -> Vec<u64> {
+        self.0.take_dropped()
+    }
+
+    /// How often each kind of planted fault happened.
+    fn fault_counts(&self) -> BTreeMap<&'static str, u64> {
+        let counts = self.0.fault_counts().iter();
+        counts.map(|(kind, count)| (kind.name(), *count)).collect()
     }
 
     fn submit<'py>(&mut self, py: Python<'py>, body: &[u8]) -> PySubmitted<'py> {

@@ -77,6 +77,7 @@ fn bare_books(recording: Recording, items: u64) {
                 wall_ms: Some(nonce),
                 action,
                 arrive: exchange.now(),
+                refusal: None,
             });
         }
         exchange.advance(exchange.next_block(), &mut out);

@@ -6,6 +6,7 @@
 pub mod backtest;
 pub mod eventlog;
 pub mod exchange;
+pub mod faults;
 pub mod flow;
 pub mod frames;
 pub mod market;

@@ -182,6 +182,7 @@ impl Venue {
             wall_ms: None,
             action,
             arrive,
+            refusal: None,
         });
     }
 
@@ -218,7 +219,7 @@ impl Venue {
                 Output::Fill(fill) => self.on_fill(&fill),
                 Output::Account(_) => changed = true,
                 Output::Bbo(_) => self.on_bbo(block),
-                Output::Trade(_) | Output::NonUserCancel(_) => {}
+                Output::Trade(_) | Output::NonUserCancel(_) | Output::Money(_) => {}
             }
         }
         self.outputs = outputs;

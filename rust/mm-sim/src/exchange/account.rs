@@ -6,7 +6,7 @@ use mm_core::action::Cloid;
 use mm_core::units::{Px, Side, Sz, Time, Usd};
 use mm_hl::address::Address;
 
-use super::message::{Fill, Order};
+use super::message::{Fill, MoneyMove, Order};
 use super::status::OrderState;
 
 /// Finished orders and fills kept for queries, as on the venue.
@@ -34,8 +34,8 @@ pub(super) struct Account {
     pub(super) history: VecDeque<OrderRecord>,
     /// Oldest first.
     pub(super) fills: VecDeque<Fill>,
-    /// Deposits, oldest first.
-    pub(super) transfers: Vec<(Time, Usd)>,
+    /// Deposits, withdrawals and funding, oldest first.
+    pub(super) money: Vec<MoneyMove>,
     pub(super) usage: Usage,
     pub(super) schedule: Schedule,
 }
@@ -100,7 +100,7 @@ impl Account {
             cloids: BTreeMap::new(),
             history: VecDeque::new(),
             fills: VecDeque::new(),
-            transfers: Vec::new(),
+            money: Vec::new(),
             usage: Usage::default(),
             schedule: Schedule::default(),
         }

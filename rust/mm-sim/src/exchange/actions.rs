@@ -9,7 +9,7 @@ use mm_hl::wire::{
 use super::SimExchange;
 use super::config::ScheduleGate;
 use super::margin::{margin, sums};
-use super::message::{CancelStatus, Output, PlaceStatus, Reply, Request, Response};
+use super::message::{CancelStatus, Output, PlaceStatus, PlantedRefusal, Reply, Request, Response};
 use super::report::type_of;
 use super::status::OrderState;
 
@@ -65,7 +65,10 @@ impl SimExchange {
             return Err("Action already expired".to_owned());
         }
         usage.requests += cost;
-        self.dispatch(who, &request.action)
+        match &request.refusal {
+            Some(planted) => Ok(planted_response(planted, &request.action)),
+            None => self.dispatch(who, &request.action),
+        }
     }
 
     fn dispatch(&mut self, who: u32, action: &ExchangeAction) -> Result<Response, String> {
@@ -253,6 +256,23 @@ impl SimExchange {
             }
             out.append(&mut self.effects);
         }
+    }
+}
+
+/// What a planted refusal answers to `action`.
+fn planted_response(planted: &PlantedRefusal, action: &ExchangeAction) -> Response {
+    let (text, items) = match planted {
+        PlantedRefusal::Batch(text) => (text, 1),
+        PlantedRefusal::Items(text) => (text, action.items()),
+    };
+    match action {
+        ExchangeAction::Order(_) | ExchangeAction::BatchModify(_) => {
+            Response::Order(vec![PlaceStatus::Error(text.clone()); items])
+        }
+        ExchangeAction::Cancel(_) | ExchangeAction::CancelByCloid(_) => {
+            Response::Cancel(vec![CancelStatus::Error(text.clone()); items])
+        }
+        _ => Response::Err(text.clone()),
     }
 }
 

@@ -28,6 +28,17 @@ pub struct Request {
     pub action: ExchangeAction,
     /// When it reaches the exchange: it runs in the first block at or after this.
     pub arrive: Time,
+    /// A planted refusal: the exchange receives and reports the action, and does not carry it out.
+    pub refusal: Option<PlantedRefusal>,
+}
+
+/// How a planted refusal looks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PlantedRefusal {
+    /// One error with this text for the whole batch.
+    Batch(String),
+    /// An error with this text for every item.
+    Items(String),
 }
 
 /// What happened, in order. Of one action: its reply, then what it did to orders, fills and
@@ -44,6 +55,8 @@ pub enum Output {
     Trade(Trade),
     /// A client's order was cancelled by the exchange.
     NonUserCancel(NonUserCancel),
+    /// Money came into an account or left it without a trade.
+    Money(MoneyMove),
     /// A client's account or leverage changed in this block: read it from the exchange.
     Account(AccountChange),
     /// Best bid or offer changed in this block.
@@ -230,6 +243,33 @@ pub struct NonUserCancel {
     pub asset: u32,
     /// The order.
     pub oid: u64,
+}
+
+/// Money that came or went without a trade.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MoneyMove {
+    /// Whose.
+    pub user: Address,
+    /// When.
+    pub time: Time,
+    /// In; negative when out.
+    pub usd: Usd,
+    /// Why.
+    pub why: MoneyWhy,
+}
+
+/// Why money moved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MoneyWhy {
+    /// Deposit or withdrawal.
+    Transfer,
+    /// Funding of this asset, for this position.
+    Funding {
+        /// Asset number.
+        asset: u32,
+        /// Position that it was for, signed.
+        szi: Sz,
+    },
 }
 
 /// An account that changed.

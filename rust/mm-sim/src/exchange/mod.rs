@@ -13,6 +13,7 @@ mod crowd;
 mod margin;
 mod matching;
 mod message;
+mod money;
 mod nonce;
 mod place;
 mod report;
@@ -25,8 +26,8 @@ pub use config::{
     BLOCK, FeeRate, FeeRates, GtcPartial, Recording, ScheduleGate, SimConfig, SimError, WARMUP,
 };
 pub use message::{
-    AccountChange, BboChange, CancelStatus, Fill, NonUserCancel, Order, OrderUpdate, Output,
-    PlaceStatus, Reply, Request, Response, Trade,
+    AccountChange, BboChange, CancelStatus, Fill, MoneyMove, MoneyWhy, NonUserCancel, Order,
+    OrderUpdate, Output, PlaceStatus, PlantedRefusal, Reply, Request, Response, Trade,
 };
 pub use report::{ActionLine, CrowdLine, EndLine, Exposure, OrderLine, ReportLine};
 pub use status::OrderState;
@@ -74,6 +75,8 @@ pub struct SimExchange {
     /// What the action at hand did so far; its reply goes out first.
     effects: Vec<Output>,
     changed: BTreeSet<u32>,
+    /// Money that moved since the last block.
+    moved: Vec<MoneyMove>,
     crowd_orders: Vec<CrowdOrder>,
     played: Vec<Played>,
 }
@@ -150,6 +153,7 @@ impl SimExchange {
             noted: Vec::new(),
             effects: Vec::new(),
             changed: BTreeSet::new(),
+            moved: Vec::new(),
             crowd_orders: Vec::new(),
             played: Vec::new(),
         };
@@ -183,7 +187,13 @@ impl SimExchange {
         }
         let account = &mut self.accounts[who as usize];
         account.raw += usd;
-        account.transfers.push((self.now, usd));
+        let moved = MoneyMove {
+            user,
+            time: self.now,
+            usd,
+            why: MoneyWhy::Transfer,
+        };
+        account.money.push(moved);
         self.deposited += usd;
         self.changed.insert(who);
         Ok(())
@@ -207,6 +217,7 @@ impl SimExchange {
     fn run_block(&mut self, out: &mut Vec<Output>) {
         self.now = self.next_block();
         self.run_schedules(out);
+        out.extend(self.moved.drain(..).map(Output::Money));
         let mut crowd_orders = std::mem::take(&mut self.crowd_orders);
         crowd_orders.clear();
         self.market.open_block(self.now, &mut crowd_orders);

@@ -9,7 +9,7 @@ use mm_hl::address::Address;
 
 use super::account::{Account, OrderRecord};
 use super::margin::{margin, sums};
-use super::message::{Fill, Order, Trade};
+use super::message::{Fill, MoneyMove, Order, Trade};
 use super::status::OrderState;
 use super::tape::MarketCandle;
 use super::{SimConfig, SimExchange};
@@ -343,11 +343,11 @@ impl SimExchange {
             .flat_map(|account| account.fills.iter())
     }
 
-    /// Deposits, oldest first; empty for an unknown account.
-    pub fn deposits(&self, user: Address) -> impl Iterator<Item = (Time, Usd)> {
+    /// Deposits, withdrawals and funding, oldest first; empty for an unknown account.
+    pub fn money(&self, user: Address) -> impl Iterator<Item = &MoneyMove> {
         self.find(user)
             .into_iter()
-            .flat_map(|account| account.transfers.iter().copied())
+            .flat_map(|account| account.money.iter())
     }
 
     /// Position, signed; `None` for an unknown account or asset.

@@ -133,6 +133,11 @@ impl CoinFlow {
             .ok()
     }
 
+    /// Moves the fair price by a fraction, from now on.
+    pub(super) fn jump(&mut self, frac: f64) {
+        self.path.jump(self.last_block, frac);
+    }
+
     /// Everything that happens up to and at `block`.
     pub(super) fn open_block(&mut self, block: Time, orders: &mut Vec<CrowdOrder>) {
         let mut warnings = std::mem::take(&mut self.warnings);

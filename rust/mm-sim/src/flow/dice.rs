@@ -7,11 +7,11 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 
 /// One independent stream of chance.
 #[derive(Clone, Debug)]
-pub(super) struct Dice(ChaCha8Rng);
+pub(crate) struct Dice(ChaCha8Rng);
 
 impl Dice {
     /// Stream number `stream` of a seed.
-    pub(super) fn new(seed: u64, stream: u64) -> Self {
+    pub(crate) fn new(seed: u64, stream: u64) -> Self {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         rng.set_stream(stream);
         Self(rng)
@@ -19,38 +19,38 @@ impl Dice {
 
     /// Uniform in (0, 1].
     #[expect(clippy::cast_precision_loss, reason = "53 bits fit exactly")]
-    pub(super) fn uniform(&mut self) -> f64 {
+    pub(crate) fn uniform(&mut self) -> f64 {
         ((self.0.next_u64() >> 11) + 1) as f64 / (1_u64 << 53) as f64
     }
 
     /// Uniform in (low, high].
-    pub(super) fn between(&mut self, low: f64, high: f64) -> f64 {
+    pub(crate) fn between(&mut self, low: f64, high: f64) -> f64 {
         low + (high - low) * self.uniform()
     }
 
     /// True with this probability.
-    pub(super) fn chance(&mut self, probability: f64) -> bool {
+    pub(crate) fn chance(&mut self, probability: f64) -> bool {
         self.uniform() <= probability
     }
 
     /// Exponential with this mean.
-    pub(super) fn exponential(&mut self, mean: f64) -> f64 {
+    pub(crate) fn exponential(&mut self, mean: f64) -> f64 {
         -mean * libm::log(self.uniform())
     }
 
     /// Standard normal (Box and Muller).
-    pub(super) fn normal(&mut self) -> f64 {
+    pub(crate) fn normal(&mut self) -> f64 {
         let radius = libm::sqrt(-2.0 * libm::log(self.uniform()));
         radius * libm::cos(TAU * self.uniform())
     }
 
     /// Pareto: `floor * U^(-1/shape)`.
-    pub(super) fn pareto(&mut self, floor: f64, shape: f64) -> f64 {
+    pub(crate) fn pareto(&mut self, floor: f64, shape: f64) -> f64 {
         floor * libm::pow(self.uniform(), -1.0 / shape)
     }
 
     /// One of `0..n`.
-    pub(super) fn pick(&mut self, n: u16) -> u16 {
+    pub(crate) fn pick(&mut self, n: u16) -> u16 {
         let high = self.0.next_u64() >> 32;
         u16::try_from((high * u64::from(n)) >> 32).expect("Invariant: below n")
     }

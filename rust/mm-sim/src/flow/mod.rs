@@ -11,6 +11,8 @@ mod path;
 use mm_core::instrument::Instrument;
 use mm_core::units::{Px, Side, Sz, Time};
 
+pub(crate) use self::dice::Dice;
+
 use self::crowd::CoinFlow;
 use crate::market::{Best, BookMarket, CrowdOrder, Depth, Market, Played, Resting, Touch};
 
@@ -103,6 +105,11 @@ impl Market for FlowMarket {
 
     fn oracle(&self, asset: u32) -> Option<Px> {
         self.coins.get(asset as usize)?.fair()
+    }
+
+    fn jump(&mut self, asset: u32, frac: f64) -> bool {
+        let coin = self.coins.get_mut(asset as usize);
+        coin.map(|coin| coin.jump(frac)).is_some()
     }
 
     fn label(&self) -> &'static str {

@@ -102,6 +102,21 @@ impl Path {
         self.points.push_back((at, libm::exp(self.log_px)));
     }
 
+    /// Moves everything from `now` on by a fraction.
+    pub(super) fn jump(&mut self, now: Time, frac: f64) {
+        let before = self.at(now);
+        self.log_px += libm::log1p(frac);
+        for (at, px) in &mut self.points {
+            if *at > now {
+                *px *= 1.0 + frac;
+            }
+        }
+        let place = self.points.partition_point(|point| point.0 <= now);
+        let just_after = now.plus(Dur(1));
+        self.points
+            .insert(place, (just_after, before * (1.0 + frac)));
+    }
+
     /// The fair price at `at`, USDC. `at` lies between what was kept and what is known.
     pub(super) fn at(&self, at: Time) -> f64 {
         let after = self.points.partition_point(|point| point.0 <= at);

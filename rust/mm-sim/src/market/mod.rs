@@ -207,6 +207,12 @@ pub trait Market: Send + Sync {
     /// A fair price the market knows from elsewhere, for oracle fields; `None` where it knows none.
     fn oracle(&self, asset: u32) -> Option<Px>;
 
+    /// Moves the fair price of a coin by a fraction, from the next block on; `false` where the market
+    /// has none of its own to move.
+    fn jump(&mut self, _asset: u32, _frac: f64) -> bool {
+        false
+    }
+
     /// Words for reports: what this market is and what it does not prove.
     fn label(&self) -> &str;
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use mm_core::instrument::Instrument;
-use mm_core::units::{Time, Usd};
+use mm_core::units::Usd;
 use mm_hl::address::Address;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -17,7 +17,7 @@ use super::orders::{
     FillJson, FrontendOrderJson, OrderJson, OrderStateJson, ROWS_MAX, UserFillsJson, merged,
 };
 use super::request::OidOrCloid;
-use crate::exchange::{AccountView, Fill, PositionView, SimExchange};
+use crate::exchange::{AccountView, Fill, MoneyMove, MoneyWhy, PositionView, SimExchange};
 
 const DAY_MS: i64 = 86_400_000;
 /// Decimals of a return on equity.
@@ -180,27 +180,81 @@ pub(crate) fn fills_between(sim: &SimExchange, user: Address, span: FillSpan) ->
 }
 
 /// Data of the first `userFills` frame.
-pub(crate) fn fills_snapshot(sim: &SimExchange, user: Address, merge: bool) -> UserFillsJson<'_> {
+pub(crate) fn fills_snapshot(
+    sim: &SimExchange,
+    user: Address,
+    merge: bool,
+    newest: Option<usize>,
+) -> UserFillsJson<'_> {
+    let mut fills = fills(sim, user, merge);
+    fills.truncate(newest.unwrap_or(ROWS_MAX));
     UserFillsJson {
         is_snapshot: Some(true),
         user,
-        fills: fills(sim, user, merge),
+        fills,
     }
 }
 
-/// `userNonFundingLedgerUpdates`, milliseconds, both ends included: the deposits.
+/// `userNonFundingLedgerUpdates`, milliseconds, both ends included: deposits and withdrawals.
 pub(crate) fn ledger(sim: &SimExchange, user: Address, start_ms: i64, end_ms: i64) -> Vec<Value> {
-    let inside = |(time, _): &(Time, Usd)| (start_ms..=end_ms).contains(&time.as_millis());
-    let deposits = sim.deposits(user).filter(inside);
-    deposits
-        .map(|(time, usd)| {
-            json!({
-                "time": time.as_millis(),
-                "hash": TxHash(u64::from_be_bytes(time.0.to_be_bytes())),
-                "delta": {"type": "deposit", "usdc": Num::usd(usd)},
-            })
-        })
+    let inside = |moved: &&MoneyMove| (start_ms..=end_ms).contains(&moved.time.as_millis());
+    sim.money(user)
+        .filter(inside)
+        .filter_map(ledger_row)
         .collect()
+}
+
+/// A deposit or withdrawal as a row of the ledger; `None` for funding.
+pub(crate) fn ledger_row(moved: &MoneyMove) -> Option<Value> {
+    let usdc = Num::usd(moved.usd.abs());
+    let delta = match moved.why {
+        MoneyWhy::Funding { .. } => return None,
+        MoneyWhy::Transfer if moved.usd < Usd::ZERO => {
+            json!({"type": "withdraw", "usdc": usdc, "nonce": moved.time.as_millis(), "fee": "0.0"})
+        }
+        MoneyWhy::Transfer => json!({"type": "deposit", "usdc": usdc}),
+    };
+    Some(json!({
+        "time": moved.time.as_millis(),
+        "hash": TxHash(u64::from_be_bytes(moved.time.0.to_be_bytes())),
+        "delta": delta,
+    }))
+}
+
+/// A funding payment as a row of `userFundings`; `None` for transfers.
+pub(crate) fn funding_row(sim: &SimExchange, moved: &MoneyMove) -> Option<Value> {
+    let MoneyWhy::Funding { asset, szi } = moved.why else {
+        return None;
+    };
+    let perp = &sim.instruments()[asset as usize];
+    let value = sim.mark(asset).map_or(0, |mark| i128::from((mark * szi).0));
+    let rate = Num::ratio(i128::from(-moved.usd.0), value, 8).unwrap_or(ZERO);
+    Some(json!({
+        "time": moved.time.as_millis(),
+        "coin": perp.coin(),
+        "usdc": Num::usd(moved.usd),
+        "szi": Num::sz(perp, szi),
+        "fundingRate": rate,
+        "nSamples": 1,
+    }))
+}
+
+/// `userFundings`: all there were, newest first.
+pub(crate) fn fundings(sim: &SimExchange, user: Address) -> Vec<Value> {
+    let mut rows: Vec<Value> = sim
+        .money(user)
+        .filter_map(|moved| funding_row(sim, moved))
+        .collect();
+    rows.reverse();
+    rows
+}
+
+/// What an account was paid in, net of what it took out.
+fn paid(sim: &SimExchange, user: Address) -> Usd {
+    sim.money(user)
+        .filter(|moved| moved.why == MoneyWhy::Transfer)
+        .map(|moved| moved.usd)
+        .sum()
 }
 
 /// `userRateLimit`.
@@ -279,11 +333,11 @@ pub(crate) fn active_asset_data(sim: &SimExchange, user: Address, asset: u32) ->
 
 /// `portfolio`: value and profit at the start and now, in every period.
 pub(crate) fn portfolio(sim: &SimExchange, user: Address) -> Value {
-    let deposits: Vec<(Time, Usd)> = sim.deposits(user).collect();
+    let opened = sim.money(user).next().map(|moved| moved.time);
     let now = sim.now();
-    let (values, profits) = match (deposits.first(), sim.account(user)) {
-        (Some(&(start, _)), Some(view)) => {
-            let paid: Usd = deposits.iter().map(|(_, usd)| *usd).sum();
+    let (values, profits) = match (opened, sim.account(user)) {
+        (Some(start), Some(view)) => {
+            let paid = paid(sim, user);
             let rows = |first, last| {
                 vec![
                     (start.as_millis(), Num::usd(first)),
@@ -313,7 +367,7 @@ pub(crate) fn portfolio(sim: &SimExchange, user: Address) -> Value {
 
 /// What `webData2` and `webData3` call the account's paid-in capital.
 fn paid_in(sim: &SimExchange, user: Address) -> Num {
-    Num::usd(sim.deposits(user).map(|(_, usd)| usd).sum())
+    Num::usd(paid(sim, user))
 }
 
 /// `webData2`.

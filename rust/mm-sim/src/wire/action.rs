@@ -10,9 +10,11 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::agents::Approval;
+use super::faults::{Door, Waiter};
 use super::number::Num;
 use super::{Answer, PaperExchange};
 use crate::exchange::{CancelStatus, PlaceStatus, Reply, Request, Response};
+use crate::faults::ReplyFate;
 
 /// What became of a body handed in.
 #[derive(Debug, PartialEq, Eq)]
@@ -45,6 +47,8 @@ pub(super) struct Waiting {
     approval: Option<Approval>,
     /// The perp of each item, where items can fill.
     assets: Vec<u32>,
+    /// What becomes of the answer.
+    fate: ReplyFate,
 }
 
 impl PaperExchange {
@@ -62,13 +66,13 @@ impl PaperExchange {
             return Submitted::Answered(Answer::unreadable(false));
         }
         match self.admit(envelope, origin) {
-            Ok(id) => Submitted::Queued(id),
+            Ok(submitted) => submitted,
             Err(text) => Submitted::Answered(refused(&text)),
         }
     }
 
     /// Finds the account and hands the action to the exchange, or says why not.
-    fn admit(&mut self, envelope: Envelope, origin: Origin) -> Result<u64, String> {
+    fn admit(&mut self, envelope: Envelope, origin: Origin) -> Result<Submitted, String> {
         let signer = verify(&envelope, Network::Testnet)
             .map_err(|_| "Unable to recover signer.".to_owned())?;
         if let Some(vault) = envelope.vault_address {
@@ -81,6 +85,11 @@ impl PaperExchange {
         };
         self.requests += 1;
         let id = self.requests;
+        let (fate, refusal) = match self.injected.door(user, &action) {
+            Door::Open(fate, refusal) => (fate, refusal),
+            Door::Lost => return Ok(Submitted::Queued(id)),
+            Door::Answered(answer) => return Ok(Submitted::Answered(answer)),
+        };
         let arrive = self.clock.now().plus(Dur::from_millis(self.entry_ms));
         let assets = assets_of(&action);
         let request = Request {
@@ -92,6 +101,7 @@ impl PaperExchange {
             wall_ms: self.clock.wall_ms(),
             action,
             arrive,
+            refusal,
         };
         self.sim.submit(request);
         self.waiting.insert(
@@ -100,9 +110,10 @@ impl PaperExchange {
                 origin,
                 approval,
                 assets,
+                fate,
             },
         );
-        Ok(id)
+        Ok(Submitted::Queued(id))
     }
 
     /// The account a signer acts for. User-signed actions must be signed by the account itself.
@@ -136,9 +147,31 @@ impl PaperExchange {
             self.agents.approve(approval);
         }
         let body = reply_json(&reply.response, &waiting.assets, self.sim.instruments());
-        match waiting.origin {
-            Origin::Http => self.replies.push((reply.id, Answer::ok(&body))),
-            Origin::Post { connection, id } => self.answer_post(connection, id, "action", &body),
+        let waiter = (reply.id, waiting.origin);
+        match waiting.fate {
+            ReplyFate::Comes => self.answer_waiter(waiter, Answer::ok(&body)),
+            ReplyFate::Lost => {}
+            ReplyFate::Late(by) => {
+                let due = reply.time.plus(by);
+                self.injected.delay(due, waiter, Answer::ok(&body));
+            }
+            ReplyFate::Status(status) => self.answer_waiter(waiter, Answer::bare(status)),
+        }
+    }
+
+    /// Hands an answer to whoever waits for it.
+    pub(super) fn answer_waiter(&mut self, (number, origin): Waiter, answer: Answer) {
+        match origin {
+            Origin::Http => self.replies.push((number, answer)),
+            Origin::Post { connection, id } => {
+                let body = serde_json::from_slice(&answer.body).unwrap_or(Value::Null);
+                let kind = if answer.status == 200 {
+                    "action"
+                } else {
+                    "error"
+                };
+                self.answer_post(connection, id, kind, &body);
+            }
         }
     }
 }

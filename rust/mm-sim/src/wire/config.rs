@@ -6,6 +6,7 @@ use mm_hl::address::Address;
 use serde::Deserialize;
 
 use crate::exchange::{FeeRates, GtcPartial, Recording, ScheduleGate, SimConfig, SimError};
+use crate::faults::{FaultError, FaultPlan};
 use crate::frames::FrameError;
 
 /// How often market data is pushed.
@@ -80,6 +81,9 @@ pub struct PaperConfig {
     pub schedule_gate: ScheduleGate,
     /// Accounts open at the start.
     pub accounts: Vec<FundedAccount>,
+    /// What goes wrong, to the first account; absent: nothing.
+    #[serde(default)]
+    pub faults: FaultPlan,
 }
 
 /// Why the paper exchange cannot start.
@@ -111,6 +115,9 @@ pub enum PaperError {
     /// A recording that cannot be used.
     #[error(transparent)]
     Frames(#[from] FrameError),
+    /// A plan of faults that cannot be followed.
+    #[error(transparent)]
+    Faults(#[from] FaultError),
     /// Refused by the exchange itself.
     #[error(transparent)]
     Sim(#[from] SimError),

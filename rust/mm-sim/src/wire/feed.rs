@@ -11,7 +11,7 @@ use super::orders::{FillJson, OrderStateJson, UserFillsJson, merged};
 use super::sockets::Feed;
 use super::subscription::Subscription;
 use super::{account, context};
-use crate::exchange::{Output, SimExchange};
+use crate::exchange::{MoneyMove, Output, SimExchange};
 
 /// A block just run: the exchange after it and what happened in it.
 #[derive(Clone, Copy)]
@@ -51,10 +51,11 @@ impl Block<'_> {
             }
             On::OpenOrders { user, .. } => self.orders_changed(*user) | feed.due(ms, ACCOUNT_MS),
             On::WebData2 { .. } | On::WebData3 { .. } => feed.due(ms, ACCOUNT_MS),
-            On::UserFundings { .. }
-            | On::UserNonFundingLedgerUpdates { .. }
-            | On::Notification { .. }
-            | On::PaperClock => false,
+            On::UserFundings { user } => return frames.extend(self.fundings(*user)),
+            On::UserNonFundingLedgerUpdates { user } => {
+                return frames.extend(self.transfers(*user));
+            }
+            On::Notification { .. } | On::PaperClock => false,
         };
         if due {
             frames.extend(state(self.sim, channel));
@@ -146,6 +147,27 @@ impl Block<'_> {
         })
     }
 
+    fn money(&self, user: Address) -> impl Iterator<Item = &MoneyMove> {
+        self.outputs.iter().filter_map(move |output| match output {
+            Output::Money(moved) if moved.user == user => Some(moved),
+            _ => None,
+        })
+    }
+
+    fn fundings(&self, user: Address) -> Option<Vec<u8>> {
+        let rows = self.money(user);
+        let rows: Vec<_> = rows
+            .filter_map(|moved| account::funding_row(self.sim, moved))
+            .collect();
+        (!rows.is_empty()).then(|| frame("userFundings", json!({"user": user, "fundings": rows})))
+    }
+
+    fn transfers(&self, user: Address) -> Option<Vec<u8>> {
+        let rows: Vec<_> = self.money(user).filter_map(account::ledger_row).collect();
+        let data = json!({"user": user, "nonFundingLedgerUpdates": rows});
+        (!rows.is_empty()).then(|| frame("userNonFundingLedgerUpdates", data))
+    }
+
     fn account_changed(&self, user: Address) -> bool {
         self.outputs
             .iter()
@@ -159,8 +181,13 @@ impl Block<'_> {
     }
 }
 
-/// The first frame of a feed, sent at once; `None` where the venue sends none.
-pub(crate) fn first(sim: &SimExchange, channel: &Subscription) -> Option<Vec<u8>> {
+/// The first frame of a feed, sent at once; `None` where the venue sends none. A snapshot of fills
+/// holds at most the newest `fills_max`.
+pub(crate) fn first(
+    sim: &SimExchange,
+    channel: &Subscription,
+    fills_max: Option<usize>,
+) -> Option<Vec<u8>> {
     use Subscription as On;
     match channel {
         On::Trades { coin } => {
@@ -180,11 +207,11 @@ pub(crate) fn first(sim: &SimExchange, channel: &Subscription) -> Option<Vec<u8>
             aggregate_by_time,
         } => Some(frame(
             "userFills",
-            account::fills_snapshot(sim, *user, *aggregate_by_time),
+            account::fills_snapshot(sim, *user, *aggregate_by_time, fills_max),
         )),
         On::UserFundings { user } => Some(frame(
             "userFundings",
-            json!({"isSnapshot": true, "user": user, "fundings": []}),
+            json!({"isSnapshot": true, "user": user, "fundings": account::fundings(sim, *user)}),
         )),
         On::UserNonFundingLedgerUpdates { user } => {
             let updates = account::ledger(sim, *user, 0, i64::MAX);

@@ -11,6 +11,7 @@ mod candles;
 mod clock;
 mod config;
 mod context;
+mod faults;
 mod feed;
 mod info;
 mod listing;
@@ -38,6 +39,7 @@ use crate::exchange::{Output, ReportLine, SimExchange};
 use action::Waiting;
 use agents::Agents;
 use clock::ClockJson;
+use faults::Injected;
 use feed::Block;
 use sockets::Sockets;
 
@@ -62,6 +64,7 @@ pub struct PaperExchange {
     /// Actions accepted so far; the newest one's number.
     requests: u64,
     waiting: BTreeMap<u64, Waiting>,
+    injected: Injected,
     replies: Vec<(u64, Answer)>,
     outputs: Vec<Output>,
 }
@@ -79,6 +82,8 @@ impl PaperExchange {
         }
         let first_block = sim.next_block();
         sim.advance(first_block, &mut Vec::new());
+        let first_account = config.accounts.first().map(|account| account.address);
+        let injected = Injected::new(&config.faults, &sim, first_account)?;
         let clock = ClockJson::new(config.instance, sim.now(), config.speed);
         Ok(Self {
             sim,
@@ -90,6 +95,7 @@ impl PaperExchange {
             sockets: Sockets::default(),
             requests: 0,
             waiting: BTreeMap::new(),
+            injected,
             replies: Vec::new(),
             outputs: Vec::new(),
         })
@@ -126,6 +132,8 @@ impl PaperExchange {
             if block > to {
                 break;
             }
+            self.injected.open_block(&mut self.sim, block);
+            self.break_sockets();
             let mut outputs = core::mem::take(&mut self.outputs);
             self.sim.advance(block, &mut outputs);
             for output in &outputs {
@@ -133,13 +141,18 @@ impl PaperExchange {
                     self.deliver(reply);
                 }
             }
+            self.deliver_late();
+            let now = self.sim.now();
+            let injected = &mut self.injected;
             let block = Block {
                 sim: &self.sim,
                 outputs: &outputs,
                 cadence: self.cadence,
             };
-            self.sockets
-                .visit(|channel, feed, frames| block.frames(channel, feed, frames));
+            self.sockets.visit(|channel, feed, frames| {
+                block.frames(channel, feed, frames);
+                injected.on_frames(channel, now, frames);
+            });
             outputs.clear();
             self.outputs = outputs;
         }

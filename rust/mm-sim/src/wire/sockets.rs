@@ -71,6 +71,15 @@ impl Sockets {
         self.frames.retain(|(to, _)| *to != connection);
     }
 
+    /// Breaks every connection and returns their numbers.
+    pub(crate) fn drop_all(&mut self) -> Vec<u64> {
+        let gone: Vec<u64> = self.connections.keys().copied().collect();
+        for connection in &gone {
+            self.disconnect(*connection);
+        }
+        gone
+    }
+
     /// Enters a subscription at exchange time `ms`.
     pub(crate) fn subscribe(
         &mut self,

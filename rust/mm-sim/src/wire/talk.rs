@@ -75,7 +75,7 @@ impl PaperExchange {
                 self.acknowledge(connection, "subscribe", channel);
                 let first = match channel {
                     Subscription::PaperClock => Some(frame("paperClock", &self.clock)),
-                    _ => feed::first(&self.sim, channel),
+                    _ => feed::first(&self.sim, channel, self.injected.snapshot_fills()),
                 };
                 if let Some(first) = first {
                     self.sockets.send(connection, first);

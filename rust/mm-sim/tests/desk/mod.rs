@@ -120,6 +120,7 @@ impl Desk {
             wall_ms: None,
             action,
             arrive: Time(self.exchange.now().0 + i64::try_from(self.next).unwrap()),
+            refusal: None,
         }
     }
 

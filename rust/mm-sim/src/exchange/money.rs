@@ -1,0 +1,56 @@
+//! Money that moves without a trade, and prices that move by themselves: done to the exchange.
+
+use mm_core::units::Usd;
+use mm_hl::address::Address;
+
+use super::SimExchange;
+use super::message::{MoneyMove, MoneyWhy};
+
+impl SimExchange {
+    /// Moves money into an account, or out of it when `usd` is negative, whatever it holds: a
+    /// withdrawal of more than is free is a loss that the account did not choose. The next block
+    /// tells of it. `false` for an unknown account.
+    pub fn transfer(&mut self, user: Address, usd: Usd) -> bool {
+        let moved = self.move_money(user, usd, MoneyWhy::Transfer);
+        if moved {
+            self.deposited += usd;
+        }
+        moved
+    }
+
+    /// Pays funding to an account, or takes it when `usd` is negative. The next block tells of it.
+    /// `false` for an unknown account or asset.
+    pub fn fund(&mut self, user: Address, asset: u32, usd: Usd) -> bool {
+        let Some(szi) = self.position(user, asset) else {
+            return false;
+        };
+        let moved = self.move_money(user, usd, MoneyWhy::Funding { asset, szi });
+        if moved {
+            self.fees_taken -= usd;
+        }
+        moved
+    }
+
+    /// Moves the market's own fair price by a fraction; `false` where it has none.
+    pub fn jump(&mut self, asset: u32, frac: f64) -> bool {
+        self.market.jump(asset, frac)
+    }
+
+    fn move_money(&mut self, user: Address, usd: Usd, why: MoneyWhy) -> bool {
+        let Some(&who) = self.by_address.get(&user) else {
+            return false;
+        };
+        let account = &mut self.accounts[who as usize];
+        account.raw += usd;
+        let moved = MoneyMove {
+            user,
+            time: self.now.plus(self.config.block),
+            usd,
+            why,
+        };
+        account.money.push(moved);
+        self.moved.push(moved);
+        self.changed.insert(who);
+        true
+    }
+}
