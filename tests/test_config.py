@@ -24,6 +24,8 @@ from mm.errors import ConfigError
 
 ROOT = Path(__file__).parents[1]
 FOR_THE_ENGINE = ("limits", "quoting", "freshness", "control", "recovery")
+# Read by what carries the engine.
+FOR_THE_SHELL = {("control", "kill_deadline_s")}
 KEYS = [(name, key) for name, model in sections().items() for key in model.model_fields]
 
 
@@ -65,13 +67,14 @@ def test_engine_gets_exactly_these_keys() -> None:
     assert engine["limits"]["warmup_max_position_usd"] == 500
     assert engine["quoting"]["depths_bps"] is None
     for name in FOR_THE_ENGINE:
-        assert set(engine[name]) == set(sections()[name].model_fields)
+        keys = {key for key in sections()[name].model_fields if (name, key) not in FOR_THE_SHELL}
+        assert set(engine[name]) == keys
 
 
 @pytest.mark.parametrize(("section", "key"), KEYS)
 def test_every_key_is_read(section: str, key: str) -> None:
     """A key of the engine is in its JSON; any other is read as `<section>.<key>` somewhere."""
-    if section in FOR_THE_ENGINE:
+    if section in FOR_THE_ENGINE and (section, key) not in FOR_THE_SHELL:
         assert key in json.loads(engine_config_json(Config(), session=1))[section]
         return
     readers = [
@@ -260,8 +263,32 @@ def test_prop_freshness_is_never_under_half_a_second_of_wall_time(speed: float) 
     for stem in ("market", "account", "head_room", "sigma", "own_stream"):
         assert fresh[f"{stem}_degraded_s"] < fresh[f"{stem}_gone_s"]
     assert expires_after_s(config) / speed >= 1 - 1e-12
-    live = parse({"process": {"speed": speed, "network": "testnet"}}, "mm.toml")
+    control = json.loads(engine_config_json(config, session=1))["control"]
+    assert control["kill_stale_s"] / speed >= 5 * (1 - 1e-12)
+    assert control["kill_unexplained_s"] / speed >= 2 * (1 - 1e-12)
+    live = parse({"process": {"speed": speed, "network": "testnet"}, "control": CHOSEN}, "mm.toml")
     assert json.loads(engine_config_json(live, 1))["freshness"]["market_degraded_s"] == 5
+
+
+CHOSEN = {"on_kill": "work", "on_exit": "work"}
+
+
+def test_what_becomes_of_a_position_is_chosen_where_it_is_real() -> None:
+    def control(document: dict[str, dict[str, object]]) -> tuple[object, object, object]:
+        engine = json.loads(engine_config_json(parse(document, "mm.toml"), 1))["control"]
+        return engine["on_kill"], engine["on_exit"], engine["ramp"]
+
+    assert control({}) == ("flatten", "hold", False)
+    assert control({"control": {"on_kill": "hold", "ramp": True}}) == ("hold", "hold", True)
+    for network, ramp in (("testnet", False), ("mainnet", True)):
+        process: dict[str, object] = {"network": network}
+        assert control({"process": process, "control": dict(CHOSEN)}) == ("work", "work", ramp)
+        for missing in CHOSEN:
+            rest = {key: word for key, word in CHOSEN.items() if key != missing}
+            with pytest.raises(
+                ConfigError, match=rf"\[control\] {missing}: expected work, flatten"
+            ):
+                parse({"process": process, "control": rest}, "mm.toml")
 
 
 def test_levels_possible_counts_whole_minimum_levels() -> None:

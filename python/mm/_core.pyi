@@ -726,10 +726,16 @@ class Engine:
         """Say that the time `wake_at` asked for has come."""
 
     def on_command(self, recv_ns: int, command: str, body: bytes | None = None) -> list[Action]:
-        """Take "anchor" with the body of a clearinghouseState reply, or "stop".
+        """Take an order from outside.
+
+        Args:
+            recv_ns: Receive time.
+            command: "anchor" with the body of a clearinghouseState reply, "restore" with a saved
+                budget as the snapshot shows it (before the anchor), "stop" or "kill".
+            body: JSON, where the command takes one.
 
         Raises:
-            EventError: Neither of them.
+            EventError: None of them, or a body that cannot be read.
         """
 
     def on_stream(self, recv_ns: int, stream: str, is_up: bool) -> list[Action]:
@@ -759,6 +765,10 @@ class Engine:
         Raises:
             EventError: The side is neither "bid" nor "ask".
         """
+
+    # Plain JSON values; their shape is the serde form of mm-core's Alarm.
+    def take_alarms(self) -> list[dict[str, Any]]:
+        """The alarms since the last call, oldest first."""
 
     def take_log(self) -> bytes:
         """The log lines written since the last call."""

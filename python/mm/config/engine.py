@@ -11,6 +11,10 @@ FRESH_WALL_S = 0.5
 """No input counts as late before this much wall time: less is the machine's own jitter."""
 EXPIRY_WALL_S = 1.0
 """No action expires before this much wall time."""
+STALE_WALL_S = 5.0
+"""No stream counts as gone for good before this much wall time."""
+UNEXPLAINED_WALL_S = 2.0
+"""Nothing counts as unexplained for good before this much wall time: queries take theirs."""
 
 
 def engine_config_json(config: Config, session: int, cloid_start: int = 0) -> str:
@@ -26,11 +30,29 @@ def engine_config_json(config: Config, session: int, cloid_start: int = 0) -> st
         deadlines are in market seconds.
     """
     whole: dict[str, Any] = {"session": session, "cloid_start": cloid_start}  # Any: JSON
-    for section in ("limits", "quoting", "control"):
+    for section in ("limits", "quoting"):
         whole[section] = getattr(config, section).model_dump(mode="json")
+    whole["control"] = control(config)
     whole["freshness"] = freshness_s(config)
     whole["recovery"] = recovery(config)
     return json.dumps(whole, allow_nan=False)
+
+
+def control(config: Config) -> dict[str, Any]:  # Any: JSON
+    """The engine's control section: what depends on the network chosen, deadlines stretched."""
+    settings = config.control.model_dump(mode="json", exclude={"kill_deadline_s"})
+    paper = config.process.network == "paper"
+    if settings["ramp"] is None:
+        settings["ramp"] = config.process.network == "mainnet"
+    for key, on_paper in (("on_kill", "flatten"), ("on_exit", "hold")):
+        if paper and settings[key] is None:
+            settings[key] = on_paper
+    for key, least_wall_s in (
+        ("kill_stale_s", STALE_WALL_S),
+        ("kill_unexplained_s", UNEXPLAINED_WALL_S),
+    ):
+        settings[key] = max(settings[key], least_wall_s * speed(config))
+    return settings
 
 
 def cadence(config: Config) -> str:
@@ -72,6 +94,11 @@ def recovery(config: Config) -> dict[str, Any]:  # Any: JSON
 def expires_after_s(config: Config) -> float:
     """Life of an action in market seconds, at least 1 s of wall time."""
     return max(config.process.expires_after_s, EXPIRY_WALL_S * speed(config))
+
+
+def kill_deadline_s(config: Config) -> float:
+    """Wall seconds that the end of a killed run may take."""
+    return config.control.kill_deadline_s
 
 
 def levels_possible(config: Config, equity_usd: float, leverage: float) -> int:

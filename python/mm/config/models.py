@@ -317,8 +317,16 @@ class FreshnessConfig(Section):
         return self
 
 
+Policy = Literal["work", "flatten", "hold"]
+"""What becomes of the position: a reducing quote at the touch, closed at once, or left."""
+
+
 class ControlConfig(Section):
-    """When quoting begins."""
+    """When quoting begins, when it is careful, and when it ends for good.
+
+    Seconds are market seconds. The loss that kills is `limits.daily_loss_frac` and
+    `limits.drawdown_frac`: the limit and the kill switch share one budget.
+    """
 
     observe_book_s: float = _key(
         10.0, SECONDS, "of fresh book before the first quote", ge=0, le=3600
@@ -328,6 +336,62 @@ class ControlConfig(Section):
     )
     quote_min_s: float = _key(
         60.0, SECONDS, "at minimum size and configured spread before normal quoting", ge=0, le=3600
+    )
+    widen_jump_sigmas: float = _key(
+        5.0, RATIO, "standard deviations of the mid's move in a window that widen", ge=1, le=1000
+    )
+    widen_window_s: float = _key(5.0, SECONDS, "the window of such a jump", gt=0, le=60)
+    widen_term_bps: float = _key(5.0, BPS, "the largest premium for one cause", ge=0, le=5)
+    widen_sum_bps: float = _key(20.0, BPS, "the largest sum of premia", ge=0, le=20)
+    widen_dwell_s: float = _key(
+        30.0, SECONDS, "that quotes stay wide after the cause was last seen", ge=0, le=3600
+    )
+    burst_fills: int = _key(
+        4, COUNT, "same-side fills in a window that take the increasing side off", ge=2, le=1000
+    )
+    burst_window_s: float = _key(2.0, SECONDS, "the window of such a burst", gt=0, le=60)
+    burst_off_s: float = _key(60.0, SECONDS, "without the increasing side", ge=0, le=3600)
+    burst_step_s: float = _key(
+        30.0, SECONDS, "at a quarter, then at half of the size, on the way back", ge=0, le=3600
+    )
+    ramp: bool | None = _key(
+        None,
+        "true or false",
+        "opens the limit in quarters, one after each hour without a loss; absent: on mainnet alone",
+    )
+    kill_runaway_ratio: float = _key(
+        2.0, RATIO, "of worst case to the limit in force at our last increase", ge=1, le=1000
+    )
+    kill_stale_s: float = _key(
+        300.0,
+        SECONDS,
+        "without a stream while exposed; never under 5 s of wall time",
+        gt=0,
+        le=3600,
+    )
+    kill_rejections: int = _key(
+        10, COUNT, "rejections of one class in a window; a batch is one", ge=2, le=10_000
+    )
+    kill_rejections_s: float = _key(60.0, SECONDS, "the window of these", gt=0, le=3600)
+    kill_unexplained_s: float = _key(
+        30.0,
+        SECONDS,
+        "with a position or loss that fills do not explain; never under 2 s of wall time",
+        gt=0,
+        le=3600,
+    )
+    kill_deadline_s: float = _key(
+        120.0,
+        SECONDS,
+        "of wall time for on_kill; then the process ends all the same",
+        gt=0,
+        le=3600,
+    )
+    on_kill: Policy | None = _key(
+        None, WORD, "for the position after a kill; absent: flatten on paper, else yours to choose"
+    )
+    on_exit: Policy | None = _key(
+        None, WORD, "for the position after a stop; absent: hold on paper, else yours to choose"
     )
 
     @model_validator(mode="after")
@@ -465,6 +529,16 @@ class Config(Section):
     control: ControlConfig = ControlConfig()
     recovery: RecoveryConfig = RecoveryConfig()
     backtest: BacktestConfig = BacktestConfig()
+
+    @model_validator(mode="after")
+    def _position_has_a_policy(self) -> Self:
+        for key in ("on_kill", "on_exit"):
+            if self.process.network != "paper" and getattr(self.control, key) is None:
+                raise ValueError(
+                    f"[control] {key}: expected work, flatten or hold on network ="
+                    f" {self.process.network}: nobody but you may choose what becomes of a position"
+                )
+        return self
 
     @model_validator(mode="after")
     def _one_level_fits(self) -> Self:

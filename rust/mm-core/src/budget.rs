@@ -1,10 +1,128 @@
 //! The loss budgets that the limit and the kill switch share: the day's and the drawdown's.
 //!
-//! Equity is net of transfers, so that a deposit is no gain and a withdrawal no loss.
+//! Equity is net of transfers, so that a deposit is no gain and a withdrawal no loss. A report may
+//! show one before the ledger has heard of it: what the ledger cannot explain raises no peak and
+//! opens no day.
+
+use serde::{Deserialize, Serialize};
 
 use crate::units::{SECOND, Time, Usd};
 
 const DAY: i64 = 86_400 * SECOND;
+/// Largest amount that a saved budget may state, micro-USDC.
+const LATTICE_MAX: i64 = 9_000_000_000_000_000;
+/// Hours of the capital ramp: after the last the limit is whole.
+pub(crate) const RAMP_HOURS: u32 = 3;
+
+/// What of the budgets outlives a session: saved with the account's state, taken up by the next.
+///
+/// Equities are net of `transfers`: `account_value - transfers`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Fields")]
+pub struct Restored {
+    /// UTC day, counted from 1970-01-01.
+    pub day: i64,
+    /// Equity at the day's opening.
+    pub opening: Usd,
+    /// Largest equity ever.
+    pub peak: Usd,
+    /// Equity last reported.
+    pub equity: Usd,
+    /// Transfers in, taken out of these equities.
+    pub transfers: Usd,
+    /// Exchange time of that report: a transfer after it is not in `transfers`.
+    pub at: Time,
+    /// Hours without a loss that the capital ramp has counted, 0 to 3.
+    pub ramp_hours: u32,
+}
+
+/// [`Restored`] as it was written, unchecked.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Fields {
+    day: i64,
+    opening: Usd,
+    peak: Usd,
+    equity: Usd,
+    transfers: Usd,
+    at: Time,
+    ramp_hours: u32,
+}
+
+/// Why a saved budget was refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RestoreError {
+    /// A number outside its range.
+    #[error("saved budget: {field} was {value}, expected {expected}")]
+    OutOfRange {
+        /// Which.
+        field: &'static str,
+        /// Its value.
+        value: i64,
+        /// The range, with its unit.
+        expected: &'static str,
+    },
+}
+
+impl TryFrom<Fields> for Restored {
+    type Error = RestoreError;
+
+    fn try_from(fields: Fields) -> Result<Self, RestoreError> {
+        let Fields {
+            day,
+            opening,
+            peak,
+            equity,
+            transfers,
+            at,
+            ramp_hours,
+        } = fields;
+        let money = "an amount within 9e15 micro-USDC of 0";
+        for (field, value, (low, high), expected) in [
+            (
+                "day",
+                day,
+                (0, 100_000),
+                "days since 1970-01-01, 0 to 100000",
+            ),
+            ("opening", opening.0, (-LATTICE_MAX, LATTICE_MAX), money),
+            ("peak", peak.0, (-LATTICE_MAX, LATTICE_MAX), money),
+            ("equity", equity.0, (-LATTICE_MAX, LATTICE_MAX), money),
+            ("transfers", transfers.0, (-LATTICE_MAX, LATTICE_MAX), money),
+            ("at", at.0, (0, i64::MAX), "nanoseconds since 1970-01-01"),
+            (
+                "peak",
+                peak.0,
+                (opening.0.max(equity.0), i64::MAX),
+                "no less than opening and equity",
+            ),
+            (
+                "ramp_hours",
+                i64::from(ramp_hours),
+                (0, i64::from(RAMP_HOURS)),
+                "0 to 3",
+            ),
+        ] {
+            if !(low <= value && value <= high) {
+                return Err(RestoreError::OutOfRange {
+                    field,
+                    value,
+                    expected,
+                });
+            }
+        }
+        Ok(Self {
+            day,
+            opening,
+            peak,
+            equity,
+            transfers,
+            at,
+            ramp_hours,
+        })
+    }
+}
 
 /// Opening equity of the UTC day and peak equity, net of transfers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,6 +131,10 @@ pub struct LossBudget {
     opening: Usd,
     peak: Usd,
     equity: Usd,
+    /// What of the equity the ledger does not explain.
+    unexplained: Usd,
+    /// Whether it was saved by an earlier session and no equity was seen since.
+    saved: bool,
 }
 
 impl LossBudget {
@@ -24,18 +146,63 @@ impl LossBudget {
             opening: equity,
             peak: equity,
             equity,
+            unexplained: Usd::ZERO,
+            saved: false,
         }
     }
 
-    /// Takes an equity net of transfers.
-    pub fn observe(&mut self, now: Time, equity: Usd) {
-        let day = now.0.div_euclid(DAY);
-        if day > self.day {
-            self.day = day;
-            self.opening = self.equity;
+    /// Takes up a saved one. Of the same UTC day it goes on; of another it keeps the peak, and the
+    /// next equity opens the day.
+    #[must_use]
+    pub const fn restored(saved: &Restored) -> Self {
+        Self {
+            day: saved.day,
+            opening: saved.opening,
+            peak: saved.peak,
+            equity: saved.equity,
+            unexplained: Usd::ZERO,
+            saved: true,
         }
+    }
+
+    /// Takes an equity net of transfers, and what of it the ledger does not explain.
+    pub fn observe(&mut self, now: Time, equity: Usd, unexplained: Usd) {
+        let day = now.0.div_euclid(DAY);
+        if self.saved && day != self.day {
+            (self.day, self.opening) = (day, equity - unexplained);
+        } else if day > self.day {
+            (self.day, self.opening) = (day, self.equity - self.unexplained);
+        }
+        self.saved = false;
         self.equity = equity;
-        self.peak = self.peak.max(equity);
+        self.unexplained = unexplained;
+        self.peak = self.peak.max(equity - unexplained.max(Usd::ZERO));
+    }
+
+    /// What to save: `transfers` were taken out of the equities, `at` is the last report's time.
+    #[must_use]
+    pub const fn to_save(&self, transfers: Usd, at: Time, ramp_hours: u32) -> Restored {
+        Restored {
+            day: self.day,
+            opening: self.opening,
+            peak: self.peak,
+            equity: self.equity,
+            transfers,
+            at,
+            ramp_hours,
+        }
+    }
+
+    /// Equity last observed, net of transfers.
+    #[must_use]
+    pub const fn equity(&self) -> Usd {
+        self.equity
+    }
+
+    /// What of it the ledger does not explain.
+    #[must_use]
+    pub const fn unexplained(&self) -> Usd {
+        self.unexplained
     }
 
     /// Profit of the UTC day.
@@ -53,17 +220,31 @@ impl LossBudget {
         (self.peak - self.equity).as_f64() / self.peak.as_f64()
     }
 
-    /// The smaller of the day's loss left (`opening x daily_loss_frac` less what is lost) and the
-    /// drawdown left (`equity - peak x (1 - drawdown_frac)`); negative when overspent.
+    /// The day's loss left: `opening x daily_loss_frac` less what is lost; negative when overspent.
     #[must_use]
     #[expect(
         clippy::cast_possible_truncation,
         reason = "equities are far below 2^53 micro-USDC"
     )]
+    pub fn day_left(&self, daily_loss_frac: f64) -> Usd {
+        Usd(libm::floor(self.opening.as_f64() * daily_loss_frac) as i64 + self.day_pnl().0)
+    }
+
+    /// The drawdown left: `equity - peak x (1 - drawdown_frac)`; negative when overspent.
+    #[must_use]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "equities are far below 2^53 micro-USDC"
+    )]
+    pub fn drawdown_left(&self, drawdown_frac: f64) -> Usd {
+        Usd(self.equity.0 - libm::ceil(self.peak.as_f64() * (1.0 - drawdown_frac)) as i64)
+    }
+
+    /// The smaller of the two: what the limit may put at risk.
+    #[must_use]
     pub fn left(&self, daily_loss_frac: f64, drawdown_frac: f64) -> Usd {
-        let day = libm::floor(self.opening.as_f64() * daily_loss_frac) as i64 + self.day_pnl().0;
-        let floor = libm::ceil(self.peak.as_f64() * (1.0 - drawdown_frac)) as i64;
-        Usd(day.min(self.equity.0 - floor))
+        self.day_left(daily_loss_frac)
+            .min(self.drawdown_left(drawdown_frac))
     }
 }
 
@@ -75,14 +256,78 @@ mod tests {
     fn the_smaller_budget_counts_and_the_day_resets() {
         let mut budget = LossBudget::new(Time(0), Usd(10_000));
         assert_eq!(budget.left(0.05, 0.08), Usd(500));
-        budget.observe(Time(1), Usd(9_800));
+        budget.observe(Time(1), Usd(9_800), Usd::ZERO);
         assert_eq!(budget.left(0.05, 0.08), Usd(300));
-        budget.observe(Time(2), Usd(12_000));
-        budget.observe(Time(3), Usd(11_100));
+        budget.observe(Time(2), Usd(12_000), Usd::ZERO);
+        budget.observe(Time(3), Usd(11_100), Usd::ZERO);
         assert_eq!(budget.left(0.05, 0.08), Usd(60));
         assert!((budget.drawdown() - 0.075).abs() < 1e-12);
-        budget.observe(Time(DAY), Usd(11_100));
+        budget.observe(Time(DAY), Usd(11_100), Usd::ZERO);
         assert_eq!(budget.day_pnl(), Usd(0));
         assert_eq!(budget.left(0.05, 0.08), Usd(60));
+    }
+
+    #[test]
+    fn a_deposit_that_the_ledger_has_not_heard_of_raises_no_peak() {
+        let mut budget = LossBudget::new(Time(0), Usd(10_000));
+        budget.observe(Time(1), Usd(15_000), Usd(5_000));
+        budget.observe(Time(2), Usd(10_100), Usd::ZERO);
+        assert!(budget.drawdown().abs() < 1e-12);
+        budget.observe(Time(3), Usd(15_100), Usd(5_000));
+        budget.observe(Time(DAY), Usd(10_100), Usd::ZERO);
+        assert_eq!(
+            (budget.day_pnl(), budget.left(0.05, 0.08)),
+            (Usd(0), Usd(505))
+        );
+    }
+
+    fn saved() -> Restored {
+        let mut budget = LossBudget::new(Time(5 * DAY), Usd(10_000));
+        budget.observe(Time(5 * DAY + 1), Usd(12_000), Usd::ZERO);
+        budget.observe(Time(5 * DAY + 2), Usd(9_700), Usd::ZERO);
+        budget.to_save(Usd(40), Time(5 * DAY), 2)
+    }
+
+    #[test]
+    fn a_restart_within_the_day_forgets_no_loss() {
+        let mut budget = LossBudget::restored(&saved());
+        budget.observe(Time(5 * DAY + 10), Usd(9_600), Usd::ZERO);
+        assert_eq!(budget.day_pnl(), Usd(-400));
+        assert!((budget.drawdown() - 0.2).abs() < 1e-12);
+        budget.observe(Time(6 * DAY), Usd(9_500), Usd::ZERO);
+        assert_eq!(budget.day_pnl(), Usd(-100));
+    }
+
+    #[test]
+    fn a_restart_on_another_day_keeps_the_peak_alone() {
+        for day in [4, 6, 9] {
+            let mut budget = LossBudget::restored(&saved());
+            budget.observe(Time(day * DAY), Usd(9_000), Usd::ZERO);
+            assert_eq!(budget.day_pnl(), Usd(0));
+            assert!((budget.drawdown() - 0.25).abs() < 1e-12);
+        }
+    }
+
+    #[test]
+    fn what_was_saved_is_checked_when_it_is_read() {
+        let text = serde_json::to_string(&saved()).unwrap();
+        assert_eq!(serde_json::from_str::<Restored>(&text).unwrap(), saved());
+        for (field, value) in [
+            ("day", "-1"),
+            ("peak", "9999"),
+            ("equity", "12001"),
+            ("opening", "99000000000000000"),
+            ("ramp_hours", "4"),
+            ("at", "-1"),
+        ] {
+            let mut json: serde_json::Value = serde_json::from_str(&text).unwrap();
+            json[field] = serde_json::from_str(value).unwrap();
+            let error = serde_json::from_value::<Restored>(json).unwrap_err();
+            assert!(
+                error.to_string().contains("saved budget"),
+                "{field}: {error}"
+            );
+        }
+        assert!(serde_json::from_str::<Restored>("{}").is_err());
     }
 }

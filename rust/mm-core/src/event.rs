@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::action::Cloid;
+use crate::budget::Restored;
 use crate::units::{Px, Side, Sz, Time, Usd};
 
 /// One fact and when we learned it.
@@ -424,6 +425,10 @@ pub enum StreamState {
 pub enum Command {
     /// Startup is synchronised: adopt this position and account value as the ledger's anchor.
     Anchor(AccountState),
-    /// Cancel everything and place nothing more.
+    /// Take up a saved loss budget; before the anchor.
+    Restore(Restored),
+    /// Cancel everything, then do with the position what `on_exit` says.
     Stop,
+    /// The operator's kill switch.
+    Kill,
 }

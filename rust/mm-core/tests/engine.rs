@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use mm_core::action::{Action, ActionBody, Cloid, NewOrder, Reason};
+use mm_core::control::{NotQuoting, Phase};
 use mm_core::engine::{Drill, Engine, EngineConfig};
 use mm_core::event::{
     AccountState, Bbo, BookSnapshot, Candle, Command, Event, EventBody, Fees, Fill, FillKind,
@@ -11,7 +12,6 @@ use mm_core::event::{
     ReplyOutcome, Stream, StreamState, StreamStatus,
 };
 use mm_core::gate::Enforcement;
-use mm_core::guard::{NotQuoting, Phase};
 use mm_core::instrument::Instrument;
 use mm_core::limits::Limits;
 use mm_core::quote::Strategy as Model;
@@ -37,7 +37,11 @@ fn config() -> EngineConfig {
         "freshness": {"market_degraded_s": 5, "market_gone_s": 15, "account_degraded_s": 30,
             "account_gone_s": 120, "head_room_degraded_s": 60, "head_room_gone_s": 300,
             "sigma_degraded_s": 120, "sigma_gone_s": 600, "own_stream_degraded_s": 60, "own_stream_gone_s": 120},
-        "control": {"observe_book_s": 10, "observe_deadline_s": 120, "quote_min_s": 60},
+        "control": {"observe_book_s": 10, "observe_deadline_s": 120, "quote_min_s": 60, "widen_jump_sigmas": 5, "widen_window_s": 5,
+            "widen_term_bps": 5, "widen_sum_bps": 20, "widen_dwell_s": 30, "burst_fills": 4, "burst_window_s": 2,
+            "burst_off_s": 60, "burst_step_s": 30, "ramp": false, "kill_runaway_ratio": 2, "kill_stale_s": 300,
+            "kill_rejections": 10, "kill_rejections_s": 60, "kill_unexplained_s": 30, "on_kill": "flatten",
+            "on_exit": "hold"},
         "recovery": {"stuck_s": 30, "chase_s": 60, "passive_s": 300, "passive_ratio_max": 1.5,
             "liquidation_sigma_hours": 3, "ioc_slippage_bps": 5, "ioc_slippage_spreads": 3,
             "ioc_slippage_sigmas": 3, "ioc_horizon_s": 5, "ioc_slippage_max_bps": 50,

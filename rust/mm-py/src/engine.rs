@@ -5,6 +5,7 @@
 
 use mm_core::account::Entry;
 use mm_core::action::{Action, Cloid};
+use mm_core::control::Alarm;
 use mm_core::engine::{Engine, EngineConfig};
 use mm_core::event::{
     Command, Event, EventBody, Reply, ReplyOutcome, Stream, StreamState, StreamStatus,
@@ -29,6 +30,7 @@ pub(crate) struct PyEngine {
     log: EventLog,
     sent: Vec<Action>,
     entries: Vec<Entry>,
+    alarms: Vec<Alarm>,
     last: Time,
 }
 
@@ -47,6 +49,7 @@ impl PyEngine {
             log,
             sent: Vec::new(),
             entries: Vec::new(),
+            alarms: Vec::new(),
             last: Time::ZERO,
         })
     }
@@ -122,7 +125,8 @@ impl PyEngine {
         self.step_all(recv_ns, [EventBody::Timer])
     }
 
-    /// `"anchor"` with the body of a `clearinghouseState` reply, or `"stop"`.
+    /// `"anchor"` with the body of a `clearinghouseState` reply, `"restore"` with a saved budget,
+    /// `"stop"` or `"kill"`.
     #[pyo3(signature = (recv_ns, command, body = None))]
     fn on_command(
         &mut self,
@@ -135,9 +139,16 @@ impl PyEngine {
                 EventBody::Account(report) => EventBody::Command(Command::Anchor(report)),
                 _ => return Err(EventError::new_err("the anchor is not an account report")),
             },
+            ("restore", Some(body)) => {
+                let saved = serde_json::from_slice(body).map_err(event_error)?;
+                EventBody::Command(Command::Restore(saved))
+            }
             ("stop", None) => EventBody::Command(Command::Stop),
+            ("kill", None) => EventBody::Command(Command::Kill),
             _ => {
-                let text = format!("command was {command:?}, expected anchor with a body, or stop");
+                let text = format!(
+                    "command was {command:?}, expected anchor or restore with a body, stop or kill"
+                );
                 return Err(EventError::new_err(text));
             }
         };
@@ -197,6 +208,11 @@ impl PyEngine {
             _ => instrument.sz_f64(levels[row].sz),
         });
         Ok(array.to_pyarray(py))
+    }
+
+    /// Alarms since the last call, oldest first.
+    fn take_alarms<'py>(&mut self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        as_python(py, &core::mem::take(&mut self.alarms))
     }
 
     /// Log lines written since the last call, newline-terminated JSON.
@@ -263,6 +279,8 @@ impl PyEngine {
             self.log.refusals(self.engine.refusals());
             self.log.entries(self.engine.entries());
             self.entries.extend_from_slice(self.engine.entries());
+            self.log.alarms(self.engine.alarms());
+            self.alarms.extend_from_slice(self.engine.alarms());
             for action in &actions[before..] {
                 self.log.action(action);
             }

@@ -1,8 +1,8 @@
 //! What a cycle reads off the state: the limit's inputs, the verdict on the position, the market's health.
 
 use super::Engine;
+use crate::control::Health;
 use crate::filter::{ReduceOnly, Standing, assess};
-use crate::guard::Health;
 use crate::limits::{Ages, LimitInputs, Limits, derive_limits};
 use crate::units::{Dur, SECOND, Side, Sz, Usd};
 

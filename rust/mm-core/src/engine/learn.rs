@@ -4,6 +4,7 @@ use super::own::Allowance;
 use super::{BACKOFF, Engine, Sent};
 use crate::account::{Entry, Posted};
 use crate::action::Cloid;
+use crate::control::KillReason;
 use crate::event::{
     Command, EventBody, Fill, Fills, HeadRoom, ItemStatus, OrderFate, Rejection, RejectionClass,
     Reply, ReplyOutcome, Stream, StreamState,
@@ -44,7 +45,7 @@ impl Engine {
             EventBody::OrderStatus(fate) => self.on_fate(fate),
             EventBody::Reply(reply) => self.on_reply(reply),
             EventBody::Funding(funding) => self.own.fund(*funding),
-            EventBody::Transfer(transfer) => self.own.transfer(*transfer),
+            EventBody::Transfer(transfer) => self.own.on_transfer(*transfer),
             EventBody::Stream(status) => {
                 self.own.on_stream(status.stream, status.state, now);
                 if (status.stream, status.state) == (Stream::Market, StreamState::Down) {
@@ -56,7 +57,9 @@ impl Engine {
                 self.own.anchor(*report, now);
                 self.phases.anchor(now);
             }
+            EventBody::Command(Command::Restore(saved)) => self.own.restore(*saved, now),
             EventBody::Command(Command::Stop) => self.phases.stop(now),
+            EventBody::Command(Command::Kill) => self.latch(KillReason::Manual),
         }
     }
 

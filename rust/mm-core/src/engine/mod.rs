@@ -3,6 +3,7 @@
 //! Event -> what we know (market, account, orders) -> limits -> quote -> ladder -> filter -> diff -> gate -> actions.
 //! It cannot know whether it is live, on paper or in a backtest.
 
+mod control;
 mod inputs;
 mod learn;
 mod market;
@@ -18,11 +19,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::account::Entry;
 use crate::action::{Action, ActionBody, Cloid};
+use crate::control::{Alarm, ControlConfig, Kill, NotQuoting, Phase, Phases};
 use crate::event::{Event, Level};
 use crate::filter::Refusal;
 use crate::gate::Enforcement;
 use crate::glft::Solved;
-use crate::guard::{ControlConfig, NotQuoting, Phase, Phases};
 use crate::instrument::Instrument;
 use crate::limits::{FreshnessConfig, LimitConfig, Limits};
 use crate::orders::Orders;
@@ -40,6 +41,7 @@ type Ranged = (&'static str, f64, (f64, f64), &'static str);
 /// Legal ranges that several settings share.
 const BPS: (f64, f64) = (0.0, 1e3);
 const DAY_S: (f64, f64) = (0.0, 86_400.0);
+const LATER_S: (f64, f64) = (1e-3, 31_536_000.0);
 /// Pause of a side after the exchange refused an order of it.
 const BACKOFF: Dur = Dur(SECOND);
 /// Longest time between two looks at the clock while a session lives.
@@ -59,7 +61,7 @@ pub struct EngineConfig {
     pub quoting: QuotingConfig,
     /// Deadlines of inputs.
     pub freshness: FreshnessConfig,
-    /// Opening phases.
+    /// Opening phases, modes and kill switch.
     pub control: ControlConfig,
     /// Ways out of a position, refusals, checks against the exchange.
     pub recovery: RecoveryConfig,
@@ -140,12 +142,26 @@ impl EngineConfig {
     }
 
     #[rustfmt::skip] // a table
-    fn control_ranges(&self) -> [Ranged; 3] {
+    fn control_ranges(&self) -> [Ranged; 17] {
         let c = &self.control;
         [
             ("control.observe_book_s", c.observe_book_s, DAY_S, "0 to 86400 s"),
             ("control.observe_deadline_s", c.observe_deadline_s, DAY_S, "0 to 86400 s"),
             ("control.quote_min_s", c.quote_min_s, DAY_S, "0 to 86400 s"),
+            ("control.widen_jump_sigmas", c.widen_jump_sigmas, (1.0, 1e3), "1 to 1000"),
+            ("control.widen_window_s", c.widen_window_s, (1e-3, 60.0), "above 0, at most 60 s"),
+            ("control.widen_term_bps", c.widen_term_bps, (0.0, 5.0), "0 to 5 bps"),
+            ("control.widen_sum_bps", c.widen_sum_bps, (0.0, 20.0), "0 to 20 bps"),
+            ("control.widen_dwell_s", c.widen_dwell_s, DAY_S, "0 to 86400 s"),
+            ("control.burst_fills", f64::from(c.burst_fills), (2.0, 1e3), "2 to 1000"),
+            ("control.burst_window_s", c.burst_window_s, (1e-3, 60.0), "above 0, at most 60 s"),
+            ("control.burst_off_s", c.burst_off_s, DAY_S, "0 to 86400 s"),
+            ("control.burst_step_s", c.burst_step_s, DAY_S, "0 to 86400 s"),
+            ("control.kill_runaway_ratio", c.kill_runaway_ratio, (1.0, 1e3), "1 to 1000"),
+            ("control.kill_stale_s", c.kill_stale_s, LATER_S, "above 0, at most a year, s"),
+            ("control.kill_rejections", f64::from(c.kill_rejections), (2.0, 1e4), "2 to 10000"),
+            ("control.kill_rejections_s", c.kill_rejections_s, LATER_S, "above 0, at most a year, s"),
+            ("control.kill_unexplained_s", c.kill_unexplained_s, LATER_S, "above 0, at most a year, s"),
         ]
     }
 
@@ -220,6 +236,8 @@ pub struct Engine {
     record: Option<CycleRecord>,
     refusals: Vec<Refusal>,
     asks: Vec<Ask>,
+    alarms: Vec<Alarm>,
+    kill: Option<Kill>,
 }
 
 impl Engine {
@@ -252,6 +270,8 @@ impl Engine {
             record: None,
             refusals: Vec::new(),
             asks: Vec::new(),
+            alarms: Vec::new(),
+            kill: None,
         })
     }
 
@@ -269,6 +289,7 @@ impl Engine {
         self.refusals.clear();
         self.asks.clear();
         self.own.entries.clear();
+        self.alarms.clear();
         self.learn(&event.body);
         self.orders.expire(self.now);
         self.run_cycle(actions);
@@ -310,6 +331,12 @@ impl Engine {
     #[must_use]
     pub fn entries(&self) -> &[Entry] {
         &self.own.entries
+    }
+
+    /// What the last step wants an operator to hear.
+    #[must_use]
+    pub fn alarms(&self) -> &[Alarm] {
+        &self.alarms
     }
 
     /// The instrument quoted.

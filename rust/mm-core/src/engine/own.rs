@@ -1,7 +1,9 @@
 //! What we know of our account, and how fresh it is.
 
+use std::collections::BTreeSet;
+
 use crate::account::{Entry, Ledger, Posted};
-use crate::budget::LossBudget;
+use crate::budget::{LossBudget, Restored};
 use crate::event::{
     AccountState, Fees, Fill, Funding, HeadRoom, RateLimit, Stream, StreamState, Transfer,
 };
@@ -22,6 +24,10 @@ pub(super) struct Own {
     pub(super) ledger: Option<Ledger>,
     pub(super) account: Option<(AccountState, Time)>,
     pub(super) budget: Option<LossBudget>,
+    /// What an earlier session saved.
+    restored: Option<Restored>,
+    /// Transfers that the ledger does not hold: of before the anchor.
+    earlier: BTreeSet<(Time, Usd, u64)>,
     pub(super) allowance: Option<Allowance>,
     pub(super) fees: Option<Fees>,
     pub(super) rate_limit: Option<RateLimit>,
@@ -40,6 +46,8 @@ impl Default for Own {
             ledger: None,
             account: None,
             budget: None,
+            restored: None,
+            earlier: BTreeSet::new(),
             allowance: None,
             fees: None,
             rate_limit: None,
@@ -77,12 +85,7 @@ impl Own {
             return;
         }
         self.account = Some((report, now));
-        let transfers = self.ledger.as_ref().map_or(Usd::ZERO, Ledger::transfers);
-        let equity = report.account_value - transfers;
-        match &mut self.budget {
-            Some(budget) => budget.observe(now, equity),
-            None => self.budget = Some(LossBudget::new(now, equity)),
-        }
+        self.observe_equity(report, now);
         if let Some(drift) = self
             .ledger
             .as_mut()
@@ -90,6 +93,66 @@ impl Own {
         {
             self.drift = Some(drift);
         }
+    }
+
+    fn observe_equity(&mut self, report: AccountState, now: Time) {
+        let equity = report.account_value - self.transfers();
+        let ledger = self.ledger.as_ref();
+        let unexplained = ledger.map_or(Usd::ZERO, |ledger| ledger.pnl(&report).residual);
+        match &mut self.budget {
+            Some(budget) => budget.observe(now, equity, unexplained),
+            None => self.budget = Some(LossBudget::new(now, equity)),
+        }
+    }
+
+    /// Transfers in that equity is net of: those saved, those between that and the anchor, the ledger's.
+    fn transfers(&self) -> Usd {
+        let ledger = self.ledger.as_ref();
+        let since = ledger.map_or(Usd::ZERO, Ledger::transfers);
+        let Some(saved) = self.restored else {
+            return since;
+        };
+        let between: Usd = self
+            .earlier
+            .iter()
+            .filter(|(exch, ..)| *exch > saved.at)
+            .map(|(_, usd, _)| *usd)
+            .sum();
+        saved.transfers + between + since
+    }
+
+    /// Takes up what an earlier session saved.
+    pub(super) fn restore(&mut self, saved: Restored, now: Time) {
+        self.restored = Some(saved);
+        self.budget = Some(LossBudget::restored(&saved));
+        if let Some((report, _)) = self.account {
+            self.observe_equity(report, now);
+        }
+    }
+
+    /// Money moved in or out. What the report before it did not show is no profit and no loss.
+    pub(super) fn on_transfer(&mut self, moved: Transfer) {
+        let Transfer { exch, usd, id } = moved;
+        if self
+            .ledger
+            .as_ref()
+            .is_none_or(|ledger| exch <= ledger.anchor().exch)
+        {
+            self.earlier.insert((exch, usd, id));
+        }
+        if let Some(ledger) = &mut self.ledger {
+            self.entries.extend(ledger.transfer(moved));
+        }
+        if let Some((report, recv)) = self.account.filter(|(known, _)| moved.exch <= known.exch) {
+            self.observe_equity(report, recv);
+        }
+    }
+
+    /// What the next session should take up.
+    pub(super) fn to_save(&self, ramp_hours: u32) -> Option<Restored> {
+        let (report, _) = self.account?;
+        let budget = self.budget?;
+        Some(budget.to_save(self.transfers(), report.exch, ramp_hours))
     }
 
     pub(super) fn post(&mut self, fill: &Fill) -> Option<Posted> {
@@ -107,12 +170,6 @@ impl Own {
     pub(super) fn fund(&mut self, payment: Funding) {
         if let Some(ledger) = &mut self.ledger {
             self.entries.extend(ledger.fund(payment));
-        }
-    }
-
-    pub(super) fn transfer(&mut self, moved: Transfer) {
-        if let Some(ledger) = &mut self.ledger {
-            self.entries.extend(ledger.transfer(moved));
         }
     }
 

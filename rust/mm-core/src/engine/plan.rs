@@ -2,10 +2,10 @@
 
 use super::{CycleRecord, Engine};
 use crate::action::{Action, ActionBody, Amend, Cancel, Cloid, NewOrder, Reason, Tif};
+use crate::control::{NotQuoting, Phase};
 use crate::diff::{Change, Own, diff_orders, sort_outward};
 use crate::filter::{Quote, Refusal, RefusalReason};
 use crate::gate::{Enforcement, Exposure, Gate};
-use crate::guard::{NotQuoting, Phase};
 use crate::limits::{LimitSource, Limits};
 use crate::orders::Order;
 use crate::units::{Px, Side, Sz, Time};

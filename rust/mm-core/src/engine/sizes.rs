@@ -2,10 +2,10 @@
 
 use super::Engine;
 use crate::book::Touch;
+use crate::control::Phase;
 use crate::diff::Tolerance;
 use crate::filter::{Quote, ReduceOnly, filter_ladder};
 use crate::glft::Solved;
-use crate::guard::Phase;
 use crate::ladder::{LadderLevel, MarginLeft, Sizing, size_ladder};
 use crate::limits::Limits;
 use crate::quote::{Beliefs, RawLadder, build_ladder, opening_ladder};

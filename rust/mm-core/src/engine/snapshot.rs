@@ -6,10 +6,11 @@ use serde::Serialize;
 
 use super::Engine;
 use crate::account::Pnl;
+use crate::budget::Restored;
+use crate::control::{Kill, NotQuoting, Phase};
 use crate::estimators::markout::Markout;
 use crate::estimators::tape::Takers;
 use crate::event::RejectionClass;
-use crate::guard::{NotQuoting, Phase};
 use crate::limits::Limits;
 use crate::quote::{SpreadTrace, Strategy};
 use crate::units::{Side, Sz, Time, Usd};
@@ -77,6 +78,8 @@ pub struct Snapshot {
     pub phase: Phase,
     /// Why nothing is quoted, if so.
     pub not_quoting: Option<NotQuoting>,
+    /// The latched kill switch.
+    pub kill: Option<Kill>,
     /// Whether the position is being reduced only.
     pub reduce_only: bool,
     /// Position.
@@ -95,6 +98,8 @@ pub struct Snapshot {
     pub account_value: Option<Usd>,
     /// Equity at the anchor.
     pub account_value_start: Option<Usd>,
+    /// What the next session should take up.
+    pub budget: Option<Restored>,
     /// Profit of the UTC day.
     pub day_pnl: Option<Usd>,
     /// Loss from the peak, a fraction.
@@ -163,6 +168,7 @@ impl Engine {
             cycle: self.cycle,
             phase: self.phases.phase(),
             not_quoting: self.not_quoting,
+            kill: self.kill,
             reduce_only: self.reduce_only,
             position: self.own.position(),
             position_max_abs: self.own.position_max_abs,
@@ -172,6 +178,7 @@ impl Engine {
             leverage_only: self.leverage_only(),
             account_value: report.map(|report| report.account_value),
             account_value_start: ledger.map(|ledger| ledger.anchor().account_value),
+            budget: self.own.to_save(0),
             day_pnl: self.own.budget.map(|budget| budget.day_pnl()),
             drawdown: self.own.budget.map(|budget| budget.drawdown()),
             pnl: ledger

@@ -150,6 +150,7 @@ impl<'a> Pass<'a> {
             }
             self.log.refusals(self.engine.refusals());
             self.log.entries(self.engine.entries());
+            self.log.alarms(self.engine.alarms());
         } else {
             self.engine.step(event, &mut self.actions);
         }

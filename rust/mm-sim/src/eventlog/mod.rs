@@ -7,6 +7,7 @@
 //! | `c` | the quote cycle's record: limits with their terms and inputs |
 //! | `r` | the refusals of the step |
 //! | `l` | the ledger entries of the step |
+//! | `w` | the alarms of the step |
 //! | `a` | [`Action`]: after the step, before it is sent |
 //! | `z` | [`Footer`]: once, last, when the session ended in order |
 //!
@@ -154,6 +155,13 @@ impl EventLog {
         }
     }
 
+    /// Records the alarms of a step; an empty list leaves no line.
+    pub fn alarms<T: Serialize>(&mut self, alarms: &[T]) {
+        if !alarms.is_empty() {
+            self.write("w", alarms);
+        }
+    }
+
     /// Records an action, before it is sent.
     pub fn action(&mut self, action: &Action) {
         let line = self.hash.action(action);
@@ -236,6 +244,8 @@ mod tests {
         });
         log.refusals::<u8>(&[]);
         log.refusals(&[1]);
+        log.alarms::<u8>(&[]);
+        log.alarms(&[1]);
         log.action(&cancel(1));
         log.finish();
         bare.action(&cancel(1));
@@ -244,7 +254,9 @@ mod tests {
         let keys: Vec<&str> = text.lines().map(|line| &line[..5]).collect();
         assert_eq!(
             keys,
-            ["{\"h\":", "{\"e\":", "{\"r\":", "{\"a\":", "{\"z\":"]
+            [
+                "{\"h\":", "{\"e\":", "{\"r\":", "{\"w\":", "{\"a\":", "{\"z\":"
+            ]
         );
         assert!(text.ends_with(&format!("\"decision_hash\":\"{}\"}}}}\n", bare.hex())));
         assert_eq!(log.pending(), 0);

@@ -76,7 +76,8 @@ pub enum ReplayError {
 pub struct Difference {
     /// Number of the log's line, from 1.
     pub line: usize,
-    /// What differs: an action by its id, a cycle, a list of refusals or entries, or the closing line.
+    /// What differs: an action by its id, a cycle, a list of refusals, entries or alarms, or the
+    /// closing line.
     pub what: String,
     /// The log's record; `None` where it has none.
     pub logged: Option<String>,
@@ -99,7 +100,7 @@ impl fmt::Display for Difference {
 
 /// Replays a log from its events alone.
 ///
-/// Actions, cycles, refusals and ledger entries must come again byte for byte. Without a closing line the log was cut
+/// Actions, cycles, refusals, ledger entries and alarms must come again byte for byte. Without a closing line the log was cut
 /// off: it is read up to its last whole line.
 ///
 /// # Errors
@@ -231,7 +232,7 @@ impl Replayer {
                 self.nothing_due(number)?;
                 self.step(&record(line, number)?, number)?;
             }
-            Some(b"{\"c\":" | b"{\"r\":" | b"{\"l\":" | b"{\"a\":") => {
+            Some(b"{\"c\":" | b"{\"r\":" | b"{\"l\":" | b"{\"w\":" | b"{\"a\":") => {
                 self.compare(line, number)?;
             }
             Some(b"{\"z\":") => {
@@ -241,7 +242,7 @@ impl Replayer {
             }
             _ => {
                 let shown = shown(&line[..line.len().min(40)]);
-                let reason = format!("expected a record e, c, r, l, a or z, found {shown:?}");
+                let reason = format!("expected a record e, c, r, l, w, a or z, found {shown:?}");
                 return Err(broken(number, reason));
             }
         }
@@ -278,6 +279,12 @@ impl Replayer {
             let what = format!("the ledger entries at {} ns", event.recv);
             self.due
                 .push_back(due("l", what, &|line, key| write_line(line, key, entries)));
+        }
+        let alarms = self.engine.alarms();
+        if !alarms.is_empty() {
+            let what = format!("the alarms at {} ns", event.recv);
+            self.due
+                .push_back(due("w", what, &|line, key| write_line(line, key, alarms)));
         }
         for action in &actions {
             let line = self.hash.action(action).to_vec();
@@ -361,6 +368,7 @@ fn logged_name(line: &[u8]) -> String {
         ) => format!("cycle {cycle}"),
         (Some(b'r'), _) => "a list of refusals".to_owned(),
         (Some(b'l'), _) => "a list of ledger entries".to_owned(),
+        (Some(b'w'), _) => "a list of alarms".to_owned(),
         _ => "a record".to_owned(),
     }
 }

@@ -6,21 +6,10 @@
 //! ```
 //! No phase waits for something that only the next can produce, and each has a deadline.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
+use super::config::ControlConfig;
 use crate::units::{Dur, Time};
-
-/// Durations of the opening phases. Ranges are checked when an engine is made.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ControlConfig {
-    /// Fresh book needed before the first quote, s.
-    pub observe_book_s: f64,
-    /// Longest wait for volatility, s.
-    pub observe_deadline_s: f64,
-    /// Time at minimum size and configured spread, s.
-    pub quote_min_s: f64,
-}
 
 /// Where a session is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -172,13 +161,9 @@ impl Phases {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::control::config::tests::CONFIG;
     use crate::units::SECOND;
 
-    const CONFIG: ControlConfig = ControlConfig {
-        observe_book_s: 10.0,
-        observe_deadline_s: 120.0,
-        quote_min_s: 60.0,
-    };
     const WELL: Health = Health {
         book_fresh: true,
         streams_up: true,
