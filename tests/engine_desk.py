@@ -50,6 +50,7 @@ class EngineDesk:
         settings: Configuration keys that differ from the defaults and from `CALM`.
         sent: Every action so far, as the event log writes it.
         log: Every line the engine logged.
+        journal: The same as bytes, as a run's event log holds them.
     """
 
     settings: dict[str, Json] = field(default_factory=dict)
@@ -61,6 +62,7 @@ class EngineDesk:
     accepts: bool = True
     sent: list[Json] = field(default_factory=list)
     log: list[Json] = field(default_factory=list)
+    journal: bytes = b""
     meter: Meter = field(default_factory=Meter)
     reconnects: int = 0
     watch: CycleWatch | None = None
@@ -269,6 +271,7 @@ class EngineDesk:
     def _did(self, actions: list[Action]) -> list[Json]:
         """Journal the step, then answer what it sent."""
         lines = self.engine.take_log()
+        self.journal += lines
         self.log += [json.loads(line) for line in lines.splitlines()]
         if self.watch is not None:
             self.watch.read(lines)

@@ -940,3 +940,19 @@ def replay(lines: bytes) -> Replay:
         ConfigError: The engine refuses the configuration in the header.
         EventError: With the number of the line that is no record.
     """
+
+def stand_at(lines: bytes, at_ns: int | None = None) -> dict[str, Any]:
+    """Step a log's events up to a time; compare every record on the way with the log.
+
+    Args:
+        lines: The event log, decompressed; it may be cut off.
+        at_ns: Receive time up to which events are stepped, nanoseconds; None: all of them.
+
+    Returns:
+        `snapshot`, `refusals` of the last step, `config`, `instrument`, `first_ns` and `last_ns` of
+        the events stepped (None without one), `events`, and `more`: whether the log goes on.
+
+    Raises:
+        ConfigError: The engine refuses the configuration in the header.
+        EventError: With the line that is no record, or that did not come again.
+    """

@@ -16,6 +16,7 @@ COMMANDS = {
     "backtest": "Run the same engine over recorded market data.",
     "replay": "Step a finished run again from its events; compare every action.",
     "unlock": "Acknowledge the kill that keeps an account from trading.",
+    "explain": "Say why: the limit, the quotes or the mode of a run at a time.",
     "config": "Write, check or show a configuration.",
 }
 """Name and help line. Command `x` is the function `x` (or the group `app`) of `mm.commands.x`."""

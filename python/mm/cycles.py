@@ -54,11 +54,13 @@ class CycleWatch:
 
     def read(self, lines: bytes) -> None:
         """Take the log lines of one step."""
-        at = lines.rfind(CYCLE_LINE)
-        if at < 0:
-            return
-        end = lines.find(b"\n", at)
-        self._cycle(json.loads(lines[at:end])["c"])
+        at = lines.find(CYCLE_LINE)
+        # A frame can carry several events: each has a cycle of its own.
+        while at >= 0:
+            end = lines.find(b"\n", at)
+            if at == 0 or lines[at - 1 : at] == b"\n":
+                self._cycle(json.loads(lines[at:end])["c"])
+            at = lines.find(CYCLE_LINE, end)
 
     def _cycle(self, cycle: Mapping[str, Any]) -> None:
         limits = cycle["limits"]

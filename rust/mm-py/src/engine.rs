@@ -301,7 +301,10 @@ fn event_error(error: impl core::fmt::Display) -> PyErr {
     EventError::new_err(error.to_string())
 }
 
-fn as_python<'py>(py: Python<'py>, value: &impl serde::Serialize) -> PyResult<Bound<'py, PyAny>> {
+pub(crate) fn as_python<'py, T: serde::Serialize + ?Sized>(
+    py: Python<'py>,
+    value: &T,
+) -> PyResult<Bound<'py, PyAny>> {
     let text = serde_json::to_string(value).map_err(event_error)?;
     py.import("json")?.call_method1("loads", (text,))
 }

@@ -9,6 +9,7 @@ mod instrument;
 mod limits;
 mod number;
 mod signer;
+mod stand;
 
 /// The compiled core of `mm`.
 #[pyo3::pymodule]
@@ -32,4 +33,6 @@ mod _core {
     };
     #[pymodule_export]
     use crate::signer::{PySigner, recover_signer};
+    #[pymodule_export]
+    use crate::stand::stand_at;
 }

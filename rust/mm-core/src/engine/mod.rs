@@ -339,6 +339,12 @@ impl Engine {
         &self.alarms
     }
 
+    /// What it was told once.
+    #[must_use]
+    pub const fn config(&self) -> &EngineConfig {
+        &self.config
+    }
+
     /// The instrument quoted.
     #[must_use]
     pub const fn instrument(&self) -> &Instrument {

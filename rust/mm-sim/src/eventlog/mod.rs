@@ -15,6 +15,7 @@
 //! lines, line ends included.
 
 mod replay;
+mod stand;
 
 use mm_core::action::Action;
 use mm_core::event::Event;
@@ -23,6 +24,7 @@ use serde::{Deserialize, Serialize};
 use sha3::{Digest, Keccak256};
 
 pub use self::replay::{Difference, ReplayError, Replayed, replay};
+pub use self::stand::{Stand, stand_at};
 
 /// Version of the log's format. A reader refuses any other.
 pub const VERSION: u32 = 2;

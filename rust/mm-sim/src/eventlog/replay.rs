@@ -115,13 +115,7 @@ pub fn replay(lines: &[u8]) -> Result<Replayed, ReplayError> {
         .ok_or_else(|| ReplayError::Header("the log is empty".to_owned()))?;
     let header = read_header(header)?;
     let (session, coin) = (header.session, header.instrument.coin().to_owned());
-    let mut replayer = Replayer {
-        engine: Engine::new(header.config, header.instrument)?,
-        hash: DecisionHash::default(),
-        last: Time(i64::MIN),
-        events: 0,
-        due: VecDeque::new(),
-    };
+    let mut replayer = Replayer::new(header)?;
     let mut ended = false;
     while let Some(line) = rest.next() {
         if ended {
@@ -147,7 +141,7 @@ pub fn replay(lines: &[u8]) -> Result<Replayed, ReplayError> {
 }
 
 /// Why a line ends a replay.
-enum Stop {
+pub(super) enum Stop {
     Broken(ReplayError),
     Differs(Difference),
 }
@@ -157,9 +151,9 @@ fn broken(line: usize, reason: String) -> Stop {
 }
 
 /// Whole lines, counted; what follows the last line end is left.
-struct Lines<'a> {
-    rest: &'a [u8],
-    number: usize,
+pub(super) struct Lines<'a> {
+    pub(super) rest: &'a [u8],
+    pub(super) number: usize,
 }
 
 impl<'a> Iterator for Lines<'a> {
@@ -174,7 +168,7 @@ impl<'a> Iterator for Lines<'a> {
     }
 }
 
-fn read_header(line: &[u8]) -> Result<Header<EngineConfig>, ReplayError> {
+pub(super) fn read_header(line: &[u8]) -> Result<Header<EngineConfig>, ReplayError> {
     #[derive(Deserialize)]
     struct Line<T> {
         h: T,
@@ -205,16 +199,26 @@ struct Due {
     line: Vec<u8>,
 }
 
-struct Replayer {
-    engine: Engine,
+pub(super) struct Replayer {
+    pub(super) engine: Engine,
     hash: DecisionHash,
-    last: Time,
-    events: u64,
+    pub(super) last: Time,
+    pub(super) events: u64,
     due: VecDeque<Due>,
 }
 
 impl Replayer {
-    fn so_far(&self, session: u64, coin: String, cut_after: Option<usize>) -> Replayed {
+    pub(super) fn new(header: Header<EngineConfig>) -> Result<Self, ReplayError> {
+        Ok(Self {
+            engine: Engine::new(header.config, header.instrument)?,
+            hash: DecisionHash::default(),
+            last: Time(i64::MIN),
+            events: 0,
+            due: VecDeque::new(),
+        })
+    }
+
+    pub(super) fn so_far(&self, session: u64, coin: String, cut_after: Option<usize>) -> Replayed {
         Replayed {
             session,
             coin,
@@ -226,7 +230,7 @@ impl Replayer {
     }
 
     /// Takes a line of the log. `true`: it was the closing one.
-    fn line(&mut self, line: &[u8], number: usize) -> Result<bool, Stop> {
+    pub(super) fn line(&mut self, line: &[u8], number: usize) -> Result<bool, Stop> {
         match line.get(..5) {
             Some(b"{\"e\":") => {
                 self.nothing_due(number)?;
@@ -343,7 +347,7 @@ impl Replayer {
 }
 
 /// The value of a record.
-fn record<T: DeserializeOwned>(line: &[u8], number: usize) -> Result<T, Stop> {
+pub(super) fn record<T: DeserializeOwned>(line: &[u8], number: usize) -> Result<T, Stop> {
     let value = line
         .get(5..line.len().saturating_sub(1))
         .unwrap_or_default();

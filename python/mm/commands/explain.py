@@ -1,0 +1,54 @@
+"""`mm explain limits|quotes|mode`."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+Run = Annotated[
+    Path | None,
+    typer.Option("--run", help="A run's directory or its event log; without it: the newest run."),
+]
+At = Annotated[
+    str | None,
+    typer.Option("--at", help="Exchange time, ISO 8601, or seconds from the run's start."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="One object on stdout.")]
+
+app = typer.Typer(no_args_is_help=True)
+
+
+@app.command()
+def limits(run: Run = None, at: At = None, as_json: AsJson = False) -> None:
+    """Show the position limit with every term, its inputs, their ages and what binds."""
+    from mm import explain
+
+    _show(explain.limits, explain.text_of_limits, run, at, as_json)
+
+
+@app.command()
+def quotes(run: Run = None, at: At = None, as_json: AsJson = False) -> None:
+    """Show the terms of each price, the orders and what was refused, with the reason."""
+    from mm import explain
+
+    _show(explain.quotes, explain.text_of_quotes, run, at, as_json)
+
+
+def _show(
+    answer: Callable[[Any], dict[str, Any]],
+    text: Callable[[dict[str, Any]], list[str]],
+    run: Path | None,
+    at: str | None,
+    as_json: bool,
+) -> None:
+    import json
+
+    from mm.explain import newest_run, stand
+
+    shown = answer(stand(run or newest_run(), at))
+    if as_json:
+        print(json.dumps(shown))
+        return
+    for line in text(shown):
+        print(line)

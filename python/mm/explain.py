@@ -1,0 +1,409 @@
+"""Why: the limit, the quotes or the mode of a run at a time, answered from its event log.
+
+The log's events are stepped again up to that time and every record on the way is compared with the
+journal, so what is shown is what the run itself had: to the lot, for that cycle.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from mm._core import stand_at
+from mm.clock import SECOND_NS
+from mm.errors import CheckFailed, ConfigError, EventError
+from mm.figures import coin_text, decimal_text, usd_text
+from mm.replay import LOG, read_run
+from mm.state import state_root
+
+Json = dict[str, Any]
+
+LONGEST_S = 1e9
+SIDES = ("bid", "ask")
+MICRO_KEYS = ("account_value", "loss_left", "tier_notional_max", "open_interest_room")
+LOT_KEYS = ("position", "head_room", "own_increasing")
+AGEING = ("market", "account", "head_room", "sigma", "own_stream")
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A run as it stood at a time.
+
+    Attributes:
+        log: The event log.
+        at_ns: Exchange time of the last event up to the time asked for.
+        first_ns: Of the log's first event.
+        snapshot: What the engine showed.
+        refusals: What the cycle did not send.
+        config: What the engine was built from.
+        coin: The perp.
+        sz_decimals: Of its sizes.
+    """
+
+    log: Path
+    at_ns: int
+    first_ns: int
+    snapshot: Json
+    refusals: list[Json]
+    config: Json
+    coin: str
+    sz_decimals: int
+
+
+def newest_run() -> Path:
+    """The run that began last, of every account.
+
+    Raises:
+        ConfigError: There is none.
+    """
+    root = state_root()
+    logs = sorted(root.glob(f"*/*/runs/*/{LOG}"), key=lambda log: log.stat().st_ctime_ns)
+    if not logs:
+        raise ConfigError(f"{root}: no run yet (--run RUN names one elsewhere)")
+    return logs[-1].parent
+
+
+def stand(run: Path, at: str | None) -> Standing:
+    """Step a run, live or ended, up to a time.
+
+    Args:
+        run: Its directory, or its event log.
+        at: Exchange time, ISO 8601 (UTC unless it says otherwise), or seconds from the first
+            event; `None`: as far as the log goes.
+
+    Raises:
+        CheckFailed: What was journalled does not come again.
+        ConfigError: `at` is no time, or not one of the run's.
+        EventError: The log cannot be read.
+    """
+    log, lines = read_run(run)
+    try:
+        at_ns = None if at is None else read_time(at, _first_ns(log, lines))
+        found = stand_at(lines, at_ns)
+    except EventError as error:
+        raise _trouble(log, str(error)) from error
+    except ConfigError as error:
+        raise ConfigError(f"{log}: {error}") from error
+    if found["last_ns"] is None or (at_ns is not None and at_ns > found["last_ns"]):
+        _refuse_outside(at, found)
+    instrument = found["instrument"]
+    return Standing(
+        log=log,
+        at_ns=found["last_ns"],
+        first_ns=found["first_ns"],
+        snapshot=found["snapshot"],
+        refusals=found["refusals"],
+        config=found["config"],
+        coin=instrument["coin"],
+        sz_decimals=instrument["sz_decimals"],
+    )
+
+
+def _trouble(log: Path, text: str) -> CheckFailed | EventError:
+    if " differs: logged " in text:
+        return CheckFailed(f"{log}: {text} (another version of mm made this run?)")
+    return EventError(f"{log}: {text}")
+
+
+def _first_ns(log: Path, lines: bytes) -> int:
+    found = re.search(rb'^\{"e":\{"recv":(\d+)', lines, re.MULTILINE)
+    if found is None:
+        raise ConfigError("the run has not heard of anything yet")
+    return int(found.group(1))
+
+
+def _refuse_outside(at: str | None, found: Mapping[str, Any]) -> None:
+    if found["last_ns"] is not None and found["more"]:
+        # Between two events of the run: the cycle before is what stood.
+        return
+    if found["last_ns"] is None:
+        raise ConfigError(
+            f"--at {at}: expected a time of the run, this one is before its first event"
+        )
+    end_s = (found["last_ns"] - found["first_ns"]) / SECOND_NS
+    raise ConfigError(
+        f"--at {at}: expected a time of the run, 0 to {end_s:.3f} s or"
+        f" {iso(found['first_ns'])} to {iso(found['last_ns'])}"
+    )
+
+
+def read_time(text: str, first_ns: int) -> int:
+    """A time of a run, nanoseconds since the Unix epoch.
+
+    Args:
+        text: ISO 8601 or seconds from the start.
+        first_ns: The start.
+
+    Raises:
+        ConfigError: It is neither.
+    """
+    try:
+        seconds = float(text)
+    except ValueError:
+        pass
+    else:
+        if math.isfinite(seconds) and abs(seconds) < LONGEST_S:
+            return first_ns + round(seconds * SECOND_NS)
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise ConfigError(
+            f"--at {text}: expected ISO 8601 exchange time (such as {iso(first_ns)}) or seconds"
+            " from the run's start"
+        ) from None
+    aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+    since = aware - datetime(1970, 1, 1, tzinfo=UTC)
+    return since // timedelta(microseconds=1) * 1000
+
+
+def iso(time_ns: int) -> str:
+    """An exchange time to the microsecond, UTC."""
+    seconds, nanos = divmod(time_ns, SECOND_NS)
+    moment = datetime.fromtimestamp(seconds, UTC) + timedelta(microseconds=nanos // 1000)
+    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def _head(standing: Standing) -> Json:
+    return {
+        "run": str(standing.log.parent),
+        "coin": standing.coin,
+        "cycle": standing.snapshot["cycle"],
+        "at": iso(standing.at_ns),
+        "seconds": round((standing.at_ns - standing.first_ns) / SECOND_NS, 6),
+    }
+
+
+def limits(standing: Standing) -> Json:
+    """The one position limit: its terms, what binds, what it was derived from, how old that is."""
+    found = standing.snapshot["limits"]
+    if found is None:
+        return {**_head(standing), "source": None}
+    decimals = standing.sz_decimals
+
+    def coin(lots: int) -> str:
+        return decimal_text(lots, decimals)
+
+    long, short = found["lots"]
+    terms = [
+        {
+            "term": term["term"],
+            "value_usd": usd_text(term["value"]),
+            "long": None if term["lots"] is None else coin(term["lots"][0]),
+            "short": None if term["lots"] is None else coin(term["lots"][1]),
+            "binds": [
+                side
+                for side, binding in zip(("long", "short"), found["binding"], strict=True)
+                if binding == term["term"]
+            ],
+        }
+        for term in found["terms"]
+    ]
+    return {
+        **_head(standing),
+        "source": found["source"],
+        "stale": found["stale"],
+        "long": coin(long),
+        "short": coin(short),
+        "value_usd": usd_text(found["value"]),
+        "binding": dict(zip(("long", "short"), found["binding"], strict=True)),
+        "terms": terms,
+        "inputs": _inputs(found["inputs"], decimals),
+        "ages": _ages(found["inputs"]["ages"], standing.config["freshness"]),
+        "previous": _previous(found["previous"], decimals),
+        "reduce_only": standing.snapshot["reduce_only"],
+        "settings": standing.config["limits"],
+    }
+
+
+def _inputs(inputs: Mapping[str, Any], decimals: int) -> Json:
+    """The inputs in USDC and coin; `None`: not known or not applicable."""
+
+    def shown(key: str, value: Any) -> object:  # noqa: ANN401 - JSON
+        if value is None:
+            return None
+        if key in MICRO_KEYS:
+            return usd_text(value)
+        if key in LOT_KEYS:
+            return (
+                [coin_text(lots, decimals) for lots in value]
+                if isinstance(value, list)
+                else coin_text(value, decimals)
+            )
+        return value
+
+    return {key: shown(key, value) for key, value in inputs.items() if key != "ages"}
+
+
+def _ages(ages: Mapping[str, int | None], deadlines: Mapping[str, float]) -> Json:
+    rows: Json = {}
+    for name in AGEING:
+        degraded_s, gone_s = deadlines[f"{name}_degraded_s"], deadlines[f"{name}_gone_s"]
+        age_ns = ages[name]
+        age_s = None if age_ns is None else age_ns / SECOND_NS
+        if age_s is None:
+            state = "unknown"
+        elif age_s > gone_s:
+            state = "gone"
+        else:
+            state = "degraded" if age_s > degraded_s else "fresh"
+        rows[name] = {"age_s": age_s, "degraded_s": degraded_s, "gone_s": gone_s, "state": state}
+    return rows
+
+
+def _previous(previous: Mapping[str, Any] | None, decimals: int) -> Json | None:
+    if previous is None:
+        return None
+    return {
+        "age_s": previous["age"] / SECOND_NS,
+        "source": previous["source"],
+        "long": coin_text(previous["lots"][0], decimals),
+        "short": coin_text(previous["lots"][1], decimals),
+    }
+
+
+def quotes(standing: Standing) -> Json:
+    """Prices from the terms of their half-spreads, sizes and what was refused, by side."""
+    snapshot, decimals = standing.snapshot, standing.sz_decimals
+    found = snapshot["limits"]
+    sides: Json = {}
+    for index, side in enumerate(SIDES):
+        trace = next((row for row in snapshot["trace"] if row["side"].lower() == side), None)
+        sides[side] = {
+            "quoting": any(order["side"].lower() == side for order in snapshot["orders"]),
+            "limit": None if found is None else coin_text(found["lots"][index], decimals),
+            "half_spread": None if trace is None else _readded(trace, side),
+            "orders": [
+                {"px": _px(order["px"], decimals), "sz": coin_text(order["sz"], decimals)}
+                for order in _best_first(snapshot["orders"], side)
+            ],
+            "refusals": [
+                {
+                    "px": _px(refusal["px"], decimals),
+                    "sz": coin_text(refusal["sz"], decimals),
+                    "reason": refusal["reason"],
+                    "limit": coin_text(refusal["limit"], decimals),
+                }
+                for refusal in standing.refusals
+                if refusal["side"].lower() == side
+            ],
+        }
+    return {
+        **_head(standing),
+        "mid": snapshot["mid"],
+        "microprice": snapshot["microprice"],
+        "position": coin_text(snapshot["position"], decimals),
+        "sigma": snapshot["sigma_quotes"],
+        "kappa_per_bps": snapshot["kappa_per_bps"],
+        "not_quoting": snapshot["not_quoting"],
+        **sides,
+    }
+
+
+def _best_first(orders: Sequence[Json], side: str) -> list[Json]:
+    ours = [order for order in orders if order["side"].lower() == side]
+    return sorted(ours, key=lambda order: order["px"], reverse=side == "bid")
+
+
+def _px(px: int, sz_decimals: int) -> str:
+    return decimal_text(px, 6 - sz_decimals)
+
+
+def _readded(trace: Mapping[str, Any], side: str) -> Json:
+    """The terms of a half-spread outward from the fair price, their sum, and what was quoted."""
+    outward = -1.0 if side == "bid" else 1.0
+    terms = {
+        key: outward * value if key == "skew_bps" else value
+        for key, value in trace.items()
+        if key.endswith("_bps") and key != "half_spread_bps"
+    }
+    return {
+        "terms": terms,
+        "sum_bps": sum(terms.values()),
+        "half_spread_bps": trace["half_spread_bps"],
+    }
+
+
+def text_of_limits(shown: Json) -> list[str]:
+    """`limits` for a person."""
+    if shown["source"] is None:
+        return [_title(shown), "no limit has been derived yet"]
+    coin = shown["coin"]
+    value = "unknown" if shown["value_usd"] is None else f"{shown['value_usd']} USD"
+    lines = [
+        _title(shown),
+        f"limit     long {shown['long']}  short {shown['short']} {coin}  worth {value}",
+        f"source    {shown['source']}"
+        + ("" if shown["stale"] is None else f": {shown['stale']} is late"),
+        f"binding   long {shown['binding']['long']}, short {shown['binding']['short']}",
+        f"position  {shown['inputs']['position']} {coin}"
+        + (", reduce-only" if shown["reduce_only"] else ""),
+        "",
+        f"{'term':<18}{'USD':>18}{'long':>14}{'short':>14}",
+    ]
+    lines += [
+        f"{term['term']:<18}{term['value_usd'] or '-':>18}{term['long'] or '-':>14}"
+        f"{term['short'] or '-':>14}"
+        + ("  <- binds " + ", ".join(term["binds"]))
+        * bool(term["binds"])
+        for term in shown["terms"]
+    ]
+    lines += ["", f"{'input':<22}value"]
+    lines += [f"{key:<22}{_plain(value)}" for key, value in shown["inputs"].items()]
+    lines += ["", f"{'age':<14}{'s':>12}{'degraded':>10}{'gone':>8}"]
+    lines += [
+        f"{name:<14}{'-' if row['age_s'] is None else format(row['age_s'], '.3f'):>12}"
+        f"{row['degraded_s']:>10g}{row['gone_s']:>8g}  {row['state']}"
+        for name, row in shown["ages"].items()
+    ]
+    if shown["previous"] is not None:
+        before = shown["previous"]
+        lines += [
+            "",
+            f"before    long {before['long']}  short {before['short']}, {before['source']},"
+            f" {before['age_s']:.3f} s earlier",
+        ]
+    return lines
+
+
+def text_of_quotes(shown: Json) -> list[str]:
+    """`quotes` for a person."""
+    lines = [
+        _title(shown),
+        f"mid {_plain(shown['mid'])}  position {shown['position']} {shown['coin']}"
+        f"  sigma {_plain(shown['sigma'])}  kappa {shown['kappa_per_bps']}/bps",
+    ]
+    if shown["not_quoting"] is not None:
+        lines.append(f"not quoting: {shown['not_quoting']}")
+    for side in SIDES:
+        rows = shown[side]
+        lines += ["", f"{side}  limit {_plain(rows['limit'])} {shown['coin']}"]
+        half = rows["half_spread"]
+        if half is not None:
+            terms = "  ".join(f"{name} {value:+.4f}" for name, value in half["terms"].items())
+            lines.append(f"  half-spread {half['half_spread_bps']:.4f} = {terms}")
+        lines += [f"  {order['sz']:>12} at {order['px']}" for order in rows["orders"]]
+        lines += [
+            f"  refused {refusal['sz']} at {refusal['px']}: {refusal['reason']}"
+            f" (limit {refusal['limit']})"
+            for refusal in rows["refusals"]
+        ]
+        if not rows["orders"] and not rows["refusals"]:
+            lines.append("  nothing wanted")
+    return lines
+
+
+def _title(shown: Json) -> str:
+    return f"{shown['coin']}, cycle {shown['cycle']} at {shown['at']} ({shown['seconds']:.3f} s)"
+
+
+def _plain(value: object) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return ", ".join(_plain(part) for part in value)
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,203 @@
+"""`mm explain` shows what the run had at that time, and says clearly when it cannot."""
+
+import json
+import os
+import re
+from pathlib import Path
+
+import pytest
+import zstandard
+
+from engine_desk import EngineDesk, Json
+from mm import explain
+from mm.cli import run as mm
+from mm.errors import CheckFailed, ConfigError, EventError
+from mm.exits import Exit, exit_of
+
+MOMENTS_S = (3.5, 4.0, 6.5, 9.0)
+
+
+def story() -> tuple[EngineDesk, dict[float, Json]]:
+    """A desk through fills, a thin head-room and a silent account, and what it showed when."""
+    desk = EngineDesk({"limits.position_cap_coin": 0.05}).open()
+    seen: dict[float, Json] = {}
+    desk.after(0.5)
+    seen[desk.now_s] = desk.snapshot()
+    desk.now_s += 0.25
+    desk.fill(desk.orders("Bid")[-1])
+    desk.after(0.25)
+    seen[desk.now_s] = desk.snapshot()
+    desk.now_s += 0.25
+    desk.head_room(buy=0.0, sell=0.05)
+    desk.after(2.25)
+    seen[desk.now_s] = desk.snapshot()
+    desk.now_s += 0.25
+    desk.bbo(desk.mid * 1.001)
+    desk.after(2.25)
+    seen[desk.now_s] = desk.snapshot()
+    assert tuple(seen) == MOMENTS_S
+    return desk, seen
+
+
+@pytest.fixture(scope="module")
+def told() -> tuple[EngineDesk, dict[float, Json]]:
+    return story()
+
+
+def written(desk: EngineDesk, directory: Path, cut: int = 0) -> Path:
+    """The desk's journal as a run's directory; `cut` bytes short of its end."""
+    whole = zstandard.ZstdCompressor().compress(desk.journal)
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / "events.jsonl.zst").write_bytes(whole[: len(whole) - cut])
+    return directory
+
+
+@pytest.mark.parametrize("moment_s", MOMENTS_S)
+def test_it_shows_what_the_run_had_then(
+    moment_s: float, told: tuple[EngineDesk, dict[float, Json]], tmp_path: Path
+) -> None:
+    desk, seen = told
+    wanted = seen[moment_s]
+    standing = explain.stand(written(desk, tmp_path), f"{moment_s}")
+    assert standing.snapshot == wanted
+    limits, quotes = explain.limits(standing), explain.quotes(standing)
+    assert limits["cycle"] == quotes["cycle"] == wanted["cycle"]
+    assert [round(float(limits[side]) * 1e5) for side in ("long", "short")] == wanted["limits"][
+        "lots"
+    ]
+    assert list(limits["binding"].values()) == wanted["limits"]["binding"]
+    assert {term["term"] for term in limits["terms"]} == {
+        term["term"] for term in wanted["limits"]["terms"]
+    }
+    shown = sum(len(quotes[side]["orders"]) for side in ("bid", "ask"))
+    assert shown == len(wanted["orders"])
+
+
+def test_the_terms_of_a_half_spread_add_up(
+    told: tuple[EngineDesk, dict[float, Json]], tmp_path: Path
+) -> None:
+    desk, seen = told
+    run = written(desk, tmp_path)
+    for moment_s in seen:
+        quotes = explain.quotes(explain.stand(run, f"{moment_s}"))
+        for side in ("bid", "ask"):
+            half = quotes[side]["half_spread"]
+            assert abs(half["sum_bps"] - half["half_spread_bps"]) < 0.01, (moment_s, side)
+    held = explain.quotes(explain.stand(run, "4"))
+    assert held["bid"]["half_spread"]["terms"]["skew_bps"] > 0
+
+
+def test_a_side_without_orders_says_why(tmp_path: Path) -> None:
+    """Over the cap at the start: each bid is refused, with the limit of its side."""
+    desk = EngineDesk({"limits.position_cap_coin": 0.05}, position=0.06).open()
+    standing = explain.stand(written(desk, tmp_path), None)
+    bids, limits = explain.quotes(standing)["bid"], explain.limits(standing)
+    assert limits["reduce_only"]
+    assert limits["binding"]["long"] == "position_cap"
+    assert bids["orders"] == []
+    assert {refusal["limit"] for refusal in bids["refusals"]} == {limits["long"]}
+    assert {refusal["reason"] for refusal in bids["refusals"]} == {"OverValueLimit"}
+
+
+def test_sides_that_differ_are_explained_apart(
+    told: tuple[EngineDesk, dict[float, Json]], tmp_path: Path
+) -> None:
+    limits = explain.limits(explain.stand(written(told[0], tmp_path), "6.5"))
+    assert limits["binding"] == {"long": "head_room", "short": "position_cap"}
+    assert limits["long"] != limits["short"]
+
+
+def test_an_iso_time_is_the_same_as_its_seconds(
+    told: tuple[EngineDesk, dict[float, Json]], tmp_path: Path
+) -> None:
+    run = written(told[0], tmp_path)
+    by_seconds = explain.limits(explain.stand(run, "6.5"))
+    for text in (by_seconds["at"], by_seconds["at"].removesuffix("Z")):
+        assert explain.limits(explain.stand(run, text)) == by_seconds
+
+
+def test_between_two_events_the_one_before_stands(
+    told: tuple[EngineDesk, dict[float, Json]], tmp_path: Path
+) -> None:
+    run = written(told[0], tmp_path)
+    assert explain.stand(run, "6.7").snapshot == explain.stand(run, "6.5").snapshot
+
+
+@pytest.mark.parametrize("at", ["-1", "1000", "2001-01-01", "2040-01-01T00:00:00Z"])
+def test_a_time_outside_the_run_is_refused_with_its_range(
+    at: str, told: tuple[EngineDesk, dict[float, Json]], tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError, match=re.escape(f"--at {at}: expected a time of the run")):
+        explain.stand(written(told[0], tmp_path), at)
+
+
+@pytest.mark.parametrize("at", ["soon", "nan", "inf", "12:00", ""])
+def test_what_is_no_time_is_refused_with_an_example(
+    at: str, told: tuple[EngineDesk, dict[float, Json]], tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError, match=re.escape(f"--at {at}: expected ISO 8601")):
+        explain.stand(written(told[0], tmp_path), at)
+
+
+def test_a_log_that_breaks_off_is_read_as_far_as_it_goes(
+    told: tuple[EngineDesk, dict[float, Json]], tmp_path: Path
+) -> None:
+    """As that of a run that is still going, or was killed."""
+    standing = explain.stand(written(told[0], tmp_path, cut=40), None)
+    assert 0 < standing.snapshot["cycle"] <= told[0].snapshot()["cycle"]
+    assert explain.limits(standing)["source"] == "valid"
+
+
+def test_a_journal_that_was_changed_is_not_explained(
+    told: tuple[EngineDesk, dict[float, Json]], tmp_path: Path
+) -> None:
+    forged = EngineDesk()
+    forged.journal = told[0].journal.replace(b'"lots":[5000,5000]', b'"lots":[5001,5000]', 1)
+    assert forged.journal != told[0].journal
+    with pytest.raises(CheckFailed, match=r"cycle \d+ differs: logged") as refused:
+        explain.stand(written(forged, tmp_path), None)
+    assert exit_of(refused.value) == Exit.DIFFERENCE
+
+
+def test_what_is_no_run_is_refused_by_its_path(tmp_path: Path) -> None:
+    (tmp_path / "events.jsonl.zst").write_bytes(zstandard.ZstdCompressor().compress(b"{}\n"))
+    with pytest.raises(EventError, match="not the header of an event log"):
+        explain.stand(tmp_path, None)
+    with pytest.raises(EventError, match="No such file"):
+        explain.stand(tmp_path / "nothing", None)
+
+
+def test_without_a_run_it_is_the_newest(
+    told: tuple[EngineDesk, dict[float, Json]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    runs = Path(os.environ["MM_STATE_DIR"]) / "paper" / "default" / "runs"
+    with pytest.raises(ConfigError, match="no run yet"):
+        mm(["explain", "limits"])
+    written(EngineDesk().open(), runs / "one")
+    written(told[0], runs / "two")
+    assert mm(["explain", "limits", "--json"]) == Exit.DONE
+    assert json.loads(capsys.readouterr().out)["run"] == str(runs / "two")
+
+
+@pytest.mark.parametrize("question", ["limits", "quotes"])
+def test_the_text_has_every_part_of_the_object(
+    question: str,
+    told: tuple[EngineDesk, dict[float, Json]],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    words = ["explain", question, "--run", str(written(told[0], tmp_path)), "--at", "6.5"]
+    mm([*words, "--json"])
+    shown = json.loads(capsys.readouterr().out)
+    mm(words)
+    text = capsys.readouterr().out
+    assert f"cycle {shown['cycle']} " in text
+    if question == "limits":
+        parts = [term["term"] for term in shown["terms"]] + list(shown["inputs"])
+        parts += [*shown["ages"], shown["long"], shown["short"]]
+    else:
+        rows = [row for side in ("bid", "ask") for row in shown[side]["refusals"]]
+        parts = [row["reason"] for row in rows]
+        parts += [order["px"] for side in ("bid", "ask") for order in shown[side]["orders"]]
+        parts += list(shown["bid"]["half_spread"]["terms"])
+    assert [part for part in parts if part not in text] == []
