@@ -59,8 +59,8 @@ async def test_a_port_asked_for_that_is_taken_ends_the_start(taken: int) -> None
 
 def at_default(taken: int, network: str) -> Config:
     """A configuration whose default port is the taken one."""
-    config = load(None, {"process.network": network})
-    process = config.process.model_copy(update={"metrics_port": taken})
+    config = load(None, {})
+    process = config.process.model_copy(update={"metrics_port": taken, "network": network})
     # A copy counts what it was given as chosen; a default was not.
     process.model_fields_set.discard("metrics_port")
     return config.model_copy(update={"process": process})
