@@ -1,30 +1,31 @@
 //! The fill ledger: after the anchor, fills alone move the position; money is exact to the micro-USDC.
 //!
-//! `total = spread_capture + inventory + funding - fees` holds between the anchor and any account
-//! report, because marks only telescope: on a fill of `dq` at `p` with mark `m`, spread capture is
-//! `dq (m - p)`; on a move of the mark from `m` to `m'`, inventory is `q (m' - m)`. What is left of
+//! `total = spread_capture + inventory + funding - fees + corrections` holds between the anchor and any
+//! account report, because marks only telescope: on a fill of `dq` at `p` with mark `m`, spread capture
+//! is `dq (m - p)`; on a move of the mark from `m` to `m'`, inventory is `q (m' - m)`. What is left of
 //! the exchange's own change of account value is the residual, and it must be zero.
 
 use std::collections::{BTreeSet, VecDeque};
 
 use serde::Serialize;
 
-use super::entry::{Entry, Payment};
+use super::continuity::Continuity;
+use super::entry::{Correction, Entry, Payment};
 use crate::event::{AccountState, Fill, Funding, Transfer};
 use crate::units::{Px, Sz, Time, Usd};
 
-/// Trade ids remembered; the venue's snapshot holds at most 2,000 fills.
-const TIDS_MAX: usize = 8192;
+/// Fills remembered; the venue's snapshot holds at most 2,000.
+const FILLS_MAX: usize = 8192;
 
 /// What a fill did to the ledger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Posted {
-    /// New: the position moved.
+    /// It moved the position.
     New,
-    /// Known, or older than the anchor.
+    /// From before the anchor, and not told before: it moved nothing.
+    BeforeAnchor,
+    /// Told before.
     Known,
-    /// New, but the exchange's position before it was not ours: unexplained until an account report agrees.
-    Discontinuous,
 }
 
 /// Exact profit and loss since the anchor, micro-USDC.
@@ -40,6 +41,8 @@ pub struct Pnl {
     pub funding: Usd,
     /// Fees paid.
     pub fees: Usd,
+    /// Money that corrections of the position could not explain.
+    pub corrections: Usd,
     /// `total` minus what the ledger explains: zero unless something is wrong.
     pub residual: Usd,
 }
@@ -48,6 +51,8 @@ pub struct Pnl {
 #[derive(Clone, Debug)]
 pub struct Ledger {
     anchor: AccountState,
+    /// Everything up to this exchange time is in the position already: the anchor, or a correction.
+    covered: Time,
     position: Sz,
     mark: Option<Px>,
     spread_capture: Usd,
@@ -55,12 +60,16 @@ pub struct Ledger {
     funding: Usd,
     fees: Usd,
     transfers: Usd,
+    corrections: Usd,
     seen: BTreeSet<u64>,
-    order: VecDeque<u64>,
+    /// The fills of `seen`, as told: tid, exchange time, and by how much each moved the position.
+    told: VecDeque<(u64, Time, Sz)>,
+    /// Newest exchange time of a fill that is no longer in `seen`.
+    forgotten: Time,
     fundings: BTreeSet<(Time, Usd)>,
     moves: BTreeSet<(Time, Usd, u64)>,
     last_fill: Time,
-    discontinuous: bool,
+    continuity: Continuity,
 }
 
 impl Ledger {
@@ -69,6 +78,7 @@ impl Ledger {
     pub fn anchored(anchor: AccountState) -> Self {
         Self {
             anchor,
+            covered: anchor.exch,
             position: anchor.position,
             mark: mark_of(&anchor),
             spread_capture: Usd::ZERO,
@@ -76,12 +86,14 @@ impl Ledger {
             funding: Usd::ZERO,
             fees: Usd::ZERO,
             transfers: Usd::ZERO,
+            corrections: Usd::ZERO,
             seen: BTreeSet::new(),
-            order: VecDeque::new(),
+            told: VecDeque::new(),
+            forgotten: Time(i64::MIN),
             fundings: BTreeSet::new(),
             moves: BTreeSet::new(),
             last_fill: anchor.exch,
-            discontinuous: false,
+            continuity: Continuity::new(anchor.position),
         }
     }
 
@@ -103,10 +115,16 @@ impl Ledger {
         self.transfers
     }
 
-    /// Whether a fill did not continue from our position and no report has agreed since.
+    /// Whether fills have not continued each other for too long and nothing has explained it since.
     #[must_use]
     pub const fn is_unexplained(&self) -> bool {
-        self.discontinuous
+        self.continuity.is_broken()
+    }
+
+    /// When fills that do not continue each other yet become unexplained.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Time> {
+        self.continuity.deadline()
     }
 
     /// Revalues what is held at a new mark.
@@ -116,29 +134,47 @@ impl Ledger {
         }
     }
 
-    /// Enters a fill, once.
-    pub fn post(&mut self, fill: &Fill) -> Posted {
-        if fill.exch <= self.anchor.exch || !self.seen.insert(fill.tid) {
+    /// Enters a fill told at `now`, once. Call [`Ledger::judge`] after the last of a message.
+    pub fn post(&mut self, fill: &Fill, now: Time) -> Posted {
+        if fill.exch <= self.forgotten || !self.seen.insert(fill.tid) {
             return Posted::Known;
         }
-        self.order.push_back(fill.tid);
-        if self.order.len() > TIDS_MAX
-            && let Some(oldest) = self.order.pop_front()
-        {
-            self.seen.remove(&oldest);
+        let change = if fill.exch <= self.covered {
+            Sz::ZERO
+        } else {
+            fill.side.signed(fill.sz)
+        };
+        self.remember(fill, change);
+        if change == Sz::ZERO {
+            return Posted::BeforeAnchor;
         }
-        let change = fill.side.signed(fill.sz);
         let mark = *self.mark.get_or_insert(fill.px);
         self.spread_capture += (mark - fill.px) * change;
         self.fees += fill.fee;
         self.last_fill = self.last_fill.max(fill.exch);
-        let continuous = fill.start_position == self.position;
         self.position += change;
-        if continuous {
-            return Posted::New;
+        self.continuity.enter(fill.start_position, change, now);
+        Posted::New
+    }
+
+    fn remember(&mut self, fill: &Fill, change: Sz) {
+        self.told.push_back((fill.tid, fill.exch, change));
+        if self.told.len() > FILLS_MAX
+            && let Some((tid, exch, _)) = self.told.pop_front()
+        {
+            self.seen.remove(&tid);
+            self.forgotten = self.forgotten.max(exch);
         }
-        self.discontinuous = true;
-        Posted::Discontinuous
+    }
+
+    /// Looks whether the fills told so far continue each other.
+    pub fn judge(&mut self, now: Time) {
+        self.continuity.judge(self.position, now);
+    }
+
+    /// Whether they have just failed to for too long. Call once a step.
+    pub fn breaks(&mut self, now: Time) -> bool {
+        self.continuity.breaks(now)
     }
 
     /// The price at which the position is valued.
@@ -150,7 +186,7 @@ impl Ledger {
     /// Enters a funding payment, once: each new subscription repeats the past.
     pub fn fund(&mut self, payment: Funding) -> Option<Entry> {
         let Funding { exch, usd } = payment;
-        let before_anchor = exch <= self.anchor.exch;
+        let before_anchor = exch <= self.covered;
         if !self.fundings.insert((exch, usd)) {
             return None;
         }
@@ -168,7 +204,7 @@ impl Ledger {
     /// Enters money moved in or out, once.
     pub fn transfer(&mut self, moved: Transfer) -> Option<Entry> {
         let Transfer { exch, usd, id } = moved;
-        let before_anchor = exch <= self.anchor.exch;
+        let before_anchor = exch <= self.covered;
         if !self.moves.insert((exch, usd, id)) {
             return None;
         }
@@ -183,17 +219,44 @@ impl Ledger {
         }))
     }
 
-    /// Checks the ledger against a report: the drift in lots, zero when they agree. A report
-    /// from before our last fill says nothing and gives `None`.
+    /// Our position as of an exchange time; `None` for one that is too long ago to tell.
+    fn position_at(&self, exch: Time) -> Option<Sz> {
+        let later = self.told.iter().filter(|(_, at, _)| *at > exch);
+        let known = exch >= self.covered && exch >= self.forgotten;
+        known.then(|| self.position - later.map(|(_, _, change)| *change).sum())
+    }
+
+    /// Checks the ledger, as of a report's time, against it: the drift in lots, zero when they agree;
+    /// `None` for a report from before the anchor.
     pub fn check(&mut self, report: &AccountState) -> Option<Sz> {
-        if report.exch < self.last_fill {
-            return None;
-        }
-        let drift = report.position - self.position;
-        if drift == Sz::ZERO {
-            self.discontinuous = false;
+        let drift = report.position - self.position_at(report.exch)?;
+        if drift == Sz::ZERO && report.exch >= self.last_fill {
+            self.continuity.agree(self.position);
         }
         Some(drift)
+    }
+
+    /// Believes a report against the ledger: its position becomes ours, and money that the ledger
+    /// could not explain is written down with it. Whatever is told later of the time up to the report
+    /// is in it. `None` when there is nothing to correct, or the report is older than the last fill.
+    pub fn correct(&mut self, report: &AccountState) -> Option<Entry> {
+        if report.exch < self.last_fill || report.position == self.position {
+            return None;
+        }
+        if let Some(mark) = mark_of(report) {
+            self.mark(mark);
+        }
+        let usd = self.pnl(report).residual;
+        let from = core::mem::replace(&mut self.position, report.position);
+        self.corrections += usd;
+        self.covered = report.exch;
+        self.continuity.agree(report.position);
+        Some(Entry::Correction(Correction {
+            exch: report.exch,
+            from,
+            to: report.position,
+            usd,
+        }))
     }
 
     /// Profit and loss as of an account report, valued at the report's mark.
@@ -204,13 +267,15 @@ impl Ledger {
             inventory += (new - old) * self.position;
         }
         let total = report.account_value - self.anchor.account_value - self.transfers;
-        let explained = self.spread_capture + inventory + self.funding - self.fees;
+        let explained =
+            self.spread_capture + inventory + self.funding - self.fees + self.corrections;
         Pnl {
             total,
             spread_capture: self.spread_capture,
             inventory,
             funding: self.funding,
             fees: self.fees,
+            corrections: self.corrections,
             residual: total - explained,
         }
     }
@@ -223,136 +288,4 @@ fn mark_of(report: &AccountState) -> Option<Px> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::event::FillKind;
-    use crate::units::Side;
-
-    fn report(exch: i64, value: i64, position: i64, mark: i64) -> AccountState {
-        AccountState {
-            exch: Time(exch),
-            account_value: Usd(value),
-            margin_used: Usd::ZERO,
-            position: Sz(position),
-            position_value: Usd(position.abs() * mark),
-        }
-    }
-
-    fn fill(exch: i64, tid: u64, side: Side, px: i64, sz: i64, start: i64) -> Fill {
-        Fill {
-            exch: Time(exch),
-            tid,
-            oid: tid,
-            cloid: None,
-            side,
-            px: Px(px),
-            sz: Sz(sz),
-            start_position: Sz(start),
-            fee: Usd(3),
-            taker: false,
-            kind: FillKind::Trade,
-        }
-    }
-
-    #[test]
-    fn a_fill_counts_once_and_not_before_the_anchor() {
-        let mut ledger = Ledger::anchored(report(10, 1000, 0, 0));
-        assert_eq!(
-            ledger.post(&fill(10, 1, Side::Bid, 100, 5, 0)),
-            Posted::Known
-        );
-        assert_eq!(ledger.post(&fill(11, 2, Side::Bid, 100, 5, 0)), Posted::New);
-        assert_eq!(
-            ledger.post(&fill(11, 2, Side::Bid, 100, 5, 0)),
-            Posted::Known
-        );
-        assert_eq!(ledger.position(), Sz(5));
-    }
-
-    #[test]
-    fn a_break_in_continuity_is_unexplained_until_a_report_agrees() {
-        let mut ledger = Ledger::anchored(report(10, 1000, 0, 0));
-        assert_eq!(
-            ledger.post(&fill(11, 2, Side::Bid, 100, 5, 7)),
-            Posted::Discontinuous
-        );
-        assert!(ledger.is_unexplained());
-        assert_eq!(ledger.check(&report(10, 1000, 0, 0)), None);
-        assert_eq!(ledger.check(&report(12, 1000, 12, 100)), Some(Sz(7)));
-        assert!(ledger.is_unexplained());
-        assert_eq!(ledger.check(&report(13, 1000, 5, 100)), Some(Sz(0)));
-        assert!(!ledger.is_unexplained());
-    }
-
-    #[test]
-    fn a_replayed_payment_counts_once_and_not_before_the_anchor() {
-        let mut ledger = Ledger::anchored(report(10, 1000, 0, 0));
-        for exch in [9, 10, 11, 11, 12] {
-            let exch = Time(exch);
-            ledger.fund(Funding { exch, usd: Usd(-2) });
-            ledger.transfer(Transfer {
-                exch,
-                usd: Usd(5),
-                id: 0,
-            });
-        }
-        assert_eq!(ledger.transfers(), Usd(10));
-        let pnl = ledger.pnl(&report(13, 1000 - 4 + 10, 0, 0));
-        assert_eq!((pnl.funding, pnl.residual), (Usd(-4), Usd(0)));
-    }
-
-    #[test]
-    fn a_corrupted_fee_shows_as_residual() {
-        let mut ledger = Ledger::anchored(report(10, 1000, 0, 0));
-        ledger.post(&fill(11, 1, Side::Bid, 100, 5, 0));
-        let honest = report(12, 1000 - 3 + 5 * 10, 5, 110);
-        assert_eq!(ledger.pnl(&honest).residual, Usd(0));
-        assert_eq!(
-            ledger.pnl(&report(12, 1000 - 4 + 5 * 10, 5, 110)).residual,
-            Usd(-1)
-        );
-    }
-}
-
-#[cfg(test)]
-mod property_tests {
-    use super::*;
-    use crate::event::FillKind;
-    use crate::units::Side;
-    use proptest::prelude::*;
-
-    proptest! {
-        #[test]
-        fn prop_the_identity_is_exact(
-            start in -1000_i64..1000, start_mark in 1_i64..100_000,
-            steps in proptest::collection::vec(
-                (any::<bool>(), 1_i64..100_000, 1_i64..1000, -50_i64..500, 1_i64..100_000), 0..60),
-        ) {
-            let first = AccountState {
-                exch: Time(0), account_value: Usd(5_000_000), margin_used: Usd::ZERO,
-                position: Sz(start), position_value: Usd(start.abs() * start_mark),
-            };
-            let mut ledger = Ledger::anchored(first);
-            let mut cash = first.account_value.0 - start * start_mark;
-            let (mut q, mut mark) = (start, start_mark);
-            for (i, (buy, px, sz, fee, next_mark)) in (1_u64..).zip(steps) {
-                let side = if buy { Side::Bid } else { Side::Ask };
-                let fill = Fill {
-                    exch: Time(1), tid: i, oid: i, cloid: None, side, px: Px(px), sz: Sz(sz),
-                    start_position: Sz(q), fee: Usd(fee), taker: false, kind: FillKind::Trade,
-                };
-                prop_assert_eq!(ledger.post(&fill), Posted::New);
-                q += side.sign() * sz;
-                cash -= side.sign() * sz * px + fee;
-                mark = next_mark;
-                ledger.mark(Px(mark));
-            }
-            let last = AccountState {
-                exch: Time(2), account_value: Usd(cash + q * mark), margin_used: Usd::ZERO,
-                position: Sz(q), position_value: Usd(q.abs() * mark),
-            };
-            prop_assert_eq!(ledger.pnl(&last).residual, Usd::ZERO);
-            prop_assert_eq!(ledger.position(), Sz(q));
-        }
-    }
-}
+mod tests;

@@ -6,7 +6,7 @@ mod kill;
 mod mode;
 mod phases;
 
-pub use alarm::Alarm;
+pub use alarm::{Alarm, ToldFill};
 pub use config::{ControlConfig, PositionPolicy};
 pub use kill::{Kill, KillReason};
 pub use mode::{Mode, ModeReason, TimeInMode};

@@ -4,10 +4,10 @@ use super::own::Allowance;
 use super::{BACKOFF, Engine, Sent};
 use crate::account::{Entry, Posted};
 use crate::action::Cloid;
-use crate::control::KillReason;
+use crate::control::{Alarm, KillReason, ToldFill};
 use crate::event::{
-    Command, EventBody, Fill, Fills, HeadRoom, ItemStatus, OrderFate, Rejection, RejectionClass,
-    Reply, ReplyOutcome, Stream, StreamState,
+    AccountState, Command, EventBody, Fill, Fills, HeadRoom, ItemStatus, OrderFate, Rejection,
+    RejectionClass, Reply, ReplyOutcome, Stream, StreamState,
 };
 use crate::orders::Owner;
 use crate::units::{Side, Sz};
@@ -34,6 +34,7 @@ impl Engine {
             EventBody::HeadRoom(room) => self.on_head_room(*room),
             EventBody::Fees(fees) => self.own.fees = Some(*fees),
             EventBody::RateLimit(limit) => self.own.rate_limit = Some(*limit),
+            EventBody::Fills(_) | EventBody::Funding(_) if self.own.is_early(body) => {}
             EventBody::Fills(fills) => self.on_fills(fills),
             EventBody::OrderUpdates(updates) => {
                 self.own.sign_of_life(now);
@@ -45,7 +46,10 @@ impl Engine {
             EventBody::OrderStatus(fate) => self.on_fate(fate),
             EventBody::Reply(reply) => self.on_reply(reply),
             EventBody::Funding(funding) => self.own.fund(*funding),
-            EventBody::Transfer(transfer) => self.own.on_transfer(*transfer),
+            EventBody::Transfer(transfer) => {
+                self.own.is_early(body);
+                self.own.on_transfer(*transfer);
+            }
             EventBody::Stream(status) => {
                 self.own.on_stream(status.stream, status.state, now);
                 if (status.stream, status.state) == (Stream::Market, StreamState::Down) {
@@ -54,12 +58,35 @@ impl Engine {
             }
             EventBody::Timer => {}
             EventBody::Command(Command::Anchor(report)) => {
-                self.own.anchor(*report, now);
+                self.on_anchor(*report);
                 self.phases.anchor(now);
             }
             EventBody::Command(Command::Restore(saved)) => self.own.restore(*saved, now),
             EventBody::Command(Command::Stop) => self.phases.stop(now),
             EventBody::Command(Command::Kill) => self.latch(KillReason::Manual),
+        }
+    }
+
+    /// What time alone changes.
+    pub(super) fn expire(&mut self) {
+        self.orders.expire(self.now);
+        let breaks = self
+            .own
+            .ledger
+            .as_mut()
+            .is_some_and(|ledger| ledger.breaks(self.now));
+        if breaks {
+            self.counts.discontinuities += 1;
+            let position = self.own.position();
+            self.alarms.push(Alarm::FillsBroken { position });
+        }
+    }
+
+    /// The ledger begins; what was told before it is told to it now.
+    fn on_anchor(&mut self, report: AccountState) {
+        let early = self.own.anchor(report, self.now);
+        for body in &early {
+            self.learn(body);
         }
     }
 
@@ -93,18 +120,25 @@ impl Engine {
         });
     }
 
+    /// Fills move the position by trade id alone. A snapshot goes the same way: what it repeats is known,
+    /// what is new in it fills a gap, and whether that explains the gap the ledger judges.
     fn on_fills(&mut self, fills: &Fills) {
         self.own.sign_of_life(self.now);
         for fill in &fills.fills {
-            match self.own.post(fill) {
+            match self.own.post(fill, self.now) {
                 Some(Posted::New) => self.on_new_fill(fill),
-                Some(Posted::Discontinuous) => {
-                    self.counts.discontinuities += 1;
-                    self.on_new_fill(fill);
+                Some(Posted::BeforeAnchor) => {
+                    // After a correction an order of ours may still wait for it.
+                    let owner = match self.orders.owner_of(fill) {
+                        Owner::Ours => self.orders.on_fill(fill, self.now),
+                        other => other,
+                    };
+                    self.own.entries.push(Entry::of_fill(fill, owner, None));
                 }
                 Some(Posted::Known) | None => {}
             }
         }
+        self.own.judge(self.now);
     }
 
     fn on_fate(&mut self, fate: &OrderFate) {
@@ -120,14 +154,26 @@ impl Engine {
             Side::Ask => self.counts.fills_sell += 1,
         }
         self.counts.volume += fill.px * fill.sz;
-        self.counts.filled_lots += fill.sz;
         let owner = self.orders.on_fill(fill, self.now);
-        if owner == Owner::Stranger {
-            self.counts.stranger_fills += 1;
+        let entry = Entry::of_fill(fill, owner, self.own.mark());
+        self.own.entries.push(entry);
+        match owner {
+            Owner::Ours | Owner::Past => self.on_quote_filled(fill),
+            Owner::Earlier => self.counts.earlier_fills += 1,
+            Owner::Exchange => {
+                self.counts.forced_fills += 1;
+                self.alarms.push(Alarm::ForcedFill(ToldFill::new(fill)));
+            }
+            Owner::Stranger => {
+                self.counts.stranger_fills += 1;
+                self.alarms.push(Alarm::UnknownFill(ToldFill::new(fill)));
+            }
         }
-        self.own
-            .entries
-            .push(Entry::of_fill(fill, owner, self.own.mark()));
+    }
+
+    /// What a fill says about our quotes; one of somebody else's order says nothing.
+    fn on_quote_filled(&mut self, fill: &Fill) {
+        self.counts.filled_lots += fill.sz;
         if let Some(touch) = self.market.book.touch() {
             self.market
                 .markouts

@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::account::Entry;
+use crate::account::{Entry, Ledger};
 use crate::action::{Action, ActionBody, Cloid};
 use crate::control::{Alarm, ControlConfig, Kill, NotQuoting, Phase, Phases};
 use crate::event::{Event, Level};
@@ -291,7 +291,7 @@ impl Engine {
         self.own.entries.clear();
         self.alarms.clear();
         self.learn(&event.body);
-        self.orders.expire(self.now);
+        self.expire();
         self.run_cycle(actions);
     }
 
@@ -302,11 +302,10 @@ impl Engine {
             return None;
         }
         let heartbeat = self.now.plus(HEARTBEAT);
-        Some(
-            self.phases
-                .wake_at(self.now)
-                .map_or(heartbeat, |at| at.min(heartbeat)),
-        )
+        let phase = self.phases.wake_at(self.now);
+        let ledger = self.own.ledger.as_ref().and_then(Ledger::deadline);
+        let due = ledger.map(|at| at.max(self.now));
+        [phase, due].into_iter().flatten().chain([heartbeat]).min()
     }
 
     /// What the last step decided, when it sent actions or moved the limit.

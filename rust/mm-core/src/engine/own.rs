@@ -5,9 +5,13 @@ use std::collections::BTreeSet;
 use crate::account::{Entry, Ledger, Posted};
 use crate::budget::{LossBudget, Restored};
 use crate::event::{
-    AccountState, Fees, Fill, Funding, HeadRoom, RateLimit, Stream, StreamState, Transfer,
+    AccountState, EventBody, Fees, Fill, Funding, HeadRoom, RateLimit, Stream, StreamState,
+    Transfer,
 };
 use crate::units::{Dur, Px, Sz, Time, Usd};
+
+/// Messages kept until the ledger begins: far more than a start hears, which takes a second.
+const EARLY_MAX: usize = 1024;
 
 /// The exchange's allowance, made absolute when it arrived: what position plus own orders could still grow to.
 #[derive(Clone, Copy, Debug)]
@@ -33,6 +37,8 @@ pub(super) struct Own {
     pub(super) rate_limit: Option<RateLimit>,
     pub(super) drift: Option<Sz>,
     pub(super) position_max_abs: Sz,
+    /// What was told before the ledger began.
+    early: Vec<EventBody>,
     /// Ledger entries of this step.
     pub(super) entries: Vec<Entry>,
     /// `[market, user]`; a stream is down until it first reports.
@@ -53,6 +59,7 @@ impl Default for Own {
             rate_limit: None,
             drift: None,
             position_max_abs: Sz::ZERO,
+            early: Vec::new(),
             entries: Vec::new(),
             up: [false; 2],
             alive: None,
@@ -71,10 +78,28 @@ impl Own {
             .map_or(1.0, |allowance| f64::from(allowance.room.leverage))
     }
 
-    pub(super) fn anchor(&mut self, report: AccountState, now: Time) {
+    /// Begins the ledger, and gives what was told before it.
+    pub(super) fn anchor(&mut self, report: AccountState, now: Time) -> Vec<EventBody> {
         self.ledger = Some(Ledger::anchored(report));
         self.position_max_abs = report.position.abs();
         self.on_account(report, now);
+        core::mem::take(&mut self.early)
+    }
+
+    /// Looks whether the fills told so far continue each other.
+    pub(super) fn judge(&mut self, now: Time) {
+        if let Some(ledger) = &mut self.ledger {
+            ledger.judge(now);
+        }
+    }
+
+    /// Keeps what is for the ledger until that begins.
+    pub(super) fn is_early(&mut self, body: &EventBody) -> bool {
+        let is_early = self.ledger.is_none();
+        if is_early && self.early.len() < EARLY_MAX {
+            self.early.push(body.clone());
+        }
+        is_early
     }
 
     pub(super) fn on_account(&mut self, report: AccountState, now: Time) {
@@ -155,9 +180,9 @@ impl Own {
         Some(budget.to_save(self.transfers(), report.exch, ramp_hours))
     }
 
-    pub(super) fn post(&mut self, fill: &Fill) -> Option<Posted> {
+    pub(super) fn post(&mut self, fill: &Fill, now: Time) -> Option<Posted> {
         let ledger = self.ledger.as_mut()?;
-        let posted = ledger.post(fill);
+        let posted = ledger.post(fill, now);
         self.position_max_abs = self.position_max_abs.max(ledger.position().abs());
         Some(posted)
     }

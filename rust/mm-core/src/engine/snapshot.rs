@@ -46,11 +46,15 @@ pub struct Counts {
     pub fills_sell: u64,
     /// Notional of our fills.
     pub volume: Usd,
-    /// Lots of our fills.
+    /// Lots of fills of our quotes.
     pub filled_lots: Sz,
-    /// Fills of orders this session does not know.
+    /// Fills of orders that nothing this program made: placed by hand, or by another program.
     pub stranger_fills: u64,
-    /// Fills that did not continue from our position.
+    /// Fills of orders of an earlier session.
+    pub earlier_fills: u64,
+    /// Fills that the exchange forced: liquidation, auto-deleveraging, settlement.
+    pub forced_fills: u64,
+    /// Breaks in the chain of fills that lasted.
     pub discontinuities: u64,
     /// Orders the gate or the filter did not let out.
     pub refused: u64,

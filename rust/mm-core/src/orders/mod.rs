@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::action::{Cloid, NewOrder, Reason, Tif};
-use crate::event::{Fill, OpenOrder, OrderStatus, OrderUpdate};
+use crate::event::{Fill, FillKind, OpenOrder, OrderStatus, OrderUpdate};
 use crate::units::{Dur, SECOND, Side, Sz, Time};
 
 use order::{Ghost, adopted, replace};
@@ -308,6 +308,9 @@ impl Orders {
         let Some(order) = self.live.get_mut(&cloid) else {
             return;
         };
+        if update.oid <= order.replaced {
+            return;
+        }
         if update.status == OrderStatus::Rejected {
             self.on_place_rejected(cloid);
             return;
@@ -345,15 +348,19 @@ impl Orders {
             self.drop_settled_ghosts();
             return Owner::Ours;
         }
-        let Some(cloid) = fill.cloid else {
-            return self.orphan_fill(fill);
+        let owner = self.owner_of(fill);
+        let Some(cloid) = fill.cloid.filter(|_| owner == Owner::Ours) else {
+            if owner != Owner::Past {
+                self.orphan_fill(fill);
+            }
+            return owner;
         };
-        if !self.live.contains_key(&cloid) {
-            return if cloid.session() == self.session {
-                Owner::Past
-            } else {
-                self.orphan_fill(fill)
-            };
+        if self
+            .live
+            .get(&cloid)
+            .is_some_and(|order| fill.oid <= order.replaced)
+        {
+            return Owner::Past;
         }
         // The first we hear of a new oid may be its fill, ahead of the reply.
         self.on_resting(cloid, fill.oid, now);
@@ -369,7 +376,27 @@ impl Orders {
         Owner::Ours
     }
 
-    fn orphan_fill(&mut self, fill: &Fill) -> Owner {
+    /// Whose order a fill belongs to, as far as its marks tell.
+    #[must_use]
+    pub fn owner_of(&self, fill: &Fill) -> Owner {
+        if fill.kind != FillKind::Trade {
+            return Owner::Exchange;
+        }
+        match fill.cloid {
+            Some(cloid) if self.live.contains_key(&cloid) => Owner::Ours,
+            Some(cloid) if cloid.session() == self.session => Owner::Past,
+            Some(cloid) if self.is_earlier(cloid) => Owner::Earlier,
+            _ => Owner::Stranger,
+        }
+    }
+
+    /// Whether an earlier session of this program made the cloid. Session ids are the start in
+    /// milliseconds, so a random cloid falls below ours once in 2^23.
+    const fn is_earlier(&self, cloid: Cloid) -> bool {
+        0 < cloid.session() && cloid.session() < self.session
+    }
+
+    fn orphan_fill(&mut self, fill: &Fill) {
         for orphan in self
             .orphans
             .iter_mut()
@@ -378,7 +405,6 @@ impl Orders {
             orphan.sz = Sz((orphan.sz - fill.sz).0.max(0));
         }
         self.orphans.retain(|orphan| orphan.sz > Sz::ZERO);
-        Owner::Stranger
     }
 
     /// Reconciles with a query of all open orders of the account on this coin.

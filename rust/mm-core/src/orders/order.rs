@@ -38,6 +38,9 @@ pub struct Order {
     pub order: NewOrder,
     /// The exchange's current id for it.
     pub oid: Option<u64>,
+    /// The newest oid that it had before: the exchange's only grow, so what is told of this or an older
+    /// one is not of the order as it is now.
+    pub(super) replaced: u64,
     /// Filled of the current oid, by the ledger.
     pub filled: Sz,
     /// Where it is in its life.
@@ -65,6 +68,7 @@ impl Order {
         Self {
             order,
             oid,
+            replaced: 0,
             filled: Sz::ZERO,
             state,
             cancelling: false,
@@ -200,6 +204,7 @@ pub(super) fn replace(
         since: now,
     });
     order.order = to;
+    order.replaced = order.replaced.max(order.oid.unwrap_or(0));
     order.oid = None;
     order.filled = Sz::ZERO;
     order.state = State::Resting;

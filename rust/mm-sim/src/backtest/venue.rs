@@ -314,7 +314,7 @@ impl Venue {
             taker: fill.taker,
             kind: mm_core::event::FillKind::Trade,
         };
-        self.ledger.post(&fill_for_core);
+        self.ledger.post(&fill_for_core, fill.time);
         self.markouts
             .on_fill(fill.time, fill.side, fill.px, fill.sz);
         self.traded.fills[fill.side.index()] += 1;
