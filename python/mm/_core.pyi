@@ -153,6 +153,21 @@ class Signer:
             ConfigError: The text is no action, or the vault is no address.
         """
 
+# Plain JSON values; their shape is the serde form of mm-core's Entry.
+def read_entries(instrument: Instrument, frame: bytes) -> list[dict[str, Any]]:
+    """Ledger entries of what happened while no engine was there to hear it.
+
+    Args:
+        instrument: The perp; trades and payments of others are passed over.
+        frame: A `userFills`, `userFundings` or `userNonFundingLedgerUpdates` frame.
+
+    Returns:
+        As `Engine.take_entries`, oldest first, all of them `before_anchor`.
+
+    Raises:
+        EventError: It is no such frame, or cannot be understood.
+    """
+
 def recover_signer(body: bytes, *, mainnet: bool) -> str:
     """Find who signed a body of `POST /exchange`.
 

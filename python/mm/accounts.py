@@ -9,6 +9,7 @@ from mm.errors import ConfigError
 
 # On paper everything about the account is under this name: its key is new for each exchange.
 PAPER_ACCOUNT = "default"
+NETWORKS = ("paper", "testnet", "mainnet")
 
 
 def choose(config: Path | None, network: str | None, account: str | None) -> tuple[str, str]:
@@ -22,8 +23,9 @@ def choose(config: Path | None, network: str | None, account: str | None) -> tup
     Raises:
         ConfigError: The configuration is illegal, or the account is not said.
     """
-    given = {} if network is None else {"process.network": network}
-    chosen = load(config, given).process.network
+    if network is not None and network not in NETWORKS:
+        raise ConfigError(f"--network was {network!r}, expected one of {', '.join(NETWORKS)}")
+    chosen = network or load(config, {}).process.network
     if account is None and chosen != "paper":
         raise ConfigError(f"network {chosen}: give --account, the address that owns the position")
     return chosen, (account or PAPER_ACCOUNT).lower()

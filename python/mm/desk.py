@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mm._core import Engine, Instrument
+from mm.answers import answer_on
 from mm.clock import PaperClock
 from mm.config import Config, engine_config_json, expires_after_s
 from mm.config.engine import freshness_s
+from mm.control_socket import ControlSocket
 from mm.cycles import CycleWatch
 from mm.hyperliquid.account import Account
 from mm.hyperliquid.gateway import Envelope, Gateway
@@ -21,6 +23,8 @@ from mm.hyperliquid.pacing import Pacer
 from mm.hyperliquid.socket import Deadlines
 from mm.hyperliquid.streams import MARKET, USER, Stream, market_subscriptions, user_subscriptions
 from mm.inbox import Inbox
+from mm.keeper import Keeper, Whose
+from mm.ledger import Books
 from mm.meter import Meter
 from mm.metrics import Metrics, Reading
 from mm.paper.process import read_announcement
@@ -53,6 +57,9 @@ class Desk:
     streams: tuple[Stream, ...]
     watch: Watch
     meter: Meter
+    books: Books
+    keeper: Keeper
+    control: ControlSocket
 
 
 async def open_desk(
@@ -106,6 +113,11 @@ async def open_desk(
         static_max_position(config),
         debug=process.log_level == "debug",
     )
+    books = Books(state.store, instrument.coin, instrument.sz_decimals, session_id)
+    whose = Whose(session_id, instrument.coin, instrument.sz_decimals, str(run_dir))
+    keeper = Keeper(engine, state.store, books, whose)
+    control = await stack.enter_async_context(ControlSocket(state.path))
+    answer_on(control, keeper, inbox, clock)
     return Desk(
         session_id=session_id,
         clock=clock,
@@ -125,10 +137,14 @@ async def open_desk(
             recorder=recorder,
             meter=meter,
             listener=listener,
+            diary=keeper,
         ),
         streams=_streams(config, venue, clock, inbox),
         watch=watch,
         meter=meter,
+        books=books,
+        keeper=keeper,
+        control=control,
     )
 
 

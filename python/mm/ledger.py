@@ -20,7 +20,7 @@ import structlog
 
 from mm.clock import SECOND_NS
 from mm.errors import InvariantError
-from mm.figures import coin_text
+from mm.figures import coin_text, usd_text
 from mm.store import Row, Store
 
 log = structlog.get_logger(__name__)
@@ -75,6 +75,18 @@ class DayTotals:
     funding: int
     transfers: int
     corrections: int
+
+    def shown(self) -> dict[str, int | str | None]:
+        """As JSON shows it, money as decimal strings of USDC."""
+        return {
+            "fills": self.fills,
+            "fills_while_away": self.away,
+            "volume_usd": usd_text(self.notional),
+            "fees_usd": usd_text(self.fees),
+            "funding_usd": usd_text(self.funding),
+            "transfers_usd": usd_text(self.transfers),
+            "corrections": self.corrections,
+        }
 
 
 class Books:

@@ -32,6 +32,7 @@ from mm.lines import GoneError, Lines
 from mm.paper.process import ask_clock, is_running, kill, stop
 from mm.paper.venue import Venue, open_given, open_own
 from mm.report import RunFacts, summary
+from mm.restart import reconcile, restore_day
 from mm.scrape import serving
 from mm.startup import (
     CANCELLED_S,
@@ -196,6 +197,7 @@ class Run:
         await self._failing_fast(streams_up(desk.streams))
         for stream in desk.streams:
             stream.announce()
+        restore_day(self._state.store, desk.inbox, desk.clock)
         found = await self._failing_fast(
             synchronise(
                 desk.account,
@@ -208,6 +210,7 @@ class Run:
         )
         self._anchor_ns = desk.clock.now_ns()
         await self._failing_fast(_first_limit(desk.engine))
+        await self._failing_fast(self._take_up(desk, found))
         self._open_screen(desk, venue, found)
         lines = Lines(
             desk.streams,
@@ -217,11 +220,20 @@ class Run:
         )
         for work in (
             desk.watch.run(),
+            desk.keeper.run(),
             lines.run(),
             self._show_status(desk),
             self._time_out(desk, venue),
         ):
             self._tasks.append(asyncio.create_task(work))
+
+    async def _take_up(self, desk: Desk, found: Synchronised) -> None:
+        """Fill up the ledger that outlives runs, and keep how this one begins."""
+        engine = desk.engine
+        await until(lambda: engine.snapshot()["position_start"] is not None)
+        position = engine.snapshot()["position_start"]
+        await reconcile(desk.account, desk.books, desk.instrument, found.state, position)
+        desk.keeper.save()
 
     async def _until_told(self) -> None:
         """Wait for a request to stop; raises what a background task failed with, if one did."""

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import structlog
 
@@ -57,6 +58,17 @@ class Listener(Protocol):
         ...
 
 
+Alarm = Mapping[str, Any]  # Any: JSON of the core's alarm
+
+
+class Diary(Protocol):
+    """Writes down what must outlive the process."""
+
+    def after_step(self, alarms: Sequence[Alarm]) -> None:
+        """Keep what the step brought; the actions of the step are sent after that."""
+        ...
+
+
 class Session:
     """Owns the engine from the first event to the last."""
 
@@ -70,6 +82,7 @@ class Session:
         recorder: Recorder,
         meter: Meter,
         listener: Listener,
+        diary: Diary,
     ) -> None:
         self._engine = engine
         self._clock = clock
@@ -78,6 +91,7 @@ class Session:
         self._recorder = recorder
         self._meter = meter
         self._listener = listener
+        self._diary = diary
         self._last_ns = 0
         self._unreadable = 0
         # Why nobody takes from the inbox any more; `None` while the session lives.
@@ -130,11 +144,15 @@ class Session:
         self._meter.step_ns.append(time.perf_counter_ns() - begun_ns)
         lines = self._engine.take_log()
         self._recorder.write(lines)
+        alarms = self._engine.take_alarms()
+        self._diary.after_step(alarms)
         for action in actions:
             ready_ns = self._outlet.dispatch(action)
             if isinstance(item, Frame):
                 self._meter.tick_to_bytes_ns.append(ready_ns - item.arrived_ns)
         self._listener.read(lines)
+        for alarm in alarms:
+            log.warning(**{"event" if key == "alarm" else key: alarm[key] for key in alarm})
         return bool(actions)
 
     def _step(self, item: Item | Timer) -> list[Action]:

@@ -1,19 +1,22 @@
 """How a maker stands, as `mm status` shows it: from the engine's snapshot while it runs, from the
 last one kept in the state when it does not.
 
-Money and sizes are decimal strings, ages wall seconds.
+Money and sizes are decimal strings. `age_s` is how long ago that was, wall seconds; the ages of the
+inputs are exchange seconds.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from dataclasses import asdict
+from contextlib import closing, suppress
 from typing import Any
 
+from mm.control_socket import NobodyAnswersError, ask_running
 from mm.figures import coin_text, usd_text
-from mm.kill_record import KillRecord
-from mm.ledger import DayTotals
 from mm.report import Snapshot, binding_text
+from mm.state import account_dir, holder
+from mm.store import FILE, Store
 
 Json = dict[str, Any]  # Any: whatever JSON holds
 
@@ -24,10 +27,9 @@ def standing(snapshot: Snapshot, coin: str, sz_decimals: int) -> Json:
     orders = snapshot["orders"]
     return {
         "coin": coin,
-        "mode": snapshot["mode"],
-        "mode_reason": snapshot["mode_reason"],
         "phase": snapshot["phase"],
-        "suppressed": snapshot["suppressed"],
+        "not_quoting": snapshot["not_quoting"],
+        "reduce_only": snapshot["reduce_only"],
         "position": coin_text(position, sz_decimals),
         "limit": None
         if limits is None
@@ -50,11 +52,37 @@ def standing(snapshot: Snapshot, coin: str, sz_decimals: int) -> Json:
     }
 
 
-def day_figures(totals: DayTotals) -> Json:
-    """The ledger's totals of a day, as shown."""
-    money = ("notional", "fees", "funding", "transfers")
-    counts = {key: value for key, value in asdict(totals).items() if key not in money}
-    return {**counts, **{f"{key}_usd": usd_text(getattr(totals, key)) for key in money}}
+def find(network: str, account: str) -> Json:
+    """How an account stands now: as its maker says, or else as its state was last written.
+
+    Raises:
+        StateError: The state cannot be read, or the maker says that it cannot tell.
+    """
+    directory = account_dir(network, account)
+    pid = holder(directory)
+    nothing = dict.fromkeys(
+        ("session", "run_dir", "age_s", "kill", "standing", "day", "requests_left")
+    )
+    found = {"network": network, "account": account, "pid": pid, "answers": False, **nothing}
+    if pid is not None:
+        with suppress(NobodyAnswersError):
+            said = ask_running(directory, {"ask": "status"})
+            return {**found, **said, "answers": True, "age_s": 0.0}
+    if (directory / FILE).exists():
+        with closing(Store.open(directory, network, account)) as store:
+            found |= kept(store)
+    return found
+
+
+def kept(store: Store) -> Json:
+    """How the last run stood when it last wrote it down, and the kill that is latched."""
+    record = store.kill_record()
+    kill = None if record is None else record.shown()
+    last = store.read("status")
+    if last is None:
+        return {"kill": kill}
+    body, age_s = last
+    return {**json.loads(body), "age_s": age_s, "kill": kill}
 
 
 def lines(status: Mapping[str, Any]) -> list[str]:
@@ -69,9 +97,7 @@ def lines(status: Mapping[str, Any]) -> list[str]:
         said.append(f"  Last known   {status['age_s']:.0f} s ago, of session {status['session']}")
     limit = stands["limit"]
     said += [
-        f"  Mode         {stands['mode']}{_because(stands['mode_reason'])}, {stands['phase']}",
-        f"  Bid side     {_side(stands['suppressed']['bid'])}",
-        f"  Ask side     {_side(stands['suppressed']['ask'])}",
+        f"  Phase        {stands['phase']}{_because(stands['not_quoting'])}",
         f"  Position     {stands['position']} {stands['coin']}",
         "  Limit        " + ("not derived" if limit is None else _limit(limit, stands["coin"])),
         f"  Equity       {_usd(stands['equity_usd'])}, day {_usd(stands['day_pnl_usd'])},"
@@ -82,15 +108,10 @@ def lines(status: Mapping[str, Any]) -> list[str]:
     ]
     if (day := status["day"]) is not None:
         said.append(
-            f"  Today        {day['fills']} fills ({day['away']} while nobody ran),"
-            f" ${day['notional_usd']}, fees {day['fees_usd']}, funding {day['funding_usd']}"
+            f"  Day          {day['fills']} fills ({day['fills_while_away']} while nobody ran),"
+            f" ${day['volume_usd']}, fees {day['fees_usd']}, funding {day['funding_usd']}"
         )
     return said
-
-
-def kill_shown(record: KillRecord | None) -> Json | None:
-    """A kill record as shown; `None`: there never was one, or it has been acknowledged."""
-    return None if record is None or not record.latched else record.shown()
 
 
 def _life(status: Mapping[str, Any]) -> str:

@@ -183,7 +183,8 @@ def test_a_killed_maker_leaves_a_living_exchange_and_the_next_one_cleans_up() ->
     assert is_alive(served["pid"])
     summary, log = Maker(*DEMO, "--duration", "60").ends(0)
     assert "exchange_attached" in log
-    assert "inherited_orders_cancelled" in log
+    # What rested was cancelled, or had been filled in the meantime and is in the ledger now.
+    assert "inherited_orders_cancelled" in log or "filled_while_away" in log
     assert exchange()["instance"] == served["instance"]
     assert summary["breaches"] == 0
     assert summary["open_orders_after_stop"] == 0

@@ -92,6 +92,8 @@ def test_unlock_refuses_what_it_cannot_mean() -> None:
         run(["unlock", "--by", " "])
     with pytest.raises(ConfigError, match="network mainnet: give --account"):
         run(["unlock", "--network", "mainnet"])
+    with pytest.raises(ConfigError, match="--network was 'moon', expected one of paper"):
+        run(["unlock", "--network", "moon"])
     with (
         StateDir.open("paper", "default"),
         pytest.raises(StateError, match="held by another mm"),

@@ -297,7 +297,7 @@ const fn up(stream: Stream) -> EventBody {
     })
 }
 
-fn event_error(error: impl core::fmt::Display) -> PyErr {
+pub(crate) fn event_error(error: impl core::fmt::Display) -> PyErr {
     EventError::new_err(error.to_string())
 }
 

@@ -3,6 +3,7 @@
 mod action;
 mod backtest;
 mod engine;
+mod entries;
 mod error;
 mod exchange;
 mod instrument;
@@ -20,6 +21,8 @@ mod _core {
     use crate::backtest::{PyBacktestResult, PyReplay, PyTape, backtest, replay};
     #[pymodule_export]
     use crate::engine::PyEngine;
+    #[pymodule_export]
+    use crate::entries::read_entries;
     #[pymodule_export]
     use crate::error::{ConfigError, EventError, MmError};
     #[pymodule_export]

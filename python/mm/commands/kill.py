@@ -1,0 +1,34 @@
+"""`mm kill`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Network = Annotated[str | None, typer.Option(help="paper, testnet or mainnet.")]
+Account = Annotated[
+    str | None, typer.Option(help="The address that owns the position; not needed on paper.")
+]
+File = Annotated[Path | None, typer.Option("--config", help="TOML file; without it: the defaults.")]
+Why = Annotated[str, typer.Option(help="Kept in the kill record.")]
+
+
+def kill(
+    network: Network = None,
+    account: Account = None,
+    config: File = None,
+    why: Why = "",
+) -> None:
+    """Latch the kill switch of the maker that runs; what becomes of the position is `on_kill`.
+
+    It ends with exit 4, and the account does not start again before `mm unlock`. Exit 1: no maker
+    runs, or it did not latch.
+    """
+    from mm.accounts import choose, command_for
+    from mm.control_socket import ask_running
+    from mm.state import account_dir
+
+    chosen = choose(config, network, account)
+    answer = ask_running(account_dir(*chosen), {"ask": "kill", "why": why})
+    print(f"killed: {answer['words']}")
+    print(f"the position: {answer['on_kill']}; then `{command_for('unlock', *chosen)}`")
