@@ -1,0 +1,289 @@
+"""The exchange of a stage: our own, its blocks run by the virtual clock; other accounts trade there."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from typing import Any
+
+from mm._core import PaperExchange, Signer, recover_signer
+from stage.virtual import VirtualLoop
+
+Json = Any  # whatever JSON holds
+
+# 2023-11-14 22:13:20 UTC: far from midnight.
+START_MS = 1_700_000_000_000
+BLOCK_MS = 100
+ANNOUNCE_S = 1.0
+MAKER = "11" * 32
+CROWD = "22" * 32
+TAKER = "33" * 32
+# Volatility of the history that is served, per square root of a second.
+SIGMA = 1e-4
+MINUTE_S = 60
+MINUTE_MS = 60_000
+RICH_USDC = "1000000000"
+HTTP_OK = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """An action at the exchange's door.
+
+    Attributes:
+        at_s: Exchange seconds since the stage opened.
+        signer: Who signed it.
+        action: The action itself, as sent.
+        nonce: Its nonce.
+        expires_ms: Until when it may be carried out; `None`: for ever.
+    """
+
+    at_s: float
+    signer: str
+    action: Json
+    nonce: int
+    expires_ms: int | None
+
+    @property
+    def kind(self) -> str:
+        """The action's `type`."""
+        return str(self.action["type"])
+
+    @property
+    def orders(self) -> list[Json]:
+        """The orders that it places, those of amends included."""
+        if self.kind == "order":
+            return list(self.action["orders"])
+        if self.kind == "batchModify":
+            return [amend["order"] for amend in self.action["modifies"]]
+        return []
+
+
+@dataclass(frozen=True, slots=True)
+class Perp:
+    """A listed perp; its asset number is its place in the list."""
+
+    coin: str = "BTC"
+    sz_decimals: int = 5
+    max_leverage: int = 40
+
+
+class House:
+    """Runs a `PaperExchange` and remembers whatever came to its door."""
+
+    def __init__(
+        self,
+        loop: VirtualLoop,
+        *,
+        usdc: str = "10000",
+        perps: tuple[Perp, ...] = (Perp(),),
+        start_ms: int = START_MS,
+        dead_man: str = "volume",
+    ) -> None:
+        self._loop = loop
+        self._begun_s = loop.time()
+        self.perps = perps
+        self.start_ms = start_ms
+        self.maker, self.crowd, self.taker = (Signer(key) for key in (MAKER, CROWD, TAKER))
+        funded = {self.maker: usdc, self.crowd: RICH_USDC, self.taker: RICH_USDC}
+        config = {
+            "instance": "stage",
+            "start_ms": start_ms,
+            "warmup_ms": 0,
+            "speed": 1.0,
+            "block_ms": BLOCK_MS,
+            "entry_ms": 0,
+            "fees": {"maker": 15_000, "taker": 45_000},
+            "cadence": "2026",
+            "gtc_partial": "resting",
+            "schedule_gate": dead_man,
+            "accounts": [{"address": who.address, "usdc": usd} for who, usd in funded.items()],
+        }
+        listed = [
+            {"coin": perp.coin, "sz_decimals": perp.sz_decimals, "max_leverage": perp.max_leverage}
+            for perp in perps
+        ]
+        market = {"kind": "clients", "perps": listed}
+        self.exchange = PaperExchange(json.dumps(config), json.dumps(market))
+        # Price around which history is served; None: a new market, without any.
+        self.history_px: float | None = None
+        self.received: list[Received] = []
+        self.report = b""
+        self.on_frames: Callable[[list[tuple[int, bytes]]], None] = lambda _: None
+        self._waiting: dict[int, asyncio.Future[tuple[int, bytes]]] = {}
+        self._nonce = start_ms
+
+    # ---- time ----------------------------------------------------------------------------------
+
+    def now_ns(self) -> int:
+        """Exchange time, nanoseconds since the epoch."""
+        elapsed_s = self._loop.time() - self._begun_s
+        return self.start_ms * 1_000_000 + round(elapsed_s * 1_000_000_000)
+
+    def now_s(self) -> float:
+        """Exchange seconds since the stage opened."""
+        return self._loop.time() - self._begun_s
+
+    def _set_clock(self) -> None:
+        now_ns = min(self.now_ns(), self.exchange.next_block_ns)
+        self.exchange.set_clock(now_ns, now_ns, 1.0)
+
+    async def run(self) -> None:
+        """Run every block when it is due, until cancelled."""
+        announce_s = 0.0
+        while True:
+            self.catch_up()
+            if self.now_s() >= announce_s:
+                announce_s = self.now_s() + ANNOUNCE_S
+                self.exchange.announce_clock()
+                self._send_frames()
+            await asyncio.sleep(max((self.exchange.next_block_ns - self.now_ns()) / 1e9, 1e-6))
+
+    def catch_up(self) -> None:
+        """Run the blocks that are due."""
+        while self.exchange.next_block_ns <= self.now_ns():
+            self._set_clock()
+            self.exchange.advance(self.now_ns(), 1_000)
+            for number, status, body in self.exchange.take_replies():
+                waiting = self._waiting.pop(number, None)
+                if waiting is not None and not waiting.done():
+                    waiting.set_result((status, body))
+            self._send_frames()
+            self.report += self.exchange.take_report()
+
+    def _send_frames(self) -> None:
+        if frames := self.exchange.take_frames():
+            self.on_frames(frames)
+
+    # ---- the run's requests --------------------------------------------------------------------
+
+    async def answer(self, path: str, body: bytes) -> tuple[int, bytes]:
+        """Answer a request of HTTP."""
+        self._set_clock()
+        if path == "/info":
+            if b'"candleSnapshot"' in body:
+                return HTTP_OK, self._history(json.loads(body)["req"])
+            return self.exchange.info(body)
+        self._note(body)
+        submitted = self.exchange.submit(body)
+        if not isinstance(submitted, int):
+            return submitted
+        waiting: asyncio.Future[tuple[int, bytes]] = self._loop.create_future()
+        self._waiting[submitted] = waiting
+        return await waiting
+
+    def _history(self, asked: Json) -> bytes:
+        """Minutes of a day that this market never had, made up: each moves `SIGMA` up or down."""
+        if self.history_px is None:
+            return b"[]"
+        step = SIGMA * MINUTE_S**0.5
+        rows = []
+        for index, opened in enumerate(range(asked["startTime"], asked["endTime"], MINUTE_MS)):
+            close = self.history_px * (1 + step * (index % 2))
+            row = {"t": opened, "T": opened + MINUTE_MS - 1, "s": asked["coin"], "i": "1m", "n": 9}
+            rows.append({**row, "v": "1.0", **dict.fromkeys("ohlc", f"{close:.1f}")})
+        return json.dumps(rows).encode()
+
+    def hear(self, connection: int, text: str) -> None:
+        """Take a client's websocket text."""
+        self._set_clock()
+        self.exchange.ws_message(connection, text)
+        self._send_frames()
+
+    def _note(self, body: bytes) -> None:
+        whole = json.loads(body)
+        signer = recover_signer(body, mainnet=False)
+        expires = whole.get("expiresAfter")
+        self.received.append(
+            Received(self.now_s(), signer, whole["action"], whole["nonce"], expires)
+        )
+
+    # ---- other accounts ------------------------------------------------------------------------
+
+    def act(self, who: Signer, action: Json) -> Json:
+        """Let an account do something in a block of its own, at once; returns the answer's data."""
+        self._nonce = max(self._nonce + 1, self.now_ns() // 1_000_000)
+        self._set_clock()
+        submitted = self.exchange.submit(
+            who.sign_json(json.dumps(action), self._nonce, mainnet=False)
+        )
+        answer: tuple[int, bytes] | None = None
+        if isinstance(submitted, int):
+            waiting = self._waiting
+            self._waiting = {**waiting, submitted: self._loop.create_future()}
+            mine = self._waiting[submitted]
+            self._loop.skip((self.exchange.next_block_ns - self.now_ns()) / 1e9)
+            self.catch_up()
+            answer = mine.result()
+        else:
+            answer = submitted
+        assert answer[0] == HTTP_OK, answer
+        told = json.loads(answer[1])
+        assert told["status"] == "ok", told
+        return told["response"].get("data")
+
+    def place(self, who: Signer, *orders: Json) -> list[Json]:
+        """Place orders (side, px, sz, tif[, reduce-only]) and return their statuses."""
+        wire = [
+            {
+                "a": 0,
+                "b": side == "bid",
+                "p": str(px),
+                "s": str(sz),
+                "r": bool(reduces),
+                "t": {"limit": {"tif": tif}},
+            }
+            for side, px, sz, tif, *reduces in orders
+        ]
+        action = {"type": "order", "orders": wire, "grouping": "na"}
+        return list(self.act(who, action)["statuses"])
+
+    def cancel(self, who: Signer) -> None:
+        """Cancel everything of an account."""
+        oids = [order["oid"] for order in self.open_orders(who)]
+        if oids:
+            self.act(who, {"type": "cancel", "cancels": [{"a": 0, "o": oid} for oid in oids]})
+
+    def book(
+        self, mid: str, *, half_bps: str = "0.5", sz: str = "0.001", levels: int = 3, deep: str = "5"
+    ) -> None:
+        """Let the crowd make a new book: `levels` small levels, and a deep one 20 bps behind."""
+        middle = Decimal(mid)
+        self.cancel(self.crowd)
+        orders = []
+        for level in range(levels):
+            away = Decimal(half_bps) * (1 + level)
+            orders += [("bid", self._px(middle, -away), sz, "Gtc")]
+            orders += [("ask", self._px(middle, away), sz, "Gtc")]
+        orders += [("bid", self._px(middle, Decimal(-20)), deep, "Gtc")]
+        orders += [("ask", self._px(middle, Decimal(20)), deep, "Gtc")]
+        self.place(self.crowd, *orders)
+
+    def _px(self, middle: Decimal, bps: Decimal) -> Decimal:
+        """A legal price, rounded outward: five significant figures."""
+        raw = middle * (1 + bps / 10_000)
+        digit = Decimal(1).scaleb(raw.adjusted() - 4)
+        rounding = ROUND_FLOOR if bps < 0 else ROUND_CEILING
+        return (raw / digit).to_integral_value(rounding) * digit
+
+    # ---- what the exchange says ----------------------------------------------------------------
+
+    def ask(self, **query: Json) -> Json:
+        """An `/info` answer."""
+        self._set_clock()
+        status, body = self.exchange.info(json.dumps(query).encode())
+        assert status == HTTP_OK, body
+        return json.loads(body)
+
+    def open_orders(self, who: Signer) -> list[Json]:
+        """What rests of an account."""
+        return list(self.ask(type="frontendOpenOrders", user=who.address))
+
+    def position(self, who: Signer) -> Decimal:
+        """Signed position in the first perp, coin."""
+        state = self.ask(type="clearinghouseState", user=who.address)
+        held = {row["position"]["coin"]: row["position"]["szi"] for row in state["assetPositions"]}
+        return Decimal(held.get(self.perps[0].coin, "0"))
