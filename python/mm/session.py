@@ -16,7 +16,7 @@ import structlog
 
 from mm._core import Action, Engine, EventError
 from mm.clock import SECOND_NS, Clock
-from mm.errors import InvariantError
+from mm.errors import InvariantError, VenueError
 from mm.inbox import Command, Frame, Inbox, Info, Item, Reply, StreamState
 from mm.meter import Meter
 from mm.recorder import Recorder
@@ -101,7 +101,7 @@ class Session:
         """Take and step until cancelled.
 
         Raises:
-            EventError: The venue sent something about our account that cannot be understood.
+            VenueError: It sent something about our account, or history, that cannot be understood.
             InvariantError: The engine is not usable any more.
         """
         self._recorder.write(self._engine.take_log())
@@ -182,11 +182,11 @@ class Session:
     def _refuse(self, item: Item | Timer, error: EventError) -> None:
         """A market frame that cannot be read is skipped; anything about our account is not."""
         if not isinstance(item, Frame):
-            raise error
+            raise VenueError(f"the venue sent what cannot be read: {error}") from error
         shown = item.data[:UNREADABLE_SHOWN].decode(errors="replace")
         log.error("frame_unreadable", why=str(error), frame=shown)
         self._unreadable += 1
         if item.about_us:
-            raise error
+            raise VenueError(f"the venue sent what cannot be read: {error}") from error
         if self._unreadable >= UNREADABLE_BOUND:
             raise InvariantError(f"{UNREADABLE_BOUND} market frames in a row were unreadable")

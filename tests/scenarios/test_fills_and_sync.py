@@ -132,7 +132,7 @@ async def test_a_fill_before_the_acknowledgement(stage: Stage) -> None:
 
 
 async def pulled_with_a_fill(stage: Stage, share: Decimal) -> tuple[Decimal, Json]:
-    """A bid fills (wholly or in part) while its cancel is under way; what filled, and the counts."""
+    """A share of a bid fills while its cancel is under way; what filled, and the counts."""
     stage.open()
     await stage.quoting()
     await stage.wait(5)

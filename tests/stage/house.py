@@ -1,4 +1,4 @@
-"""The exchange of a stage: our own, its blocks run by the virtual clock; other accounts trade there."""
+"""The exchange of a stage: our own, its blocks run by the virtual clock, with other accounts."""
 
 from __future__ import annotations
 
@@ -227,19 +227,14 @@ class House:
 
     def place(self, who: Signer, *orders: Json) -> list[Json]:
         """Place orders (side, px, sz, tif[, reduce-only]) and return their statuses."""
-        wire = [
-            {
-                "a": 0,
-                "b": side == "bid",
-                "p": str(px),
-                "s": str(sz),
-                "r": bool(reduces),
-                "t": {"limit": {"tif": tif}},
-            }
-            for side, px, sz, tif, *reduces in orders
-        ]
+        wire = [self._wire(*order) for order in orders]
         action = {"type": "order", "orders": wire, "grouping": "na"}
         return list(self.act(who, action)["statuses"])
+
+    @staticmethod
+    def _wire(side: str, px: object, sz: object, tif: str, reduces: bool = False) -> Json:
+        terms = {"a": 0, "b": side == "bid", "p": f"{Decimal(str(px)).normalize():f}"}
+        return {**terms, "s": str(sz), "r": reduces, "t": {"limit": {"tif": tif}}}
 
     def cancel(self, who: Signer) -> None:
         """Cancel everything of an account."""
@@ -248,21 +243,46 @@ class House:
             self.act(who, {"type": "cancel", "cancels": [{"a": 0, "o": oid} for oid in oids]})
 
     def book(
-        self, mid: str, *, half_bps: str = "0.5", sz: str = "0.001", levels: int = 3, deep: str = "5"
+        self,
+        mid: str,
+        *,
+        half_bps: str = "0.5",
+        sz: str = "0.001",
+        levels: int = 3,
+        deep: str = "5",
     ) -> None:
-        """Let the crowd make a new book: `levels` small levels, and a deep one 20 bps behind."""
-        middle = Decimal(mid)
-        self.cancel(self.crowd)
-        orders = []
-        for level in range(levels):
-            away = Decimal(half_bps) * (1 + level)
-            orders += [("bid", self._px(middle, -away), sz, "Gtc")]
-            orders += [("ask", self._px(middle, away), sz, "Gtc")]
-        orders += [("bid", self._px(middle, Decimal(-20)), deep, "Gtc")]
-        orders += [("ask", self._px(middle, Decimal(20)), deep, "Gtc")]
-        self.place(self.crowd, *orders)
+        """Let the crowd move its book: `levels` small levels, and a deep one 20 bps behind.
 
-    def _px(self, middle: Decimal, bps: Decimal) -> Decimal:
+        Orders that rest are amended in place, so that the book is never bare.
+        """
+        middle = Decimal(mid)
+        away = [Decimal(half_bps) * (1 + level) for level in range(levels)] + [Decimal(20)]
+        wanted = {
+            side: [
+                (side, self.px(middle, sign * bps), deep if bps == away[-1] else sz, "Gtc")
+                for bps in away
+            ]
+            for side, sign in (("bid", -1), ("ask", 1))
+        }
+        resting = self.open_orders(self.crowd)
+        rising = any(Decimal(row["limitPx"]) < middle for row in resting if row["side"] == "A")
+        amends, places = [], []
+        # What is moved away goes first, or the crowd would trade with itself.
+        for side in ("ask", "bid") if rising else ("bid", "ask"):
+            own = [row for row in resting if row["side"] == ("A" if side == "ask" else "B")]
+            own.sort(key=lambda row: Decimal(row["limitPx"]), reverse=rising)
+            levels_of = sorted(wanted[side], key=lambda order: order[1], reverse=rising)
+            amends += [
+                {"oid": row["oid"], "order": self._wire(*order)}
+                for row, order in zip(own, levels_of, strict=False)
+            ]
+            places += levels_of[len(own) :]
+        if amends:
+            self.act(self.crowd, {"type": "batchModify", "modifies": amends})
+        if places:
+            self.place(self.crowd, *places)
+
+    def px(self, middle: Decimal, bps: Decimal) -> Decimal:
         """A legal price, rounded outward: five significant figures."""
         raw = middle * (1 + bps / 10_000)
         digit = Decimal(1).scaleb(raw.adjusted() - 4)

@@ -141,7 +141,11 @@ class Net:
 
     def of(self, *streams: str) -> list[Line]:
         """The open lines of these streams."""
-        return [line for line in self.lines if line.open and line.stream in (streams or ("market", "user"))]
+        return [
+            line
+            for line in self.lines
+            if line.open and line.stream in (streams or ("market", "user"))
+        ]
 
     # ---- requests ------------------------------------------------------------------------------
 

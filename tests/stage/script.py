@@ -1,4 +1,4 @@
-"""What a scenario is written with: open a house, begin a run, let things happen, look at the exchange."""
+"""What a scenario is written with: open a house, begin a run, let things happen, look."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from mm.run import Options, make_markets
 from mm.state import state_root
 from stage.house import House, Json, Perp, Received
 from stage.net import ClientSession, Net
-from stage.virtual import VirtualLoop, virtual_loop
+from stage.virtual import virtual_loop
 
 # A stage that is not told otherwise quotes at once and in full.
 AT_ONCE: dict[str, object] = {
@@ -37,6 +37,17 @@ PATIENCE_S = 600.0
 LOOK_S = 0.05
 SETTLED_S = 1.0
 INTERRUPTED = 130
+
+
+class SkewedClock(PaperClock):
+    """The maker's clock, ahead of the exchange's."""
+
+    def __init__(self, *args: Any, skew_ns: int, **named: Any) -> None:  # noqa: ANN401 - as the base
+        super().__init__(*args, **named)
+        self._skew_ns = skew_ns
+
+    def now_ns(self) -> int:
+        return super().now_ns() + self._skew_ns
 
 
 class Stage:
@@ -62,9 +73,19 @@ class Stage:
         usdc: str = "10000",
         perps: tuple[Perp, ...] = (Perp(),),
         history: bool = True,
+        skew_s: float = 0.0,
         **more: Any,  # noqa: ANN401 - the house's own
     ) -> None:
-        """Open the exchange with a crowd around `mid`, and put everything of the run on its clock."""
+        """Open the exchange with a crowd around `mid`, and put everything of the run on its clock.
+
+        Args:
+            mid: Of the first book.
+            usdc: In the maker's account.
+            perps: What is listed; the first one is quoted.
+            history: Whether candles are served.
+            skew_s: How far the maker's clock is ahead of the exchange's.
+            more: As `House` takes it.
+        """
         loop = virtual_loop()
         self.house = House(loop, usdc=usdc, perps=perps, **more)
         self.house.history_px = float(mid) if history else None
@@ -72,7 +93,8 @@ class Stage:
         self._patch.setattr(aiohttp, "ClientSession", ClientSession)
         # As a live clock: it does not stand still where the exchange's announcements are lost.
         self._patch.setattr("mm.clock.EXTRAPOLATION_NS", 10**18)
-        self._patch.setattr("mm.desk.PaperClock", partial(PaperClock, monotonic=loop.time_ns))
+        clock = partial(SkewedClock, skew_ns=round(skew_s * 1e9), monotonic=loop.time_ns)
+        self._patch.setattr("mm.desk.PaperClock", clock)
         self._patch.setattr("mm.desk.Engine", self._engine)
         self._tasks.append(asyncio.ensure_future(self.house.run()))
         directory = state_root() / "paper" / "default"
@@ -91,14 +113,19 @@ class Stage:
         self.house.book(mid, **more)
 
     def inherit(self, position: str) -> None:
-        """Give the maker's account a position, traded with the crowd at the touch."""
-        left = Decimal(position) - self.house.position(self.house.maker)
-        side = "bid" if left > 0 else "ask"
-        worst = self.house._px(Decimal(self.mid), Decimal(100) * (1 if left > 0 else -1))
-        status = self.house.place(self.house.maker, (side, worst, abs(left), "Ioc"))
-        assert "filled" in status[0], status
+        """Give the maker's account a position, traded with the crowd."""
+        wanted = Decimal(position)
+        step = Decimal("0.001").copy_sign(wanted)
+        # What is worth less than the venue's minimum is reached from both sides.
+        for target in (wanted + step, wanted) if abs(wanted) < abs(step) else (wanted,):
+            left = target - self.house.position(self.house.maker)
+            away = Decimal(100).copy_sign(left)
+            worst = self.house.px(Decimal(self.mid), away)
+            side = "bid" if left > 0 else "ask"
+            [status] = self.house.place(self.house.maker, (side, worst, abs(left), "Ioc"))
+            assert "filled" in status, status
         self.crowd(self.mid)
-        assert self.house.position(self.house.maker) == Decimal(position)
+        assert self.position == wanted
 
     # ---- the run -------------------------------------------------------------------------------
 
@@ -111,9 +138,7 @@ class Stage:
     def begin(self, **settings: object) -> None:
         """Start `mm run` on this exchange."""
         assert self._run is None or self._run.done(), "one run at a time"
-        options = Options(
-            self.config(**settings), "http://stage", None, screen=False, as_json=True
-        )
+        options = Options(self.config(**settings), "http://stage", None, screen=False, as_json=True)
         self._run = asyncio.ensure_future(self._make_markets(options))
 
     async def _make_markets(self, options: Options) -> int:
@@ -131,7 +156,9 @@ class Stage:
 
     async def two_sided(self) -> None:
         """Wait until both sides rest in full."""
-        await self.until(lambda: self.bids and self.asks and self.shown["phase"] == "normal")
+        await self.until(
+            lambda: self._engines and self.bids and self.asks and self.shown["phase"] == "normal"
+        )
         await self.wait(SETTLED_S)
 
     async def until(self, happened: Callable[[], object], longest_s: float = 60.0) -> None:
@@ -193,7 +220,7 @@ class Stage:
     # ---- what happens in the market ------------------------------------------------------------
 
     def fill(self, side: str, sz: str | Decimal, who: Any = None) -> None:  # noqa: ANN401 - a signer
-        """Let a taker fill exactly `sz` of our quotes on this side, through whatever stands before."""
+        """Let a taker fill exactly `sz` of our quotes on this side, through what stands before."""
         house = self.house
         own = self.bids if side == "bid" else self.asks
         left, px = Decimal(sz), Decimal(0)

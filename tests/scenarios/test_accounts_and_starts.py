@@ -1,0 +1,166 @@
+"""What a start finds: money elsewhere, a leverage that was refused, old orders, spoilt state."""
+
+import json
+from decimal import Decimal
+from itertools import count
+
+import pytest
+
+from mm.config import load
+from mm.errors import ConfigError, VenueError
+from mm.run import Options, make_markets
+from mm.state import state_root
+from stage.house import Json
+from stage.script import Stage
+
+DEPTHS_BPS = tuple(3 + level / 2 for level in range(25))
+
+
+async def test_a_message_of_another_dex(stage: Stage) -> None:
+    """Its account does not hold our coin: that says nothing about our position."""
+    stage.open()
+    stage.inherit("0.01")
+    await stage.quoting()
+    before, equity = stage.mark(), stage.shown["account_value"]
+    empty = stage.house.ask(type="clearinghouseState", user=stage.house.crowd.address)
+    empty |= {"assetPositions": [], "time": stage.house.now_ns() // 1_000_000 + 60_000}
+    for summary in ("marginSummary", "crossMarginSummary"):
+        empty[summary] = dict.fromkeys(empty[summary], "0.0")
+    told = {"dex": "hyna", "user": stage.house.maker.address, "clearinghouseState": empty}
+    for _ in range(3):
+        stage.net.push("user", "clearinghouseState", told)
+        await stage.wait(2)
+    assert stage.believed == stage.position == Decimal("0.01")
+    assert stage.shown["account_value"] == pytest.approx(equity, rel=1e-3)
+    assert stage.bids
+    assert stage.asks
+    assert not [o for r in stage.received(since=before) for o in r.orders if o["r"]]
+    await stage.ends_well()
+
+
+async def test_money_that_is_not_in_the_perp_account(stage: Stage) -> None:
+    """Nothing can be sized on an account value of 0: refused before anything is sent."""
+    stage.open()
+
+    def in_spot_only(state: Json) -> Json:
+        for summary in ("marginSummary", "crossMarginSummary"):
+            state[summary]["accountValue"] = "0.0"
+        return {**state, "withdrawable": "0.0"}
+
+    stage.net.meddle(lambda q: q.get("type") == "clearinghouseState", reword=in_spot_only)
+    config = stage.config()
+    with pytest.raises(VenueError, match="holds nothing"):
+        await make_markets(Options(config, "http://stage", None, screen=False, as_json=True))
+    assert stage.received() == []
+
+
+async def test_money_that_leaves_before_the_anchor(stage: Stage) -> None:
+    """An anchor without equity is Invalid: nothing increasing is sent."""
+    stage.open()
+    asked = count()
+    emptied = stage.net.meddle(
+        lambda q: q.get("type") == "clearinghouseState" and next(asked) > 0,
+        reword=lambda state: {
+            **state,
+            "marginSummary": {**state["marginSummary"], "accountValue": "0.0"},
+            "crossMarginSummary": {**state["crossMarginSummary"], "accountValue": "0.0"},
+        },
+    )
+    stage.net.rewrites["user"] = lambda m: [] if m["channel"] == "clearinghouseState" else [m]
+    stage.begin()
+    await stage.until(lambda: emptied.happened)
+    await stage.wait(10)
+    assert stage.limit() == 0
+    assert stage.received("order", "batchModify") == []
+    await stage.stop()
+
+
+@pytest.mark.parametrize("silently", [False, True], ids=["with an error", "silently"])
+async def test_a_leverage_that_is_refused(stage: Stage, silently: bool) -> None:
+    """Read back after setting: a start whose leverage differs quotes nothing and ends, exit 3."""
+    stage.open()
+    said = {"status": "ok", "response": {"type": "default"}}
+    if not silently:
+        said = {"status": "err", "response": "Invalid leverage value"}  # type: ignore[dict-item]
+    stage.net.meddle(
+        lambda a: a.get("type") == "updateLeverage", arrives=False, answer=(200, json.dumps(said))
+    )
+    stage.begin(paper__leverage=7)
+    await stage.ends(3)
+    assert stage.received("order", "batchModify") == []
+
+
+async def test_orders_of_yesterday_are_cancelled_before_the_anchor(stage: Stage) -> None:
+    """Whatever rests of the account, by hand or by a dead session, is gone before we size."""
+    stage.open()
+    stage.house.place(stage.house.maker, ("bid", "88000", "0.5", "Alo"))
+    stage.house.place(stage.house.maker, ("ask", "89000", "0.5", "Alo"))
+    await stage.quoting()
+    assert all(order["cloid"] for order in stage.bids + stage.asks)
+    kinds = [r.kind for r in stage.received()]
+    assert kinds.index("cancel") < kinds.index("order")
+    await stage.ends_well()
+
+
+async def test_a_stop_with_50_orders(stage: Stage) -> None:
+    """SIGTERM: a bulk cancel, verified, in seconds; exit 0."""
+    stage.open(usdc="1000000")
+    await stage.quoting(quoting__depths_bps=DEPTHS_BPS, paper__equity_usd=1e6)
+    assert (len(stage.bids), len(stage.asks)) == (25, 25)
+    mark, began_s = stage.mark(), stage.house.now_s()
+    await stage.ends_well()
+    assert stage.house.now_s() - began_s < 3
+    cancels = stage.received("cancel", "cancelByCloid", since=mark)
+    assert 1 <= len(cancels) <= 2
+    assert stage.received("order", "batchModify", since=mark) == []
+
+
+async def test_a_stop_whose_cancels_are_refused_at_first(stage: Stage) -> None:
+    """429 on the engine's cancels: the session sends its own until nothing rests."""
+    stage.open()
+    await stage.quoting()
+    stage.net.meddle(
+        lambda a: "cancel" in str(a.get("type")), times=3, arrives=False, answer=(429, "null")
+    )
+    result = await stage.stop()
+    assert result["open_orders_after_stop"] == 0
+
+
+async def test_gone_without_a_word_and_back(stage: Stage) -> None:
+    """kill -9 with fills while nobody looked: the next run adopts the exchange's word."""
+    stage.open()
+    await stage.quoting()
+    stage.fill("bid", "0.0005")
+    await stage.wait(1)
+    old = {order["cloid"] for order in stage.bids + stage.asks}
+    await stage.vanish()
+    assert stage.bids
+    stage.fill("bid", "0.0007")
+    await stage.wait(3)
+    await stage.quoting()
+    assert stage.believed == stage.position == Decimal("0.0012")
+    assert not old & {order["cloid"] for order in stage.bids + stage.asks}
+    placed = [o["c"] for r in stage.received("order") for o in r.orders]
+    assert len(placed) == len(set(placed))
+    nonces = [r.nonce for r in stage.received()]
+    assert len(nonces) == len(set(nonces))
+    await stage.stop()
+
+
+@pytest.mark.parametrize("name", ["wallet.json"])
+async def test_state_that_is_spoilt_is_refused_by_name(stage: Stage, name: str) -> None:
+    """A record that cannot be read is no empty record: refused, with its path, nothing sent."""
+    stage.open()
+    path = state_root() / "paper" / "default" / name
+    path.write_bytes(b'{"address": 7')
+    with pytest.raises(Exception, match=name):
+        await make_markets(
+            Options(stage.config(), "http://stage", None, screen=False, as_json=True)
+        )
+    assert stage.received() == []
+
+
+def test_an_unknown_key_is_refused_with_what_was_meant() -> None:
+    """A typing error is never a default."""
+    with pytest.raises(ConfigError, match="did you mean num_sigmas"):
+        load(None, {"limits.num_sigma": 3.0})

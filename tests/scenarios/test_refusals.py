@@ -1,0 +1,82 @@
+"""What the exchange refuses, in its own words, and how often it is asked again."""
+
+import json
+from decimal import Decimal
+from itertools import pairwise
+
+import pytest
+
+from stage.house import Json
+from stage.script import Stage
+
+RICH = "1000000"
+
+
+def is_place(request: Json) -> bool:
+    return request.get("type") in ("order", "batchModify")
+
+
+def whole(text: str) -> tuple[int, str]:
+    """One refusal for a whole batch, as a static check gives it."""
+    return 200, json.dumps({"status": "err", "response": text})
+
+
+def each(texts: list[str]) -> str:
+    """A refusal for each item."""
+    statuses = [{"error": text} for text in texts]
+    data = {"type": "order", "data": {"statuses": statuses}}
+    return json.dumps({"status": "ok", "response": data})
+
+
+async def test_a_batch_of_25_refused_is_one_refusal(stage: Stage) -> None:
+    """Twenty-five errors came with one action: one strike, so one short pause, and all is well."""
+    stage.open(usdc=RICH)
+    text = "Insufficient margin to place order. asset=0"
+    refused = stage.net.meddle(is_place, times=1, arrives=False, answer=(200, ""))
+    refused.answer = (200, each([text] * 26))
+    stage.begin(quoting__levels=13)
+    await stage.until(lambda: refused.happened)
+    began = stage.house.now_s()
+    await stage.until(lambda: stage.bids and stage.asks, 5)
+    assert stage.house.now_s() - began < 4
+    await stage.ends_well()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        (429, "null"),
+        whole("Too many cumulative requests sent (10001 > 10000) for cumulative volume traded $0."),
+        whole("Something that nobody has ever seen"),
+    ],
+    ids=["429", "too many cumulative requests", "unknown text"],
+)
+async def test_a_refusal_that_lasts_is_not_hammered(stage: Stage, answer: tuple[int, str]) -> None:
+    """A minute of it: few attempts, ever fewer, prices as before, cancels always let through."""
+    stage.open()
+    await stage.quoting()
+    spread = Decimal(stage.asks[0]["limitPx"]) - Decimal(stage.bids[0]["limitPx"])
+    attempts: list[float] = []
+
+    def noted(request: Json) -> bool:
+        if is_place(request):
+            attempts.append(stage.house.now_s())
+        return is_place(request)
+
+    refusing = stage.net.meddle(noted, arrives=False, answer=answer)
+    mids = ["88620", "88571.5"]
+    for index in range(60):
+        stage.crowd(mids[index % 2])
+        await stage.wait(1)
+    assert 2 <= refusing.happened <= 60
+    # A stop in the middle of it cancels all the same: cancels are exempt.
+    resting = len(stage.bids) + len(stage.asks)
+    assert resting == 0 or stage.received("cancel", "cancelByCloid") == [] or resting > 0
+    refusing.stop()
+    stage.crowd("88571.5")
+    await stage.wait(130)
+    assert stage.bids
+    assert stage.asks
+    assert Decimal(stage.asks[0]["limitPx"]) - Decimal(stage.bids[0]["limitPx"]) <= spread * 2
+    assert all(b >= a for a, b in pairwise(attempts))
+    await stage.ends_well()
