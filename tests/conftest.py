@@ -1,11 +1,17 @@
 """What every test has: state of its own, quick laws by default, recordings where they are."""
 
+import asyncio
 import os
 import signal
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from hypothesis import HealthCheck, settings
+
+from stage.script import Stage
+from stage.virtual import VirtualLoop
 
 settings.register_profile("ci", deadline=None, max_examples=60)
 settings.register_profile(
@@ -38,3 +44,19 @@ def shared_data() -> Path:
     if os.environ.get("CI") == "true":
         pytest.fail(f"no recordings at {path}: CI needs them")
     pytest.skip(f"no recordings at {path} (MM_SHARED_DATA names another place)")
+
+
+def pytest_asyncio_loop_factories(
+    config: pytest.Config, item: pytest.Item
+) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Scenarios run in virtual time, but for those that talk to processes."""
+    scripted = item.path.parent.name == "scenarios" and not item.get_closest_marker("wire")
+    return {"virtual": VirtualLoop} if scripted else {"real": asyncio.new_event_loop}
+
+
+@pytest_asyncio.fixture
+async def stage(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Stage]:
+    """A stage whose exchange is not open yet."""
+    own = Stage(monkeypatch)
+    yield own
+    await own.close()

@@ -81,7 +81,7 @@ async def test_a_leverage_that_is_refused(stage: Stage, silently: bool) -> None:
     stage.open()
     said = {"status": "ok", "response": {"type": "default"}}
     if not silently:
-        said = {"status": "err", "response": "Invalid leverage value"}  # type: ignore[dict-item]
+        said = {"status": "err", "response": "Invalid leverage value"}
     stage.net.meddle(
         lambda a: a.get("type") == "updateLeverage", arrives=False, answer=(200, json.dumps(said))
     )
@@ -164,3 +164,16 @@ def test_an_unknown_key_is_refused_with_what_was_meant() -> None:
     """A typing error is never a default."""
     with pytest.raises(ConfigError, match="did you mean num_sigmas"):
         load(None, {"limits.num_sigma": 3.0})
+
+
+async def test_a_start_without_history_quotes_at_its_deadline(stage: Stage) -> None:
+    """A new market: volatility is unknown, and observing ends all the same, in a small size."""
+    stage.open(history=False)
+    stage.begin(control__observe_book_s=1.0, control__observe_deadline_s=30.0)
+    await stage.wait(20)
+    assert stage.received("order") == []
+    assert stage.shown["not_quoting"] == "waiting_for_sigma"
+    await stage.until(lambda: stage.bids and stage.asks, 15)
+    assert stage.shown["limits"]["source"] == "warmup"
+    assert stage.limit() * Decimal(stage.mid) <= 500
+    await stage.ends_well()

@@ -80,3 +80,20 @@ async def test_a_refusal_that_lasts_is_not_hammered(stage: Stage, answer: tuple[
     assert Decimal(stage.asks[0]["limitPx"]) - Decimal(stage.bids[0]["limitPx"]) <= spread * 2
     assert all(b >= a for a, b in pairwise(attempts))
     await stage.ends_well()
+
+
+async def test_every_quote_is_post_only(stage: Stage) -> None:
+    """Add-liquidity-only, all of them; one that would cross is refused, repriced and no alarm."""
+    stage.open()
+    await stage.quoting()
+    mids = ["88620", "88571.5", "88500", "88700"]
+    for index in range(20):
+        stage.crowd(mids[index % 4])
+        await stage.wait(0.5)
+    orders = [order for r in stage.received("order", "batchModify") for order in r.orders]
+    assert {order["t"]["limit"]["tif"] for order in orders} == {"Alo"}
+    assert set(stage.shown["counts"]["rejections"]) <= {"PostOnly", "Gone"}
+    await stage.two_sided()
+    fills = stage.house.ask(type="userFills", user=stage.house.maker.address)
+    assert all(not fill["crossed"] for fill in fills)
+    await stage.ends_well()

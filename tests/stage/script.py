@@ -53,9 +53,8 @@ class SkewedClock(PaperClock):
 class Stage:
     """One exchange and, one after another, the runs on it."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, directory: Path) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self._patch = monkeypatch
-        self._directory = directory
         self._tasks: list[asyncio.Task[None]] = []
         self._run: asyncio.Task[int] | None = None
         self._engines: list[Engine] = []

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import selectors
-from typing import Any
+from collections.abc import Callable
+from concurrent.futures import Executor
+from typing import TypeVar, TypeVarTuple, Unpack
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 NS = 1_000_000_000
 
@@ -48,8 +53,13 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         """Move the clock on at once. Whatever was due meanwhile is late."""
         self._jumping.now_s += seconds
 
-    def run_in_executor(self, executor: object, func: Any, *args: Any) -> Any:  # noqa: ANN401 - as asyncio's
-        done = self.create_future()
+    def run_in_executor(
+        self,
+        executor: Executor | None,
+        func: Callable[[Unpack[Ts]], T],
+        *args: *Ts,
+    ) -> asyncio.Future[T]:
+        done: asyncio.Future[T] = self.create_future()
         try:
             done.set_result(func(*args))
         except Exception as error:  # handed to whoever awaits, as a thread would

@@ -98,6 +98,8 @@ pub struct Volatility {
     /// Newest observation.
     last: Option<(Time, f64)>,
     next_sample: Time,
+    /// End of the newest return in the estimates: after a gap they are older than the last mid.
+    as_of: Time,
 }
 
 impl Default for Volatility {
@@ -108,6 +110,7 @@ impl Default for Volatility {
             returns: 0.0,
             last: None,
             next_sample: Time::ZERO,
+            as_of: Time::ZERO,
         }
     }
 }
@@ -160,6 +163,7 @@ impl Volatility {
                 window.add(r * r, GRID_S as f64, share, share);
             }
             self.returns += share;
+            self.as_of = self.as_of.max(self.next_sample);
         }
     }
 
@@ -184,13 +188,13 @@ impl Volatility {
                 window.add(squared, span_s, weight, weight * weight);
             }
             self.returns += 1.0;
+            self.as_of = self.as_of.max(close.min(now));
         }
         summarise(&returns, now)
     }
 
     fn estimate(&self, window: usize) -> Option<Sigma> {
-        let as_of = self.last.map_or(Time::ZERO, |(time, _)| time);
-        self.windows[window].estimate(self.returns, as_of)
+        self.windows[window].estimate(self.returns, self.as_of)
     }
 
     /// For limits: the 10 min estimate, or the 1 h one when that is ready and larger.

@@ -1,0 +1,135 @@
+"""`tests/scenarios/manifest.toml`: nothing unmapped, no test that is not there, no empty excuse."""
+
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mm.config.reading import sections
+
+ROOT = Path(__file__).parents[1]
+MANIFEST = tomllib.loads((ROOT / "tests/scenarios/manifest.toml").read_text(encoding="utf-8"))
+
+SCENARIOS = """
+    ws-drop-with-30-fill-snapshot fill-during-rest-sync fill-before-ack cancel-reply-filled
+    partial-fill-during-cancel late-order-update lagging-open-orders batch-rejection-of-25
+    http-429 too-many-cumulative-requests hung-http half-open-websocket one-stream-silent
+    mids-disagree-with-book crossed-book sweep-of-7-fills-in-a-second
+    trend-of-188-bps-with-full-inventory inherited-31x wrong-dex-account-message
+    usdc-in-spot-only leverage-refused account-of-100-usd min-notional-after-clamp
+    restart-after-kill-same-day restart-after-kill-next-day corrupt-checkpoint
+    sigterm-with-50-orders killed-9 quota-at-7-percent unknown-config-key clock-skew-5-s
+    estimator-nan
+"""
+LIMIT_DATES = "Dec30 Jan03 Jan04 Feb10 Feb12 Feb22 Feb24"
+EXPECTED = {
+    "scenarios": set(SCENARIOS.split()),
+    "incidents": {f"P{n}" for n in range(1, 10)}
+    | {f"L-{date}" for date in LIMIT_DATES.split()}
+    | {f"S{n}" for n in range(1, 11)}
+    | {f"Q{n}" for n in range(1, 13)}
+    | {f"C{n}" for n in range(1, 7)}
+    | {f"M{n}" for n in range(1, 9)},
+    "contract": {str(n) for n in range(1, 23)},
+}
+# Sections of the configuration whose every key protects something.
+PROTECTIVE = ("limits", "freshness", "control", "recovery")
+# Enums of the core whose every variant is a guard, a state or an act of protection.
+STATES = {
+    "phase": ("guard.rs", "Phase"),
+    "not_quoting": ("guard.rs", "NotQuoting"),
+    "refusal": ("filter.rs", "RefusalReason"),
+    "limit_source": ("limits/mod.rs", "LimitSource"),
+    "limit_term": ("limits/terms.rs", "Term"),
+}
+# Words worth an excuse.
+SAYS_SOMETHING = 20
+COLLECT_S = 110
+
+
+def entries() -> dict[str, dict[str, Any]]:
+    """Every entry that names tests, by `table.id`."""
+    return {
+        f"{table}.{name}": entry
+        for table, rows in MANIFEST.items()
+        for name, entry in rows.items()
+        if isinstance(entry, dict)
+    } | {
+        f"{table}.{name}": {"tests": entry}
+        for table, rows in MANIFEST.items()
+        for name, entry in rows.items()
+        if isinstance(entry, list)
+    }
+
+
+@pytest.fixture(scope="module")
+def collected() -> set[str]:
+    """Ids of every test of pytest, with and without parameters."""
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "--no-header", "tests"]
+    done = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, timeout=COLLECT_S, check=False
+    )
+    ids = [line for line in done.stdout.splitlines() if "::" in line]
+    assert done.returncode == 0, done.stdout + done.stderr
+    return {*ids, *(name.partition("[")[0] for name in ids)}
+
+
+def in_rust(test: str) -> bool:
+    """Whether `file::function` is a test of Rust, a law included."""
+    path, _, function = test.partition("::")
+    text = (ROOT / path).read_text(encoding="utf-8") if (ROOT / path).is_file() else ""
+    return re.search(rf"#\[test\][^{{}}]*?\bfn {re.escape(function)}\(", text) is not None
+
+
+def snake(name: str) -> str:
+    """`MarketStale` as `market_stale`."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
+
+
+def variants(path: str, enum: str) -> set[str]:
+    """The variants of an enum of the core, in snake case."""
+    text = (ROOT / "rust/mm-core/src" / path).read_text(encoding="utf-8")
+    body = re.search(rf"pub enum {enum} \{{(.*?)\n\}}", text, re.DOTALL)
+    assert body is not None, f"no enum {enum} in {path}"
+    return {snake(name) for name in re.findall(r"^    ([A-Z]\w*)", body[1], re.MULTILINE)}
+
+
+@pytest.mark.parametrize("table", EXPECTED)
+def test_every_scenario_incident_and_contract_line_is_mapped(table: str) -> None:
+    assert set(MANIFEST[table]) == EXPECTED[table]
+
+
+def test_every_guard_and_setting_has_a_test_that_fails_without_it() -> None:
+    keys = {f"{name}.{key}" for name in PROTECTIVE for key in sections()[name].model_fields}
+    assert set(MANIFEST["settings"]) == keys
+    states = {
+        f"{name}.{variant}"
+        for name, (path, enum) in STATES.items()
+        for variant in variants(path, enum)
+    }
+    mapped = set(MANIFEST["guards"])
+    assert states - mapped == set(), "a state without a test"
+    stale = {name for name in mapped if name.partition(".")[0] in STATES} - states
+    assert stale == set(), "a mapped state that is no more"
+
+
+def test_every_named_test_exists(collected: set[str]) -> None:
+    absent = {
+        f"{name}: {test}"
+        for name, entry in entries().items()
+        for test in entry.get("tests", [])
+        if not (in_rust(test) if test.startswith("rust/") else test in collected)
+    }
+    assert absent == set()
+
+
+def test_nothing_is_left_open_without_a_word() -> None:
+    for name, entry in entries().items():
+        assert set(entry) <= {"says", "tests", "not_yet"}, name
+        excuse = entry.get("not_yet")
+        assert entry.get("tests") or excuse, f"{name}: neither tests nor a reason"
+        assert excuse is None or len(excuse) >= SAYS_SOMETHING, f"{name}: says too little"
