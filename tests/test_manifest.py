@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -40,8 +41,8 @@ EXPECTED = {
 PROTECTIVE = ("limits", "freshness", "control", "recovery")
 # Enums of the core whose every variant is a guard, a state or an act of protection.
 STATES = {
-    "phase": ("guard.rs", "Phase"),
-    "not_quoting": ("guard.rs", "NotQuoting"),
+    "phase": ("control/phases.rs", "Phase"),
+    "not_quoting": ("control/phases.rs", "NotQuoting"),
     "refusal": ("filter.rs", "RefusalReason"),
     "limit_source": ("limits/mod.rs", "LimitSource"),
     "limit_term": ("limits/terms.rs", "Term"),
@@ -78,11 +79,18 @@ def collected() -> set[str]:
     return {*ids, *(name.partition("[")[0] for name in ids)}
 
 
+@cache
+def rust(crate: str) -> str:
+    """The text of a crate, its tests included."""
+    return "".join(
+        path.read_text(encoding="utf-8") for path in sorted((ROOT / crate).rglob("*.rs"))
+    )
+
+
 def in_rust(test: str) -> bool:
-    """Whether `file::function` is a test of Rust, a law included."""
-    path, _, function = test.partition("::")
-    text = (ROOT / path).read_text(encoding="utf-8") if (ROOT / path).is_file() else ""
-    return re.search(rf"#\[test\][^{{}}]*?\bfn {re.escape(function)}\(", text) is not None
+    """Whether `rust/<crate>::function` is a test of Rust, a law included."""
+    crate, _, function = test.partition("::")
+    return re.search(rf"#\[test\][^{{}}]*?\bfn {re.escape(function)}\(", rust(crate)) is not None
 
 
 def snake(name: str) -> str:
