@@ -146,11 +146,13 @@ class EngineDesk:
             },
         )  # fmt: skip
 
-    def candles(self, sigma: float = 5e-5, minutes: int = DAY_MINUTES) -> list[Json]:
-        """One-minute candles that swing so much, ended a moment ago."""
+    def candles(
+        self, sigma: float = 5e-5, minutes: int = DAY_MINUTES, *, calm_minutes: int = 0
+    ) -> list[Json]:
+        """One-minute candles that swing so much, and the last `calm_minutes` a tenth of it."""
         step, listed, px = sigma * 60**0.5, [], self.mid
         for back in range(minutes, 0, -1):
-            px *= 1 + (step if back % 2 else -step)
+            px *= 1 + (step if back % 2 else -step) * (0.1 if back <= calm_minutes else 1)
             opened = self._ms() - back * 60_000 - 1
             listed.append(
                 {"t": opened, "T": opened + 59_999, "s": "BTC", "i": "1m", "o": f"{px:.1f}"}
@@ -183,6 +185,10 @@ class EngineDesk:
         text = json.dumps(body).encode()
         return self._did(self.engine.on_reply(self._ns(), action, OK, text))
 
+    def lose(self, action: int) -> list[Json]:
+        """No answer comes to an action."""
+        return self._did(self.engine.on_reply(self._ns(), action, None, None))
+
     def timer(self) -> list[Json]:
         """The clock alone."""
         return self._did(self.engine.on_timer(self._ns()))
@@ -200,14 +206,30 @@ class EngineDesk:
         state = json.dumps(self.account_state()).encode()
         return self._did(self.engine.on_command(self._ns(), "anchor", state))
 
-    def open(self, sigma: float = 5e-5) -> "EngineDesk":
-        """Everything that a run hears first, until it quotes in full; returns itself."""
+    def open(
+        self,
+        sigma: float | None = 5e-5,
+        *,
+        minutes: int = DAY_MINUTES,
+        leverage: int | None = 20,
+        seconds: float = 3.0,
+    ) -> "EngineDesk":
+        """Everything that a run hears first, until it quotes in full; returns itself.
+
+        Args:
+            sigma: Of the candles; `None`: the venue serves none.
+            minutes: Of candles.
+            leverage: Set on the exchange; `None`: it has not said.
+            seconds: From the anchor on.
+        """
         self.bbo()
-        self.candles(sigma)
+        if sigma is not None:
+            self.candles(sigma, minutes)
         self.fees()
-        self.head_room()
+        if leverage is not None:
+            self.head_room(leverage=leverage)
         self.anchor()
-        self.after(3.0)
+        self.after(seconds, quiet=["head_room"])
         return self
 
     def after(self, seconds: float, *, quiet: Iterable[str] = ()) -> list[Json]:
@@ -229,6 +251,15 @@ class EngineDesk:
                 self.head_room()
             self.timer()
         return self.sent[before:]
+
+    def one_sided_for(self, seconds: float) -> None:
+        """Bids alone in the book, everything else as usual."""
+        until = self.now_s + seconds
+        while self.now_s < until:
+            self.now_s += 0.5
+            bid = {"px": f"{self.mid - 1:g}", "sz": "5", "n": 3}
+            self.frame("bbo", {"coin": "BTC", "time": self._ms(), "bbo": [bid, None]})
+            self.alive()
 
     # ---- what it did -----------------------------------------------------------------------
 

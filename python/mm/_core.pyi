@@ -520,7 +520,8 @@ def derive_limits(
         daily_loss_left: The smaller of the day's loss left and the drawdown left, USDC.
         position_cap: The user's hard limit, coin.
         head_room: The exchange's allowance for a further (buy, sell), coin.
-        own_increasing: Own resting and in-flight increasing (bids, asks), coin.
+        own_increasing: Own resting and in-flight increasing (bids, asks) when the head-room was
+            reported, less what has filled since, coin; negative where more has.
         asset_max_leverage: Of the asset; decides the gap.
         exchange_leverage: As set on the exchange; decides the margin share.
         tier_notional_max: Notional from which a margin tier forbids that leverage, USDC.

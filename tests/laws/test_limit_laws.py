@@ -157,6 +157,7 @@ SETTINGS = st.fixed_dictionaries(
 )
 MONEY = st.integers(-(10**9), 10**14)
 LOTS = st.integers(0, 10**9)
+SIGNED_LOTS = st.integers(-(10**6), 10**6)
 AGES = st.fixed_dictionaries({}, optional={name: st.integers(0, 700_000) for name in DEADLINES_S})
 
 
@@ -179,7 +180,7 @@ def cases(draw: st.DrawFn, *, fresh: bool = False, ready: bool = False) -> Case:
         horizon_s=draw(maybe(decimals("0.1", "200000", 1))),
         loss_left=draw(maybe(MONEY)),
         head_room=draw(maybe(st.tuples(LOTS, LOTS))),
-        own=draw(st.tuples(LOTS, LOTS)),
+        own=draw(st.tuples(SIGNED_LOTS, SIGNED_LOTS)),
         asset_leverage=draw(maybe(st.integers(1, 50))),
         exchange_leverage=draw(maybe(st.integers(1, 50))),
         tier_notional=draw(maybe(st.integers(0, 10**13))),

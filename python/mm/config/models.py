@@ -251,6 +251,12 @@ class QuotingConfig(Section):
     size_tolerance_frac: float = _key(
         0.10, SHARE, "of size within which an order stays", ge=0, le=1
     )
+    sweep_guard: bool = _key(
+        True,
+        "true or false",
+        "holding a position, the reducing side offers at most it and the target, so that one sweep"
+        " cannot carry us far through zero",
+    )
 
     @model_validator(mode="before")
     @classmethod

@@ -58,6 +58,8 @@ pub struct QuotingConfig {
     pub max_bps_diff: Option<f64>,
     /// Requote tolerance of a size, a fraction.
     pub size_tolerance_frac: f64,
+    /// Whether the reducing side's total stays within the position and the target.
+    pub sweep_guard: bool,
 }
 
 /// What a model sees.
@@ -340,6 +342,7 @@ mod tests {
             inventory_skew_bps: 10.0,
             max_bps_diff: None,
             size_tolerance_frac: 0.1,
+            sweep_guard: true,
         }
     }
 

@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 
 use crate::filter::{QuoteMode, ReduceOnly, ReduceOnlyReason, Standing, assess};
 use crate::instrument::{Instrument, Round};
-use crate::ladder::{Sizing, rooms};
+use crate::ladder::{Sizing, SweepGuard, rooms};
 use crate::limits::tests::{freshness, settings, standing_limits};
 use crate::limits::{LimitConfig, LimitInputs, LimitSettings, Limits, Term, derive_limits};
 use crate::units::{Sz, Usd, format_decimal, parse_decimal};
@@ -158,6 +158,7 @@ fn room_rows() {
             target: lots(inputs, "target_lots"),
             min_level: Usd::ZERO,
             limit_use_frac: number(inputs, "limit_use_frac").unwrap(),
+            sweep_guard: SweepGuard::On,
             margin_left: None,
         };
         let room = [lots(wanted, "room_bid_lots"), lots(wanted, "room_ask_lots")];

@@ -77,13 +77,13 @@ impl Engine {
         }
     }
 
-    /// Own increasing orders such that `position + own + allowance` is what it was when the allowance arrived.
+    /// Own increasing orders such that `position + own + allowance` is what it was when the allowance
+    /// arrived, whatever has filled since.
     pub(super) fn own_increasing(&self, position: Sz) -> [Sz; 2] {
         let Some(allowance) = self.own.allowance else {
             return [Sz::ZERO; 2];
         };
-        Side::BOTH
-            .map(|side| (allowance.base[side.index()] - Sz(side.sign() * position.0)).max(Sz::ZERO))
+        Side::BOTH.map(|side| allowance.base[side.index()] - side.signed(position))
     }
 
     /// Time to unwind the previous limit at our own measured fill rate; `None` until that is known.

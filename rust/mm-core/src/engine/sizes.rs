@@ -6,7 +6,7 @@ use crate::control::Phase;
 use crate::diff::Tolerance;
 use crate::filter::{Quote, ReduceOnly, filter_ladder};
 use crate::glft::Solved;
-use crate::ladder::{LadderLevel, MarginLeft, Sizing, size_ladder};
+use crate::ladder::{LadderLevel, MarginLeft, Sizing, SweepGuard, size_ladder};
 use crate::limits::Limits;
 use crate::quote::{Beliefs, RawLadder, build_ladder, opening_ladder};
 use crate::units::{Px, Side, Sz, Usd};
@@ -120,6 +120,11 @@ impl Engine {
             target,
             min_level,
             limit_use_frac: self.config.limits.limit_use_frac(),
+            sweep_guard: if quoting.sweep_guard {
+                SweepGuard::On
+            } else {
+                SweepGuard::Off
+            },
             margin_left: self.margin_left(&beliefs.touch),
         };
         let ladder = size_ladder(limits, [&levels[0], &levels[1]], &sizing, &self.instrument);

@@ -63,6 +63,15 @@ pub struct MarginLeft {
     pub leverage: f64,
 }
 
+/// Whether one sweep may carry us far through zero.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SweepGuard {
+    /// Holding a position, the reducing side's total stays within `|q| + target`.
+    On,
+    /// Only the room bounds it.
+    Off,
+}
+
 /// What sizing depends on besides limit and levels.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Sizing {
@@ -79,6 +88,8 @@ pub struct Sizing {
     pub min_level: Usd,
     /// Share of the limit that sizing uses, above 0, at most 1.
     pub limit_use_frac: f64,
+    /// Bound of the reducing side beyond the room.
+    pub sweep_guard: SweepGuard,
     /// `None`: margin is not checked here.
     pub margin_left: Option<MarginLeft>,
 }
@@ -96,8 +107,8 @@ pub struct Ladder {
 
 /// Lots that may be quoted on each side, `[bid, ask]`, zero or more.
 ///
-/// Holding a position, the reducing side's total stays within `|q| + target`, so that one sweep
-/// cannot carry us far through zero; in reduce-only it stays within `|q|` and the other side has none.
+/// With the [`SweepGuard`] on and a position held, the reducing side's total stays within
+/// `|q| + target`, so that one sweep cannot carry us far through zero; in reduce-only it stays within `|q|` and the other side has none.
 #[must_use]
 pub fn rooms(limits: &Limits, sizing: &Sizing) -> [Sz; 2] {
     let usable = Decimal::of(sizing.limit_use_frac);
@@ -112,7 +123,7 @@ pub fn rooms(limits: &Limits, sizing: &Sizing) -> [Sz; 2] {
         let reducible = (-held).max(Sz::ZERO);
         let room = if mode.is_reduce_only() {
             reducible
-        } else if reducible > Sz::ZERO {
+        } else if reducible > Sz::ZERO && sizing.sweep_guard == SweepGuard::On {
             (Sz(usable) - held).min(reducible + sizing.target)
         } else {
             Sz(usable) - held

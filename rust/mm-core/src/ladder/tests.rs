@@ -22,6 +22,7 @@ fn sizing(position: i64, target: i64) -> Sizing {
         target: Sz(target),
         min_level: Usd(12_000_000),
         limit_use_frac: 0.98,
+        sweep_guard: SweepGuard::On,
         margin_left: None,
     }
 }

@@ -35,6 +35,9 @@ pub struct LimitInputs {
     /// The exchange's allowance for a further trade, `[buy, sell]`.
     pub head_room: Option<[Sz; 2]>,
     /// Own resting and in-flight increasing orders, `[bids, asks]`.
+    ///
+    /// As of the head-room's report: what has filled since is taken off, so that a fill does not move
+    /// the limit; negative where more has filled than was ours.
     pub own_increasing: [Sz; 2],
     /// The asset's maximum leverage: decides the gap.
     pub asset_max_leverage: Option<f64>,
@@ -98,10 +101,10 @@ impl LimitInputs {
         NonNegative.check_given("traded_notional_1h", self.traded_notional_1h)?;
         let sizes = [
             ("position", self.position.abs()),
-            ("own_increasing", self.own_increasing[0]),
+            ("own_increasing", self.own_increasing[0].abs()),
         ]
         .into_iter()
-        .chain([("own_increasing", self.own_increasing[1])])
+        .chain([("own_increasing", self.own_increasing[1].abs())])
         .chain(
             self.head_room
                 .into_iter()

@@ -3,7 +3,7 @@
 use mm_core::filter::{
     Quote, ReduceOnly, ReduceOnlyReason, Refusal, Standing, assess, filter_ladder,
 };
-use mm_core::ladder::{self, LadderLevel, MarginLeft, Sizing};
+use mm_core::ladder::{self, LadderLevel, MarginLeft, Sizing, SweepGuard};
 use mm_core::units::{Px, Side, Sz};
 use numpy::{PyArray1, PyReadonlyArray1};
 use pyo3::prelude::*;
@@ -198,6 +198,7 @@ pub(crate) fn size_ladder(
         target: Sz(target),
         min_level: min_level_usd.usd("min_level_usd")?,
         limit_use_frac: config.limit_use_frac,
+        sweep_guard: SweepGuard::On,
         margin_left: margin(margin_free_usd.as_ref(), margin_leverage.as_ref())?,
     };
     let bids = levels(&bid_px, &bid_fill_rate, &bid_net_capture_bps)?;
