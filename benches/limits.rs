@@ -7,7 +7,7 @@ use std::hint::black_box;
 use criterion::{Criterion, criterion_group, criterion_main};
 use mm_core::filter::{Quote, Standing, assess, filter_ladder};
 use mm_core::instrument::Instrument;
-use mm_core::ladder::{LadderLevel, MarginLeft, Sizing, size_ladder};
+use mm_core::ladder::{LadderLevel, MarginLeft, Sizing, SweepGuard, size_ladder};
 use mm_core::limits::{
     Ages, FreshnessConfig, FreshnessSettings, LimitConfig, LimitInputs, LimitSettings, Limits,
     derive_limits,
@@ -136,6 +136,7 @@ fn bench(criterion: &mut Criterion) {
             target: Sz(before.long().0 / 5),
             min_level: Usd(12_000_000),
             limit_use_frac: 0.98,
+            sweep_guard: SweepGuard::On,
             margin_left: Some(MarginLeft {
                 free: Usd(8_000_000_000),
                 leverage: 20.0,
