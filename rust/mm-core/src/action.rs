@@ -139,6 +139,8 @@ pub enum Reason {
     LevelGone,
     /// An amend would not have fitted the worst case: cancel now, place after.
     AmendTooLarge,
+    /// It is out of place, and the exchange refuses its side: nothing wrong is left resting.
+    Backoff,
     /// The limit fell below what rests.
     OverLimit,
     /// The market data is not fit to quote on.

@@ -343,6 +343,8 @@ pub enum RejectionClass {
     PostOnly,
     /// An immediate order found nothing.
     NoMatch,
+    /// For a while after a network upgrade the venue takes post-only orders alone.
+    PostOnlyPeriod,
     /// Not enough margin, or over a tier.
     Margin,
     /// A reduce-only order would have increased.

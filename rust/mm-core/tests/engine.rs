@@ -642,13 +642,14 @@ fn an_amend_whose_reply_is_lost_leaves_nothing_behind() {
     assert!(venue.resting.is_empty());
 }
 
-/// Whatever the exchange refuses, its refusals do not feed on themselves.
+/// Whatever the exchange refuses, its refusals do not feed on themselves: a crossing order waits for
+/// the next book, unknown words for a while, any other class for its third strike.
 #[test]
 fn refused_orders_are_not_sent_again_at_once() {
-    for class in [
-        RejectionClass::PostOnly,
-        RejectionClass::Margin,
-        RejectionClass::Unknown,
+    for (class, tries) in [
+        (RejectionClass::PostOnly, 0),
+        (RejectionClass::Margin, 2),
+        (RejectionClass::Unknown, 0),
     ] {
         let mut venue = Venue::quoting();
         venue.mid += 1_000;
@@ -661,14 +662,19 @@ fn refused_orders_are_not_sent_again_at_once() {
             venue.answer_all();
             venue.tell(EventBody::Timer);
         }
-        // The other side's amends at most, which waited for this one's: each is tried once.
         let sent = &venue.received[before..];
-        let placed = sent
-            .iter()
-            .any(|action| matches!(action.body, ActionBody::Place(_)));
-        assert!(!placed && sent.len() <= 2, "{class:?}: {sent:?}");
+        for side in Side::BOTH {
+            let placed = sent.iter().filter(|action| {
+                matches!(&action.body, ActionBody::Place(orders)
+                    if orders.iter().any(|order| order.side == side))
+            });
+            // The other side's first orders among them, which waited for this one's.
+            let placed = placed.count();
+            assert!(placed <= tries + 1, "{class:?} {side:?}: {sent:?}");
+        }
+        assert!(sent.len() <= 2 + 2 * tries, "{class:?}: {sent:?}");
         venue.refuses = None;
-        venue.live(3);
+        venue.live(11);
         assert_eq!(venue.resting.len(), 10, "{class:?}");
     }
 }

@@ -31,6 +31,59 @@ pub enum Alarm {
         /// Signed lots.
         position: Sz,
     },
+    /// The session began with a position over its limit, or with one at all.
+    Inherited {
+        /// Signed lots.
+        position: Sz,
+        /// The first limit derived, lots.
+        limit: Sz,
+    },
+    /// Every way out of a position that is too big was tried; it is tried again when the book can
+    /// take an order.
+    RecoveryExhausted {
+        /// Signed lots.
+        position: Sz,
+        /// The limit of its side, lots.
+        limit: Sz,
+    },
+    /// The exchange refused with words that nobody knew.
+    UnknownRejection {
+        /// The words.
+        text: String,
+    },
+    /// The exchange's position is not what our fills say: nothing is quoted until that is explained.
+    PositionUnexplained {
+        /// Ours, signed lots.
+        position: Sz,
+        /// The exchange's less ours, where a report said so.
+        drift: Option<Sz>,
+    },
+    /// It is explained.
+    PositionExplained {
+        /// Signed lots.
+        position: Sz,
+    },
+    /// Nothing explained it and the exchange stood by it: the ledger was set to it.
+    PositionCorrected {
+        /// Ours before, signed lots.
+        from: Sz,
+        /// The exchange's, signed lots.
+        to: Sz,
+    },
+    /// The sweep found something that should not be.
+    SweepFound {
+        /// Orders without an answer for too long.
+        unanswered: usize,
+        /// Orders that are over, with fills that never came.
+        unsettled: usize,
+        /// Orders that rest against the verdict on the position.
+        forbidden: usize,
+    },
+    /// The account has orders for the coin that this session did not place.
+    ForeignOrders {
+        /// How many.
+        count: usize,
+    },
     /// What `on_kill` asks for is finished.
     KillDone {
         /// Why it had latched.

@@ -127,11 +127,7 @@ impl Engine {
             book_fresh: fresh && self.market.seen_since_up && self.market.book.touch().is_some(),
             streams_up: self.own.streams_up(),
             sigma_ready: self.market.volatility.for_limits().is_some(),
-            explained: self
-                .own
-                .ledger
-                .as_ref()
-                .is_some_and(|ledger| !ledger.is_unexplained()),
+            explained: self.is_explained(),
         }
     }
 

@@ -1,7 +1,7 @@
 //! How each fact changes what we know. Nothing is decided here.
 
 use super::own::Allowance;
-use super::{BACKOFF, Engine, Sent};
+use super::{Engine, Sent};
 use crate::account::{Entry, Posted};
 use crate::action::Cloid;
 use crate::control::{Alarm, KillReason, ToldFill};
@@ -10,11 +10,15 @@ use crate::event::{
     RejectionClass, Reply, ReplyOutcome, Stream, StreamState,
 };
 use crate::orders::Owner;
+use crate::recovery::ask::Ask;
 use crate::units::{Side, Sz};
+
+use super::replies::Batch;
 
 impl Engine {
     pub(super) fn learn(&mut self, body: &EventBody) {
         let now = self.now;
+        self.recover.on_answer(body, now);
         match body {
             EventBody::Book(snapshot) => {
                 self.market.on_book(snapshot, now);
@@ -29,7 +33,7 @@ impl Engine {
             EventBody::Candles(candles) => self.market.on_candles(candles, now),
             EventBody::Account(report) => {
                 self.own.sign_of_life(now);
-                self.own.on_account(*report, now);
+                self.on_account(*report);
             }
             EventBody::HeadRoom(room) => self.on_head_room(*room),
             EventBody::Fees(fees) => self.own.fees = Some(*fees),
@@ -52,8 +56,11 @@ impl Engine {
             }
             EventBody::Stream(status) => {
                 self.own.on_stream(status.stream, status.state, now);
-                if (status.stream, status.state) == (Stream::Market, StreamState::Down) {
-                    self.market.on_down();
+                match (status.stream, status.state) {
+                    (Stream::Market, StreamState::Down) => self.market.on_down(),
+                    (Stream::User, StreamState::Down) => self.recover.on_user_down(),
+                    (Stream::User, StreamState::Up) => self.recover.on_user_up(),
+                    (Stream::Market, StreamState::Up) => {}
                 }
             }
             EventBody::Timer => {}
@@ -85,6 +92,7 @@ impl Engine {
     /// The ledger begins; what was told before it is told to it now.
     fn on_anchor(&mut self, report: AccountState) {
         let early = self.own.anchor(report, self.now);
+        self.on_inherited(report.position);
         for body in &early {
             self.learn(body);
         }
@@ -92,11 +100,7 @@ impl Engine {
 
     /// A newer top of the book: what is held is worth something else, and a refused price may fit.
     fn on_touch(&mut self) {
-        for i in [0, 1] {
-            if core::mem::take(&mut self.crossed[i]) {
-                self.place_after[i] = self.now;
-            }
-        }
+        self.recover.limiter.on_book();
         if let (Some(touch), Some(ledger)) = (self.market.book.touch(), &mut self.own.ledger) {
             ledger.mark(touch.mid_floor());
         }
@@ -139,6 +143,15 @@ impl Engine {
             }
         }
         self.own.judge(self.now);
+        if fills.snapshot {
+            self.recover.reconciler.on_fills(self.now);
+        }
+    }
+
+    /// A report checks the ledger, it does not overwrite it.
+    fn on_account(&mut self, report: AccountState) {
+        let drift = self.own.on_account(report, self.now);
+        self.reconcile(&report, drift);
     }
 
     fn on_fate(&mut self, fate: &OrderFate) {
@@ -158,7 +171,10 @@ impl Engine {
         let entry = Entry::of_fill(fill, owner, self.own.mark());
         self.own.entries.push(entry);
         match owner {
-            Owner::Ours | Owner::Past => self.on_quote_filled(fill),
+            Owner::Ours | Owner::Past => {
+                self.on_quote_filled(fill);
+                self.on_our_fill(fill);
+            }
             Owner::Earlier => self.counts.earlier_fills += 1,
             Owner::Exchange => {
                 self.counts.forced_fills += 1;
@@ -167,6 +183,7 @@ impl Engine {
             Owner::Stranger => {
                 self.counts.stranger_fills += 1;
                 self.alarms.push(Alarm::UnknownFill(ToldFill::new(fill)));
+                self.recover.doubt();
             }
         }
     }
@@ -185,71 +202,72 @@ impl Engine {
         let Some(sent) = self.sent.remove(&reply.action) else {
             return;
         };
-        match (&sent, &reply.outcome) {
-            (_, ReplyOutcome::Statuses(statuses)) => {
-                let (Sent::Place(items) | Sent::Modify(items) | Sent::Cancel(items)) = &sent;
+        let (Sent::Place(items) | Sent::Modify(items) | Sent::Cancel(items)) = &sent;
+        let mut batch = Batch::default();
+        match &reply.outcome {
+            ReplyOutcome::Statuses(statuses) => {
                 for (cloid, status) in items.iter().zip(statuses) {
-                    self.on_item(&sent, *cloid, status);
+                    self.on_item(&sent, *cloid, status, &mut batch);
                 }
             }
-            (Sent::Place(items), ReplyOutcome::Refused(why)) => {
+            ReplyOutcome::Refused(why) => {
                 self.counts.reject(why, items.len());
                 for cloid in items {
-                    self.back_off(*cloid, why);
-                    self.orders.on_place_rejected(*cloid);
+                    self.on_item_refused(&sent, *cloid, why, &mut batch);
                 }
             }
-            (Sent::Modify(items), ReplyOutcome::Refused(why)) => {
-                self.counts.reject(why, items.len());
-                for cloid in items {
-                    self.orders.on_amend_refused(*cloid, self.now);
-                }
-            }
-            (Sent::Cancel(items), ReplyOutcome::Refused(why)) => {
-                self.counts.reject(why, items.len());
-                for cloid in items {
-                    self.orders.on_cancel_refused(*cloid, self.now);
-                }
-            }
-            (Sent::Place(items) | Sent::Modify(items), ReplyOutcome::Lost) => {
+            ReplyOutcome::Lost => {
                 self.counts.lost_replies += 1;
                 for cloid in items {
-                    self.orders.on_lost(*cloid, self.now);
+                    self.on_item_lost(&sent, *cloid);
                 }
             }
-            (Sent::Cancel(items), ReplyOutcome::Lost) => {
-                self.counts.lost_replies += 1;
-                for cloid in items {
-                    self.orders.on_cancel_refused(*cloid, self.now);
-                }
+        }
+        self.on_batch(batch);
+    }
+
+    /// Nothing of the action was carried out.
+    fn on_item_refused(&mut self, sent: &Sent, cloid: Cloid, why: &Rejection, batch: &mut Batch) {
+        match sent {
+            Sent::Place(_) => {
+                batch.refuse(self.orders.get(cloid), why);
+                self.orders.on_place_rejected(cloid);
+            }
+            Sent::Modify(_) => {
+                batch.refuse(self.orders.get(cloid), why);
+                self.orders.on_amend_refused(cloid, self.now);
+            }
+            Sent::Cancel(_) => {
+                batch.refuse(None, why);
+                self.orders.on_cancel_refused(cloid, self.now);
             }
         }
     }
 
-    /// Nothing new on the side for a while; a post-only order that would have crossed waits no longer
-    /// than for the book that shows why.
-    fn back_off(&mut self, cloid: Cloid, why: &Rejection) {
-        let Some(order) = self.orders.get(cloid) else {
-            return;
-        };
-        let i = order.order.side.index();
-        self.place_after[i] = self.now.plus(BACKOFF);
-        self.crossed[i] = why.class == RejectionClass::PostOnly;
+    fn on_item_lost(&mut self, sent: &Sent, cloid: Cloid) {
+        match sent {
+            Sent::Place(_) | Sent::Modify(_) => self.orders.on_lost(cloid, self.now),
+            Sent::Cancel(_) => self.orders.on_cancel_refused(cloid, self.now),
+        }
+        self.recover.questions.want(Ask::OrderStatus(cloid));
     }
 
-    fn on_item(&mut self, sent: &Sent, cloid: Cloid, status: &ItemStatus) {
+    fn on_item(&mut self, sent: &Sent, cloid: Cloid, status: &ItemStatus, batch: &mut Batch) {
         let now = self.now;
         match (sent, status) {
             (Sent::Place(_), ItemStatus::Resting(oid)) => {
                 self.counts.placed += 1;
+                batch.accept(self.orders.get(cloid));
                 self.orders.on_resting(cloid, *oid, now);
             }
             (Sent::Modify(_), ItemStatus::Resting(oid)) => {
                 self.counts.modified += 1;
+                batch.accept(self.orders.get(cloid));
                 self.orders.on_resting(cloid, *oid, now);
             }
             (Sent::Place(_) | Sent::Modify(_), ItemStatus::Filled { oid, sz }) => {
                 self.counts.placed += 1;
+                batch.accept(self.orders.get(cloid));
                 self.orders.on_filled_at_once(cloid, *oid, *sz, now);
             }
             (Sent::Cancel(_), ItemStatus::Success | ItemStatus::Resting(_)) => {
@@ -258,13 +276,13 @@ impl Engine {
             }
             (Sent::Place(_), ItemStatus::Error(why)) => {
                 self.counts.reject(why, 1);
-                self.back_off(cloid, why);
+                batch.refuse(self.orders.get(cloid), why);
                 self.orders.on_place_rejected(cloid);
             }
             (Sent::Modify(_), ItemStatus::Error(why)) => {
                 self.counts.reject(why, 1);
                 if why.class != RejectionClass::Gone {
-                    self.back_off(cloid, why);
+                    batch.refuse(self.orders.get(cloid), why);
                 }
                 self.orders.on_amend_rejected(cloid, now);
             }
@@ -273,12 +291,16 @@ impl Engine {
                 if why.class == RejectionClass::Gone {
                     self.orders.on_not_there(cloid, now);
                 } else {
+                    batch.refuse(None, why);
                     self.orders.on_cancel_refused(cloid, now);
                 }
             }
             // Statuses that do not belong to what was sent say nothing certain: a query will.
             (Sent::Place(_) | Sent::Modify(_), ItemStatus::Success)
-            | (Sent::Cancel(_), ItemStatus::Filled { .. }) => self.orders.on_lost(cloid, now),
+            | (Sent::Cancel(_), ItemStatus::Filled { .. }) => {
+                self.orders.on_lost(cloid, now);
+                self.recover.questions.want(Ask::OrderStatus(cloid));
+            }
         }
     }
 }

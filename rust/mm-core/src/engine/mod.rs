@@ -9,7 +9,10 @@ mod learn;
 mod market;
 mod own;
 mod plan;
+mod ranges;
+mod reconcile;
 mod recover;
+mod replies;
 mod sizes;
 mod snapshot;
 
@@ -34,7 +37,8 @@ use crate::units::{Dur, SECOND, Side, Sz, Time};
 
 use market::Market;
 use own::Own;
-pub use snapshot::{Counts, Snapshot};
+use recover::Recover;
+pub use snapshot::{Counts, RecoveryShown, Snapshot};
 
 /// Key, value, legal range, and the range in words.
 type Ranged = (&'static str, f64, (f64, f64), &'static str);
@@ -42,8 +46,6 @@ type Ranged = (&'static str, f64, (f64, f64), &'static str);
 const BPS: (f64, f64) = (0.0, 1e3);
 const DAY_S: (f64, f64) = (0.0, 86_400.0);
 const LATER_S: (f64, f64) = (1e-3, 31_536_000.0);
-/// Pause of a side after the exchange refused an order of it.
-const BACKOFF: Dur = Dur(SECOND);
 /// Longest time between two looks at the clock while a session lives.
 const HEARTBEAT: Dur = Dur(SECOND);
 
@@ -220,10 +222,6 @@ pub struct Engine {
     not_quoting: Option<NotQuoting>,
     limits: Option<(Limits, Time)>,
     reduce_only: bool,
-    /// No new order on `[bid, ask]` before these times: the last one was refused.
-    place_after: [Time; 2],
-    /// Whether that was because it would have crossed: then the next book ends the pause.
-    crossed: [bool; 2],
     /// When full quoting began.
     normal_since: Option<Time>,
     cycle: u64,
@@ -235,6 +233,7 @@ pub struct Engine {
     solved: Option<Solved>,
     record: Option<CycleRecord>,
     refusals: Vec<Refusal>,
+    recover: Recover,
     asks: Vec<Ask>,
     alarms: Vec<Alarm>,
     kill: Option<Kill>,
@@ -258,8 +257,6 @@ impl Engine {
             not_quoting: Some(NotQuoting::NotAnchored),
             limits: None,
             reduce_only: false,
-            place_after: [Time::ZERO; 2],
-            crossed: [false; 2],
             normal_since: None,
             cycle: 0,
             next_action: 0,
@@ -269,6 +266,7 @@ impl Engine {
             solved: None,
             record: None,
             refusals: Vec::new(),
+            recover: Recover::default(),
             asks: Vec::new(),
             alarms: Vec::new(),
             kill: None,
@@ -292,7 +290,9 @@ impl Engine {
         self.alarms.clear();
         self.learn(&event.body);
         self.expire();
+        self.watch_ledger();
         self.run_cycle(actions);
+        self.ask();
     }
 
     /// The next time it wants to be told of by a `Timer`, if nothing comes before.
@@ -302,10 +302,13 @@ impl Engine {
             return None;
         }
         let heartbeat = self.now.plus(HEARTBEAT);
-        let phase = self.phases.wake_at(self.now);
         let ledger = self.own.ledger.as_ref().and_then(Ledger::deadline);
-        let due = ledger.map(|at| at.max(self.now));
-        [phase, due].into_iter().flatten().chain([heartbeat]).min()
+        let times = [
+            self.phases.wake_at(self.now),
+            ledger.map(|at| at.max(self.now)),
+            self.recover.wake_at(self.now, &self.config.recovery),
+        ];
+        Some(times.into_iter().flatten().fold(heartbeat, Time::min))
     }
 
     /// What the last step decided, when it sent actions or moved the limit.

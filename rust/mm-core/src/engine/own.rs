@@ -102,22 +102,19 @@ impl Own {
         is_early
     }
 
-    pub(super) fn on_account(&mut self, report: AccountState, now: Time) {
+    /// Takes a report; returns how far the exchange's position is from ours, where that can be told.
+    pub(super) fn on_account(&mut self, report: AccountState, now: Time) -> Option<Sz> {
         if self
             .account
             .is_some_and(|(known, _)| report.exch < known.exch)
         {
-            return;
+            return None;
         }
         self.account = Some((report, now));
         self.observe_equity(report, now);
-        if let Some(drift) = self
-            .ledger
-            .as_mut()
-            .and_then(|ledger| ledger.check(&report))
-        {
-            self.drift = Some(drift);
-        }
+        let drift = self.ledger.as_mut()?.check(&report)?;
+        self.drift = Some(drift);
+        Some(drift)
     }
 
     fn observe_equity(&mut self, report: AccountState, now: Time) {
@@ -185,6 +182,11 @@ impl Own {
         let posted = ledger.post(fill, now);
         self.position_max_abs = self.position_max_abs.max(ledger.position().abs());
         Some(posted)
+    }
+
+    /// Whether the fills themselves do not continue each other.
+    pub(super) fn is_broken(&self) -> bool {
+        self.ledger.as_ref().is_some_and(Ledger::is_unexplained)
     }
 
     /// The price at which the ledger values the position.

@@ -8,11 +8,11 @@ use crate::filter::{Quote, Refusal, RefusalReason};
 use crate::gate::{Enforcement, Exposure, Gate};
 use crate::limits::{LimitSource, Limits};
 use crate::orders::Order;
-use crate::units::{Px, Side, Sz, Time};
+use crate::units::{Px, Side, Sz};
 
 /// The changes of one cycle, by kind: each kind is one request.
 #[derive(Debug, Default)]
-struct Batch {
+pub(super) struct Batch {
     amends: Vec<Amend>,
     places: Vec<NewOrder>,
     cancels: Vec<Cancel>,
@@ -29,8 +29,10 @@ impl Engine {
         self.reduce_only = verdict.mode.is_reduce_only();
         let health = self.health();
         self.not_quoting = self.phases.update(self.now, health);
+        let unwind = self.recover_from(&limits, &verdict);
         let wanted = if self.not_quoting.is_none() {
             let wanted = self.wanted(&limits, &verdict);
+            let wanted = self.worked(wanted, unwind);
             self.planted(wanted, &limits)
         } else {
             self.trace.clear();
@@ -42,6 +44,7 @@ impl Engine {
             .map_or(Enforcement::Enforced, |drill| drill.gate);
         let mut gate = Gate::new(self.own.position(), &limits, self.exposure(), enforcement);
         let mut batch = Batch::default();
+        self.sweep_orders(&verdict, &mut batch);
         if enforcement == Enforcement::Enforced {
             self.cut_excess(&gate, &mut batch);
         }
@@ -50,6 +53,9 @@ impl Engine {
         }
         let sent_before = actions.len();
         self.send_batch(batch, actions);
+        if let Some(unwind) = unwind {
+            self.send_unwind(unwind, &mut gate, actions);
+        }
         self.count_cycle(&limits);
         self.keep_limits(limits, actions.len() > sent_before);
     }
@@ -85,7 +91,6 @@ impl Engine {
                 .orders
                 .iter()
                 .filter(|(_, o)| o.order.side == side && !o.order.reduce_only && o.is_quote())
-                .filter(|(_, o)| o.may_retry(self.now))
                 .map(|(cloid, o)| (o.target().0, *cloid, o.exposure()))
                 .collect();
             own.sort_by_key(|(px, cloid, _)| (side.sign() * px.0, *cloid));
@@ -127,11 +132,12 @@ impl Engine {
             .orders
             .iter()
             .filter(|(_, order)| order.order.side == side && order.holds_level())
-            .map(|(cloid, order)| own_of(*cloid, order, self.now))
+            .filter(|(_, order)| order.order.tif == Tif::Alo)
+            .map(|(cloid, order)| own_of(*cloid, order))
             .collect();
         sort_outward(side, &mut own);
         self.cancel_unknown(side, batch);
-        let tolerance = self.tolerance();
+        let tolerance = self.tolerance_of(side);
         for change in diff_orders(side, &wanted, &own, &tolerance) {
             match change {
                 Change::Cancel(cloid) => {
@@ -162,7 +168,7 @@ impl Engine {
             .orders
             .iter()
             .filter(|(_, o)| o.order.side == side && o.is_lost())
-            .filter(|(_, o)| !o.cancelling && o.may_retry(self.now))
+            .filter(|(_, o)| !o.cancelling && o.may_seek(self.now))
             .map(|(cloid, _)| *cloid)
             .collect();
         for cloid in unknown {
@@ -173,9 +179,21 @@ impl Engine {
     fn place(&mut self, quote: Quote, limit: Sz, gate: &mut Gate, batch: &mut Batch) {
         if self.crosses_own(&quote) {
             self.refuse(&quote, limit, RefusalReason::OwnCross);
-        } else if self.now < self.place_after[quote.side.index()] {
-            self.refuse(&quote, limit, RefusalReason::Backoff);
-        } else if gate.admit(quote.side, quote.sz, quote.reduce_only) {
+            return;
+        }
+        let passed = self.let_through(&quote, gate);
+        let sz = passed.map_or(Sz::ZERO, |part| part.sz);
+        if sz < quote.sz {
+            let rest = Quote {
+                sz: quote.sz - sz,
+                ..quote
+            };
+            self.refuse(&rest, limit, RefusalReason::Backoff);
+        }
+        let Some(quote) = passed else {
+            return;
+        };
+        if gate.admit(quote.side, quote.sz, quote.reduce_only) {
             let order = new_order(self.orders.next_cloid(), &quote, Reason::NewLevel);
             self.orders.placed(order, self.now);
             batch.places.push(order);
@@ -192,6 +210,11 @@ impl Engine {
             self.refuse(&quote, limit, RefusalReason::OwnCross);
             return;
         }
+        if self.holds_amend(&quote) {
+            self.refuse(&quote, limit, RefusalReason::Backoff);
+            self.cancel(cloid, Reason::Backoff, batch);
+            return;
+        }
         if gate.admit(quote.side, quote.sz, quote.reduce_only) {
             let order = new_order(cloid, &quote, Reason::Requote);
             self.orders.amending(order, self.now);
@@ -203,7 +226,7 @@ impl Engine {
         }
     }
 
-    fn cancel(&mut self, cloid: Cloid, reason: Reason, batch: &mut Batch) {
+    pub(super) fn cancel(&mut self, cloid: Cloid, reason: Reason, batch: &mut Batch) {
         self.orders.cancelling(cloid, reason, self.now);
         batch.cancels.push(Cancel { cloid, reason });
     }
@@ -282,14 +305,14 @@ impl Engine {
     }
 }
 
-fn own_of(cloid: Cloid, order: &Order, now: Time) -> Own {
+fn own_of(cloid: Cloid, order: &Order) -> Own {
     let (px, sz) = order.target();
     Own {
         cloid,
         px,
         sz,
         reduce_only: order.order.reduce_only,
-        settled: order.is_settled(now),
+        settled: order.is_settled(),
     }
 }
 

@@ -1,43 +1,355 @@
 //! Where the machines of `recovery` meet the engine: what they see, and what becomes of their wishes.
 
-use super::{BPS, DAY_S, EngineConfig, Ranged};
+use super::Engine;
+use crate::action::{Action, ActionBody, NewOrder, Reason, Tif};
+use crate::control::Alarm;
+use crate::diff::Tolerance;
+use crate::event::{EventBody, Fill};
+use crate::filter::{Quote, ReduceOnly, ReduceOnlyReason, reaches};
+use crate::gate::Gate;
+use crate::instrument::MIN_NOTIONAL;
+use crate::limits::{LimitSource, Limits};
+use crate::recovery::RecoveryConfig;
+use crate::recovery::ask::{Ask, Questions};
+use crate::recovery::ioc::{Unwind, Unwinding, unwind_order};
+use crate::recovery::manager::{Cause, Excess, Recovery, RecoveryManager, Seen};
+use crate::recovery::reconciler::PositionReconciler;
+use crate::recovery::rejections::{Intent, RejectionLimiter};
+use crate::recovery::sweep::{Findings, reducing_side};
+use crate::units::{Px, Side, Sz, Time};
 
-/// Legal range of a ratio.
-const RATIO: (f64, f64) = (0.0, 1e3);
-/// Legal range of a duration that may not be nothing, s.
-const SOME_S: (f64, f64) = (0.1, 86_400.0);
-const IN_SECONDS: &str = "0.1 to 86400 s";
+/// Seconds in an hour, under the root of a sigma-hour.
+const HOUR_S: f64 = 3_600.0;
 
-impl EngineConfig {
-    #[rustfmt::skip] // a table
-    pub(super) fn recovery_ranges(&self) -> [Ranged; 24] {
-        let r = &self.recovery;
-        let (attempts, rounds) = (f64::from(r.ioc_attempts), f64::from(r.ioc_rounds));
-        [
-            ("recovery.stuck_s", r.stuck_s, SOME_S, IN_SECONDS),
-            ("recovery.chase_s", r.chase_s, SOME_S, IN_SECONDS),
-            ("recovery.passive_s", r.passive_s, DAY_S, "0 to 86400 s"),
-            ("recovery.passive_ratio_max", r.passive_ratio_max, (1.0, 1e3), "1 to 1000"),
-            ("recovery.liquidation_sigma_hours", r.liquidation_sigma_hours, RATIO, "0 to 1000"),
-            ("recovery.ioc_slippage_bps", r.ioc_slippage_bps, BPS, "0 to 1000 bps"),
-            ("recovery.ioc_slippage_spreads", r.ioc_slippage_spreads, RATIO, "0 to 1000"),
-            ("recovery.ioc_slippage_sigmas", r.ioc_slippage_sigmas, RATIO, "0 to 1000"),
-            ("recovery.ioc_horizon_s", r.ioc_horizon_s, DAY_S, "0 to 86400 s"),
-            ("recovery.ioc_slippage_max_bps", r.ioc_slippage_max_bps, BPS, "0 to 1000 bps"),
-            ("recovery.ioc_limit_frac", r.ioc_limit_frac, (1e-6, 1.0), "above 0, at most 1"),
-            ("recovery.ioc_min_usd", r.ioc_min_usd, (10.0, 1e9), "at least 10 USDC"),
-            ("recovery.ioc_attempts", attempts, (1.0, 1e3), "1 to 1000"),
-            ("recovery.ioc_apart_s", r.ioc_apart_s, SOME_S, IN_SECONDS),
-            ("recovery.ioc_rounds", rounds, (1.0, 1e3), "1 to 1000"),
-            ("recovery.ioc_cooldown_s", r.ioc_cooldown_s, SOME_S, IN_SECONDS),
-            ("recovery.post_only_s", r.post_only_s, SOME_S, IN_SECONDS),
-            ("recovery.reject_strikes", f64::from(r.reject_strikes), (1.0, 1e3), "1 to 1000"),
-            ("recovery.reject_backoff_s", r.reject_backoff_s, SOME_S, IN_SECONDS),
-            ("recovery.reject_backoff_max_s", r.reject_backoff_max_s, (r.reject_backoff_s, 86_400.0), "reject_backoff_s to 86400 s"),
-            ("recovery.reconcile_s", r.reconcile_s, SOME_S, IN_SECONDS),
-            ("recovery.reconcile_grace_s", r.reconcile_grace_s, DAY_S, "0 to 86400 s"),
-            ("recovery.sweep_s", r.sweep_s, SOME_S, IN_SECONDS),
-            ("recovery.sweep_grace_s", r.sweep_grace_s, DAY_S, "0 to 86400 s"),
-        ]
+/// The machines and what they remember.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Recover {
+    pub(super) manager: RecoveryManager,
+    pub(super) limiter: RejectionLimiter,
+    pub(super) reconciler: PositionReconciler,
+    pub(super) questions: Questions,
+    /// Limit in force at our last increase; before one, the first valid derivation.
+    limit: Option<Sz>,
+    /// Whether that was at an increase.
+    increased: bool,
+    /// Position that the session began with and has not been told of.
+    untold: Option<Sz>,
+    /// Last full sweep.
+    pub(super) swept: Option<Time>,
+    /// Something odd happened: sweep at the next opportunity.
+    pub(super) sweep_due: bool,
+    pub(super) findings: Findings,
+    pub(super) corrections: u64,
+    /// When a snapshot of fills was last heard.
+    fills_at: Option<Time>,
+    user_down: bool,
+}
+
+impl Recover {
+    /// The limit in force at our last increase, lots; of an inherited position the one derived at start.
+    pub(super) const fn limit_at_increase(&self) -> Option<Sz> {
+        self.limit
     }
+
+    /// Something does not fit: look at account, orders and fills.
+    pub(super) fn doubt(&mut self) {
+        for ask in [Ask::Account, Ask::OpenOrders, Ask::Fills] {
+            self.questions.want(ask);
+        }
+        self.sweep_due = true;
+    }
+
+    pub(super) fn on_user_down(&mut self) {
+        self.user_down = true;
+    }
+
+    /// What a lost line may have hidden is asked for.
+    pub(super) fn on_user_up(&mut self) {
+        if core::mem::take(&mut self.user_down) {
+            self.doubt();
+        }
+    }
+
+    /// An event answers the question it could have been asked by.
+    pub(super) fn on_answer(&mut self, body: &EventBody, now: Time) {
+        let ask = match body {
+            EventBody::Account(_) => Ask::Account,
+            EventBody::OpenOrders(_) => Ask::OpenOrders,
+            EventBody::HeadRoom(_) => Ask::HeadRoom,
+            EventBody::RateLimit(_) => Ask::RateLimit,
+            EventBody::Fills(fills) if fills.snapshot => {
+                self.fills_at = Some(now);
+                Ask::Fills
+            }
+            EventBody::OrderStatus(fate) => Ask::OrderStatus(fate.cloid),
+            _ => return,
+        };
+        self.questions.on_answer(ask);
+    }
+
+    /// Since when the ledger is known to hold whatever the exchange has filled: both a snapshot of
+    /// fills and an agreeing report came after.
+    pub(super) fn settled_since(&self) -> Option<Time> {
+        Some(self.fills_at?.min(self.reconciler.confirmed_at()?))
+    }
+
+    pub(super) fn wake_at(&self, now: Time, config: &RecoveryConfig) -> Option<Time> {
+        let times = [
+            self.manager.wake_at(now, config),
+            self.limiter.wake_at(now),
+            self.reconciler.wake_at(config),
+        ];
+        times.into_iter().flatten().filter(|at| *at > now).min()
+    }
+}
+
+impl Engine {
+    /// An inherited position is reported when the first limit is known, and exempt from the runaway check.
+    pub(super) fn on_inherited(&mut self, position: Sz) {
+        self.recover.untold = (position != Sz::ZERO).then_some(position);
+    }
+
+    /// Notes the limit that admitted an increase of ours.
+    pub(super) fn on_our_fill(&mut self, fill: &Fill) {
+        let after = self.own.position();
+        let before = after - fill.side.signed(fill.sz);
+        let grew = after.0.signum() != before.0.signum() || after.abs() > before.abs();
+        self.doubt_if_large(after - before);
+        if grew && let Some((limits, _)) = &self.limits {
+            self.recover.limit = Some(limits.for_position(after));
+            self.recover.increased = true;
+        }
+    }
+
+    /// Moves the recovery on; the order to send now, if any.
+    pub(super) fn recover_from(&mut self, limits: &Limits, verdict: &ReduceOnly) -> Option<Unwind> {
+        self.tell_inherited(limits);
+        let excess = self.excess(limits, verdict);
+        let may_cross = excess.is_some() && self.not_quoting.is_none();
+        let unwind = may_cross
+            .then(|| self.unwind(self.leave_level(limits)))
+            .flatten();
+        let seen = Seen {
+            excess,
+            takeable: unwind.is_some(),
+            confirmed: self.recover.reconciler.confirmed_at(),
+        };
+        let config = &self.config.recovery;
+        let wish = self.recover.manager.update(self.now, &seen, config);
+        if wish.look {
+            self.recover.doubt();
+        }
+        if wish.exhausted {
+            let position = self.own.position();
+            self.alarms.push(Alarm::RecoveryExhausted {
+                position,
+                limit: limits.for_position(position),
+            });
+        }
+        unwind.filter(|_| wish.attempt)
+    }
+
+    fn tell_inherited(&mut self, limits: &Limits) {
+        let position = self.own.position();
+        let first = !self.recover.increased && limits.source() == LimitSource::Valid;
+        if first && self.recover.limit.is_none() {
+            self.recover.limit = Some(limits.for_position(position));
+        }
+        if let Some(position) = self.recover.untold.take() {
+            self.alarms.push(Alarm::Inherited {
+                position,
+                limit: limits.for_position(position),
+            });
+        }
+    }
+
+    /// The position, if it is too big for its limit, and why.
+    fn excess(&self, limits: &Limits, verdict: &ReduceOnly) -> Option<Excess> {
+        let too_big = matches!(
+            verdict.reason,
+            Some(ReduceOnlyReason::OverValueLimit | ReduceOnlyReason::OverPositionLimit)
+        );
+        let position = self.own.position();
+        if !too_big || position == Sz::ZERO {
+            return None;
+        }
+        let limit = limits.for_position(position);
+        let admitted = self.recover.limit.unwrap_or(limit);
+        let cause = if position.abs() > admitted {
+            Cause::Position
+        } else {
+            Cause::Limit
+        };
+        let ratio = self.config.recovery.passive_ratio_max;
+        let far_over = position.abs().as_f64() > limit.as_f64() * ratio;
+        Some(Excess {
+            position,
+            cause,
+            urgent: far_over || self.is_liquidation_near(),
+        })
+    }
+
+    /// Whether the price at which the account falls to its maintenance margin is within some
+    /// sigma-hours: `|q| mid (1 -+ d) m = value -+ |q| mid d`, with `m` half the smallest initial margin.
+    fn is_liquidation_near(&self) -> bool {
+        let Some(((report, _), touch)) = self.own.account.zip(self.market.book.touch()) else {
+            return false;
+        };
+        let position = self.own.position();
+        let notional = (touch.mid_floor() * position.abs()).as_usd();
+        let maintenance = 0.5 / f64::from(self.instrument.max_leverage());
+        let side = Sz(position.0.signum()).as_f64();
+        let cushion = report.account_value.as_usd() / notional - maintenance;
+        let distance = cushion / (1.0 - side * maintenance);
+        let sigma_hours = self.config.recovery.liquidation_sigma_hours;
+        distance < sigma_hours * self.sigma_for_unwinding() * libm::sqrt(HOUR_S)
+    }
+
+    fn sigma_for_unwinding(&self) -> f64 {
+        let measured = self.market.volatility.for_limits().map(|sigma| sigma.value);
+        measured.map_or(self.config.limits.sigma_prior(), |sigma| sigma)
+    }
+
+    /// Magnitude at or below which reduce-only ends.
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "a share of lots below 2^53"
+    )]
+    fn leave_level(&self, limits: &Limits) -> Sz {
+        let limit = limits.for_position(self.own.position()).as_f64();
+        Sz(libm::floor(limit * self.config.limits.reduce_only_leave_frac()) as i64)
+    }
+
+    /// The immediate order that brings the exchange's position toward `aim`, if the book can take one.
+    pub(super) fn unwind(&self, aim: Sz) -> Option<Unwind> {
+        // Against what the exchange says we hold, as far as it has been heard.
+        let position = self.own.position() + self.own.drift.unwrap_or(Sz::ZERO);
+        let side = reducing_side(position)?;
+        let unwinding = Unwinding {
+            position,
+            aim,
+            touch: self.market.book.touch()?,
+            visible: self.market.book.levels(side.opposite()),
+            sigma: Some(self.sigma_for_unwinding()),
+            limit: self.recover.limit_at_increase().unwrap_or(Sz::ZERO),
+        };
+        unwind_order(&unwinding, &self.config.recovery, &self.instrument)
+    }
+
+    /// Brings the reducing side to the touch while the recovery is past waiting, and leaves out of it
+    /// what an immediate order takes: together they are never more than the position, or the venue
+    /// would cancel the earlier.
+    pub(super) fn worked(&self, wanted: Vec<Quote>, unwind: Option<Unwind>) -> Vec<Quote> {
+        let position = self.own.position();
+        let Some(side) = reducing_side(position).filter(|_| self.recovery().is_at_touch()) else {
+            return wanted;
+        };
+        let Some(touch) = self
+            .market
+            .book
+            .touch()
+            .filter(|_| self.not_quoting.is_none())
+        else {
+            return wanted;
+        };
+        let in_flight: Sz = self
+            .orders
+            .iter()
+            .filter(|(_, o)| o.order.tif == Tif::Ioc && o.order.side == side)
+            .map(|(_, o)| o.exposure())
+            .sum();
+        let taken = in_flight + unwind.map_or(Sz::ZERO, |unwind| unwind.sz);
+        let quote = Quote {
+            side,
+            px: touch.px(side),
+            sz: position.abs() - taken,
+            reduce_only: true,
+        };
+        let stands = taken == Sz::ZERO || reaches(&quote, MIN_NOTIONAL);
+        let others = wanted.into_iter().filter(|other| other.side != side);
+        others
+            .chain((quote.sz > Sz::ZERO && stands).then_some(quote))
+            .collect()
+    }
+
+    /// Tolerance of the plan for one side: none where the touch is to be followed.
+    pub(super) fn tolerance_of(&self, side: Side) -> Tolerance {
+        let at_touch = self.recovery().is_at_touch();
+        let tolerance = self.tolerance();
+        if at_touch && reducing_side(self.own.position()) == Some(side) {
+            return Tolerance {
+                px: Px::ZERO,
+                ..tolerance
+            };
+        }
+        tolerance
+    }
+
+    pub(super) const fn recovery(&self) -> Recovery {
+        self.recover.manager.state()
+    }
+
+    /// Sends an immediate order, alone: never in one action with a post-only one.
+    pub(super) fn send_unwind(
+        &mut self,
+        unwind: Unwind,
+        gate: &mut Gate,
+        actions: &mut Vec<Action>,
+    ) {
+        if !gate.admit(unwind.side, unwind.sz, true) {
+            return;
+        }
+        let order = NewOrder {
+            cloid: self.orders.next_cloid(),
+            side: unwind.side,
+            px: unwind.px,
+            sz: unwind.sz,
+            tif: Tif::Ioc,
+            reduce_only: true,
+            reason: Reason::Recovery,
+        };
+        self.orders.placed(order, self.now);
+        self.counts.immediate += 1;
+        self.send(ActionBody::Place(vec![order]), actions);
+    }
+
+    /// What may leave now of an order that the venue's refusals hold back: the part that can only
+    /// reduce, flagged so; all of it when nothing holds it back.
+    pub(super) fn let_through(&self, quote: &Quote, gate: &Gate) -> Option<Quote> {
+        let limiter = &self.recover.limiter;
+        if limiter.awaits_book(quote.side) {
+            return None;
+        }
+        let intent = if quote.reduce_only {
+            Intent::Reduce
+        } else {
+            Intent::Increase
+        };
+        if !limiter.holds(quote.side, intent, self.now) {
+            return Some(*quote);
+        }
+        let position = self.own.position();
+        let side = quote.side.index();
+        let out = gate.exposure().free[side] + gate.exposure().reduce_only[side];
+        let reducible = -quote.side.signed(position) - out;
+        let part = Quote {
+            sz: quote.sz.min(reducible),
+            reduce_only: true,
+            ..*quote
+        };
+        let legal = reaches(&part, MIN_NOTIONAL) || part.sz == position.abs();
+        (part.sz > Sz::ZERO && legal).then_some(part)
+    }
+
+    /// Whether an order that rests out of place must go because its replacement would be held back.
+    pub(super) fn holds_amend(&self, quote: &Quote) -> bool {
+        let reduces = reducing_side(self.own.position()) == Some(quote.side);
+        let refused = self.recover.limiter.waits(self.now);
+        !(quote.reduce_only || reduces) && refused.into_iter().any(|wait| wait.side == quote.side)
+    }
+}
+
+/// Whether a move of the position is a large part of its limit.
+pub(super) fn is_large(moved: Sz, limit: Sz) -> bool {
+    moved.abs().0 > limit.0 / 4
 }

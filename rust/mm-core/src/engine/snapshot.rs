@@ -13,6 +13,10 @@ use crate::estimators::tape::Takers;
 use crate::event::RejectionClass;
 use crate::limits::Limits;
 use crate::quote::{SpreadTrace, Strategy};
+use crate::recovery::manager::Recovery;
+use crate::recovery::reconciler::Reconciliation;
+use crate::recovery::rejections::Wait;
+use crate::recovery::sweep::Findings;
 use crate::units::{Side, Sz, Time, Usd};
 
 /// Counts since the start.
@@ -58,6 +62,28 @@ pub struct Counts {
     pub discontinuities: u64,
     /// Orders the gate or the filter did not let out.
     pub refused: u64,
+    /// Immediate, reduce-only orders sent to get out of a position.
+    pub immediate: u64,
+}
+
+/// Recovery, refusals and checks, as shown.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct RecoveryShown {
+    /// Where the recovery is.
+    #[serde(flatten)]
+    pub recovery: Recovery,
+    /// Limit in force at our last increase; of an inherited position the first valid one, lots.
+    pub limit_at_increase: Option<Sz>,
+    /// Sides whose new increasing orders wait because the venue refused, with class and end.
+    pub waits: Vec<Wait>,
+    /// Ledger against exchange.
+    pub reconciliation: Reconciliation,
+    /// Corrections of the ledger.
+    pub corrections: u64,
+    /// When everything was last swept.
+    pub swept: Option<Time>,
+    /// What the last sweep found.
+    pub findings: Findings,
 }
 
 /// A resting or pending order, as shown.
@@ -86,6 +112,8 @@ pub struct Snapshot {
     pub kill: Option<Kill>,
     /// Whether the position is being reduced only.
     pub reduce_only: bool,
+    /// The way out of a position that is too big, and the checks behind it.
+    pub recovery: RecoveryShown,
     /// Position.
     pub position: Sz,
     /// Largest position held, as a magnitude.
@@ -174,6 +202,7 @@ impl Engine {
             not_quoting: self.not_quoting,
             kill: self.kill,
             reduce_only: self.reduce_only,
+            recovery: self.shown_recovery(),
             position: self.own.position(),
             position_max_abs: self.own.position_max_abs,
             position_start: ledger.map(|ledger| ledger.anchor().position),
@@ -212,6 +241,19 @@ impl Engine {
             counts: self.counts.clone(),
             market_takers: self.market.tape.takers(),
             markouts: self.market.markouts.table().to_vec(),
+        }
+    }
+
+    fn shown_recovery(&self) -> RecoveryShown {
+        let recover = &self.recover;
+        RecoveryShown {
+            recovery: self.recovery(),
+            limit_at_increase: recover.limit_at_increase(),
+            waits: recover.limiter.waits(self.now).collect(),
+            reconciliation: recover.reconciler.state(),
+            corrections: recover.corrections,
+            swept: recover.swept,
+            findings: recover.findings.clone(),
         }
     }
 

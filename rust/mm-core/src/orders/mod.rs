@@ -24,8 +24,6 @@ pub use order::{Order, State};
 
 /// How long fills of an order that is over are waited for (the cancel fill window).
 const FILL_WINDOW: Dur = Dur(5 * SECOND);
-/// Pause before a refused cancel or amend is tried again.
-const RETRY: Dur = Dur(SECOND);
 /// Longest time after which an action can still arrive: `expiresAfter` and a margin.
 const ARRIVAL_MAX: Dur = Dur(15 * SECOND);
 /// An order that a query does not show is believed gone only when nothing happened to it for this long.
@@ -220,7 +218,6 @@ impl Orders {
         {
             order.state = State::Resting;
             order.since = now;
-            order.retry_at = now.plus(RETRY);
             if order.cancelled {
                 self.settle(cloid, None, now);
             }
@@ -232,7 +229,6 @@ impl Orders {
         if let Some(order) = self.live.get_mut(&cloid) {
             order.cancelling = false;
             order.since = now;
-            order.retry_at = now.plus(RETRY);
         }
     }
 
@@ -448,6 +444,14 @@ impl Orders {
             State::Settling { expected } => expected.is_some() || !over(order.since),
             _ => !(order.is_lost() && order.absent && now.since(order.sent) > ARRIVAL_MAX),
         });
+    }
+
+    /// Forgets orders that were over before `before`, when the ledger is known to hold everything
+    /// filled until then: what they still seem to miss was counted elsewhere, or never happened.
+    pub fn clean(&mut self, before: Time) {
+        self.ghosts.retain(|ghost| ghost.since >= before);
+        self.live
+            .retain(|_, order| !(order.is_over() && order.since < before));
     }
 
     fn settle(&mut self, cloid: Cloid, expected: Option<Sz>, now: Time) {

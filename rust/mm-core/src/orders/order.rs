@@ -2,7 +2,10 @@
 
 use crate::action::{Cloid, NewOrder, Reason, Tif};
 use crate::event::OpenOrder;
-use crate::units::{Px, Side, Sz, Time};
+use crate::units::{Dur, Px, SECOND, Side, Sz, Time};
+
+/// Between two cancels that look for an order of unknown fate.
+const SEEK_EVERY: Dur = Dur(SECOND);
 
 /// Where an order is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,8 +60,6 @@ pub struct Order {
     pub since: Time,
     /// When its place or last amend was sent.
     pub(super) sent: Time,
-    /// A refused change is not tried again before this.
-    pub(super) retry_at: Time,
     /// Whether a cancel found nothing while its fate was unknown.
     pub(super) absent: bool,
 }
@@ -77,7 +78,6 @@ impl Order {
             amend_lost: false,
             since: now,
             sent: now,
-            retry_at: now,
             absent: false,
         }
     }
@@ -153,16 +153,17 @@ impl Order {
         matches!(self.state, State::Settling { .. })
     }
 
-    /// Whether the plan may change it at `now`.
+    /// Whether to look for it by a cancel at `now`: one that found nothing is not repeated at once, since
+    /// the order may still be on its way.
     #[must_use]
-    pub fn is_settled(&self, now: Time) -> bool {
-        self.state == State::Resting && !self.cancelling && self.may_retry(now)
+    pub fn may_seek(&self, now: Time) -> bool {
+        !self.absent || now.since(self.since) >= SEEK_EVERY
     }
 
-    /// Whether a change that was refused may be tried again at `now`.
+    /// Whether the plan may change it now.
     #[must_use]
-    pub fn may_retry(&self, now: Time) -> bool {
-        now >= self.retry_at
+    pub fn is_settled(&self) -> bool {
+        self.state == State::Resting && !self.cancelling
     }
 }
 

@@ -6,6 +6,10 @@
 
 pub mod ask;
 pub mod ioc;
+pub mod manager;
+pub mod reconciler;
+pub mod rejections;
+pub mod sweep;
 
 use serde::{Deserialize, Serialize};
 

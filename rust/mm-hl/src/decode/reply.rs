@@ -181,7 +181,7 @@ const TEXTS: &[(&str, RejectionClass)] = {
         ("Builder fee has not been approved", Class::Auth),
         (
             "Only post-only orders allowed immediately after a network upgrade",
-            Class::Transport,
+            Class::PostOnlyPeriod,
         ),
     ]
 };

@@ -1,0 +1,43 @@
+//! Legal ranges of the section `[recovery]`.
+
+use super::{BPS, DAY_S, EngineConfig, Ranged};
+
+/// Legal range of a ratio.
+const RATIO: (f64, f64) = (0.0, 1e3);
+/// Legal range of a duration that may not be nothing, s.
+const SOME_S: (f64, f64) = (0.1, 86_400.0);
+const IN_SECONDS: &str = "0.1 to 86400 s";
+
+impl EngineConfig {
+    #[rustfmt::skip] // a table
+    pub(super) fn recovery_ranges(&self) -> [Ranged; 24] {
+        let r = &self.recovery;
+        let (attempts, rounds) = (f64::from(r.ioc_attempts), f64::from(r.ioc_rounds));
+        [
+            ("recovery.stuck_s", r.stuck_s, SOME_S, IN_SECONDS),
+            ("recovery.chase_s", r.chase_s, SOME_S, IN_SECONDS),
+            ("recovery.passive_s", r.passive_s, DAY_S, "0 to 86400 s"),
+            ("recovery.passive_ratio_max", r.passive_ratio_max, (1.0, 1e3), "1 to 1000"),
+            ("recovery.liquidation_sigma_hours", r.liquidation_sigma_hours, RATIO, "0 to 1000"),
+            ("recovery.ioc_slippage_bps", r.ioc_slippage_bps, BPS, "0 to 1000 bps"),
+            ("recovery.ioc_slippage_spreads", r.ioc_slippage_spreads, RATIO, "0 to 1000"),
+            ("recovery.ioc_slippage_sigmas", r.ioc_slippage_sigmas, RATIO, "0 to 1000"),
+            ("recovery.ioc_horizon_s", r.ioc_horizon_s, DAY_S, "0 to 86400 s"),
+            ("recovery.ioc_slippage_max_bps", r.ioc_slippage_max_bps, BPS, "0 to 1000 bps"),
+            ("recovery.ioc_limit_frac", r.ioc_limit_frac, (1e-6, 1.0), "above 0, at most 1"),
+            ("recovery.ioc_min_usd", r.ioc_min_usd, (10.0, 1e9), "at least 10 USDC"),
+            ("recovery.ioc_attempts", attempts, (1.0, 1e3), "1 to 1000"),
+            ("recovery.ioc_apart_s", r.ioc_apart_s, SOME_S, IN_SECONDS),
+            ("recovery.ioc_rounds", rounds, (1.0, 1e3), "1 to 1000"),
+            ("recovery.ioc_cooldown_s", r.ioc_cooldown_s, SOME_S, IN_SECONDS),
+            ("recovery.post_only_s", r.post_only_s, SOME_S, IN_SECONDS),
+            ("recovery.reject_strikes", f64::from(r.reject_strikes), (1.0, 1e3), "1 to 1000"),
+            ("recovery.reject_backoff_s", r.reject_backoff_s, SOME_S, IN_SECONDS),
+            ("recovery.reject_backoff_max_s", r.reject_backoff_max_s, (r.reject_backoff_s, 86_400.0), "reject_backoff_s to 86400 s"),
+            ("recovery.reconcile_s", r.reconcile_s, SOME_S, IN_SECONDS),
+            ("recovery.reconcile_grace_s", r.reconcile_grace_s, DAY_S, "0 to 86400 s"),
+            ("recovery.sweep_s", r.sweep_s, SOME_S, IN_SECONDS),
+            ("recovery.sweep_grace_s", r.sweep_grace_s, DAY_S, "0 to 86400 s"),
+        ]
+    }
+}

@@ -1,0 +1,94 @@
+//! What one reply says about the venue's willingness: a batch is one event, however many items it had.
+
+use std::collections::BTreeSet;
+
+use super::Engine;
+use crate::action::Tif;
+use crate::control::Alarm;
+use crate::event::{Rejection, RejectionClass};
+use crate::orders::Order;
+use crate::recovery::ask::Ask;
+use crate::units::Side;
+
+/// The items of one reply, folded.
+#[derive(Debug, Default)]
+pub(super) struct Batch {
+    /// Sides of which a post-only order was accepted.
+    accepted: BTreeSet<Side>,
+    /// Sides and classes of which one was refused.
+    refused: BTreeSet<(Side, RejectionClass)>,
+    /// Classes of refusals, whatever they were of.
+    classes: BTreeSet<RejectionClass>,
+    /// Whether a reducing order was accepted, and whether one was refused.
+    reducing: [bool; 2],
+    /// Words nobody knew.
+    unknown: BTreeSet<String>,
+}
+
+impl Batch {
+    /// An order or its replacement was accepted.
+    pub(super) fn accept(&mut self, order: Option<&Order>) {
+        let Some(order) = order.map(|order| order.order) else {
+            return;
+        };
+        if order.tif == Tif::Alo {
+            self.accepted.insert(order.side);
+        }
+        self.reducing[0] |= order.reduce_only;
+    }
+
+    /// An order, its replacement or (`None`) a cancel was refused.
+    pub(super) fn refuse(&mut self, order: Option<&Order>, why: &Rejection) {
+        self.classes.insert(why.class);
+        if why.class == RejectionClass::Unknown {
+            self.unknown.insert(why.text.clone());
+        }
+        let Some(order) = order.map(|order| order.order) else {
+            return;
+        };
+        if order.tif == Tif::Alo {
+            self.refused.insert((order.side, why.class));
+        }
+        // That the book moved, or held nothing, is no reluctance of the venue.
+        let outrun = [RejectionClass::PostOnly, RejectionClass::NoMatch].contains(&why.class);
+        self.reducing[1] |= order.reduce_only && !outrun;
+    }
+}
+
+impl Engine {
+    /// Tells the limiter and the recovery what a reply came to, and has looked at what it puts in doubt.
+    pub(super) fn on_batch(&mut self, batch: Batch) {
+        let config = &self.config.recovery;
+        let recover = &mut self.recover;
+        for side in batch.accepted {
+            recover.limiter.on_accepted(side);
+        }
+        for (side, class) in batch.refused {
+            recover.limiter.on_refused(side, class, self.now, config);
+        }
+        let [accepted, refused] = batch.reducing;
+        if accepted {
+            recover.manager.on_accepted();
+        }
+        if refused {
+            recover.manager.on_refused();
+        }
+        for class in &batch.classes {
+            match class {
+                RejectionClass::PostOnlyPeriod => {
+                    recover.manager.on_post_only(self.now, config);
+                }
+                RejectionClass::PostOnly | RejectionClass::NoMatch => {}
+                RejectionClass::Margin | RejectionClass::OpenInterest => {
+                    recover.questions.want(Ask::HeadRoom);
+                    recover.questions.want(Ask::Account);
+                }
+                RejectionClass::Budget => recover.questions.want(Ask::RateLimit),
+                _ => recover.questions.want(Ask::Account),
+            }
+        }
+        let unknown = batch.unknown.into_iter();
+        self.alarms
+            .extend(unknown.map(|text| Alarm::UnknownRejection { text }));
+    }
+}

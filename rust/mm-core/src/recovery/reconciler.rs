@@ -1,0 +1,286 @@
+//! The ledger against the exchange: fills move the position, account reports only check it.
+//!
+//! ```text
+//!           disagrees                 again, grace later; or never cleared
+//!  Agreed ------------> Suspected --------------------------------------------> Unexplained
+//!    ^                     |  agrees                                            |  |
+//!    +---------------------+----------------------------------------------------+  |  fills heard again and two
+//!    |                                  agrees                                     v  reports that say the same
+//!    +------------------------------------------------------------------------ correction: an entry and an alarm
+//! ```
+//! A fill that does not continue from our position goes to `Unexplained` at once. A report from before
+//! our last fill says nothing. While `Unexplained` nothing is quoted; it lasts until it is explained or
+//! corrected, with an alarm at its beginning and the kill switch behind it. One correction an hour: a
+//! ledger that needs more is wrong in a way that a correction would hide.
+
+use serde::Serialize;
+
+use super::RecoveryConfig;
+use crate::units::{Dur, SECOND, Sz, Time};
+
+/// Least time between two corrections.
+const CORRECTION_EVERY: Dur = Dur(3_600 * SECOND);
+/// A suspicion that no comparable report has cleared within this many check intervals stands.
+const CLEARED_WITHIN: f64 = 2.0;
+/// Reports in a row that must say the same before it is believed.
+const ALIKE: u32 = 2;
+
+/// What is known of the agreement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum Reconciliation {
+    /// The last comparable report agreed, or none came yet.
+    Agreed,
+    /// One report disagreed.
+    Suspected {
+        /// Since when.
+        since: Time,
+    },
+    /// The position is not what the fills say.
+    Unexplained {
+        /// Since when.
+        since: Time,
+        /// When a snapshot of fills was heard in this state: it did not explain it.
+        fills_at: Option<Time>,
+        /// The exchange's position less ours, and how many reports in a row since then said so.
+        alike: (Sz, u32),
+    },
+}
+
+/// What a step of the reconciler found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Finding {
+    /// Nothing new.
+    Nothing,
+    /// Look again soon: account and fills.
+    Look,
+    /// From now on the position is unexplained.
+    Unexplained,
+    /// It is explained again.
+    Explained,
+    /// Nothing explains it and the exchange stands by it: correct the ledger by this much.
+    Correct(Sz),
+}
+
+/// The machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PositionReconciler {
+    state: Reconciliation,
+    corrected_at: Option<Time>,
+    confirmed_at: Option<Time>,
+}
+
+impl Default for PositionReconciler {
+    fn default() -> Self {
+        Self {
+            state: Reconciliation::Agreed,
+            corrected_at: None,
+            confirmed_at: None,
+        }
+    }
+}
+
+impl PositionReconciler {
+    /// Where it is.
+    #[must_use]
+    pub const fn state(&self) -> Reconciliation {
+        self.state
+    }
+
+    /// Whether quoting must stop.
+    #[must_use]
+    pub const fn is_unexplained(&self) -> bool {
+        matches!(self.state, Reconciliation::Unexplained { .. })
+    }
+
+    /// Receive time of the newest report that agreed.
+    #[must_use]
+    pub const fn confirmed_at(&self) -> Option<Time> {
+        self.confirmed_at
+    }
+
+    /// A report was compared with the ledger: `drift` is the exchange's position less ours, `None`
+    /// when the report is from before our last fill.
+    pub fn on_report(&mut self, drift: Option<Sz>, now: Time, config: &RecoveryConfig) -> Finding {
+        let Some(drift) = drift else {
+            return Finding::Nothing;
+        };
+        if drift == Sz::ZERO {
+            let was_unexplained = self.is_unexplained();
+            self.state = Reconciliation::Agreed;
+            self.confirmed_at = Some(now);
+            return if was_unexplained {
+                Finding::Explained
+            } else {
+                Finding::Nothing
+            };
+        }
+        let grace = Dur::from_secs(config.reconcile_grace_s);
+        match &mut self.state {
+            Reconciliation::Agreed => {
+                self.state = Reconciliation::Suspected { since: now };
+                Finding::Look
+            }
+            Reconciliation::Suspected { since } => {
+                if now.since(*since) < grace {
+                    return Finding::Look;
+                }
+                self.state = unexplained(now, drift);
+                Finding::Unexplained
+            }
+            Reconciliation::Unexplained {
+                fills_at, alike, ..
+            } => {
+                let Some(heard) = fills_at.filter(|heard| now.since(*heard) >= grace) else {
+                    return Finding::Look;
+                };
+                *alike = if alike.0 == drift {
+                    (drift, alike.1.saturating_add(1))
+                } else {
+                    (drift, 1)
+                };
+                let may = self
+                    .corrected_at
+                    .is_none_or(|at| now.since(at) >= CORRECTION_EVERY);
+                if alike.1 < ALIKE || !may || heard > now {
+                    return Finding::Look;
+                }
+                self.corrected_at = Some(now);
+                self.confirmed_at = Some(now);
+                self.state = Reconciliation::Agreed;
+                Finding::Correct(drift)
+            }
+        }
+    }
+
+    /// A fill did not continue from our position.
+    pub fn on_break(&mut self, now: Time) -> Finding {
+        if self.is_unexplained() {
+            return Finding::Nothing;
+        }
+        self.state = unexplained(now, Sz::ZERO);
+        Finding::Unexplained
+    }
+
+    /// A snapshot of past fills was heard, and entered.
+    pub fn on_fills(&mut self, now: Time) {
+        if let Reconciliation::Unexplained {
+            fills_at, alike, ..
+        } = &mut self.state
+            && fills_at.is_none()
+        {
+            *fills_at = Some(now);
+            *alike = (Sz::ZERO, 0);
+        }
+    }
+
+    /// Time passes: a suspicion that nothing clears stands.
+    pub fn on_time(&mut self, now: Time, config: &RecoveryConfig) -> Finding {
+        if let Reconciliation::Suspected { since } = self.state
+            && now.since(since) >= suspicion_lasts(config)
+        {
+            self.state = unexplained(now, Sz::ZERO);
+            return Finding::Unexplained;
+        }
+        Finding::Nothing
+    }
+
+    /// When time alone moves it.
+    #[must_use]
+    pub fn wake_at(&self, config: &RecoveryConfig) -> Option<Time> {
+        match self.state {
+            Reconciliation::Suspected { since } => Some(since.plus(suspicion_lasts(config))),
+            Reconciliation::Agreed | Reconciliation::Unexplained { .. } => None,
+        }
+    }
+}
+
+fn suspicion_lasts(config: &RecoveryConfig) -> Dur {
+    Dur::from_secs(CLEARED_WITHIN * config.reconcile_s + config.reconcile_grace_s)
+}
+
+const fn unexplained(since: Time, drift: Sz) -> Reconciliation {
+    Reconciliation::Unexplained {
+        since,
+        fills_at: None,
+        alike: (drift, 0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::recovery::tests::CONFIG;
+
+    fn at(second: i64) -> Time {
+        Time(second * SECOND)
+    }
+
+    fn reports(machine: &mut PositionReconciler, from: i64, drifts: &[i64]) -> Vec<Finding> {
+        (from..)
+            .step_by(3)
+            .zip(drifts)
+            .map(|(second, drift)| machine.on_report(Some(Sz(*drift)), at(second), &CONFIG))
+            .collect()
+    }
+
+    #[test]
+    fn two_disagreements_older_than_the_grace_stop_quoting_and_one_does_not() {
+        let mut machine = PositionReconciler::default();
+        assert_eq!(
+            machine.on_report(Some(Sz(5)), at(0), &CONFIG),
+            Finding::Look
+        );
+        assert_eq!(
+            machine.on_report(Some(Sz(5)), at(2), &CONFIG),
+            Finding::Look
+        );
+        assert!(!machine.is_unexplained());
+        assert_eq!(machine.on_report(None, at(9), &CONFIG), Finding::Nothing);
+        assert_eq!(
+            machine.on_report(Some(Sz(5)), at(9), &CONFIG),
+            Finding::Unexplained
+        );
+        assert!(machine.is_unexplained());
+        assert_eq!(
+            machine.on_report(Some(Sz(0)), at(10), &CONFIG),
+            Finding::Explained
+        );
+        assert_eq!(
+            reports(&mut machine, 20, &[5, 0]),
+            [Finding::Look, Finding::Nothing]
+        );
+        assert!(!machine.is_unexplained());
+    }
+
+    #[test]
+    fn a_correction_needs_the_fills_and_two_reports_that_say_the_same() {
+        let mut machine = PositionReconciler::default();
+        reports(&mut machine, 0, &[5, 5]);
+        assert!(machine.is_unexplained());
+        assert_eq!(reports(&mut machine, 10, &[5, 5, 5]), [Finding::Look; 3]);
+        machine.on_fills(at(20));
+        assert_eq!(
+            reports(&mut machine, 23, &[5, 4, 4]),
+            [Finding::Look, Finding::Look, Finding::Correct(Sz(4))]
+        );
+        assert!(!machine.is_unexplained());
+        // Not twice an hour.
+        assert_eq!(machine.on_break(at(40)), Finding::Unexplained);
+        machine.on_fills(at(41));
+        assert_eq!(reports(&mut machine, 50, &[7, 7, 7]), [Finding::Look; 3]);
+        assert_eq!(
+            machine.on_report(Some(Sz(7)), at(3_700), &CONFIG),
+            Finding::Correct(Sz(7))
+        );
+    }
+
+    #[test]
+    fn a_suspicion_that_nothing_clears_stands() {
+        let mut machine = PositionReconciler::default();
+        reports(&mut machine, 0, &[5]);
+        assert_eq!(machine.wake_at(&CONFIG), Some(at(23)));
+        assert_eq!(machine.on_time(at(22), &CONFIG), Finding::Nothing);
+        assert_eq!(machine.on_time(at(23), &CONFIG), Finding::Unexplained);
+    }
+}

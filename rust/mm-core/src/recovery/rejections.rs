@@ -1,0 +1,247 @@
+//! Refused orders: how long new ones wait, per side and per class of refusal.
+//!
+//! Three strikes, then `backoff x 2^(n - 3)`, capped; an accepted order of the side ends all waits of
+//! it. A batch is one event. Cancels and reducing orders never wait. A post-only order that would
+//! have crossed waits for the book that shows why, and for nothing else until its third strike.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::RecoveryConfig;
+use crate::event::RejectionClass;
+use crate::units::{Dur, Side, Time};
+
+/// What an order or cancel does to the position at worst.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Intent {
+    /// It may grow it.
+    Increase,
+    /// It can only shrink it.
+    Reduce,
+    /// It takes an order away.
+    Cancel,
+}
+
+/// A wait of one side, as shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Wait {
+    /// Side.
+    pub side: Side,
+    /// Class refused.
+    pub class: RejectionClass,
+    /// Refusals since an order of the side was accepted.
+    pub strikes: u32,
+    /// No new increasing order before this.
+    pub until: Time,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Strikes {
+    n: u32,
+    until: Time,
+}
+
+/// The limiter.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RejectionLimiter {
+    /// By side (as an index) and class.
+    strikes: BTreeMap<(usize, RejectionClass), Strikes>,
+    /// Sides `[bid, ask]` whose last post-only order would have crossed, until the next book.
+    crossed: [bool; 2],
+}
+
+impl RejectionLimiter {
+    /// The exchange refused an order of `side`, or several of one batch for one reason.
+    pub fn on_refused(
+        &mut self,
+        side: Side,
+        class: RejectionClass,
+        now: Time,
+        config: &RecoveryConfig,
+    ) {
+        let strikes = self
+            .strikes
+            .entry((side.index(), class))
+            .or_insert(Strikes {
+                n: 0,
+                until: Time::ZERO,
+            });
+        strikes.n = strikes.n.saturating_add(1);
+        if class == RejectionClass::Unknown {
+            // Nobody knows what it means: no second try at once.
+            strikes.n = strikes.n.max(config.reject_strikes);
+        }
+        if let Some(over) = strikes.n.checked_sub(config.reject_strikes) {
+            let wait = config.reject_backoff_s * libm::exp2(f64::from(over));
+            strikes.until = now.plus(Dur::from_secs(wait.min(config.reject_backoff_max_s)));
+        }
+        if class == RejectionClass::PostOnly {
+            self.crossed[side.index()] = true;
+        }
+    }
+
+    /// The exchange accepted an order of `side`.
+    pub fn on_accepted(&mut self, side: Side) {
+        self.strikes.retain(|(index, _), _| *index != side.index());
+        self.crossed[side.index()] = false;
+    }
+
+    /// A newer top of the book: what would have crossed is priced anew.
+    pub fn on_book(&mut self) {
+        self.crossed = [false; 2];
+    }
+
+    /// Whether an order of `side` must wait at `now`. Never, for what cannot increase.
+    #[must_use]
+    pub fn holds(&self, side: Side, intent: Intent, now: Time) -> bool {
+        intent == Intent::Increase
+            && (self.crossed[side.index()] || self.waits(now).any(|wait| wait.side == side))
+    }
+
+    /// Whether the last post-only order of `side` would have crossed and no book came since: the same
+    /// price would be refused again, whatever the order does.
+    #[must_use]
+    pub const fn awaits_book(&self, side: Side) -> bool {
+        self.crossed[side.index()]
+    }
+
+    /// Waits that are not over at `now`.
+    pub fn waits(&self, now: Time) -> impl Iterator<Item = Wait> {
+        self.strikes
+            .iter()
+            .filter(move |(_, strikes)| now < strikes.until)
+            .map(|((index, class), strikes)| Wait {
+                side: Side::BOTH[*index],
+                class: *class,
+                strikes: strikes.n,
+                until: strikes.until,
+            })
+    }
+
+    /// When a wait is over next, after `now`.
+    #[must_use]
+    pub fn wake_at(&self, now: Time) -> Option<Time> {
+        self.waits(now).map(|wait| wait.until).min()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::recovery::tests::CONFIG;
+    use crate::units::SECOND;
+    use RejectionClass::{Margin, PostOnly, Unknown};
+
+    fn at(second: i64) -> Time {
+        Time(second * SECOND)
+    }
+
+    fn wait_s(limiter: &RejectionLimiter, now: Time) -> Option<i64> {
+        limiter
+            .wake_at(now)
+            .map(|until| until.since(now).0 / SECOND)
+    }
+
+    #[test]
+    fn three_strikes_then_the_wait_doubles_up_to_its_cap() {
+        let mut limiter = RejectionLimiter::default();
+        let mut waits = Vec::new();
+        for _ in 0..9 {
+            limiter.on_refused(Side::Bid, Margin, at(0), &CONFIG);
+            waits.push(wait_s(&limiter, at(0)).unwrap_or(0));
+        }
+        assert_eq!(waits, [0, 0, 5, 10, 20, 40, 80, 120, 120]);
+        assert!(limiter.holds(Side::Bid, Intent::Increase, at(119)));
+        assert!(!limiter.holds(Side::Bid, Intent::Increase, at(120)));
+        assert!(!limiter.holds(Side::Ask, Intent::Increase, at(0)));
+    }
+
+    #[test]
+    fn classes_and_sides_count_apart_and_an_accepted_order_clears_its_side() {
+        let mut limiter = RejectionLimiter::default();
+        for class in [Margin, Margin, RejectionClass::Price, RejectionClass::Price] {
+            limiter.on_refused(Side::Bid, class, at(0), &CONFIG);
+            limiter.on_refused(Side::Ask, class, at(0), &CONFIG);
+        }
+        assert!(!limiter.holds(Side::Bid, Intent::Increase, at(0)));
+        limiter.on_accepted(Side::Bid);
+        limiter.on_refused(Side::Bid, Margin, at(0), &CONFIG);
+        limiter.on_refused(Side::Ask, Margin, at(0), &CONFIG);
+        assert!(!limiter.holds(Side::Bid, Intent::Increase, at(0)));
+        assert!(limiter.holds(Side::Ask, Intent::Increase, at(0)));
+    }
+
+    #[test]
+    fn an_unknown_refusal_waits_from_the_first() {
+        let mut limiter = RejectionLimiter::default();
+        limiter.on_refused(Side::Bid, Unknown, at(0), &CONFIG);
+        assert_eq!(wait_s(&limiter, at(0)), Some(5));
+        limiter.on_refused(Side::Bid, Unknown, at(5), &CONFIG);
+        assert_eq!(wait_s(&limiter, at(5)), Some(10));
+    }
+
+    #[test]
+    fn a_crossing_post_only_order_waits_for_the_next_book() {
+        let mut limiter = RejectionLimiter::default();
+        limiter.on_refused(Side::Bid, PostOnly, at(0), &CONFIG);
+        assert!(limiter.holds(Side::Bid, Intent::Increase, at(100)));
+        assert!(limiter.awaits_book(Side::Bid));
+        limiter.on_book();
+        assert!(!limiter.holds(Side::Bid, Intent::Increase, at(0)));
+    }
+}
+
+#[cfg(test)]
+mod property_tests {
+    use super::*;
+    use crate::recovery::tests::CONFIG;
+    use proptest::prelude::*;
+
+    const CLASSES: [RejectionClass; 15] = [
+        RejectionClass::PostOnly,
+        RejectionClass::NoMatch,
+        RejectionClass::Margin,
+        RejectionClass::ReduceOnly,
+        RejectionClass::MinNotional,
+        RejectionClass::Price,
+        RejectionClass::Size,
+        RejectionClass::Gone,
+        RejectionClass::Budget,
+        RejectionClass::OpenInterest,
+        RejectionClass::Nonce,
+        RejectionClass::Expired,
+        RejectionClass::Auth,
+        RejectionClass::Transport,
+        RejectionClass::Unknown,
+    ];
+
+    proptest! {
+        #[test]
+        fn prop_reducing_orders_and_cancels_never_wait_and_waits_end(
+            steps in proptest::collection::vec((0_usize..2, 0_usize..16, 0_i64..200_000_000_000), 0..80),
+        ) {
+            let mut limiter = RejectionLimiter::default();
+            let mut now = Time(1);
+            for (side, what, dt) in steps {
+                now = now.plus(Dur(dt));
+                match CLASSES.get(what) {
+                    Some(class) => limiter.on_refused(Side::BOTH[side], *class, now, &CONFIG),
+                    None => limiter.on_accepted(Side::BOTH[side]),
+                }
+                for side in Side::BOTH {
+                    prop_assert!(!limiter.holds(side, Intent::Reduce, now));
+                    prop_assert!(!limiter.holds(side, Intent::Cancel, now));
+                }
+                let longest = now.plus(Dur::from_secs(CONFIG.reject_backoff_max_s));
+                limiter.waits(now).try_for_each(|wait| {
+                    prop_assert!(wait.until <= longest && wait.strikes >= CONFIG.reject_strikes);
+                    Ok(())
+                })?;
+                let mut later = limiter.clone();
+                later.on_book();
+                prop_assert!(Side::BOTH.iter().all(|side| !later.holds(*side, Intent::Increase, longest)));
+            }
+        }
+    }
+}
