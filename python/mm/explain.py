@@ -162,9 +162,9 @@ def read_time(text: str, first_ns: int) -> int:
 
 
 def iso(time_ns: int) -> str:
-    """An exchange time to the microsecond, UTC."""
+    """An exchange time to the microsecond, UTC; up, so that as `--at` it includes the event."""
     seconds, nanos = divmod(time_ns, SECOND_NS)
-    moment = datetime.fromtimestamp(seconds, UTC) + timedelta(microseconds=nanos // 1000)
+    moment = datetime.fromtimestamp(seconds, UTC) + timedelta(microseconds=-(-nanos // 1000))
     return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
