@@ -283,6 +283,10 @@ class Life:
         self.place("sent")
         return time.perf_counter_ns()
 
+    def manual_kill(self) -> Command:
+        """What `mm kill` puts into the inbox."""
+        return Command(self.clock.now_ns(), "kill", None)
+
     def killed(self, to: Path) -> Path:
         """What kill -9 leaves: the files as they are now, nothing of the process."""
         self.world.exchange.disconnect(self._socket)

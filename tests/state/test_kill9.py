@@ -9,7 +9,6 @@ from structlog.testing import capture_logs
 
 from maker_lives import MS_NS, START_MS, Killed, Life, World
 from mm.errors import EventError, RiskStop
-from mm.inbox import Command
 from mm.ledger import DAY_NS
 from mm.state import StateDir
 
@@ -201,7 +200,7 @@ async def test_a_kill_stands_over_midnight_and_restarts(tmp_path: Path) -> None:
     life = Life(world, tmp_path / "one")
     await life.start()
     life.keeper.why = "fat finger"
-    life.inbox.put(Command(life.clock.now_ns(), "kill", None))
+    life.inbox.put(life.manual_kill())
 
     def kept(place: str) -> None:
         if place == "kept" and life.engine.snapshot()["kill"] is not None:
