@@ -17,7 +17,7 @@ use mm_hl::decode::{
 use mm_sim::eventlog::EventLog;
 use numpy::{PyArray2, ToPyArray, ndarray::Array2};
 use pyo3::prelude::*;
-use pyo3::types::PyBytes;
+use pyo3::types::{PyBytes, PyList};
 
 use crate::action::PyAction;
 use crate::error::{ConfigError, EventError};
@@ -212,7 +212,7 @@ impl PyEngine {
 
     /// Alarms since the last call, oldest first.
     fn take_alarms<'py>(&mut self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        as_python(py, &core::mem::take(&mut self.alarms))
+        take_list(py, &mut self.alarms)
     }
 
     /// Log lines written since the last call, newline-terminated JSON.
@@ -222,7 +222,7 @@ impl PyEngine {
 
     /// Ledger entries since the last call, oldest first, as plain Python values.
     fn take_entries<'py>(&mut self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        as_python(py, &core::mem::take(&mut self.entries))
+        take_list(py, &mut self.entries)
     }
 
     /// Writes the log's last line.
@@ -299,6 +299,17 @@ const fn up(stream: Stream) -> EventBody {
 
 pub(crate) fn event_error(error: impl core::fmt::Display) -> PyErr {
     EventError::new_err(error.to_string())
+}
+
+/// What has gathered, which after most steps is nothing.
+fn take_list<'py, T: serde::Serialize>(
+    py: Python<'py>,
+    gathered: &mut Vec<T>,
+) -> PyResult<Bound<'py, PyAny>> {
+    if gathered.is_empty() {
+        return Ok(PyList::empty(py).into_any());
+    }
+    as_python(py, &core::mem::take(gathered))
 }
 
 pub(crate) fn as_python<'py, T: serde::Serialize + ?Sized>(
