@@ -153,6 +153,13 @@ class Signer:
             ConfigError: The text is no action, or the vault is no address.
         """
 
+def check_budget(body: bytes) -> None:
+    """Check saved loss budgets, the JSON of a snapshot's `budget`.
+
+    Raises:
+        EventError: With the field, its value and what is legal.
+    """
+
 # Plain JSON values; their shape is the serde form of mm-core's Entry.
 def read_entries(instrument: Instrument, frame: bytes) -> list[dict[str, Any]]:
     """Ledger entries of what happened while no engine was there to hear it.

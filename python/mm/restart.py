@@ -13,9 +13,9 @@ from typing import Any
 
 import structlog
 
-from mm._core import Instrument, read_entries
+from mm._core import Instrument, check_budget, read_entries
 from mm.clock import SECOND_NS, Clock
-from mm.errors import VenueError
+from mm.errors import EventError, VenueError
 from mm.figures import usd_text
 from mm.hyperliquid.account import Account
 from mm.hyperliquid.nonces import MILLISECOND_NS
@@ -43,11 +43,18 @@ Json = Mapping[str, Any]  # Any: whatever JSON holds
 def restore_day(store: Store, inbox: Inbox, clock: Clock) -> None:
     """Tell the engine the loss budgets as last kept, before the anchor.
 
-    The engine checks every number, and starts a new day where the day is another.
+    The engine starts a new day where the day is another.
+
+    Raises:
+        StateError: They cannot be: a number is outside its range, or the checksum is another.
     """
     if (kept := store.read("budget")) is None:
         return
     body, age_s = kept
+    try:
+        check_budget(body.encode())
+    except EventError as error:
+        raise store.unusable(str(error)) from error
     budget = json.loads(body)
     money = ("opening", "peak", "equity")
     log.info(

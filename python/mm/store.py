@@ -270,6 +270,10 @@ class Store:
         with _named(self.path), self._using[db], _transaction(db):
             yield db
 
+    def unusable(self, why: str) -> StateError:
+        """The error for something in the file that is whole but cannot be."""
+        return _damaged(self.path, why)
+
     def checkpoint(self) -> None:
         """Move what the log beside the file holds into the file; no writer waits for it.
 

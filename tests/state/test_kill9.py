@@ -8,7 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from maker_lives import MS_NS, START_MS, Killed, Life, World
-from mm.errors import EventError, RiskStop
+from mm.errors import RiskStop, StateError
 from mm.ledger import DAY_NS
 from mm.state import StateDir
 
@@ -189,7 +189,7 @@ async def test_a_saved_budget_that_cannot_be_is_refused(tmp_path: Path) -> None:
     life.state.store.save_budget(json.dumps({**budget, "peak": 0}))
     root = life.killed(tmp_path / "two")
     again = Life(world, root)
-    with pytest.raises(EventError, match="saved budget: peak was 0"):
+    with pytest.raises(StateError, match=r"state\.db: damaged \(saved budget: peak was 0"):
         await again.start()
     again.state.close()
 

@@ -1,6 +1,8 @@
-//! Ledger entries of what happened while no engine was there to hear it.
+//! What a start takes up: ledger entries of what happened while no engine was there to hear it, and
+//! the loss budgets of the run before.
 
 use mm_core::account::{Entry, Payment};
+use mm_core::budget::Restored;
 use mm_core::event::{EventBody, Fill, FillKind};
 use mm_core::orders::Owner;
 use mm_hl::decode::{Decoded, decode_frame};
@@ -43,6 +45,13 @@ pub(crate) fn read_entries<'py>(
         }
     }
     as_python(py, &entries)
+}
+
+/// Refuses saved loss budgets that the engine would refuse.
+#[pyfunction]
+pub(crate) fn check_budget(body: &[u8]) -> PyResult<()> {
+    let read: Result<Restored, _> = serde_json::from_slice(body);
+    read.map(drop).map_err(event_error)
 }
 
 /// Nobody heard it, so there is no mark of ours beside it.
