@@ -1,0 +1,146 @@
+"""Every reader of the limit uses the current cycle's: its effect moves in the cycle that moves it.
+
+One event changes the limit and nothing else: the exchange reports that leverage was set from 20
+to 1, and 20,000 lots become 8,000 (0.8 of equity as margin at 1x). Nothing is answered after it,
+so what shows is of that very step.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog
+import zstandard
+
+from engine_desk import EngineDesk, Json
+from mm import explain
+from mm.cycles import CycleWatch
+
+BEFORE, AFTER = 20_000, 8_000
+BASE: dict[str, Any] = {"limits.leverage_cap": 2.0}
+
+
+def desk_of(position: float = 0.0, **settings: Json) -> EngineDesk:
+    """A desk whose limit is 20,000 lots."""
+    keys = {f"quoting.{key}": value for key, value in settings.items()}
+    desk = EngineDesk({**BASE, **keys}, position=position).open()
+    assert desk.limits["lots"] == [BEFORE, BEFORE]
+    return desk
+
+
+def lower(desk: EngineDesk) -> list[Json]:
+    """The one event; returns what that step sent."""
+    desk.accepts = False
+    cycle = desk.snapshot()["cycle"]
+    sent = desk.head_room(leverage=1)
+    assert desk.snapshot()["cycle"] == cycle + 1
+    assert desk.limits["lots"] == [AFTER, AFTER]
+    return sent
+
+
+def items(sent: list[Json], *kinds: str) -> list[Json]:
+    """The items of the actions of these kinds."""
+    wanted = (action for action in sent if action["kind"] in kinds)
+    return [item for action in wanted for item in next(iter(action["body"].values()))]
+
+
+@pytest.mark.parametrize("strategy", ["ladder", "glft", "inventory_aware", "symmetric"])
+def test_sizing_of_ladder_and_single_quotes(strategy: str) -> None:
+    """A fifth of the limit on each side, in every strategy."""
+    desk = desk_of(strategy=strategy)
+    assert desk.lots("Bid") == pytest.approx(0.2 * BEFORE, rel=0.02)
+    sent = lower(desk)
+    assert sent
+    assert desk.lots("Bid") == pytest.approx(0.2 * AFTER, rel=0.02)
+    assert desk.lots("Ask") == pytest.approx(0.2 * AFTER, rel=0.02)
+
+
+@pytest.mark.parametrize("strategy", ["ladder", "symmetric"])
+def test_reduce_only_filter_of_ladder_and_single_quotes(strategy: str) -> None:
+    desk = desk_of(position=0.09, strategy=strategy)
+    assert not desk.snapshot()["reduce_only"]
+    bids = {order["cloid"] for order in desk.orders("Bid")}
+    sent = lower(desk)
+    assert desk.snapshot()["reduce_only"]
+    cancelled = {item["cloid"] for item in items(sent, "cancel")}
+    assert cancelled & bids
+    assert desk.lots("Bid") == 0
+    refusals = [line["r"] for line in desk.log if "r" in line][-1]
+    of_bids = [refusal for refusal in refusals if refusal["side"] == "Bid"]
+    assert {refusal["reason"] for refusal in of_bids} == {"OverValueLimit"}
+    assert {refusal["limit"] for refusal in of_bids} == {AFTER}
+    assert all(order["reduce_only"] for order in items(sent, "place"))
+
+
+def test_the_gate_cuts_what_a_fallen_limit_no_longer_holds() -> None:
+    desk = desk_of(target_liquidity_frac=1.0)
+    resting = desk.lots("Bid")
+    assert resting > AFTER
+    sent = lower(desk)
+    over = {item["cloid"] for item in items(sent, "cancel") if item["reason"] == "OverLimit"}
+    cut = sum(order["sz"] for order in latest(desk.orders("Bid")) if order["cloid"] in over)
+    assert resting - cut <= AFTER
+
+
+def latest(orders: list[Json]) -> list[Json]:
+    """Each order as it was amended last."""
+    return list({order["cloid"]: order for order in orders}.values())
+
+
+@pytest.mark.parametrize(
+    ("strategy", "share"), [("ladder", None), ("glft", None), ("inventory_aware", 10.0)]
+)
+def test_inventory_in_every_strategy_that_skews(strategy: str, share: float | None) -> None:
+    """4,000 lots are a fifth of the old limit and half of the new one."""
+    desk = desk_of(position=0.04, strategy=strategy)
+    before = desk.snapshot()["trace"][0]["skew_bps"]
+    lower(desk)
+    after = desk.snapshot()["trace"][0]["skew_bps"]
+    assert after / before == pytest.approx(BEFORE / AFTER, rel=1e-6)
+    if share is not None:
+        assert after == pytest.approx(-share * 4_000 / AFTER)
+
+
+def test_capacity_and_reduce_only_warnings() -> None:
+    desk = desk_of(position=0.05)
+    desk.watch = CycleWatch(desk.engine.snapshot, 5, "500 USD", debug=False)
+    with structlog.testing.capture_logs() as said:
+        lower(desk)
+    assert [line["event"] for line in said] == ["position_near_limit"]
+    assert (said[0]["passed_pct"], said[0]["utilisation_pct"]) == (50, "62.50")
+    assert said[0]["cycle"] == desk.snapshot()["cycle"]
+
+
+def test_head_room_clamps_the_side_it_is_for() -> None:
+    """No room beyond what rests: at half of the limit for sizing, half of that is taken back."""
+    desk = EngineDesk({**BASE, "limits.limit_use_frac": 0.5}).open()
+    desk.accepts = False
+    resting = desk.snapshot()["pending"][1]
+    sent = desk.head_room(buy=50.0, sell=0.0)
+    assert desk.limits["lots"] == [BEFORE, resting]
+    assert desk.limits["binding"][1] == "head_room"
+    assert {item["order"]["side"] for item in items(sent, "modify")} == {"Ask"}
+    assert desk.lots("Ask") == pytest.approx(0.5 * resting, rel=0.01)
+
+
+SHOWN: dict[str, Callable[[EngineDesk, Path], int]] = {
+    "metric": lambda desk, _: round(1e5 * desk.scraped()['mm_effective_max_position{side="long"}']),
+    "utilisation": lambda desk, _: round(4_000 / desk.scraped()["mm_inventory_utilization"]),
+    "journal": lambda desk, _: int(desk.cycles()[-1]["limits"]["lots"][0]),
+    "explain": lambda desk, path: round(1e5 * float(explained(desk, path)["long"])),
+    "snapshot": lambda desk, _: int(desk.limits["lots"][0]),
+}
+
+
+def explained(desk: EngineDesk, path: Path) -> Json:
+    (path / "events.jsonl.zst").write_bytes(zstandard.ZstdCompressor().compress(desk.journal))
+    return explain.limits(explain.stand(path, None))
+
+
+@pytest.mark.parametrize("reader", SHOWN)
+def test_what_shows_the_limit(reader: str, tmp_path: Path) -> None:
+    desk = desk_of(position=0.04)
+    assert SHOWN[reader](desk, tmp_path) == BEFORE
+    lower(desk)
+    assert SHOWN[reader](desk, tmp_path) == AFTER
