@@ -113,15 +113,17 @@ def test_capacity_and_reduce_only_warnings() -> None:
 
 
 def test_head_room_clamps_the_side_it_is_for() -> None:
-    """No room beyond what rests: at half of the limit for sizing, half of that is taken back."""
+    """No room beyond what rests: at half of it for sizing every ask is too large, and an amend,
+    which counts as both orders, does not fit. Cancelled now, placed after that succeeded."""
     desk = EngineDesk({**BASE, "limits.limit_use_frac": 0.5}).open()
     desk.accepts = False
     resting = desk.snapshot()["pending"][1]
     sent = desk.head_room(buy=50.0, sell=0.0)
     assert desk.limits["lots"] == [BEFORE, resting]
     assert desk.limits["binding"][1] == "head_room"
-    assert {item["order"]["side"] for item in items(sent, "modify")} == {"Ask"}
-    assert desk.lots("Ask") == pytest.approx(0.5 * resting, rel=0.01)
+    asks = {order["cloid"] for order in desk.orders("Ask")}
+    assert {item["cloid"] for item in items(sent, "cancel")} == asks
+    assert {item["reason"] for item in items(sent, "cancel")} == {"AmendTooLarge"}
 
 
 SHOWN: dict[str, Callable[[EngineDesk, Path], int]] = {
