@@ -137,7 +137,7 @@ fn accept(action: &Action, oid: &mut u64) -> EventBody {
     let items = match &action.body {
         ActionBody::Place(orders) => orders.len(),
         ActionBody::Modify(amends) => amends.len(),
-        ActionBody::Cancel(_) | ActionBody::CancelOid(_) => 0,
+        ActionBody::Cancel(_) => 0,
     };
     let mut rest = || {
         *oid += 1;

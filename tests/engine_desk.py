@@ -317,7 +317,7 @@ class EngineDesk:
         wanted = json.loads(action.json)
         statuses: list[Json] = []
         for item in next(iter(wanted["body"].values())):
-            if action.kind in ("cancel", "cancel_oid"):
+            if action.kind == "cancel":
                 statuses.append("success")
                 continue
             self._oid += 1

@@ -79,7 +79,7 @@ class Action:
     def cycle(self) -> int: ...
     @property
     def kind(self) -> str:
-        """`place`, `modify`, `cancel` or `cancel_oid`."""
+        """`place`, `modify` or `cancel`."""
 
     @property
     def json(self) -> str:

@@ -85,7 +85,7 @@ async def open_desk(
     engine = Engine(engine_config_json(config, session_id), instrument)
     inbox, pacer, meter = Inbox(), Pacer(clock), Meter()
     user = venue.signer.address
-    account = Account(http, pacer, user, instrument.coin)
+    account = Account(http, pacer, user, instrument.coin, session_id)
     watch = Watch(account, clock, inbox)
     nonces = nonces_of(user, state, clock)
     gateway = Gateway(

@@ -1,7 +1,8 @@
 """Startup: what the exchange says about us, in the order that leaves no gap.
 
 Streams first, so that nothing falls between a query and the first frame; then all our orders for
-the coin are cancelled and that is verified, so nothing can fill behind the anchor; then leverage,
+the coin are cancelled and that is verified, so none of them can fill behind the anchor (an order
+placed by hand stays: the engine reports it and counts it); then leverage,
 fees, budget and candles; the account's state last, and with it the anchor.
 """
 
@@ -43,7 +44,7 @@ class Synchronised:
     """What startup found.
 
     Attributes:
-        cancelled: Orders of an earlier session, or placed by hand, that were cancelled.
+        cancelled: Orders of an earlier session that were cancelled.
         state: The clearinghouse state that became the anchor, unread.
     """
 

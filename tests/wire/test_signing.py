@@ -102,7 +102,6 @@ class Draw:
 
     def _cancel(self) -> Json:
         oids = [self.rng.randrange(2**40) for _ in range(self.rng.randrange(1, 20))]
-        self.body = {"CancelOid": oids}
         return {"type": "cancel", "cancels": [{"a": self.instrument.asset, "o": o} for o in oids]}
 
     def _cancelbycloid(self) -> Json:

@@ -111,7 +111,6 @@ class _Reader:
     answered: list[int] = field(default_factory=list)
     carried_out: list[int] = field(default_factory=list)
     _orders: dict[str, OrderSent] = field(default_factory=dict)
-    _by_oid: dict[int, OrderSent] = field(default_factory=dict)
     _leaving: dict[int, tuple[int, int]] = field(default_factory=dict)
     _open: Cycle | None = None
 
@@ -150,7 +149,9 @@ class _Reader:
                     order.sz = max(0, order.sz - fill["sz"])
         elif kind == "OpenOrders":
             for row in content["orders"]:
-                self._by_oid[row["oid"]] = OrderSent(SIDES[row["side"]], row["sz"])
+                if row["cloid"] is not None:
+                    left = OrderSent(SIDES[row["side"]], row["sz"])
+                    self._orders.setdefault(row["cloid"], left)
 
     def _action(self, action: Json) -> None:
         self.cycle_of[action["id"]] = action["cycle"]
@@ -168,9 +169,7 @@ class _Reader:
                 if old is not None and old.side == new.side:
                     leaving[old.side] += max(0, old.sz - new.sz)
                 continue
-            gone = (
-                self._by_oid.get(item) if kind == "CancelOid" else self._orders.get(item["cloid"])
-            )
+            gone = self._orders.get(item["cloid"])
             if gone is not None:
                 leaving[gone.side] += gone.sz
         if kind != "Place":

@@ -23,6 +23,8 @@ log = structlog.get_logger(__name__)
 
 # Signed items in one action, at most.
 BATCH = 200
+# A cloid is session and counter, 64 bits each.
+SESSION_SHIFT = 64
 # Between a cancel and the query that verifies it: the exchange's view lags its blocks.
 VERIFY_PAUSE_S = 0.05
 
@@ -30,11 +32,25 @@ VERIFY_PAUSE_S = 0.05
 class Account:
     """One user's account, seen for one coin."""
 
-    def __init__(self, http: HttpClient, pacer: Pacer, user: str, coin: str) -> None:
+    def __init__(
+        self, http: HttpClient, pacer: Pacer, user: str, coin: str, session: int | None = None
+    ) -> None:
+        """See one account.
+
+        Args:
+            http: The venue.
+            pacer: Weight per IP address.
+            user: Address of the account.
+            coin: The perp.
+            session: Id of the session that asks. Orders of it and of earlier ones are ours;
+                any other was placed by hand or by another program. `None`: all are ours to
+                cancel, as an operator wants it.
+        """
         self._http = http
         self._pacer = pacer
         self.user = user
         self.coin = coin
+        self._session = session
 
     async def ask(self, kind: str, *, urgent: bool = False) -> bytes:
         """Answer of a query of this type about this account (and coin, where it takes one).
@@ -66,9 +82,15 @@ class Account:
         return await self._http.info(query)
 
     async def open_oids(self) -> list[int]:
-        """Ids of our orders that rest for the coin, whoever placed them."""
+        """Ids of our orders that rest for the coin; those of nobody's session are not ours."""
         rows = json.loads(await self.ask("frontendOpenOrders", urgent=True))
-        return [int(row["oid"]) for row in rows if row["coin"] == self.coin]
+        ours = (row for row in rows if row["coin"] == self.coin and self._is_ours(row["cloid"]))
+        return [int(row["oid"]) for row in ours]
+
+    def _is_ours(self, cloid: str | None) -> bool:
+        if self._session is None:
+            return True
+        return cloid is not None and 0 < int(cloid, 16) >> SESSION_SHIFT <= self._session
 
     async def leverage(self) -> tuple[str, int]:
         """Margin mode (`cross` or `isolated`) and leverage set for the coin."""
@@ -105,7 +127,7 @@ async def set_leverage(
 async def cancel_all(
     account: Account, gateway: Gateway, instrument: Instrument, deadline_s: float
 ) -> int:
-    """Cancel every order of the account for the coin and verify by query that none rests.
+    """Cancel every order of ours for the coin and verify by query that none rests.
 
     Args:
         account: Whose orders.

@@ -76,8 +76,6 @@ pub enum ActionBody {
     Modify(Vec<Amend>),
     /// Cancel by cloid.
     Cancel(Vec<Cancel>),
-    /// Cancel by oid: orders that are not ours by cloid.
-    CancelOid(Vec<u64>),
 }
 
 /// An order to place.
@@ -147,6 +145,8 @@ pub enum Reason {
     NotQuoting,
     /// A query showed an order of ours that we did not know to rest.
     Adopted,
+    /// An earlier session of this program left it behind.
+    EarlierSession,
     /// The order is past its time.
     Expired,
     /// The session stops.

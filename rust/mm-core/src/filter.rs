@@ -210,6 +210,24 @@ pub struct SingleQuote {
     pub ask: Option<Quote>,
 }
 
+impl SingleQuote {
+    /// The plan as a pair; `None` when a side has several levels.
+    #[must_use]
+    pub fn of(quotes: &[Quote]) -> Option<Self> {
+        let mut single = Self::default();
+        for quote in quotes {
+            let of_side = match quote.side {
+                Side::Bid => &mut single.bid,
+                Side::Ask => &mut single.ask,
+            };
+            if of_side.replace(*quote).is_some() {
+                return None;
+            }
+        }
+        Some(single)
+    }
+}
+
 /// What the verdict depends on, besides the limit.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Standing {

@@ -5,8 +5,8 @@ use mm_core::instrument::Instrument;
 use mm_core::units::Side;
 
 use crate::wire::{
-    BatchModify, Cancel, CancelByCloid, CancelOrders, CancelOrdersByCloid, Decimal, ExchangeAction,
-    Grouping, LimitOrder, Modify, OrderKind, OrderRef, OrderRequest, PlaceOrders, Tif as WireTif,
+    BatchModify, CancelByCloid, CancelOrdersByCloid, Decimal, ExchangeAction, Grouping, LimitOrder,
+    Modify, OrderKind, OrderRef, OrderRequest, PlaceOrders, Tif as WireTif,
 };
 
 /// An order that the wire cannot carry.
@@ -59,13 +59,6 @@ pub fn exchange_action(
             });
             let cancels = cancels.collect();
             ExchangeAction::CancelByCloid(CancelOrdersByCloid {
-                cancels,
-                fast: None,
-            })
-        }
-        ActionBody::CancelOid(oids) => {
-            let cancels = oids.iter().map(|&oid| Cancel { asset, oid }).collect();
-            ExchangeAction::Cancel(CancelOrders {
                 cancels,
                 fast: None,
             })
@@ -147,9 +140,13 @@ mod tests {
             json(ActionBody::Modify(vec![amend])).unwrap(),
             format!(r#"{{"type":"batchModify","modifies":[{{"oid":9,"order":{order}}}]}}"#)
         );
+        let cancel = mm_core::action::Cancel {
+            cloid: Cloid::new(1, 2),
+            reason: Reason::Stop,
+        };
         assert_eq!(
-            json(ActionBody::CancelOid(vec![7])).unwrap(),
-            r#"{"type":"cancel","cancels":[{"a":3,"o":7}]}"#
+            json(ActionBody::Cancel(vec![cancel])).unwrap(),
+            r#"{"type":"cancelByCloid","cancels":[{"asset":3,"cloid":"0x00000000000000010000000000000002"}]}"#
         );
     }
 

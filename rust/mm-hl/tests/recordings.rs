@@ -306,6 +306,10 @@ fn recorded_exchange_conversations_are_read() {
 /// An engine's action with as many items of the same kind.
 fn same_shape(sent: &ExchangeAction) -> ActionBody {
     let cloid = Cloid(1);
+    let cancel = Cancel {
+        cloid,
+        reason: Reason::Stop,
+    };
     match sent {
         ExchangeAction::Order(action) => {
             let order = NewOrder {
@@ -319,14 +323,11 @@ fn same_shape(sent: &ExchangeAction) -> ActionBody {
             };
             ActionBody::Place(vec![order; action.orders.len()])
         }
-        ExchangeAction::CancelByCloid(action) => ActionBody::Cancel(vec![
-            Cancel {
-                cloid,
-                reason: Reason::Stop
-            };
-            action.cancels.len()
-        ]),
-        ExchangeAction::Cancel(action) => ActionBody::CancelOid(vec![1; action.cancels.len()]),
+        ExchangeAction::CancelByCloid(action) => {
+            ActionBody::Cancel(vec![cancel; action.cancels.len()])
+        }
+        // By oid: the answers are those of cancels by cloid.
+        ExchangeAction::Cancel(action) => ActionBody::Cancel(vec![cancel; action.cancels.len()]),
         other => panic!("{other:?}"),
     }
 }

@@ -3,7 +3,7 @@
 #[allow(dead_code, reason = "shared between tests")]
 mod samples;
 
-use mm_core::action::{Action, ActionBody};
+use mm_core::action::{Action, ActionBody, Cancel, Cloid, Reason};
 use mm_core::instrument::Instrument;
 use mm_core::units::Time;
 use mm_hl::decode::{
@@ -46,11 +46,15 @@ fn parse_with_everything(bytes: &[u8]) {
                 let _ = decode_info(kind, &coin, bytes, Time(0));
             }
         }
+        let cancel = Cancel {
+            cloid: Cloid::new(1, 1),
+            reason: Reason::Stop,
+        };
         for count in [0, 1, 4] {
             let action = Action {
                 id: 1,
                 cycle: 1,
-                body: ActionBody::CancelOid(vec![1; count]),
+                body: ActionBody::Cancel(vec![cancel; count]),
             };
             let _ = decode_reply(&action, &coin, 200, bytes);
         }

@@ -35,7 +35,6 @@ impl PyAction {
             ActionBody::Place(_) => "place",
             ActionBody::Modify(_) => "modify",
             ActionBody::Cancel(_) => "cancel",
-            ActionBody::CancelOid(_) => "cancel_oid",
         }
     }
 
@@ -49,7 +48,6 @@ impl PyAction {
             ActionBody::Place(orders) => orders.len(),
             ActionBody::Modify(amends) => amends.len(),
             ActionBody::Cancel(cancels) => cancels.len(),
-            ActionBody::CancelOid(oids) => oids.len(),
         }
     }
 

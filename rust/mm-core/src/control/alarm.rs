@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::kill::KillReason;
 use super::mode::{Mode, ModeReason};
 use crate::action::Cloid;
-use crate::event::{Fill, FillKind};
+use crate::event::{Fill, FillKind, OpenOrder};
 use crate::units::{Px, Side, Sz, Usd};
 
 /// One thing that happened in a step and wants to be told.
@@ -79,11 +79,6 @@ pub enum Alarm {
         /// Orders that rest against the verdict on the position.
         forbidden: usize,
     },
-    /// The account has orders for the coin that this session did not place.
-    ForeignOrders {
-        /// How many.
-        count: usize,
-    },
     /// What `on_kill` asks for is finished.
     KillDone {
         /// Why it had latched.
@@ -95,10 +90,10 @@ pub enum Alarm {
     UnknownFill(ToldFill),
     /// A trade that the exchange forced: liquidation, auto-deleveraging or settlement.
     ForcedFill(ToldFill),
-    /// Fills do not continue each other, and what would explain it has not come.
-    FillsBroken {
-        /// Ours, signed lots.
-        position: Sz,
+    /// An order rests that nothing this program made: it counts as exposure and is not touched.
+    ForeignOrder {
+        /// As queried.
+        order: OpenOrder,
     },
 }
 

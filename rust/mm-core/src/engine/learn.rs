@@ -6,10 +6,10 @@ use crate::account::{Entry, Posted};
 use crate::action::Cloid;
 use crate::control::{Alarm, KillReason, ToldFill};
 use crate::event::{
-    AccountState, Command, EventBody, Fill, Fills, HeadRoom, ItemStatus, OrderFate, Rejection,
-    RejectionClass, Reply, ReplyOutcome, Stream, StreamState,
+    AccountState, Command, EventBody, Fill, Fills, HeadRoom, ItemStatus, OpenOrder, OrderFate,
+    Rejection, RejectionClass, Reply, ReplyOutcome, Stream, StreamState,
 };
-use crate::orders::Owner;
+use crate::orders::{Look, Owner};
 use crate::recovery::ask::Ask;
 use crate::units::{Side, Sz};
 
@@ -43,10 +43,12 @@ impl Engine {
             EventBody::OrderUpdates(updates) => {
                 self.own.sign_of_life(now);
                 for update in updates {
-                    self.orders.on_update(update, now);
+                    if self.orders.on_update(update, now) {
+                        self.recover.questions.want(Ask::OpenOrders);
+                    }
                 }
             }
-            EventBody::OpenOrders(open) => self.orders.on_open_orders(&open.orders, now),
+            EventBody::OpenOrders(open) => self.on_look(&open.orders),
             EventBody::OrderStatus(fate) => self.on_fate(fate),
             EventBody::Reply(reply) => self.on_reply(reply),
             EventBody::Funding(funding) => self.own.fund(*funding),
@@ -82,11 +84,7 @@ impl Engine {
             .ledger
             .as_mut()
             .is_some_and(|ledger| ledger.breaks(self.now));
-        if breaks {
-            self.counts.discontinuities += 1;
-            let position = self.own.position();
-            self.alarms.push(Alarm::FillsBroken { position });
-        }
+        self.counts.discontinuities += u64::from(breaks);
     }
 
     /// The ledger begins; what was told before it is told to it now.
@@ -154,9 +152,22 @@ impl Engine {
         self.reconcile(&report, drift);
     }
 
+    /// What a query of the open orders shows and hides.
+    fn on_look(&mut self, open: &[OpenOrder]) {
+        let Look { foreign, again } = self.orders.on_open_orders(open, self.now);
+        for order in foreign {
+            self.alarms.push(Alarm::ForeignOrder { order });
+        }
+        if again {
+            self.recover.questions.want(Ask::OpenOrders);
+        }
+    }
+
     fn on_fate(&mut self, fate: &OrderFate) {
         match fate.found {
-            Some(update) => self.orders.on_update(&update, self.now),
+            Some(update) => {
+                self.orders.on_update(&update, self.now);
+            }
             None => self.orders.on_not_there(fate.cloid, self.now),
         }
     }

@@ -374,7 +374,6 @@ impl Engine {
                 Sent::Modify(amends.iter().map(|a| a.order.cloid).collect())
             }
             ActionBody::Cancel(cancels) => Sent::Cancel(cancels.iter().map(|c| c.cloid).collect()),
-            ActionBody::CancelOid(_) => Sent::Cancel(Vec::new()),
         };
         let (Sent::Place(items) | Sent::Modify(items) | Sent::Cancel(items)) = &sent;
         self.counts.requests += items.len() as u64;

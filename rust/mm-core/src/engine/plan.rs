@@ -51,6 +51,7 @@ impl Engine {
         for side in Side::BOTH {
             self.plan_side(side, &wanted, &limits, &mut gate, &mut batch);
         }
+        self.cancel_left_behind(&mut batch);
         let sent_before = actions.len();
         self.send_batch(batch, actions);
         if let Some(unwind) = unwind {
@@ -173,6 +174,13 @@ impl Engine {
             .collect();
         for cloid in unknown {
             self.cancel(cloid, Reason::Expired, batch);
+        }
+    }
+
+    /// Orders of an earlier session of this program are in nobody's plan.
+    fn cancel_left_behind(&mut self, batch: &mut Batch) {
+        for cloid in self.orders.left_behind(self.now) {
+            self.cancel(cloid, Reason::EarlierSession, batch);
         }
     }
 

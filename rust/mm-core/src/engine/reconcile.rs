@@ -133,11 +133,6 @@ impl Engine {
                 forbidden,
             });
         }
-        if findings.foreign > before.foreign {
-            self.alarms.push(Alarm::ForeignOrders {
-                count: findings.foreign,
-            });
-        }
     }
 
     /// Puts together what is asked in this step: the beats, and whatever was wanted since.

@@ -4,7 +4,7 @@ use super::Engine;
 use crate::book::Touch;
 use crate::control::Phase;
 use crate::diff::Tolerance;
-use crate::filter::{Quote, ReduceOnly, filter_ladder};
+use crate::filter::{Quote, ReduceOnly, SingleQuote, filter_ladder, filter_single};
 use crate::glft::Solved;
 use crate::ladder::{LadderLevel, MarginLeft, Sizing, SweepGuard, size_ladder};
 use crate::limits::Limits;
@@ -25,7 +25,18 @@ impl Engine {
         };
         let sized = self.size(&raw, &beliefs, limits, verdict, opening);
         self.trace = raw.trace;
-        let filtered = filter_ladder(&sized, verdict, self.own.position(), limits);
+        self.filtered(&sized, verdict, limits)
+    }
+
+    /// What reduce-only leaves of a plan: one filter for a pair of quotes, one for a ladder.
+    fn filtered(&mut self, sized: &[Quote], verdict: &ReduceOnly, limits: &Limits) -> Vec<Quote> {
+        let position = self.own.position();
+        if let Some(single) = SingleQuote::of(sized) {
+            let (single, refusals) = filter_single(single, verdict, position, limits);
+            self.refusals.extend(refusals);
+            return single.bid.into_iter().chain(single.ask).collect();
+        }
+        let filtered = filter_ladder(sized, verdict, position, limits);
         self.refusals.extend(filtered.refusals);
         filtered.quotes
     }

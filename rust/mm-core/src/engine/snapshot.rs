@@ -10,7 +10,7 @@ use crate::budget::Restored;
 use crate::control::{Kill, NotQuoting, Phase};
 use crate::estimators::markout::Markout;
 use crate::estimators::tape::Takers;
-use crate::event::RejectionClass;
+use crate::event::{OpenOrder, RejectionClass};
 use crate::limits::Limits;
 use crate::quote::{SpreadTrace, Strategy};
 use crate::recovery::manager::Recovery;
@@ -170,8 +170,10 @@ pub struct Snapshot {
     pub trace: Vec<SpreadTrace>,
     /// Live orders.
     pub orders: Vec<ShownOrder>,
-    /// Orders on the account that are not ours.
+    /// Orders on the account that this session did not place.
     pub orphans: usize,
+    /// Of them those that nothing this program made: never touched.
+    pub foreign: Vec<OpenOrder>,
     /// What could still fill, `[bids, asks]`.
     pub pending: [Sz; 2],
     /// Worst case `[lowest, highest]` position.
@@ -235,7 +237,8 @@ impl Engine {
             requests_left: self.own.rate_limit.map(|limit| limit.cap - limit.used),
             trace: self.trace.clone(),
             orders: self.shown_orders(),
-            orphans: self.orders.orphans().len(),
+            orphans: self.orders.orphans().count(),
+            foreign: self.orders.foreign().copied().collect(),
             pending: [0, 1].map(|i| exposure.free[i] + exposure.reduce_only[i]),
             worst_case: [-worst(Side::Ask), worst(Side::Bid)],
             counts: self.counts.clone(),

@@ -9,7 +9,9 @@
 //! Replies and order updates change states; fills alone change what is filled. Exposure ends when the
 //! exchange has said how an order ended *and* the ledger holds the fills that implies.
 
+mod look;
 mod order;
+mod others;
 
 use std::collections::BTreeMap;
 
@@ -19,8 +21,10 @@ use crate::action::{Cloid, NewOrder, Reason, Tif};
 use crate::event::{Fill, FillKind, OpenOrder, OrderStatus, OrderUpdate};
 use crate::units::{Dur, SECOND, Side, Sz, Time};
 
-use order::{Ghost, adopted, replace};
+pub use look::Look;
+use order::{Ghost, replace};
 pub use order::{Order, State};
+use others::Others;
 
 /// How long fills of an order that is over are waited for (the cancel fill window).
 const FILL_WINDOW: Dur = Dur(5 * SECOND);
@@ -65,8 +69,9 @@ pub struct Orders {
     next: u64,
     live: BTreeMap<Cloid, Order>,
     ghosts: Vec<Ghost>,
-    /// Orders on the account that are not this session's, as last queried.
-    orphans: Vec<OpenOrder>,
+    others: Others,
+    /// Orders of this session that ended lately: a query that lags may still show them.
+    ended: BTreeMap<Cloid, Time>,
 }
 
 impl Orders {
@@ -78,7 +83,8 @@ impl Orders {
             next: counter,
             live: BTreeMap::new(),
             ghosts: Vec::new(),
-            orphans: Vec::new(),
+            others: Others::new(),
+            ended: BTreeMap::new(),
         }
     }
 
@@ -99,10 +105,20 @@ impl Orders {
         self.live.get(&cloid)
     }
 
-    /// Orders on the account that this session did not place.
+    /// Orders on the account that this session did not place and that can still fill.
+    pub fn orphans(&self) -> impl Iterator<Item = &OpenOrder> {
+        self.others.open()
+    }
+
+    /// Of them those that nothing this program made.
+    pub fn foreign(&self) -> impl Iterator<Item = &OpenOrder> {
+        self.others.foreign()
+    }
+
+    /// Orders of earlier sessions that are to be cancelled now.
     #[must_use]
-    pub fn orphans(&self) -> &[OpenOrder] {
-        &self.orphans
+    pub fn left_behind(&self, now: Time) -> Vec<Cloid> {
+        self.others.to_cancel(now)
     }
 
     /// Everything that could still fill.
@@ -121,7 +137,7 @@ impl Orders {
             reduce_only: ghost.reduce_only,
             unreplaced: false,
         });
-        let orphans = self.orphans.iter().map(|orphan| Pending {
+        let orphans = self.others.open().map(|orphan| Pending {
             side: orphan.side,
             sz: orphan.sz,
             reduce_only: orphan.reduce_only,
@@ -152,6 +168,9 @@ impl Orders {
 
     /// A cancel left; `reason` tells whether an order of the plan is to take its place.
     pub fn cancelling(&mut self, cloid: Cloid, reason: Reason, now: Time) {
+        if self.others.cancelling(cloid) {
+            return;
+        }
         if let Some(order) = self.live.get_mut(&cloid) {
             order.cancelling = true;
             order.making_way = reason == Reason::AmendTooLarge;
@@ -226,6 +245,9 @@ impl Orders {
 
     /// The cancel was not carried out, or its fate is unknown: it may be sent again.
     pub fn on_cancel_refused(&mut self, cloid: Cloid, now: Time) {
+        if self.others.on_cancel_refused(cloid, now) {
+            return;
+        }
         if let Some(order) = self.live.get_mut(&cloid) {
             order.cancelling = false;
             order.since = now;
@@ -256,6 +278,9 @@ impl Orders {
 
     /// The exchange cancelled it; fills may still be on their way.
     pub fn on_cancelled(&mut self, cloid: Cloid, now: Time) {
+        if self.others.on_gone(cloid, now) {
+            return;
+        }
         if let Some(order) = self.live.get_mut(&cloid)
             && let State::Amending { to, old_gone } = order.state
         {
@@ -272,6 +297,9 @@ impl Orders {
 
     /// A cancel or amend found nothing: the order is over, unless its placing is still unanswered.
     pub fn on_not_there(&mut self, cloid: Cloid, now: Time) {
+        if self.others.on_gone(cloid, now) {
+            return;
+        }
         if self
             .live
             .get(&cloid)
@@ -286,14 +314,22 @@ impl Orders {
         self.on_cancel_refused(cloid, now);
     }
 
-    /// An order update by oid.
-    pub fn on_update(&mut self, update: &OrderUpdate, now: Time) {
-        let Some(cloid) = update.cloid else {
-            if update.status != OrderStatus::Open {
-                self.orphans.retain(|orphan| orphan.oid != update.oid);
-            }
-            return;
-        };
+    /// An order update by oid. `true`: it is of an order that rests and that nobody here knows, so a
+    /// query should tell what it is.
+    pub fn on_update(&mut self, update: &OrderUpdate, now: Time) -> bool {
+        let ours = update.cloid.filter(|cloid| cloid.session() == self.session);
+        if let Some(cloid) = ours {
+            self.on_own_update(cloid, update, now);
+            return false;
+        }
+        if update.status == OrderStatus::Open {
+            return !self.others.contains(update.oid);
+        }
+        self.others.on_ended(update.oid, now);
+        false
+    }
+
+    fn on_own_update(&mut self, cloid: Cloid, update: &OrderUpdate, now: Time) {
         if let Some(ghost) = self.ghosts.iter_mut().find(|ghost| ghost.oid == update.oid) {
             if update.status != OrderStatus::Open {
                 ghost.expected = Some(Sz((ghost.sz - update.sz).0.max(0)));
@@ -346,9 +382,7 @@ impl Orders {
         }
         let owner = self.owner_of(fill);
         let Some(cloid) = fill.cloid.filter(|_| owner == Owner::Ours) else {
-            if owner != Owner::Past {
-                self.orphan_fill(fill);
-            }
+            self.others.on_fill(fill.oid, fill.sz, now);
             return owner;
         };
         if self
@@ -381,57 +415,9 @@ impl Orders {
         match fill.cloid {
             Some(cloid) if self.live.contains_key(&cloid) => Owner::Ours,
             Some(cloid) if cloid.session() == self.session => Owner::Past,
-            Some(cloid) if self.is_earlier(cloid) => Owner::Earlier,
+            Some(cloid) if look::earlier(self.session, cloid) => Owner::Earlier,
             _ => Owner::Stranger,
         }
-    }
-
-    /// Whether an earlier session of this program made the cloid. Session ids are the start in
-    /// milliseconds, so a random cloid falls below ours once in 2^23.
-    const fn is_earlier(&self, cloid: Cloid) -> bool {
-        0 < cloid.session() && cloid.session() < self.session
-    }
-
-    fn orphan_fill(&mut self, fill: &Fill) {
-        for orphan in self
-            .orphans
-            .iter_mut()
-            .filter(|orphan| orphan.oid == fill.oid)
-        {
-            orphan.sz = Sz((orphan.sz - fill.sz).0.max(0));
-        }
-        self.orphans.retain(|orphan| orphan.sz > Sz::ZERO);
-    }
-
-    /// Reconciles with a query of all open orders of the account on this coin.
-    pub fn on_open_orders(&mut self, open: &[OpenOrder], now: Time) {
-        for order in open {
-            let Some(cloid) = order.cloid.filter(|cloid| cloid.session() == self.session) else {
-                continue;
-            };
-            let unheard = self.live.get(&cloid).is_none_or(Order::is_lost);
-            if unheard {
-                self.live.insert(cloid, adopted(cloid, order, now));
-            }
-        }
-        let shown = |cloid: Cloid| open.iter().any(|order| order.cloid == Some(cloid));
-        let gone: Vec<Cloid> = self
-            .live
-            .iter()
-            .filter(|(cloid, order)| !shown(**cloid) && now.since(order.since) > QUERY_GRACE)
-            .filter(|(_, order)| order.state == State::Resting || order.is_lost())
-            .filter(|(_, order)| now.since(order.sent) > ARRIVAL_MAX)
-            .map(|(cloid, _)| *cloid)
-            .collect();
-        for cloid in gone {
-            self.settle(cloid, None, now);
-        }
-        let known = |order: &OpenOrder| {
-            order
-                .cloid
-                .is_some_and(|cloid| self.live.contains_key(&cloid))
-        };
-        self.orphans = open.iter().filter(|order| !known(order)).copied().collect();
     }
 
     /// Ends waiting that has lasted too long. Call once a step.
@@ -439,6 +425,7 @@ impl Orders {
         let over = |since: Time| now.since(since) > FILL_WINDOW;
         self.ghosts
             .retain(|ghost| ghost.expected.is_some() || !over(ghost.since));
+        self.ended.retain(|_, at| now.since(*at) <= QUERY_GRACE);
         self.live.retain(|_, order| match order.state {
             // What the exchange says was filled stays counted until the ledger holds it.
             State::Settling { expected } => expected.is_some() || !over(order.since),
@@ -466,6 +453,7 @@ impl Orders {
             expected: expected.or(known),
         };
         order.since = now;
+        self.ended.insert(cloid, now);
         self.drop_if_done(cloid);
     }
 

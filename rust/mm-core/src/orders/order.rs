@@ -62,6 +62,8 @@ pub struct Order {
     pub(super) sent: Time,
     /// Whether a cancel found nothing while its fate was unknown.
     pub(super) absent: bool,
+    /// Whether the last look at the open orders did not show it, though it should have.
+    pub(super) missed: bool,
 }
 
 impl Order {
@@ -79,6 +81,7 @@ impl Order {
             since: now,
             sent: now,
             absent: false,
+            missed: false,
         }
     }
 
@@ -125,16 +128,17 @@ impl Order {
             )
     }
 
-    /// Whether it holds a level of the plan: it is a quote, or goes to make way for one.
+    /// Whether it holds a level of the plan: it is a quote, goes to make way for one, or its fate is
+    /// unknown, when a second order for the level could make it twice.
     #[must_use]
     pub const fn holds_level(&self) -> bool {
-        self.is_quote() || (self.cancelling && self.making_way && !self.is_over())
+        self.is_quote() || self.is_lost() || (self.cancelling && self.making_way && !self.is_over())
     }
 
     /// Whether it could still match and the plan has nothing to put in its place.
     #[must_use]
     pub const fn is_unreplaced(&self) -> bool {
-        self.is_lost() || (self.cancelling && !self.making_way && !self.is_over())
+        self.cancelling && !self.making_way && !self.is_lost() && !self.is_over()
     }
 
     /// Whether no answer came to its place or last amend, and nothing else has told its fate.

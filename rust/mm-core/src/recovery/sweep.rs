@@ -18,7 +18,7 @@ pub struct Findings {
     /// Orders that rest against the verdict: on the increasing side of a reduce-only position, or on
     /// its reducing side without the flag, and nobody is cancelling them.
     pub forbidden: Vec<Cloid>,
-    /// Orders of the account that this session did not place.
+    /// Orders of the account that nothing this program made.
     pub foreign: usize,
 }
 
@@ -34,7 +34,7 @@ impl Findings {
 #[must_use]
 pub fn sweep(orders: &Orders, verdict: &ReduceOnly, now: Time, grace: Dur) -> Findings {
     let mut findings = Findings {
-        foreign: orders.orphans().len(),
+        foreign: orders.foreign().count(),
         ..Findings::default()
     };
     for (cloid, order) in orders.iter() {

@@ -85,7 +85,6 @@ fn items(action: &Action) -> usize {
         ActionBody::Place(orders) => orders.len(),
         ActionBody::Modify(amends) => amends.len(),
         ActionBody::Cancel(cancels) => cancels.len(),
-        ActionBody::CancelOid(oids) => oids.len(),
     }
 }
 

@@ -155,7 +155,6 @@ impl Venue {
             ActionBody::Place(orders) => orders.len(),
             ActionBody::Modify(amends) => amends.len(),
             ActionBody::Cancel(cancels) => cancels.len(),
-            ActionBody::CancelOid(oids) => oids.len(),
         };
         let wire = exchange_action(action, &self.instrument)?;
         self.sent.insert(action.id, items);

@@ -1,0 +1,75 @@
+//! Our table against what a query of the open orders shows: one reconciliation over the union of both.
+//!
+//! The answer lags the matching engine by seconds, so neither what it shows of an order that just ended
+//! nor what it does not show of one that just changed says anything; and one look alone ends nothing.
+
+use crate::action::Cloid;
+use crate::event::OpenOrder;
+use crate::units::Time;
+
+use super::order::{Order, State, adopted};
+use super::{ARRIVAL_MAX, Orders, QUERY_GRACE};
+
+/// What a look at the open orders brought to light.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Look {
+    /// Orders, not seen before, that nothing this program made.
+    pub foreign: Vec<OpenOrder>,
+    /// Whether an order of ours that should rest was not shown for the first time: a second look
+    /// decides.
+    pub again: bool,
+}
+
+impl Orders {
+    /// Reconciles with a query of all open orders of the account on this coin.
+    pub fn on_open_orders(&mut self, open: &[OpenOrder], now: Time) -> Look {
+        let session = self.session;
+        let is_own =
+            |order: &&OpenOrder| order.cloid.is_some_and(|cloid| cloid.session() == session);
+        for (cloid, order) in open
+            .iter()
+            .filter(is_own)
+            .filter_map(|o| Some((o.cloid?, o)))
+        {
+            let unheard = self.live.get(&cloid).is_none_or(Order::is_lost);
+            if unheard && !self.ended.contains_key(&cloid) {
+                self.live.insert(cloid, adopted(cloid, order, now));
+            }
+        }
+        let again = self.miss(open, now);
+        let others = open.iter().filter(|order| !is_own(order)).copied();
+        let foreign = self
+            .others
+            .look(others, |cloid| earlier(session, cloid), now);
+        Look { foreign, again }
+    }
+
+    /// Ends what two looks in a row did not show; whether one was missed for the first time.
+    fn miss(&mut self, open: &[OpenOrder], now: Time) -> bool {
+        let mut again = false;
+        let mut gone: Vec<Cloid> = Vec::new();
+        for (cloid, order) in &mut self.live {
+            let shown = open.iter().any(|open| open.cloid == Some(*cloid));
+            let should_rest = order.state == State::Resting || order.is_lost();
+            let may_lag =
+                now.since(order.since) <= QUERY_GRACE || now.since(order.sent) <= ARRIVAL_MAX;
+            if shown || !should_rest || may_lag {
+                order.missed = false;
+            } else if core::mem::replace(&mut order.missed, true) {
+                gone.push(*cloid);
+            } else {
+                again = true;
+            }
+        }
+        for cloid in gone {
+            self.settle(cloid, None, now);
+        }
+        again
+    }
+}
+
+/// Whether an earlier session of this program made the cloid. Session ids are the start in
+/// milliseconds, so a random cloid falls below ours once in 2^23.
+pub(super) const fn earlier(session: u64, cloid: Cloid) -> bool {
+    0 < cloid.session() && cloid.session() < session
+}

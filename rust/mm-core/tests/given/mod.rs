@@ -1,0 +1,49 @@
+//! What tests of the engine start from.
+
+use mm_core::engine::EngineConfig;
+use mm_core::instrument::Instrument;
+use mm_core::units::SECOND;
+
+/// When a test begins.
+pub(crate) const START: i64 = 1_700_000_000 * SECOND;
+
+/// A configuration with the defaults.
+pub(crate) fn config() -> EngineConfig {
+    serde_json::from_str(
+        r#"{
+        "session": 7, "cloid_start": 0,
+        "limits": {"risk_fraction": 0.03, "num_sigmas": 3, "risk_horizon_s": 3600, "sigma_prior": 3e-4,
+            "sigma_floor_frac": 0.5, "confidence_n0": 30, "leverage_cap": 5, "initial_margin_frac": 0.8,
+            "gap_move_frac": null, "gap_loss_frac": 0.5, "liquidity_frac": 0.05, "position_cap_usd": null,
+            "position_cap_coin": null, "warmup_max_position_usd": 500, "warmup_max_position_coin": null,
+            "limit_use_frac": 0.98, "reduce_only_leave_frac": 0.9, "daily_loss_frac": 0.05,
+            "drawdown_frac": 0.08, "limit_rise_frac_per_min": 0.1},
+        "quoting": {"strategy": "ladder", "target_liquidity_frac": 0.2, "levels": 5, "depths_bps": null,
+            "min_level_usd": 12, "min_edge_bps": 0.5, "arrival_per_s": 0.1, "kappa_per_bps": 0.7,
+            "adverse_selection_bps": 0.5, "half_spread_bps": 10, "risk_aversion": 1.0,
+            "inventory_skew_bps": 10, "max_bps_diff": null, "size_tolerance_frac": 0.1,
+            "sweep_guard": true},
+        "freshness": {"market_degraded_s": 5, "market_gone_s": 15, "account_degraded_s": 30,
+            "account_gone_s": 120, "head_room_degraded_s": 60, "head_room_gone_s": 300,
+            "sigma_degraded_s": 120, "sigma_gone_s": 600, "own_stream_degraded_s": 60, "own_stream_gone_s": 120},
+        "control": {"observe_book_s": 10, "observe_deadline_s": 120, "quote_min_s": 60, "widen_jump_sigmas": 5, "widen_window_s": 5,
+            "widen_term_bps": 5, "widen_sum_bps": 20, "widen_dwell_s": 30, "burst_fills": 4, "burst_window_s": 2,
+            "burst_off_s": 60, "burst_step_s": 30, "ramp": false, "kill_runaway_ratio": 2, "kill_stale_s": 300,
+            "kill_rejections": 10, "kill_rejections_s": 60, "kill_unexplained_s": 30, "on_kill": "flatten",
+            "on_exit": "hold"},
+        "recovery": {"stuck_s": 30, "chase_s": 60, "passive_s": 300, "passive_ratio_max": 1.5,
+            "liquidation_sigma_hours": 3, "ioc_slippage_bps": 5, "ioc_slippage_spreads": 3,
+            "ioc_slippage_sigmas": 3, "ioc_horizon_s": 5, "ioc_slippage_max_bps": 50,
+            "ioc_limit_frac": 0.1, "ioc_min_usd": 12, "ioc_attempts": 3, "ioc_apart_s": 5,
+            "ioc_rounds": 3, "ioc_cooldown_s": 30, "post_only_s": 60, "reject_strikes": 3,
+            "reject_backoff_s": 5, "reject_backoff_max_s": 120, "reconcile_s": 10,
+            "reconcile_grace_s": 3, "sweep_s": 60, "sweep_grace_s": 5}
+    }"#,
+    )
+    .unwrap()
+}
+
+/// The perp.
+pub(crate) fn btc() -> Instrument {
+    Instrument::new("BTC", 0, 5, 40).unwrap()
+}
