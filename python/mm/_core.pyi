@@ -691,6 +691,36 @@ def reduce_only_filter(
         ConfigError: A number is outside its range, or lengths of a side differ.
     """
 
+def unwind_order(
+    book: bytes,
+    instrument: Instrument,
+    *,
+    position: int,
+    limit: int,
+    sigma: float | None,
+    recovery_json: str,
+) -> tuple[Literal["Bid", "Ask"], str, str] | None:
+    """Price and size the immediate, reduce-only order that brings a position toward flat.
+
+    The engine gets out by the same function; here it serves the watchdog.
+
+    Args:
+        book: The body of an `l2Book` query for the coin.
+        instrument: The perp.
+        position: At the exchange, signed lots.
+        limit: In force at the last increase, lots: an attempt takes a share of it.
+        sigma: Volatility per square root of a second; None: that term of the price is left out.
+        recovery_json: The section `[recovery]`.
+
+    Returns:
+        Side, price in USDC and size in coin, as the wire writes them; None: nothing is held, or
+        the book cannot take it within the price bound.
+
+    Raises:
+        ConfigError: The section is not of this version.
+        EventError: The body is no book of this coin.
+    """
+
 @final
 class Engine:
     """The decision core of one session: facts in, actions out.

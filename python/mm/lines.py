@@ -43,6 +43,7 @@ class Lines:
         self._resync = resync
         self._bound_s = bound_s
         self._where = where
+        self._doubt: str | None = None
 
     async def run(self) -> None:
         """Watch until cancelled.
@@ -51,15 +52,20 @@ class Lines:
             GoneError: The venue is gone for good.
         """
         while True:
-            await until(lambda: not self._all_up(), LOOK_S)
+            await until(lambda: self._doubt is not None or not self._all_up(), LOOK_S)
             await self._bring_back()
+
+    def doubt(self, why: str) -> None:
+        """Resynchronise although no line was lost: what we know may not be true any more."""
+        self._doubt = why
 
     def _all_up(self) -> bool:
         return all(stream.up for stream in self._streams)
 
     async def _bring_back(self) -> None:
         lost = ", ".join(stream.name for stream in self._streams if not stream.up)
-        trouble = f"the {lost} stream is down"
+        trouble = f"the {lost} stream is down" if lost else str(self._doubt)
+        self._doubt = None
         try:
             async with asyncio.timeout(self._bound_s):
                 while True:
@@ -79,4 +85,4 @@ class Lines:
             ) from None
         for stream in self._streams:
             stream.announce()
-        log.info("reconnected", lost=lost)
+        log.info("reconnected", lost=lost or trouble)

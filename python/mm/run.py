@@ -9,7 +9,7 @@ import asyncio
 import json
 import shutil
 import sys
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Coroutine
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -31,6 +31,7 @@ from mm.hyperliquid.account import cancel_all
 from mm.lines import GoneError, Lines
 from mm.paper.process import ask_clock, is_running, kill, stop
 from mm.paper.venue import Venue, open_given, open_own
+from mm.protection import Protection
 from mm.report import RunFacts, summary
 from mm.restart import reconcile, restore_day
 from mm.scrape import serving
@@ -117,6 +118,7 @@ class Run:
         self._dir = state.new_run(self._config.process.coin, datetime.now(UTC))
         self._tasks: list[asyncio.Task[Any]] = []
         self._desk: Desk | None = None
+        self._protection = Protection(options.config, state, self._dir)
         self._anchor_ns: int | None = None
         self._stopped_ns: int | None = None
 
@@ -144,6 +146,7 @@ class Run:
         finally:
             if venue is not None and venue.own is not None:
                 await stop(venue.own)
+            await self._protection.part()
 
     async def _trade(self, venue: Venue, stack: AsyncExitStack) -> int:
         error: BaseException | None = None
@@ -187,16 +190,11 @@ class Run:
     async def _begin(self, desk: Desk, venue: Venue) -> None:
         """Start the readers and the session, synchronise, and show the first screen."""
         readers = (stream.run() for stream in desk.streams)
-        for work in (
-            desk.recorder.run(),
-            desk.session.run(),
-            desk.nonces.stay_ahead(),
-            *readers,
-        ):
-            self._tasks.append(asyncio.create_task(work))
+        self._start(desk.recorder.run(), desk.session.run(), desk.nonces.stay_ahead(), *readers)
         await self._failing_fast(streams_up(desk.streams))
         for stream in desk.streams:
             stream.announce()
+        await self._protection.take_over()
         restore_day(self._state.store, desk.inbox, desk.clock)
         found = await self._failing_fast(
             synchronise(
@@ -211,21 +209,21 @@ class Run:
         self._anchor_ns = desk.clock.now_ns()
         await self._failing_fast(_first_limit(desk.engine))
         await self._failing_fast(self._take_up(desk, found))
-        self._open_screen(desk, venue, found)
         lines = Lines(
             desk.streams,
             lambda: self._resync(desk, venue),
             bound_s=GONE_S,
             where=f"the paper exchange at {venue.base_url}",
         )
-        for work in (
-            desk.watch.run(),
-            desk.keeper.run(),
-            lines.run(),
-            self._show_status(desk),
-            self._time_out(desk, venue),
-        ):
-            self._tasks.append(asyncio.create_task(work))
+        self._start(desk.watch.run(), desk.keeper.run(), lines.run())
+        await self._failing_fast(self._protection.begin(desk, venue))
+        self._start(*self._protection.work(lambda: lines.doubt("the watchdog had taken over")))
+        self._open_screen(desk, venue, found)
+        self._start(self._show_status(desk), self._time_out(desk, venue))
+
+    def _start(self, *works: Coroutine[Any, Any, None]) -> None:
+        """Let these run beside the rest; one that ends or fails ends the run."""
+        self._tasks += [asyncio.create_task(work) for work in works]
 
     async def _take_up(self, desk: Desk, found: Synchronised) -> None:
         """Fill up the ledger that outlives runs, and keep how this one begins."""
@@ -300,6 +298,8 @@ class Run:
             inherited=snapshot["position_start"] or 0,
             cancelled=found.cancelled,
             attached=venue.attached,
+            protected=self._protection.there(),
+            unprotected=self._protection.missing(),
         )
         self._terminal.first_screen(opening, snapshot)
 
@@ -309,6 +309,7 @@ class Run:
         self._stopped_ns = desk.clock.now_ns()
         try:
             verified = await self._stop_trading(desk, venue, error)
+            await self._protection.end()
         except VenueError as trouble:
             verified = False
             log.error("not_stopped_in_order", why=str(trouble))

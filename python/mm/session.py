@@ -96,6 +96,8 @@ class Session:
         self._unreadable = 0
         # Why nobody takes from the inbox any more; `None` while the session lives.
         self.broken: BaseException | None = None
+        # Monotonic seconds at the last turn of the loop.
+        self.turned_at = time.monotonic()
 
     async def run(self) -> None:
         """Take and step until cancelled.
@@ -108,6 +110,7 @@ class Session:
         try:
             while True:
                 item = await self._inbox.take(self._wait_s())
+                self.turned_at = time.monotonic()
                 wanted = self._handle_due(item)
                 if item is not None:
                     wanted |= self._handle(item)

@@ -7,7 +7,8 @@ all of this goes to standard error.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+import textwrap
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
@@ -25,6 +26,7 @@ REPLAY_PROVES_NOT = (
     "A recorded market does not react to our orders, and our place in its queues is a guess.",
 )
 SECONDS_PER_HOUR = 3600
+WIDTH = 96
 PHASES = {
     "starting": "starting",
     "observe": "observing",
@@ -49,6 +51,8 @@ class Opening:
         inherited: Position found at the start, lots.
         cancelled: Orders found at the start and cancelled.
         attached: Whether the exchange was left alive by an earlier run.
+        protected: What looks after orders and position, should this process not be able to.
+        unprotected: What of that is not available, each with its reason.
     """
 
     config: Config
@@ -61,6 +65,8 @@ class Opening:
     inherited: int
     cancelled: int
     attached: bool
+    protected: Sequence[str]
+    unprotected: Sequence[str]
 
 
 class Terminal:
@@ -148,10 +154,8 @@ def first_screen(opening: Opening, snapshot: Snapshot) -> list[str]:
     if opening.cancelled:
         lines.append(f"  Cancelled    {opening.cancelled} orders that rested at the start")
     lines += [
-        "  Protected by an expiry on every order, and cancel-all with verification at every end.",
-        "  NOT AVAILABLE  watchdog process; the venue's scheduleCancel (it asks for $1M traded);",
-        "                 a stop order that rests on the exchange. If this process is killed with",
-        "                 kill -9, its orders rest until the next run cancels them.",
+        *_wrapped("  Protected    ", "; ".join(opening.protected)),
+        *(line for text in opening.unprotected for line in _wrapped("  NOT AVAILABLE  ", text)),
         "",
         "  Stop         Ctrl-C once: cancel everything, verify, report. Twice: at once.",
         f"  Record       {opening.run_dir}",
@@ -161,6 +165,17 @@ def first_screen(opening: Opening, snapshot: Snapshot) -> list[str]:
         "",
     ]
     return lines
+
+
+def _wrapped(label: str, text: str) -> list[str]:
+    """Text under a label, in lines of the screen's width."""
+    return textwrap.wrap(
+        text,
+        WIDTH,
+        initial_indent=label,
+        subsequent_indent=" " * len(label),
+        break_on_hyphens=False,
+    )
 
 
 def limit_line(snapshot: Snapshot, coin: str, sz_decimals: int) -> str:

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from given_account import give_key
 from maker_process import has_quoted, state_dir
-from mm._core import Signer
 from mm.config import load
 from mm.errors import VenueError
 from mm.log import writing
@@ -22,7 +22,6 @@ from paper_process import serving
 
 pytestmark = pytest.mark.wire
 
-SECRET = "11" * 32
 BLOCK = 65_536
 
 
@@ -66,14 +65,6 @@ async def cable(port: int) -> AsyncIterator[tuple[Cable, str]]:
     yield proxy, f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     proxy.cut()
     server.close()
-
-
-def give_key() -> str:
-    """Put a key into the state, as an earlier run would have; returns its address."""
-    address = Signer(SECRET).address
-    state_dir().mkdir(parents=True)
-    (state_dir() / "wallet.json").write_text(json.dumps({"address": address, "secret": SECRET}))
-    return address
 
 
 def options(base_url: str, duration_s: float) -> Options:

@@ -175,13 +175,18 @@ def test_state_of_another_version_is_named_and_leaves_no_exchange(name: str) -> 
         assert not is_alive(json.loads(ready.read_text())["pid"])
 
 
-def test_a_killed_maker_leaves_a_living_exchange_and_the_next_one_cleans_up() -> None:
-    maker = Maker(*DEMO)
+def test_a_killed_maker_leaves_a_living_exchange_and_the_next_one_cleans_up(
+    tmp_path: Path,
+) -> None:
+    # Nobody but the next maker is to clean up here.
+    alone = tmp_path / "mm.toml"
+    alone.write_text('[process]\nwatchdog = "off"\n')
+    maker = Maker(*DEMO, "--config", str(alone))
     wait_for(lambda: has_quoted(8), maker)
     maker.kill()
     served = exchange()
     assert is_alive(served["pid"])
-    summary, log = Maker(*DEMO, "--duration", "60").ends(0)
+    summary, log = Maker(*DEMO, "--config", str(alone), "--duration", "60").ends(0)
     assert "exchange_attached" in log
     # What rested was cancelled, or had been filled in the meantime and is in the ledger now.
     assert "inherited_orders_cancelled" in log or "filled_while_away" in log

@@ -14,6 +14,7 @@ and judges them by the limit journalled for that action's cycle. A breach is
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -22,7 +23,9 @@ from mm.audit.journal import Json, Line, Sent, of_user, one_kind
 BID, ASK = 0, 1
 SIDES = {"Bid": BID, "Ask": ASK}
 # What a session may send by itself: nothing that could add exposure.
-OWN_KINDS = frozenset({"cancel", "updateLeverage", "noop"})
+OWN_KINDS = frozenset({"cancel", "updateLeverage", "noop", "approveAgent", "scheduleCancel"})
+# The watchdog's, while it had taken over: none of them may raise a worst case either.
+WATCHDOG_KINDS = frozenset({"cancel", "noop", "order"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,8 +244,13 @@ def _judge_actions(
             yield Breach("unjoined", None, view.time_ms, text)
             continue
         if sent.action is None:
-            if (raised and not inherited) or view.kind not in OWN_KINDS:
-                text = f"the session's own {view.kind} raised the worst case to {view.worst} lots"
+            legal, whose = OWN_KINDS, "session's own"
+            if sent.watchdog:
+                # An order that closes a position raises the other side's worst case to zero.
+                legal, whose = WATCHDOG_KINDS, "watchdog's"
+                raised = [side for side in raised if view.worst[side] > 0]
+            if (raised and not inherited) or view.kind not in legal:
+                text = f"the {whose} {view.kind} took the worst case to {view.worst} lots"
                 yield Breach("forbidden", None, view.time_ms, text)
             continue
         number = reader.cycle_of.get(sent.action)
@@ -290,8 +298,17 @@ def _judge_moments(
     for action in reader.answered:
         latest = max(latest, index_of.get(action, -1))
         told.append(latest)
+    # What the watchdog changed while it had taken over, whoever had been told of it.
+    changed = [
+        (view.time_ms * 1_000_000, index)
+        for index, view in enumerate(views)
+        if (sent := by_nonce.get(view.nonce)) is not None and sent.watchdog
+    ]
     for moment in reader.moments:
         index = told[moment.answered - 1] if moment.answered else -1
+        before = bisect_right(changed, (moment.cycle.recv_ns, len(views)))
+        if before:
+            index = max(index, changed[before - 1][1])
         if index < 0:
             continue
         view = views[index]

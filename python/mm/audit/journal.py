@@ -32,11 +32,13 @@ class Sent:
         nonce: Its nonce.
         action: Id of the engine's action; `None` for a request of the session's own.
         kind: Type of a request of the session's own, as the venue names it; else `None`.
+        watchdog: Whether the watchdog sent it, while it had taken over.
     """
 
     nonce: int
     action: int | None
     kind: str | None
+    watchdog: bool = False
 
 
 def read_log(lines: bytes) -> Iterator[Line]:
@@ -46,10 +48,15 @@ def read_log(lines: bytes) -> Iterator[Line]:
         yield Line(key, value)
 
 
-def read_sends(lines: bytes) -> list[Sent]:
-    """The requests that left, in order."""
+def read_sends(lines: bytes, *, watchdog: bool = False) -> list[Sent]:
+    """The requests that left, in order.
+
+    Args:
+        lines: One JSON object each.
+        watchdog: Whether they are the watchdog's.
+    """
     rows = (json.loads(line) for line in lines.splitlines())
-    return [Sent(row["nonce"], row.get("action"), row.get("own")) for row in rows]
+    return [Sent(row["nonce"], row.get("action"), row.get("own"), watchdog) for row in rows]
 
 
 def read_report(lines: bytes) -> list[Json]:

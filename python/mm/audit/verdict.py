@@ -10,6 +10,9 @@ from mm.audit.journal import Json, of_user, read_log, read_report, read_sends
 from mm.audit.reference import disagreement
 from mm.recorder import read_lines
 
+WATCHDOG_SENT = "watchdog-sent.jsonl"
+"""Which nonces carried the watchdog's actions, in the run directory."""
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -28,7 +31,7 @@ def judge(run_dir: Path, report: Path | None, user: str, coin: str) -> Verdict:
     """Join a run's journal with the exchange's report.
 
     Args:
-        run_dir: Holds `events.jsonl.zst` and `sent.jsonl`.
+        run_dir: Holds `events.jsonl.zst`, `sent.jsonl` and, if there was one, the watchdog's own.
         report: The exchange's report; `None` when it is not ours to read.
         user: Our account.
         coin: The perp.
@@ -47,9 +50,13 @@ def judge(run_dir: Path, report: Path | None, user: str, coin: str) -> Verdict:
     def recompute(limits: Json) -> str | None:
         return disagreement(limits, config["limits"], config["freshness"], sz_decimals=sz_decimals)
 
+    sends = read_sends((run_dir / "sent.jsonl").read_bytes())
+    watchdogs = run_dir / WATCHDOG_SENT
+    if watchdogs.exists():
+        sends += read_sends(watchdogs.read_bytes(), watchdog=True)
     breaches = find_breaches(
         lines,
-        read_sends((run_dir / "sent.jsonl").read_bytes()),
+        sends,
         rows,
         user,
         coin,

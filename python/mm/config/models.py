@@ -85,6 +85,24 @@ class ProcessConfig(Section):
         ge=0,
         le=65535,
     )
+    watchdog: Literal["process", "off"] = _key(
+        "process", WORD, "process: a second one closes the position if this one cannot; or off"
+    )
+    watchdog_silence_s: float = _key(
+        10.0,
+        SECONDS,
+        "without a heartbeat after which the watchdog takes over; never under 5 s of wall time",
+        ge=1,
+        le=3600,
+    )
+    watchdog_drift_s: float = _key(
+        60.0,
+        SECONDS,
+        "of a position that is not the exchange's after which it does; never under 5 s of wall"
+        " time",
+        ge=1,
+        le=3600,
+    )
     log_level: Literal["debug", "info", "warning", "error"] = _key(
         "info", WORD, "the least severe line that is written"
     )

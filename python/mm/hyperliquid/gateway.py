@@ -29,6 +29,8 @@ log = structlog.get_logger(__name__)
 # Attempts to burn the nonce of an action without an answer, and wall seconds between them.
 BURN_ATTEMPTS = 5
 BURN_PAUSE_S = 0.5
+# Chain whose wallet signs user-signed actions: any will do, it is part of what is signed.
+SIGNATURE_CHAIN = "0x66eee"
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +147,33 @@ class Gateway:
         self._note({"own": action["type"], "nonce": nonce})
         self._spend(1)
         return await self._http.exchange(self._signed(action, nonce))
+
+    async def approve_agent(self, address: str, name: str) -> HttpReply:
+        """Let another key sign for this account; this gateway must sign with the account's own.
+
+        Args:
+            address: Of the agent.
+            name: Of the agent, at most 16 characters; it replaces the one of this name.
+
+        Raises:
+            UnreachableError: Nothing was sent.
+            LostReplyError: No answer came.
+        """
+        nonce = self._nonces.take()
+        action = {
+            "type": "approveAgent",
+            "signatureChainId": SIGNATURE_CHAIN,
+            "hyperliquidChain": "Mainnet" if self._envelope.mainnet else "Testnet",
+            "agentAddress": address,
+            "agentName": name,
+            "nonce": nonce,
+        }
+        self._note({"own": action["type"], "nonce": nonce})
+        self._spend(1)
+        # A user-signed action takes no expiry, and is for no vault.
+        mainnet = self._envelope.mainnet
+        body = self._signer.sign_json(json.dumps(action), nonce, mainnet=mainnet)
+        return await self._http.exchange(body)
 
     async def wait_idle(self, timeout_s: float) -> bool:
         """Wait until every action sent has an answer or a known fate.

@@ -11,6 +11,7 @@ mod limits;
 mod number;
 mod signer;
 mod stand;
+mod unwind;
 
 /// The compiled core of `mm`.
 #[pyo3::pymodule]
@@ -38,4 +39,6 @@ mod _core {
     use crate::signer::{PySigner, recover_signer};
     #[pymodule_export]
     use crate::stand::stand_at;
+    #[pymodule_export]
+    use crate::unwind::unwind_order;
 }

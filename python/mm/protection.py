@@ -1,0 +1,208 @@
+"""What looks after the orders and the position when this process cannot, and what is missing of it.
+
+expiry          on every action, always
+watchdog        a process of its own with a key of its own
+scheduleCancel  where the venue allows it
+resident stop   an order that rests on the exchange: not made by this version
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any, Literal
+
+import structlog
+
+from mm.config import Config, expires_after_s
+from mm.desk import Desk
+from mm.errors import MmError
+from mm.heartbeat import Heart, Vitals
+from mm.hyperliquid.deadman import ScheduledCancel
+from mm.hyperliquid.nonces import MILLISECOND_NS
+from mm.inbox import ALARM
+from mm.paper.venue import Venue
+from mm.state import StateDir
+from mm.watchdog.agent import ready_key
+from mm.watchdog.charge import Charge, wall_s, write_charge
+from mm.watchdog.directory import WatchdogDir
+from mm.watchdog.leash import Leash
+from mm.watchdog.process import LOG
+
+log = structlog.get_logger(__name__)
+
+SHOWN_CHARS = 120
+OFF = "switched off by [process] watchdog"
+RESIDENT_STOP = "a stop order that rests on the exchange: not made by this version"
+
+
+class Protection:
+    """Of one run."""
+
+    def __init__(self, config: Config, state: StateDir, run_dir: Path) -> None:
+        """Prepare, without starting anything."""
+        self._config = config
+        self._state = state
+        self._run_dir = run_dir
+        self._directory = WatchdogDir(state.path)
+        self._leash: Leash | None = None
+        self._deadman: ScheduledCancel | None = None
+        self.heart: Heart | None = None
+        # Why there is no watchdog; `None`: it stands by.
+        self._no_watchdog: str | None = "not started yet"
+
+    async def take_over(self) -> None:
+        """End the watchdog of an earlier run: from here on this process looks after the position.
+
+        Raises:
+            StateError: It does not end.
+        """
+        if await self._directory.retire():
+            log.warning("watchdog_relieved", hint="of an earlier run; this one takes over")
+
+    async def begin(self, desk: Desk, venue: Venue) -> None:
+        """Start what is possible; what is not is logged and shown, and stops nothing.
+
+        Raises:
+            StateError: The heartbeat has no place.
+        """
+        self._directory.make()
+        self.heart = Heart(
+            self._directory.heartbeat,
+            desk.session_id,
+            desk.clock,
+            lambda: _vitals(desk),
+            desk.engine.snapshot,
+        )
+        self._deadman = ScheduledCancel(desk.gateway, desk.clock, lambda: self._healthy)
+        await self._deadman.begin()
+        await self._begin_watchdog(desk, venue, self.heart)
+
+    async def _begin_watchdog(self, desk: Desk, venue: Venue, heart: Heart) -> None:
+        if self._config.process.watchdog == "off":
+            self._no_watchdog = OFF
+            return
+        try:
+            await self._charge(desk, venue)
+            heart.beat()
+            # Kept before it is started: a stop in the meantime must reach it.
+            self._leash = Leash(
+                self._directory,
+                _command(self._state),
+                self._run_dir / LOG,
+                desk.session_id,
+                heart,
+            )
+            started = await self._leash.start()
+        except (MmError, OSError) as error:
+            self._no_watchdog = str(error)
+            log.error("watchdog_not_started", why=self._no_watchdog)
+            return
+        self._no_watchdog = None if started else "it did not start: see watchdog.log"
+
+    async def _charge(self, desk: Desk, venue: Venue) -> None:
+        instance = venue.clock.instance
+        now_ms = desk.clock.now_ns() // MILLISECOND_NS
+        await ready_key(self._directory, desk.account, desk.gateway, instance, now_ms)
+        process = self._config.process
+        charge = Charge(
+            session=desk.session_id,
+            network=process.network,
+            base_url=venue.base_url,
+            instance=instance,
+            user=desk.account.user,
+            coin=desk.instrument.coin,
+            run_dir=str(self._run_dir),
+            silence_s=wall_s(self._config, process.watchdog_silence_s),
+            drift_s=wall_s(self._config, process.watchdog_drift_s),
+            expires_after_s=expires_after_s(self._config),
+            recovery=self._config.recovery.model_dump_json(),
+        )
+        write_charge(self._directory.path, charge)
+
+    def work(self, resync: Callable[[], None]) -> list[Coroutine[Any, Any, None]]:
+        """The tasks that keep it up for the length of a run.
+
+        Args:
+            resync: Called when the watchdog had taken over while this process was silent.
+        """
+        tasks: list[Coroutine[Any, Any, None]] = []
+        if self.heart is not None:
+            tasks.append(self.heart.run())
+        if self._leash is not None:
+            tasks.append(self._leash.run(resync))
+        if self._deadman is not None and self._deadman.refused is None:
+            tasks.append(self._deadman.run())
+        return tasks
+
+    @property
+    def _healthy(self) -> bool:
+        return self.heart is not None and self.heart.beats
+
+    async def hand_over(self, asks: Literal["touch", "escalate"]) -> bool:
+        """Give the position to the watchdog; returns whether it has said that it has it."""
+        return self._leash is not None and await self._leash.hand_over(asks)
+
+    async def end(self) -> None:
+        """Say goodbye: nothing is left to look after."""
+        if self._deadman is not None:
+            await self._deadman.end()
+        if self._leash is not None:
+            self._leash.goodbye()
+
+    async def part(self) -> None:
+        """At the very end: wait for a watchdog that is on its way out; leave one that works."""
+        if self._leash is not None:
+            await self._leash.part()
+
+    # ---- what is shown --------------------------------------------------------------------------
+
+    def there(self) -> list[str]:
+        """Protections in force, for the first screen."""
+        found = ["an expiry on every order", "cancel-all with verification at every end"]
+        if self._no_watchdog is None:
+            process = self._config.process
+            silence_s = wall_s(self._config, process.watchdog_silence_s)
+            found.append(f"a watchdog process (acts after {silence_s:g} s of silence)")
+        if self._deadman is not None and self._deadman.refused is None:
+            found.append("the venue's scheduleCancel")
+        return found
+
+    def missing(self) -> list[str]:
+        """Protections that are not available, each with its reason."""
+        lines = []
+        if self._no_watchdog is not None:
+            lines.append(f"watchdog process: {self._no_watchdog}")
+        if self._deadman is not None and self._deadman.refused is not None:
+            lines.append(f"the venue's scheduleCancel: {_short(self._deadman.refused)}")
+        lines.append(RESIDENT_STOP)
+        return lines
+
+
+def _vitals(desk: Desk) -> Vitals:
+    return Vitals(
+        broken=desk.session.broken,
+        turned_at=desk.session.turned_at,
+        stepped_ns=desk.engine.now,
+        waiting=len(desk.inbox),
+        waiting_bound=ALARM,
+    )
+
+
+def _command(state: StateDir) -> tuple[str, ...]:
+    root = state.path.parent.parent
+    return (
+        "watchdog",
+        "--network",
+        state.network,
+        "--account",
+        state.account,
+        "--state",
+        str(root),
+    )
+
+
+def _short(reason: str) -> str:
+    """The venue's words without what we were doing, and no longer than a line."""
+    return textwrap.shorten(reason.removeprefix("scheduleCancel: "), SHOWN_CHARS)

@@ -1,0 +1,66 @@
+"""The watchdog's own key: made here, approved by the account's key, kept for the watchdog alone.
+
+An agent has nonces of its own, so the watchdog's actions can never be refused for the maker's. Its
+key may trade and cancel for the account; it cannot withdraw.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+
+import structlog
+
+from mm._core import Signer
+from mm.hyperliquid.account import Account, check
+from mm.hyperliquid.gateway import Gateway
+from mm.log import hide
+from mm.watchdog.directory import AgentKey, WatchdogDir
+
+log = structlog.get_logger(__name__)
+
+NAME = "mm watchdog"
+"""At most 16 characters; a new approval of this name replaces the one before."""
+LEFT_MS = 86_400_000
+"""An approval that ends within a day is renewed."""
+
+
+async def ready_key(
+    directory: WatchdogDir,
+    account: Account,
+    gateway: Gateway,
+    instance: str | None,
+    now_ms: int,
+) -> AgentKey:
+    """The key kept in `directory`, where the venue still knows it; else a new one, approved.
+
+    A key that the venue has forgotten is never used again: its nonces may have been forgotten too.
+
+    Args:
+        directory: Of the watchdog.
+        account: Of the master.
+        gateway: Signs with the master's key.
+        instance: Of the paper exchange; `None` on a venue of its own.
+        now_ms: Exchange time.
+
+    Raises:
+        RejectedError: The venue refused.
+        VenueError: No answer.
+        StateError: The key cannot be read or kept.
+    """
+    kept = directory.read_key()
+    if kept is not None and (kept.master, kept.instance) == (account.user, instance):
+        rows = json.loads(await account.ask("extraAgents", urgent=True))
+        listed = {str(row["address"]).lower(): int(row["validUntil"]) for row in rows or ()}
+        until_ms = listed.get(kept.signer.address)
+        if until_ms is not None and until_ms > now_ms + LEFT_MS:
+            return kept
+    secret = secrets.token_hex(32)
+    hide(secret)
+    address = Signer(secret).address
+    # Kept first: an approved key that nobody has could not be used, but one that is not approved
+    # is refused by the venue and replaced at the next start.
+    key = directory.write_key(secret, account.user, instance)
+    check(await gateway.approve_agent(address, NAME), f"approving the agent {NAME!r}")
+    log.info("agent_approved", name=NAME, address=address)
+    return key

@@ -1,0 +1,311 @@
+"""The watchdog's own process: look, judge, and if it must, cancel all and work it down."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import time
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from mm.audit.verdict import WATCHDOG_SENT
+from mm.clock import Clock, LiveClock, PaperClock
+from mm.errors import RejectedError, StateError, VenueError
+from mm.heartbeat import Beat, read_beat
+from mm.hyperliquid.account import Account
+from mm.hyperliquid.gateway import Envelope, Gateway
+from mm.hyperliquid.http import HttpClient, Timeouts
+from mm.hyperliquid.meta import load_instrument
+from mm.hyperliquid.nonces import Nonces
+from mm.hyperliquid.pacing import Pacer
+from mm.inbox import Inbox
+from mm.meter import Meter
+from mm.paper.process import Announcement, ask_clock
+from mm.store import Counter
+from mm.watchdog.charge import Charge
+from mm.watchdog.directory import AgentKey, Doing, Status, WatchdogDir
+from mm.watchdog.judgement import Judgement, Why
+from mm.watchdog.trade import Trade
+from mm.watchdog.unwinding import Escalation, Pacing
+
+log = structlog.get_logger(__name__)
+
+# Wall seconds.
+LOOK_S = 0.25
+GONE_S = 10.0
+TIMEOUTS = Timeouts(connect_s=1.0, send_s=4.0, reply_s=3.0)
+# Exchange seconds between two looks at the account: watching, and working; and the least in wall
+# seconds: a faster market is looked at as often as the machine allows.
+WATCH_S = 5.0
+WORK_S = 2.0
+FASTEST_S = 0.25
+
+
+class Gone(Exception):
+    """The paper exchange is gone, and every order and position with it."""
+
+
+@dataclass(slots=True)
+class _Work:
+    """One take-over."""
+
+    why: Why
+    asks: str
+    escalation: Escalation
+
+
+class Guard:
+    """Watches one maker until it says goodbye or its position is closed."""
+
+    def __init__(self, directory: WatchdogDir, charge: Charge, nonces: Counter) -> None:
+        """Prepare, without looking.
+
+        Args:
+            directory: Of the watchdog, held.
+            charge: What it is in charge of.
+            nonces: Durable, of the agent's key alone.
+        """
+        self._directory = directory
+        self._charge = charge
+        self._nonces = nonces
+        self._judgement = Judgement(charge.patience, time.monotonic())
+        self._looks = 0
+        self._position: int | None = None
+        self._work: _Work | None = None
+        self._drifted = False
+        self._account_due_s = 0.0
+        self._silent_venue_s: float | None = None
+        self._told: asyncio.Event = asyncio.Event()
+
+    def stop(self) -> None:
+        """End at once: a new maker takes over, or somebody asked for it."""
+        self._told.set()
+
+    async def run(self) -> str:
+        """Watch and act until the end.
+
+        Returns:
+            How it ended: `goodbye`, `flat`, `gone` or `told`.
+
+        Raises:
+            StateError: The directory cannot be used.
+            VenueError: The venue could not be reached at the start.
+        """
+        key = self._directory.read_key()
+        if key is None or key.master != self._charge.user or key.instance != self._charge.instance:
+            raise StateError(f"{self._directory.path}: no agent key for {self._charge.user}")
+        log.info(
+            "watchdog_started",
+            pid=os.getpid(),
+            session=self._charge.session,
+            silence_s=self._charge.silence_s,
+            drift_s=self._charge.drift_s,
+        )
+        async with AsyncExitStack() as stack:
+            try:
+                ended = await self._watch(await self._open(key, stack))
+            except Gone as gone:
+                log.error("exchange_gone", why=str(gone), hint="nothing rests and nothing is held")
+                ended = "gone"
+        self._say("done", ended)
+        log.info("watchdog_ended", how=ended, position=self._position)
+        return ended
+
+    async def _open(self, key: AgentKey, stack: AsyncExitStack) -> Trade:
+        charge = self._charge
+        http = await stack.enter_async_context(HttpClient(charge.base_url, TIMEOUTS))
+        clock: Clock
+        if charge.network == "paper":
+            announced = await ask_clock(http)
+            self._same(announced)
+            clock = PaperClock(announced.time_ns, announced.speed)
+        else:
+            clock = LiveClock()
+        instrument = await load_instrument(http, charge.coin)
+        pacer = Pacer(clock)
+        sent = (Path(charge.run_dir) / WATCHDOG_SENT).open("ab")
+        gateway = Gateway(
+            http=http,
+            signer=key.signer,
+            instrument=instrument,
+            clock=clock,
+            nonces=Nonces(clock, self._nonces),
+            pacer=pacer,
+            inbox=Inbox(),
+            meter=Meter(),
+            envelope=Envelope(
+                charge.expires_after_s, vault=None, mainnet=charge.network == "mainnet"
+            ),
+            sent=stack.enter_context(sent),
+            on_fate_known=_nothing,
+        )
+        account = Account(http, pacer, charge.user, charge.coin)
+        return Trade(http, clock, instrument, account, gateway, charge.recovery)
+
+    async def _watch(self, trade: Trade) -> str:
+        while not self._told.is_set():
+            # In this order: a maker that has gone had said goodbye before.
+            lives = self._directory.maker_lives()
+            self._judgement.hear(self._newest_beat(), time.monotonic())
+            self._judgement.alive(lives)
+            if self._judgement.over() and not self._drifted:
+                return "goodbye"
+            why = self._why()
+            if why is None:
+                self._stand_down()
+                await self._look(trade)
+            elif await self._act(trade, why) and (why == "asked" or not lives):
+                return "flat"
+            self._say("watching" if why is None else "working", why or "")
+            try:
+                async with asyncio.timeout(LOOK_S):
+                    await self._told.wait()
+            except TimeoutError:
+                continue
+        return "told"
+
+    def _newest_beat(self) -> Beat | None:
+        """Of the run that this watchdog is in charge of."""
+        beat = read_beat(self._directory.heartbeat)
+        return beat if beat is not None and beat.session == self._charge.session else None
+
+    def _why(self) -> Why | None:
+        """A maker that was found drifting is not believed any more, whatever it says."""
+        why = self._judgement.why_act(time.monotonic())
+        if why == "drift":
+            self._drifted = True
+        return "drift" if self._drifted else why
+
+    def _stand_down(self) -> None:
+        if self._work is not None:
+            log.warning("watchdog_stands_down", after=self._work.why, hint="the maker is back")
+            self._work = None
+
+    async def _look(self, trade: Trade) -> None:
+        """Ask for the account, when that is due: a check of the maker, and of our own line."""
+        if not self._due(trade, WATCH_S):
+            return
+        try:
+            await self._keep_time(trade)
+            self._position = await trade.position()
+        except VenueError as error:
+            self._missed(error)
+            return
+        self._heard()
+        self._judgement.position(self._position)
+
+    async def _act(self, trade: Trade, why: Why) -> bool:
+        """One step of the take-over; returns whether nothing rests and nothing is held.
+
+        A maker that only hangs may come back and trade, so flat is not the end of that.
+        """
+        beat = self._judgement.beat
+        assert beat is not None, "nobody is watched before the first beat"
+        work = self._begun(trade, why, beat)
+        if not self._due(trade, WORK_S):
+            return False
+        try:
+            await self._keep_time(trade)
+            flat = await self._step(trade, work, beat)
+        except VenueError as error:
+            self._missed(error)
+            return False
+        self._heard()
+        return flat
+
+    def _begun(self, trade: Trade, why: Why, beat: Beat) -> _Work:
+        work = self._work
+        if work is not None and (work.why, work.asks) == (why, beat.asks):
+            return work
+        recovery: dict[str, Any] = json.loads(self._charge.recovery)
+        chase_s: dict[str, float | None] = {"touch": None, "escalate": 0.0}
+        pacing = Pacing.of(recovery, chase_s.get(beat.asks, float(recovery["chase_s"])))
+        now_s = trade.now_s()
+        work = _Work(why, beat.asks, Escalation(pacing, now_s))
+        log.warning(
+            "watchdog_takes_over",
+            why=why,
+            asks=beat.asks,
+            maker=beat.pid,
+            engine_position=beat.position,
+            engine_mode=beat.mode,
+        )
+        self._work, self._account_due_s = work, 0.0
+        return work
+
+    async def _step(self, trade: Trade, work: _Work, beat: Beat) -> bool:
+        escalation = work.escalation
+        view = await trade.view()
+        self._position = view.position
+        if view.position == 0 and not view.orders:
+            return True
+        attempt = escalation.due(trade.now_s())
+        await trade.carry_out(view, attempt=attempt, beat=beat)
+        if attempt:
+            escalation.attempted(trade.now_s())
+            if escalation.exhausted:
+                log.error(
+                    "watchdog_exhausted",
+                    attempts=escalation.attempts,
+                    position=view.position,
+                    hint="it goes on trying; look at the book",
+                )
+        return False
+
+    # ---- time and line --------------------------------------------------------------------------
+
+    def _due(self, trade: Trade, every_s: float) -> bool:
+        now_s = time.monotonic()
+        if now_s < self._account_due_s:
+            return False
+        self._account_due_s = now_s + max(every_s / trade.clock.speed, FASTEST_S)
+        return True
+
+    async def _keep_time(self, trade: Trade) -> None:
+        """A paper exchange tells its time; one that answers as another is another."""
+        if isinstance(trade.clock, PaperClock):
+            announced = await ask_clock(trade.http)
+            self._same(announced)
+            trade.clock.announce(announced.time_ns)
+
+    def _same(self, announced: Announcement) -> None:
+        if announced.instance != self._charge.instance:
+            raise Gone(f"{self._charge.base_url} is another exchange now")
+
+    def _heard(self) -> None:
+        if self._silent_venue_s is not None:
+            log.info("venue_answers_again")
+            self._silent_venue_s = None
+
+    def _missed(self, error: VenueError) -> None:
+        """A venue that is gone for good is so only on paper: there it takes the account along."""
+        now_s = time.monotonic()
+        if self._silent_venue_s is None:
+            say = log.error if isinstance(error, RejectedError) else log.warning
+            say("venue_does_not_answer", why=str(error))
+            self._silent_venue_s = now_s
+        unreachable_s = now_s - self._silent_venue_s
+        refused = isinstance(error, RejectedError)
+        if self._charge.network == "paper" and not refused and unreachable_s > GONE_S:
+            raise Gone(f"{self._charge.base_url} has not answered for {GONE_S:g} s")
+
+    def _say(self, doing: Doing, why: str) -> None:
+        self._looks += 1
+        status = Status(
+            pid=os.getpid(),
+            number=self._looks,
+            doing=doing,
+            why=why,
+            session=self._charge.session,
+            position=self._position,
+        )
+        self._directory.write_status(status)
+
+
+def _nothing() -> None:
+    """Nobody waits for the fate of an action of the watchdog: it asks the account before each."""

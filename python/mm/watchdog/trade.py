@@ -1,0 +1,175 @@
+"""The watchdog's hands: what it asks the venue, and what it sends."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+import structlog
+
+from mm._core import Instrument, unwind_order
+from mm.clock import SECOND_NS, Clock
+from mm.figures import coin_text
+from mm.heartbeat import Beat
+from mm.hyperliquid.account import BATCH, Account, check
+from mm.hyperliquid.gateway import Gateway
+from mm.hyperliquid.http import HttpClient
+from mm.watchdog.unwinding import CLOID_PREFIX, Order, Quote, View, next_step
+
+log = structlog.get_logger(__name__)
+
+Json = Mapping[str, Any]  # Any: what the venue answered
+
+
+class Trade:
+    """One account and coin, with a key that signs for it."""
+
+    def __init__(
+        self,
+        http: HttpClient,
+        clock: Clock,
+        instrument: Instrument,
+        account: Account,
+        gateway: Gateway,
+        recovery: str,
+    ) -> None:
+        """Connect the parts.
+
+        Args:
+            http: The venue.
+            clock: Exchange time.
+            instrument: The perp.
+            account: Of the master.
+            gateway: Signs with the agent's key.
+            recovery: The section `[recovery]`, JSON text.
+        """
+        self.http = http
+        self.clock = clock
+        self._instrument = instrument
+        self._account = account
+        self._gateway = gateway
+        self._recovery = recovery
+        self._quoted_s: float | None = None
+
+    def now_s(self) -> float:
+        """Exchange time, seconds."""
+        return self.clock.now_ns() / SECOND_NS
+
+    async def position(self) -> int:
+        """The exchange's position, signed lots.
+
+        Raises:
+            VenueError: No answer.
+        """
+        state = json.loads(await self._account.ask("clearinghouseState", urgent=True))
+        for row in state["assetPositions"]:
+            if row["position"]["coin"] == self._account.coin:
+                return self._lots(row["position"]["szi"])
+        return 0
+
+    async def view(self) -> View:
+        """The account and the touch.
+
+        Orders are asked for before the position: one that fills in between is seen as a position
+        and no more as an order.
+
+        Raises:
+            VenueError: No answer.
+        """
+        rows = json.loads(await self._account.ask("frontendOpenOrders", urgent=True))
+        orders = tuple(self._order(row) for row in rows if row["coin"] == self._account.coin)
+        position = await self.position()
+        bids, asks = json.loads(await self._book())["levels"]
+        best = (_best(bids), _best(asks))
+        return View(position, orders, best)
+
+    async def carry_out(self, view: View, *, attempt: bool, beat: Beat) -> None:
+        """Cancel and place what `next_step` says.
+
+        A refusal of one order is logged; the next look decides anew.
+
+        Args:
+            view: Just asked for.
+            attempt: Whether an immediate order is due.
+            beat: The maker's last.
+
+        Raises:
+            VenueError: The venue does not answer, or refused a whole action.
+        """
+        quoted_for_s = None if self._quoted_s is None else self.now_s() - self._quoted_s
+        step = next_step(view, attempt=attempt, quoted_for_s=quoted_for_s)
+        await self._cancel(step.cancels, view)
+        if step.attempt:
+            await self._attempt(view, beat)
+        if step.quote is not None:
+            await self._quote(step.quote)
+
+    async def _cancel(self, oids: tuple[int, ...], view: View) -> None:
+        for start in range(0, len(oids), BATCH):
+            cancels = [
+                {"a": self._instrument.asset, "o": oid} for oid in oids[start : start + BATCH]
+            ]
+            reply = await self._gateway.request({"type": "cancel", "cancels": cancels})
+            check(reply, "cancel")
+        if oids:
+            log.info("watchdog_cancels", orders=len(oids), increasing=len(view.increasing))
+
+    async def _attempt(self, view: View, beat: Beat) -> None:
+        """One immediate order; priced by the book as it is now, after the cancels."""
+        wanted = unwind_order(
+            await self._book(),
+            self._instrument,
+            position=view.position,
+            limit=abs(view.position) if beat.base_lots is None else beat.base_lots,
+            sigma=beat.sigma,
+            recovery_json=self._recovery,
+        )
+        if wanted is None:
+            log.warning("watchdog_cannot_cross", position=view.position, hint="the book is thin")
+            return
+        side, px, sz = wanted
+        await self._place(side == "Bid", px, sz, "Ioc")
+
+    async def _quote(self, quote: Quote) -> None:
+        text = coin_text(quote.lots, self._instrument.sz_decimals)
+        assert text is not None, "a quote has a size"
+        await self._place(quote.is_buy, f"{quote.px:f}", text, "Alo")
+        self._quoted_s = self.now_s()
+
+    async def _place(self, is_buy: bool, px: str, sz: str, tif: str) -> None:
+        order = {
+            "a": self._instrument.asset,
+            "b": is_buy,
+            "p": px,
+            "s": sz,
+            "r": True,
+            "t": {"limit": {"tif": tif}},
+            "c": CLOID_PREFIX + secrets.token_hex(8),
+        }
+        action: dict[str, object] = {"type": "order", "orders": [order], "grouping": "na"}
+        reply = await self._gateway.request(action)
+        check(reply, "order")
+        answer = json.loads(reply.body)["response"]["data"]["statuses"][0]
+        log.info("watchdog_order", tif=tif, is_buy=is_buy, px=px, sz=sz, answer=answer)
+
+    async def _book(self) -> bytes:
+        return await self._account.info({"type": "l2Book", "coin": self._account.coin}, urgent=True)
+
+    def _order(self, row: Json) -> Order:
+        return Order(
+            oid=int(row["oid"]),
+            is_buy=row["side"] == "B",
+            px=Decimal(row["limitPx"]),
+            lots=self._lots(row["sz"]),
+            ours=str(row.get("cloid") or "").startswith(CLOID_PREFIX),
+        )
+
+    def _lots(self, text: str) -> int:
+        return int(Decimal(text).scaleb(self._instrument.sz_decimals))
+
+
+def _best(levels: list[Json]) -> Decimal | None:
+    return Decimal(levels[0]["px"]) if levels else None

@@ -1,0 +1,151 @@
+"""When the watchdog acts, from heartbeats and positions alone."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from mm.errors import StateError
+from mm.heartbeat import Beat, Vitals, read_beat, trouble, write_beat
+from mm.watchdog.judgement import Judgement, Patience
+
+FIRST = Beat(
+    asks="watch",
+    number=1,
+    pid=7,
+    session=1,
+    mode="normal",
+    position=5,
+    lots=(100, 100),
+    base_lots=100,
+    sigma=1e-4,
+)
+SECOND_NS = 1_000_000_000
+
+
+def watched(now_s: float = 0.0) -> Judgement:
+    judgement = Judgement(Patience(silence_s=3.0, drift_s=2.0), now_s)
+    assert judgement.hear(FIRST, now_s)
+    return judgement
+
+
+def beat(number: int, **changes: object) -> Beat:
+    return replace(FIRST, number=number, **changes)  # type: ignore[arg-type]  # as in Beat
+
+
+def test_a_maker_that_beats_is_left_alone() -> None:
+    judgement = watched()
+    for second in range(1, 20):
+        judgement.hear(beat(second + 1), float(second))
+        assert judgement.why_act(second + 0.9) is None
+
+
+def test_silence_is_counted_from_the_last_new_beat() -> None:
+    judgement = watched()
+    assert not judgement.hear(FIRST, 2.9), "the same beat again is no sign of life"
+    assert judgement.why_act(3.0) is None
+    assert judgement.why_act(3.1) == "silent"
+    judgement.hear(beat(2), 9.0)
+    assert judgement.why_act(9.1) is None
+
+
+def test_a_watchdog_that_slept_looks_before_it_judges() -> None:
+    judgement = watched()
+    judgement.hear(beat(40), 100.0)
+    assert judgement.why_act(100.1) is None
+
+
+def test_a_dead_maker_is_acted_on_at_once_unless_it_had_said_goodbye() -> None:
+    judgement = watched()
+    judgement.alive(lives=False)
+    assert judgement.why_act(0.1) == "dead"
+    judgement.hear(beat(2, asks="goodbye"), 0.2)
+    assert judgement.why_act(0.3) is None
+    assert judgement.over()
+
+
+@pytest.mark.parametrize("asks", ["touch", "escalate"])
+def test_a_maker_that_asks_is_relieved(asks: str) -> None:
+    judgement = watched()
+    judgement.hear(beat(2, asks=asks), 0.2)
+    assert judgement.why_act(0.2) == "asked"
+    judgement.alive(lives=False)
+    assert judgement.why_act(60.0) == "asked", "and it stays so once that maker has gone"
+
+
+def look(judgement: Judgement, number: int, now_s: float, ours: int, theirs: int) -> None:
+    """The exchange says `theirs`, then the next beat says `ours`."""
+    judgement.position(theirs)
+    judgement.hear(beat(number, position=ours), now_s)
+
+
+def test_a_position_that_stays_another_is_drift() -> None:
+    judgement = watched()
+    look(judgement, 2, 1.0, ours=5, theirs=8)
+    look(judgement, 3, 2.0, ours=5, theirs=8)
+    assert judgement.why_act(2.5) is None
+    look(judgement, 4, 3.5, ours=5, theirs=8)
+    assert judgement.why_act(3.5) == "drift"
+    look(judgement, 5, 4.0, ours=5, theirs=5)
+    assert judgement.why_act(4.0) is None
+
+
+def test_a_position_that_moved_between_two_beats_is_not_compared() -> None:
+    judgement = watched()
+    for number in range(2, 30):
+        look(judgement, number, float(number), ours=number, theirs=number + 1)
+        assert judgement.why_act(float(number)) is None
+
+
+def test_drift_needs_its_time_and_its_looks() -> None:
+    judgement = watched()
+    for number in range(2, 10):
+        look(judgement, number, number / 10, ours=5, theirs=8)
+    assert judgement.why_act(1.0) is None, "many looks within a moment"
+    judgement = watched()
+    look(judgement, 2, 1.0, ours=5, theirs=8)
+    assert judgement.why_act(3.9) is None, "one look, however long ago"
+
+
+def vitals(**changes: object) -> Vitals:
+    healthy = Vitals(
+        broken=None, turned_at=100.0, stepped_ns=50 * SECOND_NS, waiting=3, waiting_bound=10
+    )
+    return replace(healthy, **changes)  # type: ignore[arg-type]  # as in Vitals
+
+
+def test_only_a_loop_that_is_proven_healthy_beats() -> None:
+    now = {"now_s": 101.0, "now_ns": 51 * SECOND_NS, "speed": 1.0}
+    assert trouble(vitals(), **now) is None  # type: ignore[arg-type]  # one keyword each
+    for changes, said in (
+        ({"broken": RuntimeError()}, "the loop ended: RuntimeError"),
+        ({"turned_at": 97.0}, "has not turned for 4.0 s"),
+        ({"stepped_ns": 46 * SECOND_NS}, "the engine's time is 5.0 s behind"),
+        ({"waiting": 10}, "10 events wait"),
+    ):
+        found = trouble(vitals(**changes), **now)  # type: ignore[arg-type]  # one keyword each
+        assert found is not None
+        assert said in found
+
+
+def test_the_engines_time_may_lag_by_wall_time_on_a_fast_market() -> None:
+    late = vitals(stepped_ns=0)
+    assert trouble(late, 101.0, 60 * SECOND_NS, speed=60.0) is None
+    assert trouble(late, 101.0, 240 * SECOND_NS, speed=60.0) is not None
+
+
+def test_a_heartbeat_is_read_as_it_was_written(tmp_path: Path) -> None:
+    path = tmp_path / "heartbeat.json"
+    assert read_beat(path) is None
+    for written in (FIRST, beat(2, lots=None, base_lots=None, sigma=None, position=None)):
+        write_beat(path, written)
+        assert read_beat(path) == written
+    assert path.stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"version": 2}', '{"version": 1, "asks": "x"}'])
+def test_what_is_no_heartbeat_is_named(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "heartbeat.json"
+    path.write_text(text)
+    with pytest.raises(StateError, match=r"heartbeat\.json: expected a heartbeat"):
+        read_beat(path)

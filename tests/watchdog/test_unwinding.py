@@ -1,0 +1,136 @@
+"""What the watchdog cancels and places: laws over every view of an account."""
+
+import json
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mm._core import Instrument, unwind_order
+from mm.config import load
+from mm.errors import ConfigError, EventError
+from mm.watchdog.unwinding import REQUOTE_S, Escalation, Order, Pacing, View, next_step
+
+RECOVERY = load(None).recovery
+PACING = Pacing.of(RECOVERY.model_dump(), RECOVERY.chase_s)
+BTC = Instrument("BTC", 0, 5, 40)
+
+prices = st.integers(90, 110).map(Decimal)
+orders = st.lists(
+    st.builds(
+        Order,
+        oid=st.integers(1, 999),
+        is_buy=st.booleans(),
+        px=prices,
+        lots=st.integers(1, 50),
+        ours=st.booleans(),
+    ),
+    max_size=8,
+    unique_by=lambda order: order.oid,
+).map(tuple)
+views = st.builds(
+    View,
+    position=st.integers(-50, 50),
+    orders=orders,
+    best=st.tuples(st.none() | prices, st.none() | prices),
+)
+
+
+@given(views, st.booleans(), st.none() | st.floats(0, 100))
+def test_whatever_rests_afterwards_reduces_and_is_one_order_of_ours(
+    view: View, attempt: bool, quoted_for_s: float | None
+) -> None:
+    step = next_step(view, attempt=attempt, quoted_for_s=quoted_for_s)
+    stays = [order for order in view.orders if order.oid not in step.cancels]
+    assert len(stays) + (step.quote is not None) <= 1
+    for order in stays:
+        assert order.ours
+        assert view.position * (1 if order.is_buy else -1) < 0
+        assert order.lots <= abs(view.position)
+    if step.quote is not None:
+        assert view.position * (1 if step.quote.is_buy else -1) < 0
+        assert step.quote.lots == abs(view.position)
+    assert not {order.oid for order in view.increasing} - set(step.cancels)
+    if attempt or view.position == 0:
+        assert not stays, "an immediate order never meets a resting one of ours"
+
+
+@given(views)
+def test_a_position_always_has_a_reducing_order_where_there_is_a_touch(view: View) -> None:
+    step = next_step(view, attempt=False, quoted_for_s=None)
+    stays = [order for order in view.orders if order.oid not in step.cancels]
+    touch = view.best[0 if view.position < 0 else 1]
+    if view.position != 0 and touch is not None:
+        assert step.quote is not None or stays
+
+
+def test_a_quote_stays_at_the_touch_and_for_a_while_near_it() -> None:
+    quote = Order(oid=1, is_buy=False, px=Decimal(101), lots=5, ours=True)
+    at_touch = View(5, (quote,), (Decimal(100), Decimal(101)))
+    assert next_step(at_touch, attempt=False, quoted_for_s=99.0).cancels == ()
+    moved = View(5, (quote,), (Decimal(99), Decimal(100)))
+    assert next_step(moved, attempt=False, quoted_for_s=REQUOTE_S / 2).cancels == ()
+    late = next_step(moved, attempt=False, quoted_for_s=REQUOTE_S)
+    assert late.cancels == (1,)
+    assert late.quote is not None
+    assert late.quote.px == 100
+
+
+def test_it_chases_then_crosses_in_rounds_and_never_gives_up() -> None:
+    escalation = Escalation(PACING, 0.0)
+    assert not escalation.due(RECOVERY.chase_s - 0.1)
+    now_s, attempts = RECOVERY.chase_s, []
+    for number in range(1, 4 * RECOVERY.ioc_attempts * RECOVERY.ioc_rounds):
+        assert escalation.due(now_s)
+        escalation.attempted(now_s)
+        attempts.append(now_s)
+        last = number % RECOVERY.ioc_attempts == 0
+        pause_s = RECOVERY.ioc_cooldown_s if last else RECOVERY.ioc_apart_s
+        assert not escalation.due(now_s + pause_s - 0.1)
+        assert escalation.exhausted == (number == RECOVERY.ioc_attempts * RECOVERY.ioc_rounds)
+        now_s += pause_s
+
+
+def test_a_position_to_be_worked_is_never_crossed_and_one_to_be_flattened_at_once() -> None:
+    working = Escalation(Pacing.of(RECOVERY.model_dump(), None), 0.0)
+    assert not working.due(1e9)
+    flattening = Escalation(Pacing.of(RECOVERY.model_dump(), 0.0), 0.0)
+    assert flattening.due(0.0)
+
+
+def book(bids: list[tuple[str, str]], asks: list[tuple[str, str]], coin: str = "BTC") -> bytes:
+    sides = [[{"px": px, "sz": sz, "n": 1} for px, sz in side] for side in (bids, asks)]
+    return json.dumps({"coin": coin, "time": 1, "levels": sides}).encode()
+
+
+def wanted(body: bytes, position: int, **more: object) -> tuple[str, str, str] | None:
+    given_terms = {"limit": 1_000, "sigma": 1e-5, "recovery_json": RECOVERY.model_dump_json()}
+    return unwind_order(body, BTC, position=position, **{**given_terms, **more})  # type: ignore[arg-type]  # as in the stub
+
+
+def test_the_cores_order_is_inside_the_price_bound_and_a_share_of_the_limit() -> None:
+    body = book([("100000", "1")], [("100010", "1")])
+    assert wanted(body, 700) == ("Ask", "99955", "0.001")
+    assert wanted(body, -700) == ("Bid", "100055", "0.001")
+    assert wanted(body, 700, limit=7_000) == ("Ask", "99955", "0.007")
+    assert wanted(body, 0) is None
+
+
+def test_a_book_that_cannot_take_it_gives_no_order() -> None:
+    assert wanted(book([], [("100010", "1")]), 700) is None
+    assert wanted(book([("100000", "0.00001")], [("100010", "1")]), 700) is None
+
+
+def test_dust_is_closed_whole() -> None:
+    body = book([("100000", "1")], [("100010", "1")])
+    assert wanted(body, 3) == ("Ask", "99955", "0.00003")
+
+
+def test_what_is_no_book_or_no_section_is_an_error() -> None:
+    with pytest.raises(EventError):
+        wanted(b"null", 700)
+    with pytest.raises(EventError):
+        wanted(book([], [], coin="ETH"), 700)
+    with pytest.raises(ConfigError, match="recovery"):
+        wanted(book([], []), 700, recovery_json="{}")

@@ -1,0 +1,194 @@
+"""The watchdog against real processes: makers that die, hang, come back and say goodbye."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from given_account import ADDRESS, give_key
+from maker_process import Maker, exchange, has_quoted, runs, wait_for
+from paper_process import serving
+from watched import (
+    ended,
+    eventually,
+    increasing,
+    position,
+    said,
+    status,
+    watchdog_dir,
+)
+
+pytestmark = pytest.mark.wire
+
+DEMO = ("--coin", "BTC", "--speed", "60", "--seed", "7")
+FUNDED = ("--account", f"{ADDRESS}=10000", "--speed", "60", "--seed", "7")
+HELD = 0.004
+"""A position worth closing, BTC."""
+
+
+@contextmanager
+def running(*options: str) -> Iterator[Maker]:
+    """A maker on the demo market, killed at the end together with what it leaves."""
+    maker = Maker(*DEMO, *options)
+    try:
+        yield maker
+    finally:
+        maker.kill()
+        for pid in (status().get("pid"), exchange()["pid"]):
+            if pid is not None and not ended(pid):
+                os.kill(pid, signal.SIGKILL)
+
+
+def holding(maker: Maker) -> float:
+    """Its position, once it holds one worth closing and is being watched."""
+    wait_for(lambda: has_quoted(8) and status().get("doing") == "watching", maker)
+    wait_for(lambda: abs(position()) >= HELD, maker)
+    return position()
+
+
+def test_a_maker_killed_without_a_word_leaves_nothing_increasing_and_no_position() -> None:
+    with running() as maker:
+        holding(maker)
+        maker.kill()
+        left = abs(position())
+        eventually(lambda: increasing() == [], "every increasing order cancelled", within_s=5)
+        eventually(lambda: abs(position()) < left or position() == 0, "a position that shrinks")
+        eventually(lambda: position() == 0, "flat")
+        eventually(lambda: status()["doing"] == "done", "the watchdog's last word")
+        assert status()["why"] == "flat"
+        eventually(lambda: ended(status()["pid"]), "the watchdog's end")
+    assert said("watchdog_takes_over")[0]["why"] == "dead"
+    for line in said("watchdog_order"):
+        assert "error" not in line["answer"] or "immediately matched" in line["answer"]["error"]
+
+
+def test_a_maker_that_hangs_is_relieved_and_takes_over_again_when_it_comes_back() -> None:
+    with running() as maker:
+        holding(maker)
+        first = status()["pid"]
+        os.kill(first, signal.SIGKILL)
+        wait_for(lambda: status()["pid"] != first and status()["doing"] == "watching", maker)
+        assert ended(first)
+        held = abs(holding(maker))
+        maker.signal(signal.SIGSTOP)
+        eventually(lambda: status()["doing"] == "working", "the take-over", within_s=10)
+        assert status()["why"] == "silent"
+        eventually(lambda: increasing() == [], "every increasing order cancelled", within_s=5)
+        eventually(lambda: abs(position()) < held or position() == 0, "a position that shrinks")
+        # What it has not read while it hung must not be what it quotes from.
+        maker.signal(signal.SIGCONT)
+        wait_for(lambda: status()["doing"] == "watching", maker)
+        wait_for(lambda: len(increasing()) > 0, maker)
+        maker.signal(signal.SIGINT)
+        summary, log = maker.ends(0)
+    assert "watchdog_died" in log
+    assert "watchdog_had_taken_over" in log
+    assert summary["breaches"] == 0
+    assert summary["open_orders_after_stop"] == 0
+    assert summary["pnl_usd"]["residual"] == "0"
+    assert said("watchdog_ended")[-1]["how"] == "goodbye"
+
+
+def test_a_new_maker_takes_over_from_the_watchdog_of_a_dead_one() -> None:
+    with running() as maker:
+        holding(maker)
+        maker.kill()
+        eventually(lambda: status()["doing"] == "working", "the take-over")
+        first = status()["pid"]
+        # Even one that does not listen any more must let go.
+        os.kill(first, signal.SIGSTOP)
+        summary, log = Maker(*DEMO, "--duration", "60").ends(0)
+        assert ended(first)
+    assert "exchange_attached" in log
+    assert "watchdog_relieved" in log
+    assert summary["breaches"] == 0
+    assert summary["open_orders_after_stop"] == 0
+    assert summary["pnl_usd"]["residual"] == "0"
+    assert said("watchdog_ended")[-1]["how"] == "goodbye"
+
+
+def test_goodbye_ends_the_watchdog_and_leaves_the_position_as_it_is(tmp_path: Path) -> None:
+    with serving(tmp_path, *FUNDED) as served:
+        give_key()
+        maker = Maker("--base-url", served.url, "--coin", "BTC")
+        url = served.url
+        wait_for(lambda: has_quoted(8) and status().get("doing") == "watching", maker)
+        wait_for(lambda: abs(position(url)) >= HELD, maker)
+        maker.signal(signal.SIGINT)
+        maker.ends(0)
+        eventually(lambda: ended(status()["pid"]), "the watchdog's end")
+        first = runs()[-1]
+        without_a_watchdog(url)
+        lines = served.stop()
+    assert said("watchdog_ended", first)[-1]["how"] == "goodbye"
+    assert said("watchdog_takes_over", first) == said("watchdog_order", first) == []
+    actions = [line for line in lines if line["kind"] == "action"]
+    held = {at["coin"]: at["position"] for at in actions[-1]["exposure"]}
+    assert held.get("BTC", "0") != "0"
+
+
+def without_a_watchdog(url: str) -> str:
+    """What a run shows whose watchdog cannot start, for its key is none; it trades all the same."""
+    (watchdog_dir() / "key.json").write_text("{}")
+    command = [sys.executable, "-m", "mm", "run", "--base-url", url, "--duration", "60"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr[-2000:]
+    for said_of in ("watchdog process", "the venue's scheduleCancel", "a stop order that rests"):
+        assert f"NOT AVAILABLE  {said_of}" in done.stdout
+    return done.stdout
+
+
+def test_a_second_signal_leaves_the_rest_to_the_watchdog(tmp_path: Path) -> None:
+    with serving(tmp_path, *FUNDED) as served:
+        give_key()
+        url = served.url
+        maker = Maker("--base-url", url, "--coin", "BTC")
+        wait_for(lambda: has_quoted(8) and status().get("doing") == "watching", maker)
+        wait_for(lambda: abs(position(url)) >= HELD, maker)
+        os.kill(served.process.pid, signal.SIGSTOP)
+        for _ in range(2):
+            maker.signal(signal.SIGINT)
+            time.sleep(0.3)
+        maker.ends(130)
+        os.kill(served.process.pid, signal.SIGCONT)
+        eventually(lambda: increasing(url) == [], "every increasing order cancelled", within_s=10)
+        eventually(lambda: position(url) == 0, "flat")
+        eventually(lambda: ended(status()["pid"]), "the watchdog's end")
+        again = Maker("--base-url", url, "--coin", "BTC", "--duration", "60")
+        summary, log = again.ends(0)
+    assert summary["position"]["start"] == "0"
+    assert "agent_approved" not in log, "the key that the venue knows is used again"
+
+
+def test_it_can_be_started_by_hand_and_one_is_enough() -> None:
+    with running() as maker:
+        wait_for(lambda: status().get("doing") == "watching", maker)
+        second = by_hand()
+        assert second.returncode == 2
+        assert f"is held by another watchdog, pid {status()['pid']}" in second.stderr
+        first = status()["pid"]
+        os.kill(first, signal.SIGTERM)
+        wait_for(lambda: status()["pid"] != first and status()["doing"] == "watching", maker)
+        assert said("watchdog_ended")[0]["how"] == "told"
+        maker.signal(signal.SIGINT)
+        maker.ends(0)
+        eventually(lambda: ended(status()["pid"]), "the watchdog's end")
+    done = by_hand()
+    assert (done.returncode, done.stdout) == (0, "nothing to watch: the last run ended in order\n")
+
+
+def test_by_hand_without_a_maker_ever_it_says_so() -> None:
+    done = by_hand()
+    assert done.returncode == 2
+    assert "no maker has run here" in done.stderr
+
+
+def by_hand() -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "mm", "watchdog", "--state", os.environ["MM_STATE_DIR"]]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)

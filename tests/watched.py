@@ -1,0 +1,86 @@
+"""What the tests of the watchdog look at: the exchange's own word, and the watchdog's files."""
+
+import json
+import os
+import time
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from maker_process import exchange, runs, state_dir
+
+Json = Any  # whatever JSON holds
+WAIT_S = 40.0
+
+
+def watchdog_dir() -> Path:
+    return state_dir() / "watchdog"
+
+
+def status() -> dict[str, Json]:
+    """What the watchdog said last; empty before it did."""
+    try:
+        said: dict[str, Json] = json.loads((watchdog_dir() / "status.json").read_text())
+    except FileNotFoundError:
+        return {}
+    return said
+
+
+def log_lines(run: Path | None = None) -> list[dict[str, Json]]:
+    """The log of the watchdog of a run, the last one when none is named."""
+    text = ((run or runs()[-1]) / "watchdog.log").read_text()
+    return [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+
+
+def said(event: str, run: Path | None = None) -> list[dict[str, Json]]:
+    return [line for line in log_lines(run) if line["event"] == event]
+
+
+def ask(query: dict[str, Json], url: str | None = None) -> Json:
+    """An `/info` query at the exchange of the last run, or at another."""
+    served = url or f"http://127.0.0.1:{exchange()['port']}"
+    body = json.dumps(query).encode()
+    request = urllib.request.Request(
+        f"{served}/info", body, headers={"Content-Type": "application/json"}
+    )
+    with urllib.request.urlopen(request, timeout=5) as answer:
+        return json.loads(answer.read())
+
+
+def user() -> str:
+    address: str = json.loads((state_dir() / "wallet.json").read_text())["address"]
+    return address
+
+
+def position(url: str | None = None) -> float:
+    """The exchange's position in BTC."""
+    state = ask({"type": "clearinghouseState", "user": user()}, url)
+    rows = [row["position"] for row in state["assetPositions"]]
+    return next((float(row["szi"]) for row in rows if row["coin"] == "BTC"), 0.0)
+
+
+def increasing(url: str | None = None) -> list[Json]:
+    """Orders at the exchange that could make its position larger; reduce-only ones cannot."""
+    rows = ask({"type": "frontendOpenOrders", "user": user()}, url)
+    return [row for row in rows if not row["reduceOnly"]]
+
+
+def eventually(happened: Callable[[], bool], what: str, within_s: float = WAIT_S) -> float:
+    """Wait until it has happened; returns how long that took, wall seconds."""
+    begun = time.monotonic()
+    while not happened():
+        assert time.monotonic() - begun < within_s, f"not within {within_s:g} s: {what}"
+        time.sleep(0.05)
+    return time.monotonic() - begun
+
+
+def ended(pid: int) -> bool:
+    """Whether a process that is no child of ours has ended."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    # A dead child of a dead maker that nobody has reaped yet.
+    stat = Path(f"/proc/{pid}/stat")
+    return stat.exists() and stat.read_text().rpartition(")")[2].split()[0] == "Z"
