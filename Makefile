@@ -92,6 +92,10 @@ bench-rust: $(VENV)/.dev
 bench-python: build $(VENV)/.dev
 	$(BIN)/python -m pytest benches $(ARGS)
 
+.PHONY: coverage
+coverage: build ## how often the price moves further than num_sigmas (ARGS: recordings, --hours, --seeds)
+	@$(BIN)/python -m mm.coverage $(ARGS)
+
 .PHONY: golden
 golden: build $(VENV)/.dev ## renew tests/golden; read the diff before you commit it
 	MM_GOLDEN=renew $(BIN)/python -m pytest -q tests -k golden
