@@ -402,7 +402,7 @@ impl Orders {
             order.filled += fill.sz;
             order.since = now;
         }
-        self.drop_if_done(cloid);
+        self.drop_if_done(cloid, now);
         Owner::Ours
     }
 
@@ -454,10 +454,10 @@ impl Orders {
         };
         order.since = now;
         self.ended.insert(cloid, now);
-        self.drop_if_done(cloid);
+        self.drop_if_done(cloid, now);
     }
 
-    fn drop_if_done(&mut self, cloid: Cloid) {
+    fn drop_if_done(&mut self, cloid: Cloid, now: Time) {
         let done = self
             .live
             .get(&cloid)
@@ -470,6 +470,7 @@ impl Orders {
             });
         if done {
             self.live.remove(&cloid);
+            self.ended.insert(cloid, now);
         }
     }
 
