@@ -911,6 +911,23 @@ class BacktestResult:
             quantile: 0 for the fastest, 1 for the slowest.
         """
 
+def chaos_world(terms_json: str, seed: int, *, keep_logs: bool = False) -> tuple[str, list[bytes]]:
+    """Live through the world of a seed: engine, exchange and faults in one process.
+
+    The interpreter is released.
+
+    Args:
+        terms_json: How worlds are made.
+        seed: Everything in this one follows from it, 0 to 2^64 - 1.
+        keep_logs: Whether to return event logs.
+
+    Returns:
+        What it came to, as a JSON object, and the event log of each session; none unless kept.
+
+    Raises:
+        ConfigError: With the key, its value and what is legal.
+    """
+
 def backtest(
     config_json: str,
     tape: Tape,

@@ -20,6 +20,7 @@ COMMANDS = {
     "unlock": "Acknowledge the kill that keeps an account from trading.",
     "explain": "Say why: the limit, the quotes or the mode of a run at a time.",
     "watchdog": "Watch over a maker; started by run, restartable alone.",
+    "chaos": "Live through worlds where everything goes wrong; judge from the exchange's side.",
     "config": "Write, check or show a configuration.",
 }
 """Name and help line. Command `x` is the function `x` (or the group `app`) of `mm.commands.x`."""

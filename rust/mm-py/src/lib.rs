@@ -2,6 +2,7 @@
 
 mod action;
 mod backtest;
+mod chaos;
 mod engine;
 mod entries;
 mod error;
@@ -20,6 +21,8 @@ mod _core {
     use crate::action::PyAction;
     #[pymodule_export]
     use crate::backtest::{PyBacktestResult, PyReplay, PyTape, backtest, replay};
+    #[pymodule_export]
+    use crate::chaos::chaos_world;
     #[pymodule_export]
     use crate::engine::PyEngine;
     #[pymodule_export]

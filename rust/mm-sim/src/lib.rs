@@ -4,6 +4,7 @@
 //! bytes.
 
 pub mod backtest;
+pub mod chaos;
 pub mod eventlog;
 pub mod exchange;
 pub mod faults;
@@ -11,4 +12,5 @@ pub mod flow;
 pub mod frames;
 pub mod market;
 pub mod recorded;
+mod told;
 pub mod wire;

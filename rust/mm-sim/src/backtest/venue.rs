@@ -6,26 +6,25 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use mm_core::account::{Ledger, Pnl};
-use mm_core::action::{Action, ActionBody};
+use mm_core::action::Action;
 use mm_core::event::{
-    AccountState, Event, EventBody, Fees, Fill, Fills, HeadRoom, ItemStatus, OpenOrders,
-    OrderUpdate, RateLimit, Rejection, Reply, ReplyOutcome, Stream, StreamState, StreamStatus,
+    AccountState, Event, EventBody, Fees, Fills, HeadRoom, OpenOrders, RateLimit, Reply, Stream,
+    StreamState, StreamStatus,
 };
 use mm_core::instrument::Instrument;
 use mm_core::units::{Dur, Px, SECOND, Sz, Time, Usd};
 use mm_hl::address::Address;
-use mm_hl::decode::classify;
 use mm_hl::exchange_action;
 use mm_hl::wire::{ExchangeAction, UpdateLeverage};
 
 use super::markouts::{Markout, Markouts};
 use super::{BacktestConfig, BacktestError, Evidence};
 use crate::exchange::{
-    self, CancelStatus, GtcPartial, Output, PlaceStatus, Recording, Request, Response,
-    ScheduleGate, SimConfig, SimExchange,
+    self, GtcPartial, Output, Recording, Request, ScheduleGate, SimConfig, SimExchange,
 };
 use crate::frames::Tape;
 use crate::recorded::{QueueBound, RecordedMarket};
+use crate::told;
 
 /// The one account of a backtest.
 const USER: Address = Address([0xb7; 20]);
@@ -151,11 +150,7 @@ impl Venue {
 
     /// Sends an action at `now`.
     pub(super) fn send(&mut self, action: &Action, now: Time) -> Result<(), BacktestError> {
-        let items = match &action.body {
-            ActionBody::Place(orders) => orders.len(),
-            ActionBody::Modify(amends) => amends.len(),
-            ActionBody::Cancel(cancels) => cancels.len(),
-        };
+        let items = told::items(&action.body);
         let wire = exchange_action(action, &self.instrument)?;
         self.sent.insert(action.id, items);
         self.post(
@@ -254,21 +249,7 @@ impl Venue {
         let Some(items) = self.sent.remove(&reply.id) else {
             return;
         };
-        let outcome = match reply.response {
-            Response::Default => ReplyOutcome::Statuses(Vec::new()),
-            Response::Err(text) => ReplyOutcome::Refused(rejection(text)),
-            Response::Order(mut statuses) => match statuses.pop() {
-                Some(PlaceStatus::Error(text)) if statuses.is_empty() && items > 1 => {
-                    ReplyOutcome::Refused(rejection(text))
-                }
-                last => {
-                    ReplyOutcome::Statuses(statuses.into_iter().chain(last).map(placed).collect())
-                }
-            },
-            Response::Cancel(statuses) => {
-                ReplyOutcome::Statuses(statuses.into_iter().map(cancelled).collect())
-            }
-        };
+        let outcome = told::outcome(reply.response, items);
         self.will_hear(
             reply.time,
             EventBody::Reply(Reply {
@@ -279,13 +260,7 @@ impl Venue {
     }
 
     fn on_order(&mut self, update: &exchange::OrderUpdate) {
-        let update_for_core = OrderUpdate {
-            exch: update.time,
-            oid: update.order.oid,
-            cloid: update.order.cloid,
-            sz: update.order.sz,
-            status: update.state.folded(),
-        };
+        let update_for_core = told::update(update);
         let heard = update.time.plus(self.ack_latency);
         if let Some(Event {
             recv,
@@ -300,19 +275,7 @@ impl Venue {
     }
 
     fn on_fill(&mut self, fill: &exchange::Fill) {
-        let fill_for_core = Fill {
-            exch: fill.time,
-            tid: fill.tid,
-            oid: fill.oid,
-            cloid: fill.cloid,
-            side: fill.side,
-            px: fill.px,
-            sz: fill.sz,
-            start_position: fill.start_position,
-            fee: fill.fee,
-            taker: fill.taker,
-            kind: mm_core::event::FillKind::Trade,
-        };
+        let fill_for_core = told::fill(fill);
         self.ledger.post(&fill_for_core, fill.time);
         self.markouts
             .on_fill(fill.time, fill.side, fill.px, fill.sz);
@@ -443,27 +406,5 @@ const fn flat(exch: Time, equity: Usd) -> AccountState {
         margin_used: Usd::ZERO,
         position: Sz::ZERO,
         position_value: Usd::ZERO,
-    }
-}
-
-fn rejection(text: String) -> Rejection {
-    Rejection {
-        class: classify(&text),
-        text,
-    }
-}
-
-fn placed(status: PlaceStatus) -> ItemStatus {
-    match status {
-        PlaceStatus::Resting { oid, .. } => ItemStatus::Resting(oid),
-        PlaceStatus::Filled { oid, total_sz, .. } => ItemStatus::Filled { oid, sz: total_sz },
-        PlaceStatus::Error(text) => ItemStatus::Error(rejection(text)),
-    }
-}
-
-fn cancelled(status: CancelStatus) -> ItemStatus {
-    match status {
-        CancelStatus::Success => ItemStatus::Success,
-        CancelStatus::Error(text) => ItemStatus::Error(rejection(text)),
     }
 }

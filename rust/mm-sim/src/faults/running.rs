@@ -77,6 +77,7 @@ pub struct Faults {
     /// When each kind that comes from outside is next due, and its mean distance.
     recurring: BTreeMap<FaultKind, (Time, f64)>,
     broke: bool,
+    ended: bool,
     dice: Dice,
     counts: BTreeMap<FaultKind, u64>,
 }
@@ -129,6 +130,7 @@ impl Faults {
             chances,
             recurring,
             broke: false,
+            ended: false,
             dice,
             counts: BTreeMap::new(),
         })
@@ -239,6 +241,24 @@ impl Faults {
                 usd: dice.pareto(2_000.0, 1.2).min(500_000.0),
             },
         })
+    }
+
+    /// Nothing goes wrong from now on.
+    pub fn end(&mut self) {
+        self.script.clear();
+        self.armed.clear();
+        self.acts.clear();
+        self.silent.clear();
+        self.chances.clear();
+        self.recurring.clear();
+        self.down_until = None;
+        self.ended = true;
+    }
+
+    /// Whether nothing goes wrong any more.
+    #[must_use]
+    pub const fn has_ended(&self) -> bool {
+        self.ended
     }
 
     /// What is due from outside since the last call.

@@ -43,6 +43,18 @@ impl FlowMarket {
         }
     }
 
+    /// The first perp of the demo market alone.
+    ///
+    /// # Panics
+    /// Never: the demo's perps are legal.
+    #[must_use]
+    pub fn single(seed: u64) -> Self {
+        let mut market = Self::demo(seed);
+        let first = market.books.instruments()[0].clone();
+        market.books = BookMarket::new(vec![first]);
+        market
+    }
+
     /// The seed.
     #[must_use]
     pub const fn seed(&self) -> u64 {

@@ -1,0 +1,99 @@
+//! What one seed's world is like.
+
+use mm_core::engine::EngineConfig;
+use mm_core::units::{Dur, Usd};
+use serde::{Deserialize, Serialize};
+
+use crate::faults::{FaultKind, FaultPlan};
+use crate::flow::Dice;
+
+/// Chance stream of a world's terms.
+const STREAM: u64 = 1 << 40;
+
+/// How worlds are made: the same for all seeds.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Terms {
+    /// The engine's configuration; the session id is replaced.
+    pub engine: EngineConfig,
+    /// Rates of the faults at intensity one: a chance an action or frame, or times an hour.
+    pub rates: std::collections::BTreeMap<FaultKind, f64>,
+    /// Shortest and longest time with faults, s.
+    pub stormy_s: [f64; 2],
+    /// Time without faults after that, s.
+    pub calm_s: f64,
+    /// Time a client waits for an answer, s.
+    pub timeout_s: f64,
+    /// Time after which an action is no longer carried out, s.
+    pub expires_after_s: f64,
+}
+
+/// What one seed draws.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Drawn {
+    /// USDC at the start.
+    pub(super) equity: Usd,
+    /// Notional held at the start, USD, signed; traded by hand before the first session.
+    pub(super) inherited_usd: f64,
+    /// The part of it given back at once, so that dust remains, USD.
+    pub(super) given_back_usd: f64,
+    /// Time with faults, ns.
+    pub(super) stormy: Dur,
+    /// Shortest way of an action to the exchange and its mean excess, s.
+    pub(super) order_s: [f64; 2],
+    /// The same for what is heard.
+    pub(super) heard_s: [f64; 2],
+    /// Half-width of the candles' closes before the start, fraction.
+    pub(super) wobble: f64,
+    /// When sessions end early, s after the start, and whether without a word.
+    pub(super) ends: Vec<(f64, bool)>,
+    /// What goes wrong.
+    pub(super) plan: FaultPlan,
+}
+
+impl Terms {
+    pub(super) fn draw(&self, seed: u64) -> (Drawn, Dice) {
+        let mut dice = Dice::new(seed, STREAM);
+        let equity = 500.0 * libm::exp(dice.uniform() * libm::log(200.0));
+        let sign = if dice.chance(0.5) { 1.0 } else { -1.0 };
+        let inherits = dice.uniform();
+        let (inherited_usd, given_back_usd) = if inherits < 0.08 {
+            (sign * 30.0, 30.0 - dice.between(3.0, 9.5))
+        } else if inherits < 0.35 {
+            let times = 0.05 * libm::exp(dice.uniform() * libm::log(200.0));
+            (sign * equity * times, 0.0)
+        } else {
+            (0.0, 0.0)
+        };
+        let intensity = [0.2, 1.0, 1.0, 3.0][usize::from(dice.pick(4))];
+        let stormy_s = dice.between(self.stormy_s[0], self.stormy_s[1]);
+        let ends = (0..dice.pick(3))
+            .map(|_| (dice.between(20.0, stormy_s), dice.chance(0.6)))
+            .collect();
+        let rates = self.rates.iter().map(|(kind, rate)| {
+            let most = if kind.is_of_actions() || kind.is_of_frames() {
+                0.2
+            } else {
+                3_600.0
+            };
+            (*kind, (rate * intensity).min(most))
+        });
+        let plan = FaultPlan {
+            seed: seed ^ 0x5eed,
+            rates: rates.collect(),
+            ..FaultPlan::default()
+        };
+        let drawn = Drawn {
+            equity: Usd::floor(equity),
+            inherited_usd,
+            given_back_usd,
+            stormy: Dur::from_secs(stormy_s),
+            order_s: [dice.between(0.01, 0.15), dice.between(0.01, 0.2)],
+            heard_s: [dice.between(0.01, 0.15), dice.between(0.01, 0.2)],
+            wobble: dice.between(1e-4, 8e-4),
+            ends,
+            plan,
+        };
+        (drawn, dice)
+    }
+}

@@ -1,0 +1,184 @@
+//! The judge: the exchange's positions and orders and what was sent, against the limit in force.
+//!
+//! It knows orders, not ladders, and shares no code with the gate. A fill moves exposure from an order
+//! into the position, so what the engine has not heard yet changes no worst case of its own orders; what
+//! hands trade does, and counts from when the engine could know of it.
+
+use std::collections::BTreeMap;
+
+use mm_core::units::{Dur, SECOND, Sz, Time};
+
+use super::outcome::Outcome;
+
+/// An order of ours that could fill, as the exchange or the wire has it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Could {
+    /// 0 buys, 1 sells.
+    pub(super) side: usize,
+    /// Lots.
+    pub(super) lots: i64,
+    pub(super) reduce_only: bool,
+    /// Whether its end is under way: a cancel sent and not known to have failed.
+    pub(super) ending: bool,
+}
+
+/// Longest time by which trades of our hands must be known: the reconciler's own deadlines.
+const HANDS_KNOWN: Dur = Dur(30 * SECOND);
+/// Shorter gaps in what covers an excess are the pause before a failed cancel is tried again.
+const RETRY: Dur = Dur(1_500_000_000);
+/// A gap in reducing quotes counts while one is needed for longer than replacing takes.
+const QUOTED: Dur = Dur(SECOND);
+
+/// What the judge remembers.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Judge {
+    /// Trades of hands that the engine has not heard of: tid, when, signed lots.
+    unheard: BTreeMap<u64, (Time, i64)>,
+    uncovered_since: [Option<Time>; 2],
+    needed_since: Option<Time>,
+    over_since: Option<Time>,
+    bounds: Option<[i64; 2]>,
+}
+
+/// What is judged: one moment.
+#[derive(Clone, Debug)]
+pub(super) struct Moment<'a> {
+    pub(super) now: Time,
+    /// The exchange's position.
+    pub(super) position: i64,
+    /// Everything of ours that could fill.
+    pub(super) could: &'a [Could],
+    /// Limits of the engine's last cycle: long, short.
+    pub(super) bounds: [i64; 2],
+    /// USD of a lot.
+    pub(super) lot_usd: f64,
+}
+
+/// Position if everything that adds to `side` fills, toward that side.
+fn worst(position: i64, could: impl Iterator<Item = Could>, side: usize) -> i64 {
+    let toward = if side == 0 { position } else { -position };
+    let (mut free, mut reducing) = (0, 0);
+    for order in could.filter(|order| order.side == side) {
+        if order.reduce_only {
+            reducing += order.lots;
+        } else {
+            free += order.lots;
+        }
+    }
+    toward + free + reducing.min((-toward).max(0))
+}
+
+impl Judge {
+    /// Hands traded.
+    pub(super) fn hand_fill(&mut self, tid: u64, now: Time, lots: i64) {
+        self.unheard.insert(tid, (now, lots));
+    }
+
+    /// The engine was told of a trade.
+    pub(super) fn heard(&mut self, tid: u64) {
+        self.unheard.remove(&tid);
+    }
+
+    /// A new session starts from the exchange's word.
+    pub(super) fn restarted(&mut self) {
+        self.unheard.clear();
+        self.uncovered_since = [None; 2];
+    }
+
+    /// The position as far as the engine could know of hands.
+    fn knowable(&mut self, moment: &Moment<'_>) -> i64 {
+        self.unheard
+            .retain(|_, (when, _)| moment.now.since(*when) <= HANDS_KNOWN);
+        moment.position - self.unheard.values().map(|(_, lots)| lots).sum::<i64>()
+    }
+
+    /// Judges orders about to be sent: `fresh` beside what `moment` holds.
+    pub(super) fn sent(&mut self, moment: &Moment<'_>, fresh: &[Could], outcome: &mut Outcome) {
+        let position = self.knowable(moment);
+        for side in [0, 1] {
+            let before = worst(position, moment.could.iter().copied(), side);
+            let with = moment.could.iter().chain(fresh).copied();
+            let after = worst(position, with, side);
+            let bound = moment.bounds[side];
+            if after > bound && after > before {
+                let over = Sz(after - bound.max(0)).as_f64() * moment.lot_usd;
+                outcome.worst_over_limit_usd = outcome.worst_over_limit_usd.max(over);
+                outcome.breach(
+                    moment.now,
+                    &format!("forbidden: worst case {before} -> {after} lots on side {side}, limit {bound}, position {position}"),
+                );
+            }
+        }
+    }
+
+    /// Judges what rests against the limit after a step.
+    pub(super) fn stepped(&mut self, moment: &Moment<'_>, outcome: &mut Outcome) {
+        if let Some(old) = self.bounds.replace(moment.bounds)
+            && old != moment.bounds
+        {
+            outcome.limit_changes += 1;
+        }
+        let position = self.knowable(moment);
+        for side in [0, 1] {
+            let staying = moment.could.iter().filter(|order| !order.ending).copied();
+            let over = worst(position, staying.clone(), side) - moment.bounds[side].max(0);
+            let own: i64 = staying
+                .filter(|order| order.side == side && !order.reduce_only)
+                .map(|order| order.lots)
+                .sum();
+            if over.min(own) <= 0 {
+                self.uncovered_since[side] = None;
+                continue;
+            }
+            let since = *self.uncovered_since[side].get_or_insert(moment.now);
+            if moment.now.since(since) > RETRY {
+                outcome.breach(
+                    moment.now,
+                    &format!(
+                        "uncovered: {over} lots over the limit {} on side {side} since {:.1} s, no cancel under way",
+                        moment.bounds[side],
+                        moment.now.since(since).as_secs()
+                    ),
+                );
+                self.uncovered_since[side] = None;
+            }
+        }
+    }
+
+    /// Watches the way out at the end of a block: whether a reducing quote is there while one is
+    /// needed, and how long the position stays over its limit. `able`: a session with all its streams.
+    pub(super) fn watch(
+        &mut self,
+        moment: &Moment<'_>,
+        reduce_only: bool,
+        able: bool,
+        outcome: &mut Outcome,
+    ) {
+        let over = moment.position > moment.bounds[0] || -moment.position > moment.bounds[1];
+        match (over && able, self.over_since) {
+            (true, None) => self.over_since = Some(moment.now),
+            (false, Some(since)) if !over => {
+                outcome.to_flat_s.push(moment.now.since(since).as_secs());
+                self.over_since = None;
+            }
+            _ => {}
+        }
+        let reducing = usize::from(moment.position > 0);
+        let quoted = moment.could.iter().any(|order| order.side == reducing);
+        let needed = (over || reduce_only) && moment.position != 0 && able;
+        if !needed || quoted {
+            self.needed_since = None;
+            return;
+        }
+        let since = *self.needed_since.get_or_insert(moment.now);
+        let lasted = moment.now.since(since);
+        if lasted > QUOTED {
+            outcome.no_reducing_quote_s = outcome.no_reducing_quote_s.max(lasted.as_secs());
+        }
+    }
+
+    /// How long the position has been over its limit now, s.
+    pub(super) fn over_now_s(&self, now: Time) -> Option<f64> {
+        self.over_since.map(|since| now.since(since).as_secs())
+    }
+}

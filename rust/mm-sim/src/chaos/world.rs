@@ -1,0 +1,510 @@
+//! One world from its first block to its judgement.
+
+use std::collections::BTreeMap;
+
+use mm_core::action::Action;
+use mm_core::engine::{ConfigError, Engine};
+use mm_core::event::{Command, Event, EventBody};
+use mm_core::instrument::Instrument;
+use mm_core::units::{Dur, SECOND, Side, Sz, Time, Usd};
+use mm_hl::address::Address;
+
+use super::client::{Flight, Line, Query};
+use super::outcome::Outcome;
+use super::terms::{Drawn, Terms};
+use super::truth::{Judge, Moment};
+use crate::eventlog::EventLog;
+use crate::exchange::{Output, SimConfig, SimError, SimExchange};
+use crate::faults::{Act, FaultError, FaultKind, Faults, Stage, Way};
+use crate::flow::{Dice, FlowMarket};
+
+/// The account.
+pub(super) const USER: Address = Address([0xc4; 20]);
+/// The perp.
+pub(super) const ASSET: u32 = 0;
+/// When worlds begin.
+const START: Time = Time(1_700_000_000 * SECOND);
+/// Time between a session's end and the next one's start, at least.
+const PAUSE: Dur = Dur(2 * SECOND);
+/// Longest wait for our orders to be gone after the stop.
+const STOP_DEADLINE: Dur = Dur(20 * SECOND);
+
+/// Why a world cannot be made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ChaosError {
+    /// Not the terms' JSON.
+    #[error("terms of chaos: {0}")]
+    Terms(#[from] serde_json::Error),
+    /// A wrong engine configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// A rate out of range.
+    #[error(transparent)]
+    Faults(#[from] FaultError),
+    /// Refused by the exchange.
+    #[error(transparent)]
+    Exchange(#[from] SimError),
+    /// An action that has no wire form: a bug of the engine.
+    #[error(transparent)]
+    Encode(#[from] mm_hl::EncodeError),
+}
+
+/// A session: the engine and its log.
+pub(super) struct Session {
+    pub(super) engine: Engine,
+    pub(super) log: EventLog,
+    /// Its number, from 1.
+    pub(super) number: u64,
+}
+
+/// One world.
+pub struct World {
+    pub(super) terms: Terms,
+    pub(super) drawn: Drawn,
+    pub(super) dice: Dice,
+    pub(super) exchange: SimExchange,
+    pub(super) instrument: Instrument,
+    pub(super) faults: Faults,
+    pub(super) stage: Stage,
+    pub(super) session: Option<Session>,
+    pub(super) line: Line,
+    pub(super) flights: BTreeMap<u64, Flight>,
+    pub(super) queries: BTreeMap<(Time, u64), Query>,
+    pub(super) judge: Judge,
+    pub(super) outcome: Outcome,
+    pub(super) now: Time,
+    pub(super) reduce_only: bool,
+    actions: Vec<Action>,
+    outputs: Vec<Output>,
+    /// When the next session starts.
+    start_at: Option<Time>,
+    ends: Vec<(Time, bool)>,
+    paid_in: Usd,
+    /// Whether lines of the log are kept.
+    keep: bool,
+    logs: Vec<Vec<u8>>,
+}
+
+impl World {
+    /// The world of a seed, with its account funded and its inherited position held.
+    ///
+    /// # Errors
+    /// [`ChaosError`] where the terms are illegal.
+    pub fn new(terms: &Terms, seed: u64, keep: bool) -> Result<Self, ChaosError> {
+        let (drawn, dice) = terms.draw(seed);
+        let market = FlowMarket::single(seed);
+        let mut exchange = SimExchange::new(SimConfig::at(START), Box::new(market))?;
+        exchange.deposit(USER, drawn.equity)?;
+        let instrument = exchange.instruments()[ASSET as usize].clone();
+        let faults = Faults::new(&drawn.plan, START)?;
+        let ends = drawn.ends.iter();
+        let ends = ends.map(|(at_s, silent)| (START.plus(Dur::from_secs(*at_s)), *silent));
+        let mut ends: Vec<(Time, bool)> = ends.collect();
+        ends.sort_unstable();
+        let mut world = Self {
+            stage: Stage::new(USER, ASSET),
+            paid_in: drawn.equity,
+            outcome: Outcome::new(seed, drawn.clone(), START),
+            terms: terms.clone(),
+            drawn,
+            dice,
+            exchange,
+            instrument,
+            faults,
+            session: None,
+            line: Line::default(),
+            flights: BTreeMap::new(),
+            queries: BTreeMap::new(),
+            judge: Judge::default(),
+            now: START,
+            reduce_only: false,
+            actions: Vec::new(),
+            outputs: Vec::new(),
+            start_at: None,
+            ends,
+            keep,
+            logs: Vec::new(),
+        };
+        world.prepare();
+        Ok(world)
+    }
+
+    /// Seconds of market before the first session, in which hands trade what it inherits.
+    fn prepare(&mut self) {
+        for _ in 0..30 {
+            self.bare_block(&[]);
+        }
+        let way = |usd: f64| if usd > 0.0 { Way::Buy } else { Way::Sell };
+        let hand = |usd: f64| Act::HandOrder {
+            way: way(usd),
+            usd: usd.abs(),
+            resting_bps: None,
+        };
+        let mut left = self.drawn.inherited_usd;
+        for _ in 0..40 {
+            if left.abs() < 12.0 {
+                break;
+            }
+            let part = left.clamp(-40_000.0, 40_000.0);
+            left -= part;
+            self.bare_block(&[hand(part)]);
+            for _ in 0..3 {
+                self.bare_block(&[]);
+            }
+        }
+        if self.drawn.given_back_usd > 0.0 {
+            let back = -self.drawn.inherited_usd.signum() * self.drawn.given_back_usd;
+            self.bare_block(&[hand(back)]);
+        }
+        self.bare_block(&[]);
+        self.start_at = Some(self.now);
+    }
+
+    fn bare_block(&mut self, acts: &[Act]) {
+        let block = self.exchange.next_block();
+        self.stage.play(acts, &mut self.exchange, block);
+        self.exchange.advance(block, &mut Vec::new());
+        self.now = block;
+    }
+
+    /// Lives through it and judges it.
+    ///
+    /// # Errors
+    /// [`ChaosError::Encode`] when an action has no wire form.
+    pub fn run(mut self) -> Result<(Outcome, Vec<Vec<u8>>), ChaosError> {
+        let calm = START.plus(self.drawn.stormy);
+        self.until(calm)?;
+        self.faults.end();
+        self.ends.clear();
+        self.until(calm.plus(Dur::from_secs(self.terms.calm_s)))?;
+        self.judge_the_calm();
+        if self.session.is_some() {
+            self.step(EventBody::Command(Command::Stop))?;
+            let deadline = self.now.plus(STOP_DEADLINE);
+            while self.now < deadline && self.exchange.open_orders(USER).next().is_some() {
+                self.until(self.now.plus(Dur(SECOND)))?;
+            }
+            if self
+                .exchange
+                .open_orders(USER)
+                .any(|order| order.cloid.is_some())
+            {
+                self.outcome.fail(self.now, "orders rest after the stop");
+            }
+        }
+        self.close();
+        Ok((self.outcome, self.logs))
+    }
+
+    /// Everything up to `to`, in order of time.
+    fn until(&mut self, to: Time) -> Result<(), ChaosError> {
+        loop {
+            let block = self.exchange.next_block();
+            let heard = self.line.next();
+            let asked = self.queries.keys().next().map(|(at, _)| *at);
+            let wake = self.wake_at();
+            let next = [heard, asked, wake]
+                .into_iter()
+                .flatten()
+                .fold(block, Time::min);
+            if next > to {
+                self.now = self.now.max(to);
+                return Ok(());
+            }
+            self.now = self.now.max(next);
+            if block <= next {
+                self.block(block)?;
+            } else if asked.is_some_and(|at| at <= next) {
+                self.answer_query();
+            } else if heard.is_some_and(|at| at <= next) {
+                self.hear()?;
+            } else {
+                self.step(EventBody::Timer)?;
+            }
+        }
+    }
+
+    /// The engine's next timer, never at or before now: time moves on.
+    fn wake_at(&self) -> Option<Time> {
+        let wake = self.session.as_ref()?.engine.wake_at()?;
+        Some(wake.max(self.now.plus(Dur(1))))
+    }
+
+    fn block(&mut self, block: Time) -> Result<(), ChaosError> {
+        self.faults.advance(block);
+        let acts = self.faults.take_acts();
+        for act in &acts {
+            if let Act::Transfer { usd } = act {
+                self.paid_in += Usd::floor(*usd);
+            }
+        }
+        self.stage.play(&acts, &mut self.exchange, block);
+        let mut outputs = core::mem::take(&mut self.outputs);
+        self.exchange.advance(block, &mut outputs);
+        self.now = block;
+        self.after_block(&outputs);
+        outputs.clear();
+        self.outputs = outputs;
+        self.watch_block();
+        self.sessions(block)
+    }
+
+    /// Ends and starts sessions when it is their time.
+    fn sessions(&mut self, now: Time) -> Result<(), ChaosError> {
+        if self.ends.first().is_some_and(|(at, _)| *at <= now) {
+            let (_, silent) = self.ends.remove(0);
+            if self.session.is_some() {
+                if !silent {
+                    self.step(EventBody::Command(Command::Stop))?;
+                    let wait = now.plus(Dur(3 * SECOND));
+                    self.until(wait)?;
+                }
+                self.close();
+                let pause = Dur::from_secs(self.dice.exponential(3.0));
+                self.start_at = Some(self.now.plus(PAUSE).plus(pause));
+            }
+        }
+        if self.session.is_none() && self.start_at.is_some_and(|at| at <= self.now) {
+            self.open()?;
+        }
+        Ok(())
+    }
+
+    /// A session begins as `mm run` begins one: what rests is cancelled first, then the state is read.
+    fn open(&mut self) -> Result<(), ChaosError> {
+        if self.cancel_everything() {
+            return Ok(());
+        }
+        self.start_at = None;
+        self.outcome.sessions += 1;
+        let number = self.outcome.sessions;
+        let mut config = self.terms.engine.clone();
+        config.session = number;
+        let engine = Engine::new(config.clone(), self.instrument.clone())?;
+        let log = if self.keep {
+            EventLog::new(number, &config, self.instrument.clone())
+        } else {
+            EventLog::hash_only()
+        };
+        self.session = Some(Session {
+            engine,
+            log,
+            number,
+        });
+        self.line.reopen();
+        self.judge.restarted();
+        for body in self.synchronised() {
+            self.step(body)?;
+        }
+        self.beat();
+        Ok(())
+    }
+
+    /// A session is over, with or without a word.
+    fn close(&mut self) {
+        let Some(mut session) = self.session.take() else {
+            return;
+        };
+        session.log.finish();
+        self.outcome
+            .decision_hashes
+            .push(session.log.decision_hash());
+        if self.keep {
+            self.logs.push(session.log.take());
+        }
+        for (class, count) in session.engine.snapshot().counts.rejections {
+            *self.outcome.rejections.entry(class).or_insert(0) += count;
+        }
+        self.line.reopen();
+        self.queries.clear();
+    }
+
+    /// Tells the engine one thing and sends what it wants.
+    pub(super) fn step(&mut self, body: EventBody) -> Result<(), ChaosError> {
+        let Some(session) = &mut self.session else {
+            return Ok(());
+        };
+        if let EventBody::Fills(fills) = &body {
+            for fill in &fills.fills {
+                self.judge.heard(fill.tid);
+            }
+        }
+        let event = Event {
+            recv: self.now,
+            body,
+        };
+        session.log.event(&event);
+        let mut actions = core::mem::take(&mut self.actions);
+        session.engine.step(&event, &mut actions);
+        if self.keep {
+            if let Some(cycle) = session.engine.cycle() {
+                session.log.cycle(cycle);
+            }
+            session.log.entries(session.engine.entries());
+            session.log.alarms(session.engine.alarms());
+            session.log.refusals(session.engine.refusals());
+        }
+        for action in &actions {
+            session.log.action(action);
+        }
+        let asks = session.engine.asks().to_vec();
+        self.outcome.events += 1;
+        self.judge_actions(&actions);
+        for action in actions.drain(..) {
+            self.outcome.actions += 1;
+            self.send(&action)?;
+        }
+        self.actions = actions;
+        self.judge_step();
+        for ask in asks {
+            self.ask(Query::Asked(ask));
+        }
+        Ok(())
+    }
+
+    /// The limits of the last cycle, long and short, lots; `None` before the first.
+    pub(super) fn bounds(&self) -> Option<[i64; 2]> {
+        let limits = self.session.as_ref()?.engine.limits()?;
+        Some([limits.long().0, limits.short().0])
+    }
+
+    /// USD of a lot.
+    pub(super) fn lot_usd(&self) -> f64 {
+        let mark = self.exchange.mark(ASSET);
+        mark.map_or(0.0, |mark| (mark * Sz(1)).as_usd())
+    }
+
+    pub(super) fn position(&self) -> Sz {
+        self.exchange
+            .position(USER, ASSET)
+            .expect("Invariant: our account is funded")
+    }
+
+    fn judge_actions(&mut self, actions: &[Action]) {
+        let Some(bounds) = self.bounds() else {
+            return;
+        };
+        let mut fresh = Vec::new();
+        for action in actions {
+            self.could_of(action, &mut fresh);
+        }
+        if fresh.is_empty() {
+            return;
+        }
+        let could = self.could();
+        let moment = Moment {
+            now: self.now,
+            position: self.position().0,
+            could: &could,
+            bounds,
+            lot_usd: self.lot_usd(),
+        };
+        self.judge.sent(&moment, &fresh, &mut self.outcome);
+        self.reduce_only = self.is_reduce_only();
+        if self.reduce_only && fresh.iter().any(|order| !order.reduce_only) {
+            let words = format!("reduce-only, and sent without the flag: {fresh:?}");
+            self.outcome.fail(self.now, &words);
+        }
+    }
+
+    fn is_reduce_only(&self) -> bool {
+        let session = self.session.as_ref();
+        session.is_some_and(|session| session.engine.snapshot().reduce_only)
+    }
+
+    fn judge_step(&mut self) {
+        let Some(bounds) = self.bounds() else {
+            return;
+        };
+        let could = self.could();
+        let moment = Moment {
+            now: self.now,
+            position: self.position().0,
+            could: &could,
+            bounds,
+            lot_usd: self.lot_usd(),
+        };
+        self.judge.stepped(&moment, &mut self.outcome);
+    }
+
+    /// What every block shows: losses, and whether there is a way out.
+    fn watch_block(&mut self) {
+        let view = self.exchange.account(USER);
+        let value = view.expect("Invariant: our account is funded").value;
+        let paid = self.paid_in.as_usd().max(1.0);
+        let loss = (self.paid_in - value).as_usd() / paid;
+        self.outcome.worst_loss_frac = self.outcome.worst_loss_frac.max(loss);
+        let Some(bounds) = self.bounds() else {
+            return;
+        };
+        let able = self.line.is_up() && self.session.is_some();
+        let could = self.could();
+        let moment = Moment {
+            now: self.now,
+            position: self.position().0,
+            could: &could,
+            bounds,
+            lot_usd: self.lot_usd(),
+        };
+        self.judge
+            .watch(&moment, self.reduce_only, able, &mut self.outcome);
+    }
+
+    /// After the calm: in step with the exchange, every micro-USDC explained, on both sides again.
+    fn judge_the_calm(&mut self) {
+        self.outcome.market_s = self.now.since(START).as_secs();
+        self.outcome.fills = self.exchange.fills(USER).count() as u64;
+        let counts = self.faults.counts();
+        let count = |kind| (kind, counts.get(&kind).copied().unwrap_or(0));
+        self.outcome.faults = FaultKind::ALL.into_iter().map(count).collect();
+        if let Some(over_s) = self.judge.over_now_s(self.now) {
+            self.outcome.to_flat_s.push(over_s);
+        }
+        let Some(session) = &self.session else {
+            let words = format!("no session at the end: {} sessions", self.outcome.sessions);
+            self.outcome.fail(self.now, &words);
+            return;
+        };
+        let shown = session.engine.snapshot();
+        let truth = self.position();
+        if shown.position != truth {
+            let words = format!("position {} here, {} there", shown.position.0, truth.0);
+            self.outcome.fail(self.now, &words);
+        }
+        let residual = shown.pnl.map(|pnl| pnl.residual);
+        if residual != Some(Usd::ZERO) {
+            self.outcome
+                .fail(self.now, &format!("residual {residual:?}"));
+        }
+        let rests = Side::BOTH.map(|side| {
+            let mut own = self.exchange.open_orders(USER);
+            own.any(|order| order.side == side && order.cloid.is_some())
+        });
+        let reducing = usize::from(truth > Sz::ZERO);
+        let as_it_should = if shown.reduce_only {
+            rests[reducing]
+        } else {
+            rests == [true; 2]
+        };
+        if !as_it_should && self.should_quote() {
+            let words = format!(
+                "rests {rests:?} at the end: {:?}, {:?}, reduce-only {}, position {}, limits {:?}, equity {:?}",
+                shown.phase,
+                shown.not_quoting,
+                shown.reduce_only,
+                truth.0,
+                self.bounds(),
+                shown.account_value
+            );
+            self.outcome.fail(self.now, &words);
+        }
+    }
+
+    /// Whether both limits hold a smallest order.
+    fn should_quote(&self) -> bool {
+        let smallest = 2.0 * 12.0 / self.lot_usd();
+        self.bounds()
+            .is_some_and(|bounds| bounds.iter().all(|lots| Sz(*lots).as_f64() > smallest))
+    }
+}

@@ -1,0 +1,88 @@
+//! What the exchange says to one client, in the core's words.
+
+use mm_core::action::ActionBody;
+use mm_core::event::{self, FillKind, ItemStatus, Rejection, ReplyOutcome};
+use mm_hl::decode::classify;
+
+use crate::exchange::{CancelStatus, Fill, OrderUpdate, PlaceStatus, Response};
+
+/// Items of an action.
+pub(crate) fn items(body: &ActionBody) -> usize {
+    match body {
+        ActionBody::Place(orders) => orders.len(),
+        ActionBody::Modify(amends) => amends.len(),
+        ActionBody::Cancel(cancels) => cancels.len(),
+    }
+}
+
+/// The answer to an action of so many items. One error for several of them refuses them all.
+pub(crate) fn outcome(response: Response, items: usize) -> ReplyOutcome {
+    match response {
+        Response::Default => ReplyOutcome::Statuses(Vec::new()),
+        Response::Err(text) => ReplyOutcome::Refused(rejection(text)),
+        Response::Order(mut statuses) => match statuses.pop() {
+            Some(PlaceStatus::Error(text)) if statuses.is_empty() && items > 1 => {
+                ReplyOutcome::Refused(rejection(text))
+            }
+            last => ReplyOutcome::Statuses(statuses.into_iter().chain(last).map(placed).collect()),
+        },
+        Response::Cancel(mut statuses) => match statuses.pop() {
+            Some(CancelStatus::Error(text)) if statuses.is_empty() && items > 1 => {
+                ReplyOutcome::Refused(rejection(text))
+            }
+            last => {
+                ReplyOutcome::Statuses(statuses.into_iter().chain(last).map(cancelled).collect())
+            }
+        },
+    }
+}
+
+/// A change of an order.
+pub(crate) const fn update(update: &OrderUpdate) -> event::OrderUpdate {
+    event::OrderUpdate {
+        exch: update.time,
+        oid: update.order.oid,
+        cloid: update.order.cloid,
+        sz: update.order.sz,
+        status: update.state.folded(),
+    }
+}
+
+/// A fill.
+pub(crate) const fn fill(fill: &Fill) -> event::Fill {
+    event::Fill {
+        exch: fill.time,
+        tid: fill.tid,
+        oid: fill.oid,
+        cloid: fill.cloid,
+        side: fill.side,
+        px: fill.px,
+        sz: fill.sz,
+        start_position: fill.start_position,
+        fee: fill.fee,
+        taker: fill.taker,
+        kind: FillKind::Trade,
+    }
+}
+
+fn rejection(text: String) -> Rejection {
+    Rejection {
+        class: classify(&text),
+        text,
+    }
+}
+
+fn placed(status: PlaceStatus) -> ItemStatus {
+    match status {
+        PlaceStatus::Resting { oid, .. } => ItemStatus::Resting(oid),
+        PlaceStatus::Filled { oid, total_sz, .. } => ItemStatus::Filled { oid, sz: total_sz },
+        PlaceStatus::Error(text) => ItemStatus::Error(rejection(text)),
+    }
+}
+
+fn cancelled(status: CancelStatus) -> ItemStatus {
+    match status {
+        CancelStatus::Success => ItemStatus::Success,
+        CancelStatus::Error(text) => ItemStatus::Error(rejection(text)),
+    }
+}
