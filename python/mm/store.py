@@ -22,7 +22,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import asdict, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -122,8 +122,10 @@ class Store:
         """
         path = directory / FILE
         with _named(path):
-            # Made by us first: SQLite would leave its mode to the umask.
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+            # Made by us first: SQLite would leave its mode to the umask. One that exists is not
+            # touched: to close a database file drops every lock this process has on it.
+            with suppress(FileExistsError):
+                os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
             with ExitStack() as undo:
                 quick = undo.enter_context(closing(_connect(path, "NORMAL")))
                 _check(quick, path)
