@@ -322,6 +322,8 @@ class Run:
             reconnects=sum(stream.reconnects for stream in desk.streams),
             log_lines=desk.recorder.lines,
         )
+        if desk.session.broken is None:
+            desk.keeper.save()
         await self._end_tasks()
         desk.engine.finish_log()
         desk.recorder.write(desk.engine.take_log())

@@ -60,6 +60,8 @@ def test_makers_killed_at_any_moment_leave_the_exchanges_own_ledger(tmp_path: Pa
         summary, log = Maker(*options, "--duration", "30").ends(0)
         assert summary["open_orders_after_stop"] in {0, None}
         assert "position_corrected" not in log
+        last = json.loads(mm("status", "--json").stdout)
+        assert last["standing"]["orders"] == {"bids": 0, "asks": 0}, "kept once more at the end"
         replayed = mm("replay", str(runs()[-1]))
         assert replayed.returncode == 0, "what was restored is in the log of the run"
         user = wallet.address.lower()
