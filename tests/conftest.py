@@ -17,7 +17,7 @@ settings.register_profile("ci", deadline=None, max_examples=60)
 settings.register_profile(
     "deep", deadline=None, max_examples=5_000, suppress_health_check=[HealthCheck.too_slow]
 )
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+settings.load_profile(os.environ.get("MM_LAWS", "ci"))
 
 # Whoever runs the tests may ignore the hang-up (nohup does), and a child inherits that.
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
