@@ -25,7 +25,7 @@ from mm.errors import ConfigError
 ROOT = Path(__file__).parents[1]
 FOR_THE_ENGINE = ("limits", "quoting", "freshness", "control", "recovery")
 # Read by what carries the engine.
-FOR_THE_SHELL = {("control", "kill_deadline_s")}
+FOR_THE_SHELL = {("control", "kill_deadline_s"), ("control", "exit_deadline_s")}
 KEYS = [(name, key) for name, model in sections().items() for key in model.model_fields]
 
 

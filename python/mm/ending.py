@@ -31,11 +31,17 @@ SETTLE_S = 0.02
 
 
 class StopRequest:
-    """The first request to stop wins; it carries the reason."""
+    """The first request to stop wins; it carries the reason.
+
+    Attributes:
+        hurried: Whether a signal came after the stop had been asked for by something else: what is
+            still waited for is waited for no more, but the end stays orderly.
+    """
 
     def __init__(self) -> None:
         self._asked = asyncio.Event()
         self.reason = ""
+        self.hurried = False
 
     def ask(self, reason: str) -> None:
         """Ask for an orderly stop."""
@@ -57,18 +63,21 @@ class StopRequest:
     def on_signals(self) -> Iterator[None]:
         """Ask on SIGINT, SIGTERM and, unless it is ignored (nohup), SIGHUP.
 
-        A second one cancels the task that entered this block; it is on its way out after that,
-        and further ones change nothing.
+        The first one during a stop that something else asked for hurries it. A second one cancels
+        the task that entered this block; it is on its way out after that, and further ones change
+        nothing.
         """
         loop = asyncio.get_running_loop()
         main = asyncio.current_task()
         assert main is not None, "signals are watched from within a task"
 
-        cut_short = False
+        heard, cut_short = False, False
 
         def take(number: signal.Signals) -> None:
-            nonlocal cut_short
-            if not self.asked:
+            nonlocal heard, cut_short
+            if not heard:
+                heard = True
+                self.hurried = self.asked
                 self.ask(number.name.lower())
             elif not cut_short:
                 cut_short = True

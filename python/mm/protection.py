@@ -8,6 +8,7 @@ resident stop   an order that rests on the exchange: not made by this version
 
 from __future__ import annotations
 
+import json
 import textwrap
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any, Literal
 import structlog
 
 from mm.config import Config, expires_after_s
+from mm.config.engine import recovery
 from mm.desk import Desk
 from mm.errors import MmError
 from mm.heartbeat import Heart, Vitals
@@ -117,7 +119,7 @@ class Protection:
             silence_s=wall_s(self._config, process.watchdog_silence_s),
             drift_s=wall_s(self._config, process.watchdog_drift_s),
             expires_after_s=expires_after_s(self._config),
-            recovery=self._config.recovery.model_dump_json(),
+            recovery=json.dumps(recovery(self._config)),
         )
         write_charge(self._directory.path, charge)
 

@@ -31,6 +31,9 @@ class RunFacts:
         queue_bound: How a recorded market queued us; `None` on a market with its own book.
         decision_hash: Over the actions.
         exit_reason: Why the run ended.
+        kill: The kill record, as shown; `None`: it was not killed.
+        left_to: Who has the position that is left: `hold` (it stays, as the policy says),
+            `watchdog` or `nobody`; `None`: nothing is held.
     """
 
     session: int
@@ -47,6 +50,8 @@ class RunFacts:
     queue_bound: str | None
     decision_hash: str | None
     exit_reason: str
+    kill: Mapping[str, object] | None = None
+    left_to: str | None = None
 
 
 def summary(facts: RunFacts, snapshot: Snapshot) -> dict[str, object]:
@@ -78,7 +83,7 @@ def summary(facts: RunFacts, snapshot: Snapshot) -> dict[str, object]:
         "fills_sell": counts["fills_sell"],
         "volume_usd": usd_text(counts["volume"]),
         "requests": facts.requests,
-        "position": _position(snapshot, facts.sz_decimals),
+        "position": _position(snapshot, facts),
         "limit": _limit(snapshot, facts.sz_decimals),
         "breaches": facts.breaches,
         "open_orders_after_stop": facts.open_orders_after_stop,
@@ -89,15 +94,18 @@ def summary(facts: RunFacts, snapshot: Snapshot) -> dict[str, object]:
         "bounds": None,
         "decision_hash": facts.decision_hash,
         "exit_reason": facts.exit_reason,
+        "kill": None if facts.kill is None else dict(facts.kill),
     }
 
 
-def _position(snapshot: Snapshot, sz_decimals: int) -> dict[str, str | None]:
+def _position(snapshot: Snapshot, facts: RunFacts) -> dict[str, str | None]:
+    sz_decimals = facts.sz_decimals
     anchored = snapshot["position_start"] is not None
     return {
         "start": coin_text(snapshot["position_start"], sz_decimals),
         "end": coin_text(snapshot["position"], sz_decimals) if anchored else None,
         "max_abs": coin_text(snapshot["position_max_abs"], sz_decimals) if anchored else None,
+        "left_to": facts.left_to,
     }
 
 

@@ -18,16 +18,18 @@ from typing import Any, TypeVar
 
 import structlog
 
+from mm import postmortem
 from mm._core import Engine
-from mm.accounts import PAPER_ACCOUNT
+from mm.accounts import PAPER_ACCOUNT, command_for
 from mm.audit.verdict import Verdict, judge
 from mm.clock import SECOND_NS
 from mm.config import Config
 from mm.desk import Desk, metrics_of, open_desk
 from mm.ending import StopRequest, settle_account, stop_trading
-from mm.errors import ConfigError, InvariantError, VenueError
+from mm.errors import ConfigError, InvariantError, RiskStop, VenueError
 from mm.exits import Exit, exit_of
 from mm.hyperliquid.account import cancel_all
+from mm.kill_record import KillRecord, refusal
 from mm.lines import GoneError, Lines
 from mm.paper.process import ask_clock, is_running, kill, stop
 from mm.paper.venue import Venue, open_given, open_own
@@ -45,6 +47,7 @@ from mm.startup import (
 from mm.state import StateDir
 from mm.terminal import Opening, Terminal, closing
 from mm.waiting import until
+from mm.winding_up import LeftTo, WindingUp
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
@@ -121,6 +124,7 @@ class Run:
         self._protection = Protection(options.config, state, self._dir)
         self._anchor_ns: int | None = None
         self._stopped_ns: int | None = None
+        self._left_to: LeftTo | None = None
 
     async def go(self) -> int:
         """Run, and leave in order."""
@@ -144,7 +148,7 @@ class Run:
                 kill(venue.own)
             raise KeyboardInterrupt from None
         finally:
-            if venue is not None and venue.own is not None:
+            if venue is not None and venue.own is not None and self._left_to != "watchdog":
                 await stop(venue.own)
             await self._protection.part()
 
@@ -219,7 +223,7 @@ class Run:
         await self._failing_fast(self._protection.begin(desk, venue))
         self._start(*self._protection.work(lambda: lines.doubt("the watchdog had taken over")))
         self._open_screen(desk, venue, found)
-        self._start(self._show_status(desk), self._time_out(desk, venue))
+        self._start(self._show_status(desk), self._time_out(desk, venue), self._see_kill(desk))
 
     def _start(self, *works: Coroutine[Any, Any, None]) -> None:
         """Let these run beside the rest; one that ends or fails ends the run."""
@@ -277,6 +281,20 @@ class Run:
             self._ask.ask(reason)
         await asyncio.Event().wait()
 
+    async def _see_kill(self, desk: Desk) -> None:
+        """Ask for the stop when the kill switch has latched; its record is on the disk by then."""
+        await until(lambda: desk.keeper.killed is not None, LOOK_S)
+        killed = desk.keeper.killed
+        assert killed is not None, "just seen"
+        text = desk.session.blackbox.text(killed.shown(), desk.engine.snapshot())
+        try:
+            path = await asyncio.to_thread(postmortem.write, self._dir, text)
+            log.warning("postmortem_written", path=str(path))
+        except OSError as error:
+            log.error("postmortem_not_written", why=str(error))
+        self._ask.ask(f"killed: {killed.reason}")
+        await asyncio.Event().wait()
+
     async def _show_status(self, desk: Desk) -> None:
         coin, sz_decimals = desk.instrument.coin, desk.instrument.sz_decimals
         while True:
@@ -306,12 +324,18 @@ class Run:
     async def _leave(self, desk: Desk, venue: Venue, error: BaseException | None) -> int:
         """The one way out: cancel, verify, close the books, read the report, sum up."""
         reason = self._ask.reason if error is None else f"{type(error).__name__}: {error}"
-        self._stopped_ns = desk.clock.now_ns()
+        winding_up, verified = WindingUp(self._config, desk, self._protection), False
         try:
+            if error is None:
+                error = await self._wind_up(winding_up)
+            self._stopped_ns = desk.clock.now_ns()
             verified = await self._stop_trading(desk, venue, error)
-            await self._protection.end()
+            if verified:
+                self._left_to = await winding_up.rest()
+            else:
+                # The exchange has ended, and with it whatever rested and was held.
+                await self._protection.end()
         except VenueError as trouble:
-            verified = False
             log.error("not_stopped_in_order", why=str(trouble))
             error = error or trouble
         log.info(
@@ -328,14 +352,40 @@ class Run:
         desk.engine.finish_log()
         desk.recorder.write(desk.engine.take_log())
         desk.recorder.close()
-        if venue.own is not None:
+        if venue.own is not None and self._left_to != "watchdog":
             await stop(venue.own)
         report = None if venue.own is None else venue.own.report
         verdict = await asyncio.to_thread(
             judge, self._dir, report, venue.signer.address, desk.instrument.coin
         )
         result = self._summary(desk, verdict, verified, reason)
+        if desk.keeper.killed is not None and not isinstance(error, InvariantError):
+            error = self._risk_stop(desk.keeper.killed, error)
         return self._finish(result, verdict, error)
+
+    def _risk_stop(self, killed: KillRecord, trouble: BaseException | None) -> RiskStop:
+        """The one line of a kill: why, when, with what, and what to do now."""
+        unlock = command_for("unlock", self._state.network, self._state.account)
+        said = [str(refusal(killed, unlock))]
+        if self._left_to == "watchdog":
+            said.append("the watchdog has the position")
+        elif self._left_to == "nobody":
+            said.append("NOBODY looks after the position")
+        if trouble is not None:
+            said.append(str(trouble))
+        return RiskStop("; ".join(said))
+
+    async def _wind_up(self, winding_up: WindingUp) -> BaseException | None:
+        """Let the engine end the position; returns what went wrong, for the way out goes on."""
+        try:
+            await self._failing_fast(winding_up.by_engine(self._ask))
+        except asyncio.CancelledError:
+            raise
+        # tidy: any way out ends in cancel-all, and a panic of the core is not an Exception
+        except BaseException as caught:
+            log.error("winding_up_failed", kind=type(caught).__name__, why=str(caught))
+            return caught
+        return None
 
     async def _stop_trading(self, desk: Desk, venue: Venue, error: BaseException | None) -> bool:
         """Returns whether the venue confirmed that nothing rests.
@@ -379,6 +429,8 @@ class Run:
             queue_bound=None if process.market == "demo" else QUEUE_BOUND,
             decision_hash=desk.engine.decision_hash(),
             exit_reason=reason,
+            kill=None if desk.keeper.killed is None else desk.keeper.killed.shown(),
+            left_to=self._left_to,
         )
         return summary(facts, desk.engine.snapshot())
 

@@ -19,6 +19,7 @@ from mm.clock import SECOND_NS, Clock
 from mm.errors import InvariantError, VenueError
 from mm.inbox import Command, Frame, Inbox, Info, Item, Reply, StreamState
 from mm.meter import Meter
+from mm.postmortem import Blackbox
 from mm.recorder import Recorder
 
 log = structlog.get_logger(__name__)
@@ -96,6 +97,7 @@ class Session:
         self._unreadable = 0
         # Why nobody takes from the inbox any more; `None` while the session lives.
         self.broken: BaseException | None = None
+        self.blackbox = Blackbox()
         # Monotonic seconds at the last turn of the loop.
         self.turned_at = time.monotonic()
 
@@ -149,6 +151,7 @@ class Session:
         self._recorder.write(lines)
         alarms = self._engine.take_alarms()
         self._diary.after_step(alarms)
+        self.blackbox.note(lines, alarms)
         for action in actions:
             ready_ns = self._outlet.dispatch(action)
             if isinstance(item, Frame):

@@ -27,6 +27,12 @@ REPLAY_PROVES_NOT = (
 )
 SECONDS_PER_HOUR = 3600
 WIDTH = 96
+LEFT_TO = {
+    None: "",
+    "hold": "; held, as configured",
+    "watchdog": "; the watchdog closes it",
+    "nobody": "; NOBODY looks after it",
+}
 PHASES = {
     "starting": "starting",
     "observe": "observing",
@@ -270,8 +276,10 @@ def status_line(snapshot: Snapshot, coin: str, sz_decimals: int) -> str:
 def closing(summary: Mapping[str, Any], run_dir: Path) -> list[str]:
     """The end, for people."""
     pnl, orders, position = summary["pnl_usd"], summary["orders"], summary["position"]
+    kill = summary["kill"]
     return [
         "",
+        *(() if kill is None else (killed_line(kill),)),
         f"  Ended        {summary['exit_reason']} after {summary['duration_s']} market seconds"
         f" at {summary['speed_achieved']}x",
         f"  Orders       {orders['placed']} placed, {orders['modified']} modified,"
@@ -280,7 +288,7 @@ def closing(summary: Mapping[str, Any], run_dir: Path) -> list[str]:
         f"  Fills        {summary['fills_buy']} buys, {summary['fills_sell']} sells,"
         f" ${summary['volume_usd']}",
         f"  Position     {position['start']} to {position['end']} {summary['coin']},"
-        f" at most {position['max_abs']}",
+        f" at most {position['max_abs']}{LEFT_TO[position['left_to']]}",
         f"  PnL          ${pnl['total']} = spread {pnl['spread_capture']} + inventory"
         f" {pnl['inventory']} + funding {pnl['funding']} - fees {pnl['fees']}"
         f" (residual {pnl['residual']})",
@@ -288,6 +296,12 @@ def closing(summary: Mapping[str, Any], run_dir: Path) -> list[str]:
         f"  Record       {run_dir}",
         "",
     ]
+
+
+def killed_line(kill: Mapping[str, Any]) -> str:
+    """Why the kill switch latched, and at what."""
+    why = f"{kill['reason']} ({kill['detail']})" if kill["detail"] else kill["reason"]
+    return f"  KILLED       {why} at {kill['at']}, equity ${kill['equity_usd']}, {kill['on_kill']}"
 
 
 def breaches_text(breaches: int | None) -> str:

@@ -58,12 +58,12 @@ def test_the_summary_has_the_documented_fields_in_their_order(ended: tuple[Json,
         "session network market coin duration_s speed_achieved quote_cycles ready_cycles"
         " two_sided_cycles market_takers our_share orders fills_buy fills_sell volume_usd requests"
         " position limit breaches open_orders_after_stop pnl_usd markouts latency_us queue_bound"
-        " bounds decision_hash exit_reason"
+        " bounds decision_hash exit_reason kill"
     )
     inner = {
         "market_takers": "count volume_usd",
         "orders": "placed modified cancelled rejected",
-        "position": "start end max_abs",
+        "position": "start end max_abs left_to",
         "limit": "long short value_usd source binding valid_cycles",
         "pnl_usd": "total spread_capture inventory funding fees residual",
         "latency_us": "step_p50 step_p99 tick_to_bytes_p50 tick_to_bytes_p99",

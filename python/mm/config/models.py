@@ -411,6 +411,13 @@ class ControlConfig(Section):
         gt=0,
         le=3600,
     )
+    exit_deadline_s: float = _key(
+        60.0,
+        SECONDS,
+        "of wall time for on_exit; then the process ends all the same",
+        gt=0,
+        le=3600,
+    )
     on_kill: Policy | None = _key(
         None, WORD, "for the position after a kill; absent: flatten on paper, else yours to choose"
     )
