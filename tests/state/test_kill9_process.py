@@ -52,8 +52,11 @@ def test_makers_killed_at_any_moment_leave_the_exchanges_own_ledger(tmp_path: Pa
         for number in range(KILLS):
             maker = Maker(*options)
             wait_for(lambda: len(runs_made()) > number and has_quoted(), maker)  # noqa: B023
-            time.sleep(dice.random())
+            quoted_ns = time.time_ns()
+            time.sleep(1.2 + dice.random())
             maker.kill()
+            [(saved_ns,)] = rows("SELECT saved_ns FROM record WHERE name = 'status'")
+            assert saved_ns > quoted_ns, "kept on a beat, for a killed one tells nobody"
             stale = mm("status", "--json")
             assert stale.returncode == 1, "the socket of a killed maker answers nobody"
             assert json.loads(stale.stdout)["pid"] is None

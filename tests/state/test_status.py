@@ -4,19 +4,21 @@ import asyncio
 import json
 import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from maker_lives import Life, World
-from mm import status
+from mm import keeper, status
 from mm.answers import answer_on
 from mm.cli import run
 from mm.control_socket import ControlSocket, NobodyAnswersError, ask_running
 from mm.errors import StateError
+from mm.ledger import Books
 from mm.state import StateDir
+from mm.store import FILE, Store
 
 Json = Any  # whatever JSON holds
 
@@ -148,6 +150,26 @@ async def test_a_kill_that_the_disk_does_not_take_is_tried_again(
         assert store.kill_record() is None
         life.keeper.save()
         assert store.kill_record() == life.keeper.killed
+    life.state.close()
+
+
+async def test_the_log_beside_the_database_is_kept_short(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeper, "BEAT_S", 0.001)
+    monkeypatch.setattr(keeper, "CHECKPOINT_BEATS", 2)
+    async with running(tmp_path, monkeypatch) as life:
+        tids = life.books.tids()
+        assert tids
+        beats = asyncio.create_task(life.keeper.run())
+        await asyncio.sleep(0.5)
+        beats.cancel()
+        # The file alone, without its log: what was in the log has been moved into it.
+        copy = tmp_path / "copy"
+        copy.mkdir()
+        (copy / FILE).write_bytes(life.state.store.path.read_bytes())
+        with closing(Store.open(copy, "paper", "default")) as alone:
+            assert Books(alone, "BTC", 5, 1).tids() == tids
     life.state.close()
 
 
