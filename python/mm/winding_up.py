@@ -68,8 +68,9 @@ class WindingUp:
             return
         if killed is None:
             desk.inbox.put(Command(desk.clock.now_ns(), "stop", None))
-        settings = self._config.control
-        deadline_s = settings.exit_deadline_s if killed is None else settings.kill_deadline_s
+        deadline_s = self._config.control.exit_deadline_s
+        if killed is not None:
+            deadline_s = self._config.control.kill_deadline_s
         try:
             async with asyncio.timeout(deadline_s):
                 await until(lambda: self._done() or ask.hurried, LOOK_S)

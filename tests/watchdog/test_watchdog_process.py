@@ -7,12 +7,15 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from given_account import ADDRESS, give_key
-from maker_process import Maker, exchange, has_quoted, runs, wait_for
+from maker_process import Maker, exchange, has_quoted, runs, state_dir, wait_for
+from mm.heartbeat import read_beat, write_beat
+from mm.state import StateDir
 from paper_process import serving
 from watched import (
     ended,
@@ -192,3 +195,71 @@ def test_by_hand_without_a_maker_ever_it_says_so() -> None:
 def by_hand() -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "mm", "watchdog", "--state", os.environ["MM_STATE_DIR"]]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+
+
+def test_the_venues_own_switch_is_renewed_and_taken_back_where_it_is_allowed(
+    tmp_path: Path,
+) -> None:
+    with serving(tmp_path, *FUNDED, "--schedule-gate", "open") as served:
+        give_key()
+        maker = Maker("--base-url", served.url, "--coin", "BTC")
+        wait_for(lambda: len(scheduled()) > 2, maker)
+        maker.signal(signal.SIGINT)
+        _, log = maker.ends(0)
+        lines = served.stop()
+    assert "schedule_cancel_not_available" not in log
+    received = [line for line in lines if line.get("action") == "scheduleCancel"]
+    assert len(received) == len(scheduled())
+    assert all(line["error"] is None for line in received)
+    # The last one takes it back, so that the orderly end costs none of the day's firings.
+    assert lines.index(received[-1]) > max(
+        index for index, line in enumerate(lines) if line.get("action") == "order"
+    )
+
+
+def scheduled() -> list[str]:
+    """The requests to set or unset the venue's switch that the newest run has sent."""
+    sent = runs()[-1] / "sent.jsonl" if runs_exist() else None
+    if sent is None or not sent.exists():
+        return []
+    return [line for line in sent.read_text().splitlines() if '"scheduleCancel"' in line]
+
+
+def runs_exist() -> bool:
+    return (state_dir() / "runs").exists()
+
+
+def test_a_maker_whose_position_is_not_the_exchanges_is_stopped_and_relieved(
+    tmp_path: Path,
+) -> None:
+    """A maker that beats healthily and is wrong: its heartbeats are written here, by hand."""
+    with serving(tmp_path, *FUNDED) as served:
+        give_key()
+        url = served.url
+        maker = Maker("--base-url", url, "--coin", "BTC")
+        wait_for(lambda: has_quoted(8) and status().get("doing") == "watching", maker)
+        wait_for(lambda: abs(position(url)) >= HELD, maker)
+        maker.signal(signal.SIGKILL)
+        first = status()["pid"]
+        os.kill(first, signal.SIGKILL)
+        maker.kill()
+        held = position(url)
+        last = read_beat(watchdog_dir() / "heartbeat.json")
+        assert last is not None
+        guard = subprocess.Popen([sys.executable, "-m", "mm", "watchdog"], stderr=subprocess.PIPE)
+        with StateDir.open("paper", "default"):
+            wrong = round(held * 1e5) + 1_000
+            number = last.number
+            deadline = time.monotonic() + 30
+            while status().get("doing") != "working" or status()["pid"] == first:
+                assert time.monotonic() < deadline, "no take-over"
+                number += 1
+                beat = replace(last, number=number, position=wrong)
+                write_beat(watchdog_dir() / "heartbeat.json", beat)
+                time.sleep(0.5)
+            assert status()["why"] == "drift"
+            eventually(lambda: increasing(url) == [], "every increasing order cancelled")
+            eventually(lambda: position(url) == 0, "flat, although that maker still beats")
+        eventually(lambda: guard.poll() == 0, "the watchdog's end")
+        guard.communicate()
+    assert said("watchdog_takes_over")[-1]["why"] == "drift"

@@ -98,11 +98,6 @@ def expires_after_s(config: Config) -> float:
     return max(config.process.expires_after_s, EXPIRY_WALL_S * speed(config))
 
 
-def kill_deadline_s(config: Config) -> float:
-    """Wall seconds that the end of a killed run may take."""
-    return config.control.kill_deadline_s
-
-
 def levels_possible(config: Config, equity_usd: float, leverage: float) -> int:
     """How many of the configured levels an account can hold at the venue's least size.
 
