@@ -725,9 +725,10 @@ fn an_order_of_ours_that_just_ended_is_not_taken_up_again() {
         status,
     }]));
     script.answer_all();
+    script.live(1);
+    let (before, sent) = (script.pending(), script.sent.len());
     script.open_orders(&[still]);
-    script.answer_all();
-    assert_eq!(script.pending(), script.open_lots());
+    assert_eq!((script.pending(), script.sent.len()), (before, sent));
     script.settles();
 }
 

@@ -7,12 +7,14 @@ mod samples;
 
 use mm_core::action::Cloid;
 use mm_core::event::{
-    AccountState, AssetCtx, Bbo, Candle, EventBody, Fees, Funding, HeadRoom, Level, OrderStatus,
-    RateLimit, Transfer,
+    AccountState, AssetCtx, Bbo, Candle, EventBody, Fees, FillKind, Funding, HeadRoom, Level,
+    OrderFate, OrderStatus, OrderUpdate, RateLimit, Transfer,
 };
 use mm_core::instrument::Instrument;
 use mm_core::units::{Px, Side, Sz, Time, Usd};
-use mm_hl::decode::{DecodeError, Decoded, InfoKind, PaperClock, decode_frame, decode_info};
+use mm_hl::decode::{
+    DecodeError, Decoded, InfoKind, PaperClock, decode_frame, decode_info, decode_order_status,
+};
 use samples::{BODIES, FRAMES};
 
 fn btc() -> Instrument {
@@ -179,6 +181,203 @@ fn every_status_word_of_the_venue_is_known() {
     for word in words.split_whitespace() {
         decode(&frame("orderUpdates").replace("badAloPxRejected", word)).unwrap();
     }
+}
+
+#[test]
+fn what_the_exchange_forces_on_us_is_told_from_a_trade() {
+    let of_us = r#","liquidation":{"liquidatedUser":"0x14791697260E4C9A71f18484c9f997b308e59325","markPx":"66607.0","method":"market"}"#;
+    let of_other = r#","liquidation":{"liquidatedUser":"0x4444444444444444444444444444444444444444","markPx":"66607.0","method":"market"}"#;
+    let cases = [
+        ("Open Short", "", FillKind::Trade),
+        ("Open Short", of_us, FillKind::Liquidation),
+        ("Open Short", of_other, FillKind::Trade),
+        ("Liquidated Isolated Short", "", FillKind::Liquidation),
+        ("Auto-Deleveraging", "", FillKind::Adl),
+        ("Settlement", "", FillKind::Settlement),
+    ];
+    for (dir, liquidation, kind) in cases {
+        let text = frame("userFills").replace("Open Short", dir).replace(
+            r#""feeToken":"USDC""#,
+            &format!(r#""feeToken":"USDC"{liquidation}"#),
+        );
+        let EventBody::Fills(fills) = one(&text) else {
+            panic!("{text}")
+        };
+        let kinds: Vec<FillKind> = fills.fills.iter().map(|fill| fill.kind).collect();
+        assert_eq!(kinds, [kind; 2], "{dir}{liquidation}");
+        // A query does not name us: the liquidated side is the one that takes.
+        let Some((_, rows)) = text.split_once(r#""fills":"#) else {
+            panic!("{text}")
+        };
+        let body = rows.trim_end_matches("}}");
+        let queried = decode_info(InfoKind::UserFills, &btc(), body.as_bytes(), Time(0)).unwrap();
+        let EventBody::Fills(queried) = queried else {
+            panic!("{body}")
+        };
+        for fill in queried.fills.iter().filter(|_| !liquidation.is_empty()) {
+            let expected = if fill.taker {
+                FillKind::Liquidation
+            } else {
+                FillKind::Trade
+            };
+            assert_eq!(fill.kind, expected, "{dir}{liquidation}");
+        }
+    }
+}
+
+#[test]
+fn equal_transfers_of_one_millisecond_are_told_apart() {
+    let rows = |hashes: &[&str]| {
+        let row = |hash: &&str| {
+            format!(r#"{{"time":5,"hash":"{hash}","delta":{{"type":"deposit","usdc":"7.0"}}}}"#)
+        };
+        let rows: Vec<String> = hashes.iter().map(row).collect();
+        let user = "0x14791697260e4c9a71f18484c9f997b308e59325";
+        let rows = rows.join(",");
+        events(&format!(
+            r#"{{"channel":"userNonFundingLedgerUpdates","data":{{"user":"{user}","nonFundingLedgerUpdates":[{rows}]}}}}"#
+        ))
+    };
+    let (one, two) = (format!("0x{:064x}", 1), format!("0x{:064x}", u128::MAX));
+    let told = rows(&[&one, &two, &one]);
+    assert_eq!(told.len(), 3);
+    assert!(told[0] != told[1] && told[0] != told[2] && told[1] != told[2]);
+    // Told again, in a snapshot or alone, each is the same as before.
+    assert_eq!(rows(&[&one, &two, &one]), told);
+    assert_eq!(rows(&[&two]), told[1..2]);
+}
+
+/// Ledger updates, `US` and `OTHER` for the accounts, and what each moves, USDC.
+#[rustfmt::skip] // a table
+const UPDATES: &[(&str, i64)] = &[
+    (r#""type":"deposit","usdc":"5.0""#, 5),
+    (r#""type":"withdraw","usdc":"5.0","nonce":1,"fee":"1.0""#, -6),
+    (r#""type":"accountClassTransfer","usdc":"5.0","toPerp":true"#, 5),
+    (r#""type":"accountClassTransfer","usdc":"5.0","toPerp":false"#, -5),
+    (r#""type":"internalTransfer","usdc":"5.0","user":"OTHER","destination":"US","fee":"1.0""#, 5),
+    (r#""type":"internalTransfer","usdc":"5.0","user":"US","destination":"OTHER","fee":"1.0""#, -6),
+    (r#""type":"subAccountTransfer","usdc":"5.0","user":"US","destination":"OTHER""#, -5),
+    (r#""type":"vaultCreate","vault":"0x1","usdc":"5.0","fee":"1.0""#, -6),
+    (r#""type":"vaultDeposit","vault":"0x1","usdc":"5.0""#, -5),
+    (r#""type":"vaultWithdraw","vault":"0x1","netWithdrawnUsd":"5.0""#, 5),
+    (r#""type":"vaultDistribution","vault":"0x1","usdc":"5.0""#, 5),
+    (r#""type":"vaultLeaderCommission","user":"US","usdc":"5.0""#, 5),
+    (r#""type":"vaultLeaderCommission","user":"OTHER","usdc":"5.0""#, 0),
+    (r#""type":"liquidation","liquidatedNtlPos":"9.0","accountValue":"1.0""#, 0),
+    (r#""type":"rewardsClaim","amount":"5.0""#, 0),
+    (r#""type":"spotTransfer","token":"USDC","amount":"5.0""#, 0),
+];
+
+#[test]
+fn every_kind_of_ledger_update_moves_what_it_moves() {
+    let us = "0x14791697260e4c9a71f18484c9f997b308e59325";
+    let other = "0x4444444444444444444444444444444444444444";
+    for (delta, usdc) in UPDATES {
+        let delta = delta
+            .replace("US\"", &format!("{us}\""))
+            .replace("OTHER", other);
+        let text = format!(
+            r#"{{"channel":"userNonFundingLedgerUpdates","data":{{"user":"{us}","nonFundingLedgerUpdates":[{{"time":5,"hash":"0x1","delta":{{{delta}}}}}]}}}}"#
+        );
+        let moved = EventBody::Transfer(Transfer {
+            exch: Time::from_millis(5),
+            usd: Usd(usdc * 1_000_000),
+            id: 1,
+        });
+        let expected = match usdc {
+            0 => Decoded::Ignored,
+            _ => Decoded::Events(vec![moved]),
+        };
+        assert_eq!(decode(&text).unwrap(), expected, "{delta}");
+    }
+}
+
+#[test]
+fn the_fate_of_an_order_is_of_the_order_asked_about() {
+    let cloid = Cloid::new(1, 2);
+    let ask = |body: &str| decode_order_status(&btc(), cloid, body.as_bytes());
+    let fate = |found| EventBody::OrderStatus(OrderFate { cloid, found });
+    assert_eq!(ask(r#"{"status":"unknownOid"}"#).unwrap(), fate(None));
+    let body = r#"{"status":"order","order":{"order":{"coin":"BTC","side":"B","limitPx":"95000.0","sz":"0.001","oid":9,"timestamp":1769916002000,"origSz":"0.002","cloid":"0x00000000000000010000000000000002","tif":"Alo","reduceOnly":false},"status":"canceled","statusTimestamp":1769916002123}}"#;
+    let update = OrderUpdate {
+        exch: STAMP,
+        oid: 9,
+        cloid: Some(cloid),
+        sz: Sz(100),
+        status: OrderStatus::Canceled,
+    };
+    assert_eq!(ask(body).unwrap(), fate(Some(update)));
+    let other = body.replace("0000000002", "0000000003");
+    assert!(ask(&other).unwrap_err().to_string().contains("cloid was"));
+    for bad in [r#"{"status":"order"}"#, r#"{"status":"maybe"}"#, "null"] {
+        ask(bad).unwrap_err();
+    }
+}
+
+/// Numbers that are none never become an event.
+#[test]
+fn nan_and_infinity_are_refused_at_the_door() {
+    let mut doors = 0;
+    for (name, text) in FRAMES
+        .iter()
+        .map(|frame| ("frame", *frame))
+        .chain(BODIES.iter().map(|(kind, body)| (*kind, *body)))
+    {
+        for (at, number) in printed_numbers(text) {
+            for none in ["NaN", "inf", "-inf", "Infinity", "1e999", "nan"] {
+                let bad = format!("{}{none}{}", &text[..at], &text[at + number.len()..]);
+                let read = if name == "frame" {
+                    match decode(&bad) {
+                        Ok(Decoded::Events(events)) => events,
+                        _ => Vec::new(),
+                    }
+                } else {
+                    let kind = name.parse().unwrap();
+                    let read = decode_info(kind, &btc(), bad.as_bytes(), Time(i64::MAX));
+                    read.into_iter().collect()
+                };
+                for event in &read {
+                    let written = serde_json::to_string(event).unwrap();
+                    // JSON has no word for them: a number that is none would be null.
+                    let before = serde_json::to_string(&clean(name, text)).unwrap();
+                    let nulls = |text: &str| text.matches("null").count();
+                    assert!(nulls(&written) <= nulls(&before), "{bad} gave {written}");
+                }
+                doors += 1;
+            }
+        }
+    }
+    assert!(doors > 300, "{doors}");
+}
+
+/// What the unchanged message gives.
+fn clean(name: &str, text: &str) -> Vec<EventBody> {
+    if name == "frame" {
+        return match decode(text) {
+            Ok(Decoded::Events(events)) => events,
+            _ => Vec::new(),
+        };
+    }
+    let read = decode_info(
+        name.parse().unwrap(),
+        &btc(),
+        text.as_bytes(),
+        Time(i64::MAX),
+    );
+    read.into_iter().collect()
+}
+
+/// Where decimals are printed in strings: each with its place.
+fn printed_numbers(text: &str) -> Vec<(usize, &str)> {
+    let mut found = Vec::new();
+    let mut at = 0;
+    for (nth, part) in text.split('"').enumerate() {
+        if nth % 2 == 1 && part.parse::<f64>().is_ok() {
+            found.push((at, part));
+        }
+        at += part.len() + 1;
+    }
+    found
 }
 
 #[test]

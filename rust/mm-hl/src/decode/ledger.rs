@@ -129,6 +129,7 @@ impl Delta<'_> {
             "withdraw" | "vaultCreate" => self.usdc_and_fee(),
             "vaultDeposit" => Ok(-usd("usdc", self.usdc)?),
             "vaultWithdraw" => usd("netWithdrawnUsd", self.net_withdrawn_usd),
+            "vaultLeaderCommission" if self.user == Some(account) => usd("usdc", self.usdc),
             "accountClassTransfer" => {
                 let to_perp = self.to_perp.ok_or_else(|| absent("toPerp"))?;
                 let usdc = usd("usdc", self.usdc)?;
@@ -142,8 +143,14 @@ impl Delta<'_> {
                 }
             }
             "send" => self.sent(account, dex),
-            "spotTransfer" | "spotGenesis" | "cStakingTransfer" | "liquidation"
-            | "rewardsClaim" | "deployGasAuction" | "borrowLend" => Ok(Usd::ZERO),
+            "spotTransfer"
+            | "spotGenesis"
+            | "cStakingTransfer"
+            | "liquidation"
+            | "vaultLeaderCommission"
+            | "rewardsClaim"
+            | "deployGasAuction"
+            | "borrowLend" => Ok(Usd::ZERO),
             kind => Err(unexpected(
                 "ledger update",
                 kind,
