@@ -143,6 +143,26 @@ def test_the_sessions_own_requests_may_not_add_exposure() -> None:
     assert [b.kind for b in breaches([], own, raising)] == ["forbidden"]
 
 
+def test_what_the_watchdog_did_is_judged_by_what_it_may_do() -> None:
+    guard = [
+        *sent(1),
+        Sent(3, None, "cancel", watchdog=True),
+        Sent(4, None, "order", watchdog=True),
+    ]
+    log = [*HONEST, reply(2, 1), event(6), cycle(6, 0, 0)]
+    taken_over = [seen(1, 0, 60, -100), seen(3, 30, 30, 30, "cancel"), seen(4, 30, 30, 0)]
+    assert breaches(log, guard, taken_over) == []
+    [unjoined, *_] = breaches(log, sent(1), taken_over)
+    assert unjoined.kind == "unjoined"
+    grown = [*taken_over[:2], seen(4, 30, 60, 30)]
+    assert (
+        breaches(log, guard, grown)[0].text
+        == "the watchdog's order took the worst case to (60, -30) lots"
+    )
+    other = [*taken_over[:2], seen(4, 30, 30, 0, "updateLeverage")]
+    assert [breach.kind for breach in breaches(log, guard, other)] == ["forbidden"]
+
+
 def test_actions_of_an_earlier_session_on_the_same_exchange_are_not_ours_to_explain() -> None:
     report = [seen(1, 0, 60, -100), seen(5, 0, 0, 0, "cancel")]
     assert breaches([], [Sent(5, None, "cancel")], report) == []

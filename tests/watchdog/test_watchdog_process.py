@@ -92,6 +92,7 @@ def test_a_maker_that_hangs_is_relieved_and_takes_over_again_when_it_comes_back(
         summary, log = maker.ends(0)
     assert "watchdog_died" in log
     assert "watchdog_had_taken_over" in log
+    assert "resynchronised" in log
     assert summary["breaches"] == 0
     assert summary["open_orders_after_stop"] == 0
     assert summary["pnl_usd"]["residual"] == "0"
