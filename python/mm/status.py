@@ -27,9 +27,11 @@ def standing(snapshot: Snapshot, coin: str, sz_decimals: int) -> Json:
     orders = snapshot["orders"]
     return {
         "coin": coin,
+        "mode": snapshot.get("mode"),
+        "mode_reason": snapshot.get("mode_reason"),
         "phase": snapshot["phase"],
         "not_quoting": snapshot["not_quoting"],
-        "reduce_only": snapshot["reduce_only"],
+        "suppressed": snapshot.get("suppressed", {"bid": None, "ask": None}),
         "position": coin_text(position, sz_decimals),
         "limit": None
         if limits is None
@@ -97,12 +99,13 @@ def lines(status: Mapping[str, Any]) -> list[str]:
         said.append(f"  Last known   {status['age_s']:.0f} s ago, of session {status['session']}")
     limit = stands["limit"]
     said += [
-        f"  Phase        {stands['phase']}{_because(stands['not_quoting'])}",
+        f"  Mode         {_mode(stands)}",
+        f"  Bids         {_side(stands['orders']['bids'], stands['suppressed']['bid'])}",
+        f"  Asks         {_side(stands['orders']['asks'], stands['suppressed']['ask'])}",
         f"  Position     {stands['position']} {stands['coin']}",
         "  Limit        " + ("not derived" if limit is None else _limit(limit, stands["coin"])),
         f"  Equity       {_usd(stands['equity_usd'])}, day {_usd(stands['day_pnl_usd'])},"
         f" drawdown {_percent(stands['drawdown_ratio'])}",
-        f"  Orders       {stands['orders']['bids']} bids, {stands['orders']['asks']} asks",
         "  Ages         "
         + ", ".join(f"{name} {_seconds(age)}" for name, age in stands["ages_s"].items()),
     ]
@@ -134,8 +137,14 @@ def _because(reason: str | None) -> str:
     return "" if reason is None else f" ({reason.replace('_', ' ')})"
 
 
-def _side(reason: str | None) -> str:
-    return "quoted" if reason is None else f"not quoted: {reason.replace('_', ' ')}"
+def _mode(stands: Mapping[str, Any]) -> str:
+    if stands["mode"] is None:
+        return f"{stands['phase']}{_because(stands['not_quoting'])}"
+    return f"{stands['mode']}{_because(stands['mode_reason'])}, {stands['phase']}"
+
+
+def _side(orders: int, reason: str | None) -> str:
+    return f"{orders} orders" if reason is None else f"none: {reason.replace('_', ' ')}"
 
 
 def _limit(limit: Mapping[str, Any], coin: str) -> str:
