@@ -252,6 +252,27 @@ class EngineDesk:
             self.timer()
         return self.sent[before:]
 
+    def placed_by_hand(self, side: str, px: float, coin: float) -> list[Json]:
+        """The venue lists our orders, and one that we did not place: `A` or `B`."""
+        latest = {order["cloid"]: order for order in self._placed}.values()
+        ours = [
+            self._listed(
+                "B" if order["side"] == "Bid" else "A", order["px"] / 10, order["sz"] / 1e5
+            )
+            | {"oid": order["oid"], "cloid": order["cloid_text"]}
+            for order in latest
+        ]
+        return self.info("frontendOpenOrders", [self._listed(side, px, coin), *ours])
+
+    def _listed(self, side: str, px: float, coin: float) -> Json:
+        return {
+            "coin": "BTC", "side": side, "limitPx": f"{px:g}", "sz": f"{coin:.5f}", "oid": 9_999,
+            "timestamp": self._ms(), "origSz": f"{coin:.5f}", "reduceOnly": False,
+            "orderType": "Limit", "triggerCondition": "N/A", "isTrigger": False,
+            "triggerPx": "0.0", "children": [], "isPositionTpsl": False, "tif": "Gtc",
+            "cloid": None,
+        }  # fmt: skip
+
     def one_sided_for(self, seconds: float) -> None:
         """Bids alone in the book, everything else as usual."""
         until = self.now_s + seconds

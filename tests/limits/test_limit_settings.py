@@ -271,27 +271,15 @@ def test_leverage_that_is_not_known_counts_as_one() -> None:
     assert sum(quoted(told)) > 2 * EQUITY_USD
 
 
-def furthest_short(settings: Settings) -> int:
-    """Lots short that we could be carried to while the fate of our asks is not known."""
-    desk = EngineDesk({**CAPPED, **settings}, position=0.002, accepts=False).open()
-    for _ in range(4):
-        for action in [action for action in desk.sent if action["kind"] == "place"]:
-            desk.lose(action["id"])
-        desk.sent.clear()
-        desk.now_s += 0.1
-        desk.bbo()
-    return -int(desk.snapshot()["worst_case"][0])
-
-
-def test_the_sweep_guard_counts_asks_that_may_still_fill() -> None:
-    """On by default: with the guard, asks of unknown fate take up what may be offered beyond |q|.
-
-    What was in flight when another was lost stays, so the bound is the target and a level.
-    """
-    target = round(SHARE * 5_000)
-    level = round(0.426 * target)
-    assert furthest_short({}) <= target + level
-    assert furthest_short({"quoting.sweep_guard": False}) > furthest_short({}) + 200
+@pytest.mark.parametrize(("guard", "asks"), [(None, 200), (True, 200), (False, 1_000)])
+def test_the_sweep_guard_counts_asks_that_are_not_ours(guard: bool | None, asks: int) -> None:
+    """Long 200 lots with an ask of 1,000 placed by hand: on, as by default, that one takes up what
+    may be offered beyond the position; off, we offer the whole target beside it."""
+    settings = {} if guard is None else {"quoting.sweep_guard": guard}
+    desk = EngineDesk({**CAPPED, **settings}, position=0.002).open()
+    desk.placed_by_hand("A", 101_000.0, 0.01)
+    desk.after(1.0)
+    assert desk.lots("Ask") == asks
 
 
 CALM_SIGMA = 1e-5

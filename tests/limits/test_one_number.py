@@ -54,7 +54,7 @@ def test_sides_that_differ_are_the_same_number_for_every_reader(tmp_path: Path) 
     with structlog.testing.capture_logs() as said:
         desk.anchor()
         desk.after(3.0, quiet=["head_room"])
-        desk.fill({"side": "Bid", "px": 999_990, "sz": 3_000, "oid": 77, "cloid_text": None})
+        desk.fill({"side": "Bid", "px": 999_990, "sz": 1_500, "oid": 77, "cloid_text": None})
         # Half the equity is gone elsewhere: the short side is bound anew, in this very cycle.
         desk.account(equity=9_700.0)
         scraped = desk.metrics.text().decode()
@@ -84,7 +84,7 @@ def test_sides_that_differ_are_the_same_number_for_every_reader(tmp_path: Path) 
     assert (Decimal(updated["new_long"]), Decimal(updated["new_short"])) == (long, short)
     entered = [line for line in said if line["event"] == "reduce_only_entered"][-1]
     assert Decimal(entered["effective_max_pos"]) == long
-    assert entered["utilisation_pct"] == "300.00"
+    assert entered["utilisation_pct"] == "150.00"
     quoted = [line for line in said if line["event"] == "Quote inputs"][-1]
     assert Decimal(quoted["effective_max_pos"]) == min(long, short)
 

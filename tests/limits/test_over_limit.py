@@ -22,7 +22,8 @@ def test_a_position_worth_more_than_v_is_over_the_value_limit() -> None:
 
 def test_a_position_larger_than_q_alone_is_over_the_position_limit() -> None:
     """Somebody buys by hand beyond what the exchange lets this side hold: V is far away."""
-    desk = EngineDesk()
+    # Small quotes, so that the worst case stays far from a runaway.
+    desk = EngineDesk({"quoting.target_liquidity_frac": 0.01})
     desk.bbo()
     desk.candles()
     desk.fees()
@@ -30,16 +31,16 @@ def test_a_position_larger_than_q_alone_is_over_the_position_limit() -> None:
     desk.anchor()
     desk.after(3.0, quiet=["head_room"])
     assert desk.limits["lots"][0] == 1_000
-    by_hand = {"side": "Bid", "px": 999_990, "sz": 3_000, "oid": 77, "cloid_text": None}
+    by_hand = {"side": "Bid", "px": 999_990, "sz": 1_500, "oid": 77, "cloid_text": None}
     desk.fill(by_hand)
     desk.after(1.0, quiet=["head_room", "account"])
     snapshot = desk.snapshot()
-    assert snapshot["position"] == 3_000
-    assert snapshot["limits"]["value"] > 30_000 * 10**6 > 3_000 * 10**6
+    assert snapshot["position"] == 1_500
+    assert snapshot["limits"]["value"] > 30_000 * 10**6, "it is worth 1,500"
     assert snapshot["reduce_only"]
     assert reasons(desk, "Bid") == {"OverPositionLimit"}
     assert desk.lots("Bid") == 0
-    assert desk.lots("Ask") == 3_000
+    assert desk.lots("Ask") == 1_500
 
 
 def test_at_exactly_the_limit_it_is_two_sided_with_no_room_to_increase() -> None:
