@@ -7,8 +7,8 @@ import math
 from typing import Any
 
 import pytest
-from tests.engine_desk import CALM, USER, EngineDesk, tiered
 
+from engine_desk import CALM, USER, EngineDesk, tiered
 from mm._core import ConfigError, Engine, EventError
 from mm.config import engine_config_json, load
 from mm.hyperliquid.account import Account, cancel_all
