@@ -16,8 +16,8 @@ from mm.hyperliquid.account import Account, cancel_all
 Json = Any  # whatever JSON holds
 
 EARLIER = f"0x{0:016x}{7:016x}"
-BY_HAND = {"oid": 60, "cloid": None}
-BY_ANOTHER = {"oid": 61, "cloid": "0x" + "ab" * 16}
+BY_HAND: Json = {"oid": 60, "cloid": None}
+BY_ANOTHER: Json = {"oid": 61, "cloid": "0x" + "ab" * 16}
 
 
 def row(oid: int, cloid: str | None) -> Json:
