@@ -129,6 +129,7 @@ impl Engine {
             .filter(|quote| quote.side == side)
             .copied()
             .collect();
+        let wanted = self.reducing_part(side, wanted, limit);
         let mut own: Vec<Own> = self
             .orders
             .iter()
@@ -189,18 +190,10 @@ impl Engine {
             self.refuse(&quote, limit, RefusalReason::OwnCross);
             return;
         }
-        let passed = self.let_through(&quote, gate);
-        let sz = passed.map_or(Sz::ZERO, |part| part.sz);
-        if sz < quote.sz {
-            let rest = Quote {
-                sz: quote.sz - sz,
-                ..quote
-            };
-            self.refuse(&rest, limit, RefusalReason::Backoff);
-        }
-        let Some(quote) = passed else {
+        if self.is_held_back(&quote) {
+            self.refuse(&quote, limit, RefusalReason::Backoff);
             return;
-        };
+        }
         if gate.admit(quote.side, quote.sz, quote.reduce_only) {
             let order = new_order(self.orders.next_cloid(), &quote, Reason::NewLevel);
             self.orders.placed(order, self.now);
@@ -239,7 +232,7 @@ impl Engine {
         batch.cancels.push(Cancel { cloid, reason });
     }
 
-    fn refuse(&mut self, quote: &Quote, limit: Sz, reason: RefusalReason) {
+    pub(super) fn refuse(&mut self, quote: &Quote, limit: Sz, reason: RefusalReason) {
         self.counts.refused += 1;
         self.refusals.push(Refusal {
             side: quote.side,

@@ -5,7 +5,7 @@ use crate::action::{Action, ActionBody, NewOrder, Reason, Tif};
 use crate::control::Alarm;
 use crate::diff::Tolerance;
 use crate::event::{EventBody, Fill};
-use crate::filter::{Quote, ReduceOnly, ReduceOnlyReason, reaches};
+use crate::filter::{Quote, ReduceOnly, ReduceOnlyReason, RefusalReason, reaches};
 use crate::gate::Gate;
 use crate::instrument::MIN_NOTIONAL;
 use crate::limits::{LimitSource, Limits};
@@ -275,14 +275,13 @@ impl Engine {
     /// Tolerance of the plan for one side: none where the touch is to be followed.
     pub(super) fn tolerance_of(&self, side: Side) -> Tolerance {
         let at_touch = self.recovery().is_at_touch();
-        let tolerance = self.tolerance();
         if at_touch && reducing_side(self.own.position()) == Some(side) {
             return Tolerance {
                 px: Px::ZERO,
-                ..tolerance
+                sz_frac: 0.0,
             };
         }
-        tolerance
+        self.tolerance()
     }
 
     pub(super) const fn recovery(&self) -> Recovery {
@@ -313,39 +312,62 @@ impl Engine {
         self.send(ActionBody::Place(vec![order]), actions);
     }
 
-    /// What may leave now of an order that the venue's refusals hold back: the part that can only
-    /// reduce, flagged so; all of it when nothing holds it back.
-    pub(super) fn let_through(&self, quote: &Quote, gate: &Gate) -> Option<Quote> {
-        let limiter = &self.recover.limiter;
-        if limiter.awaits_book(quote.side) {
-            return None;
+    /// A side that waits because the venue refused it still reduces: its orders are cut to the
+    /// position and flagged, the rest of them waits.
+    pub(super) fn reducing_part(
+        &mut self,
+        side: Side,
+        wanted: Vec<Quote>,
+        limit: Sz,
+    ) -> Vec<Quote> {
+        let position = self.own.position();
+        let waits = self
+            .recover
+            .limiter
+            .waits(self.now)
+            .any(|wait| wait.side == side);
+        if !waits || reducing_side(position) != Some(side) {
+            return wanted;
         }
+        let mut left = position.abs();
+        let mut parts = Vec::with_capacity(wanted.len());
+        for quote in wanted {
+            let part = Quote {
+                sz: quote.sz.min(left),
+                reduce_only: true,
+                ..quote
+            };
+            let legal =
+                part.sz > Sz::ZERO && (reaches(&part, MIN_NOTIONAL) || part.sz == position.abs());
+            let taken = if legal { part.sz } else { Sz::ZERO };
+            if taken < quote.sz {
+                let rest = Quote {
+                    sz: quote.sz - taken,
+                    ..quote
+                };
+                self.refuse(&rest, limit, RefusalReason::Backoff);
+            }
+            left -= taken;
+            parts.extend(legal.then_some(part));
+        }
+        parts
+    }
+
+    /// Whether a new order must wait because the venue refused its like.
+    pub(super) fn is_held_back(&self, quote: &Quote) -> bool {
         let intent = if quote.reduce_only {
             Intent::Reduce
         } else {
             Intent::Increase
         };
-        if !limiter.holds(quote.side, intent, self.now) {
-            return Some(*quote);
-        }
-        let position = self.own.position();
-        let side = quote.side.index();
-        let out = gate.exposure().free[side] + gate.exposure().reduce_only[side];
-        let reducible = -quote.side.signed(position) - out;
-        let part = Quote {
-            sz: quote.sz.min(reducible),
-            reduce_only: true,
-            ..*quote
-        };
-        let legal = reaches(&part, MIN_NOTIONAL) || part.sz == position.abs();
-        (part.sz > Sz::ZERO && legal).then_some(part)
+        let limiter = &self.recover.limiter;
+        limiter.awaits_book(quote.side) || limiter.holds(quote.side, intent, self.now)
     }
 
     /// Whether an order that rests out of place must go because its replacement would be held back.
     pub(super) fn holds_amend(&self, quote: &Quote) -> bool {
-        let reduces = reducing_side(self.own.position()) == Some(quote.side);
-        let refused = self.recover.limiter.waits(self.now);
-        !(quote.reduce_only || reduces) && refused.into_iter().any(|wait| wait.side == quote.side)
+        let mut waits = self.recover.limiter.waits(self.now);
+        !quote.reduce_only && waits.any(|wait| wait.side == quote.side)
     }
 }
 

@@ -13,7 +13,8 @@ use crate::units::Side;
 /// The items of one reply, folded.
 #[derive(Debug, Default)]
 pub(super) struct Batch {
-    /// Sides of which a post-only order was accepted.
+    /// Sides of which a post-only order was accepted that could increase: one that can only reduce
+    /// proves nothing for those.
     accepted: BTreeSet<Side>,
     /// Sides and classes of which one was refused.
     refused: BTreeSet<(Side, RejectionClass)>,
@@ -31,7 +32,7 @@ impl Batch {
         let Some(order) = order.map(|order| order.order) else {
             return;
         };
-        if order.tif == Tif::Alo {
+        if order.tif == Tif::Alo && !order.reduce_only {
             self.accepted.insert(order.side);
         }
         self.reducing[0] |= order.reduce_only;
@@ -46,7 +47,8 @@ impl Batch {
         let Some(order) = order.map(|order| order.order) else {
             return;
         };
-        if order.tif == Tif::Alo {
+        let crossed = why.class == RejectionClass::PostOnly;
+        if order.tif == Tif::Alo && (crossed || !order.reduce_only) {
             self.refused.insert((order.side, why.class));
         }
         // That the book moved, or held nothing, is no reluctance of the venue.
