@@ -157,6 +157,8 @@ class Mute:
 
     def read(self, lines: bytes) -> None: ...
 
+    def ask(self, kind: str, cloid: str | None) -> None: ...
+
 
 class Life:
     """One process, from `start` until it is killed or stopped."""
@@ -194,6 +196,7 @@ class Life:
             meter=Meter(),
             listener=Mute(),
             diary=self,
+            asker=Mute(),
         )
         self._connect()
         await self._synchronise()

@@ -834,6 +834,13 @@ class Engine:
         `before_anchor` moved nothing in this session: it is for a ledger that outlives it.
         """
 
+    def take_asks(self) -> list[tuple[str, str | None]]:
+        """What it wants asked of the exchange since the last call, each kind at its own beat.
+
+        The type of a query, and with `orderStatus` the cloid of the order it is about. The answer
+        goes to `on_info`. What is not answered is asked for again.
+        """
+
     def finish_log(self) -> None:
         """Write the log's last line; nothing may follow."""
 

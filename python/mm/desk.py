@@ -138,6 +138,7 @@ async def open_desk(
             meter=meter,
             listener=listener,
             diary=keeper,
+            asker=watch,
         ),
         streams=_streams(config, venue, clock, inbox),
         watch=watch,

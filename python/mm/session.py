@@ -70,10 +70,18 @@ class Diary(Protocol):
         ...
 
 
+class Asker(Protocol):
+    """Asks the exchange what the engine wants to know; the answers come through the inbox."""
+
+    def ask(self, kind: str, cloid: str | None) -> None:
+        """Ask soon. Nothing is waited for, and what is not answered is asked for again."""
+        ...
+
+
 class Session:
     """Owns the engine from the first event to the last."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - keywords, one a role
         self,
         *,
         engine: Engine,
@@ -84,6 +92,7 @@ class Session:
         meter: Meter,
         listener: Listener,
         diary: Diary,
+        asker: Asker,
     ) -> None:
         self._engine = engine
         self._clock = clock
@@ -93,6 +102,7 @@ class Session:
         self._meter = meter
         self._listener = listener
         self._diary = diary
+        self._asker = asker
         self._last_ns = 0
         self._unreadable = 0
         # Why nobody takes from the inbox any more; `None` while the session lives.
@@ -156,6 +166,8 @@ class Session:
             ready_ns = self._outlet.dispatch(action)
             if isinstance(item, Frame):
                 self._meter.tick_to_bytes_ns.append(ready_ns - item.arrived_ns)
+        for kind, cloid in self._engine.take_asks():
+            self._asker.ask(kind, cloid)
         self._listener.read(lines)
         for alarm in alarms:
             log.warning(**{"event" if key == "alarm" else key: alarm[key] for key in alarm})

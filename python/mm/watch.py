@@ -1,9 +1,9 @@
-"""What keeps a session's knowledge fresh: polls, and the snapshots that fill a gap."""
+"""Asks the exchange what the engine wants to know, and what a lost line may have hidden."""
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+import time
 
 import structlog
 
@@ -14,55 +14,51 @@ from mm.inbox import Inbox, Info
 
 log = structlog.get_logger(__name__)
 
-# Wall seconds between two polls of one kind, at least: at high speed the machine sets the pace.
-FASTEST_POLL_S = 0.2
+# Wall seconds between two queries of one kind, at least: at high speed the machine sets the pace.
+FASTEST_S = 0.2
 # What a lost line may have hidden, in the order in which the engine should hear it.
 AFTER_RECONNECT = ("userFills", "frontendOpenOrders", "clearinghouseState", "activeAssetData")
 
-
-@dataclass(frozen=True, slots=True)
-class Poll:
-    """A query asked again and again.
-
-    Attributes:
-        kind: Its type.
-        every_s: Exchange seconds between two.
-    """
-
-    kind: str
-    every_s: float
-
-
-# The user stream pushes these on change; polls prove them when nothing changes, and are the
-# checks of the reconciler (10 s) and of the safety sweep (60 s).
-POLLS = (
-    Poll("clearinghouseState", 10.0),
-    Poll("activeAssetData", 30.0),
-    Poll("frontendOpenOrders", 60.0),
-    Poll("userRateLimit", 60.0),
-)
+Question = tuple[str, str | None]
 
 
 class Watch:
-    """Asks on its beats, and at once when told that something must be looked at."""
+    """Carries the engine's questions. What to ask and when is decided there, in its own time."""
 
     def __init__(self, account: Account, clock: Clock, inbox: Inbox) -> None:
         self._account = account
         self._clock = clock
         self._inbox = inbox
+        self._wanted: dict[Question, None] = {}
+        self._asking: set[Question] = set()
         self._look = asyncio.Event()
         self._failing: set[str] = set()
 
-    def look(self) -> None:
-        """Query orders and fills soon: the fate of an action has just become knowable."""
+    def ask(self, kind: str, cloid: str | None = None) -> None:
+        """Ask soon; the same question twice is asked once.
+
+        Args:
+            kind: Type of the query.
+            cloid: The order that an `orderStatus` query is about.
+        """
+        self._wanted[kind, cloid] = None
         self._look.set()
 
+    def look(self) -> None:
+        """Query orders and fills soon: the fate of an action has just become knowable."""
+        for kind in ("userFills", "frontendOpenOrders"):
+            self.ask(kind)
+
     async def run(self) -> None:
-        """Poll until cancelled. A query that fails is tried again on its next beat."""
+        """Ask until cancelled. A query that fails is asked again when the engine wants it again."""
         async with asyncio.TaskGroup() as group:
-            for poll in POLLS:
-                group.create_task(self._poll(poll))
-            group.create_task(self._looks())
+            while True:
+                await self._look.wait()
+                self._look.clear()
+                for question in [key for key in self._wanted if key not in self._asking]:
+                    del self._wanted[question]
+                    self._asking.add(question)
+                    group.create_task(self._answer(question))
 
     async def fill_gap(self) -> None:
         """After a lost line: hear from snapshots what it may have hidden.
@@ -74,28 +70,24 @@ class Watch:
             await self._ask(kind)
         log.info("resynchronised", coin=self._account.coin)
 
-    async def _poll(self, poll: Poll) -> None:
-        while True:
-            await asyncio.sleep(max(poll.every_s / self._clock.speed, FASTEST_POLL_S))
-            await self._try(poll.kind)
+    async def _answer(self, question: Question) -> None:
+        begun = time.monotonic()
+        await self._try(*question)
+        await asyncio.sleep(begun + FASTEST_S - time.monotonic())
+        self._asking.discard(question)
+        if self._wanted:
+            self._look.set()
 
-    async def _looks(self) -> None:
-        while True:
-            await self._look.wait()
-            self._look.clear()
-            for kind in ("userFills", "frontendOpenOrders"):
-                await self._try(kind)
-
-    async def _try(self, kind: str) -> None:
+    async def _try(self, kind: str, cloid: str | None) -> None:
         try:
-            await self._ask(kind)
+            await self._ask(kind, cloid)
         except VenueError as error:
             # Said once an outage: a venue that is gone is asked many times a second at high speed.
             say = log.debug if kind in self._failing else log.warning
             self._failing.add(kind)
             say("query_failed", kind=kind, why=str(error))
 
-    async def _ask(self, kind: str) -> None:
-        body = await self._account.ask(kind)
+    async def _ask(self, kind: str, cloid: str | None = None) -> None:
+        body = await self._account.ask(kind, cloid)
         self._failing.discard(kind)
-        self._inbox.put(Info(self._clock.now_ns(), kind, body))
+        self._inbox.put(Info(self._clock.now_ns(), kind, body, cloid))

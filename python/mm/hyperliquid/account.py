@@ -52,17 +52,20 @@ class Account:
         self.coin = coin
         self._session = session
 
-    async def ask(self, kind: str, *, urgent: bool = False) -> bytes:
+    async def ask(self, kind: str, cloid: str | None = None, *, urgent: bool = False) -> bytes:
         """Answer of a query of this type about this account (and coin, where it takes one).
 
         Args:
             kind: The query's `type`.
+            cloid: The order that an `orderStatus` query is about.
             urgent: Whether it may use the weight kept for what reduces risk.
 
         Raises:
             VenueError: No answer, or an error.
         """
         query: dict[str, object] = {"type": kind, "user": self.user}
+        if cloid is not None:
+            query["oid"] = cloid
         if kind == "activeAssetData":
             query["coin"] = self.coin
         return await self.info(query, urgent=urgent)

@@ -10,6 +10,7 @@ use mm_core::engine::{Engine, EngineConfig};
 use mm_core::event::{
     Command, Event, EventBody, Reply, ReplyOutcome, Stream, StreamState, StreamStatus,
 };
+use mm_core::recovery::ask::Ask;
 use mm_core::units::Time;
 use mm_hl::decode::{
     Decoded, InfoKind, decode_frame, decode_info, decode_order_status, decode_reply,
@@ -31,6 +32,7 @@ pub(crate) struct PyEngine {
     sent: Vec<Action>,
     entries: Vec<Entry>,
     alarms: Vec<Alarm>,
+    asks: Vec<Ask>,
     last: Time,
 }
 
@@ -50,6 +52,7 @@ impl PyEngine {
             sent: Vec::new(),
             entries: Vec::new(),
             alarms: Vec::new(),
+            asks: Vec::new(),
             last: Time::ZERO,
         })
     }
@@ -225,6 +228,13 @@ impl PyEngine {
         take_list(py, &mut self.entries)
     }
 
+    /// What the engine wants asked since the last call: type of the query, and the cloid of an order
+    /// where it is about one.
+    fn take_asks(&mut self) -> Vec<(&'static str, Option<String>)> {
+        let asks = core::mem::take(&mut self.asks);
+        asks.into_iter().map(query).collect()
+    }
+
     /// Writes the log's last line.
     fn finish_log(&mut self) {
         self.log.finish();
@@ -278,6 +288,7 @@ impl PyEngine {
             }
             self.log.refusals(self.engine.refusals());
             self.log.entries(self.engine.entries());
+            self.asks.extend_from_slice(self.engine.asks());
             self.entries.extend_from_slice(self.engine.entries());
             self.log.alarms(self.engine.alarms());
             self.alarms.extend_from_slice(self.engine.alarms());
@@ -287,6 +298,18 @@ impl PyEngine {
         }
         self.sent.extend(actions.iter().cloned());
         actions.into_iter().map(PyAction).collect()
+    }
+}
+
+/// The venue's name for a question.
+fn query(ask: Ask) -> (&'static str, Option<String>) {
+    match ask {
+        Ask::Account => ("clearinghouseState", None),
+        Ask::OpenOrders => ("frontendOpenOrders", None),
+        Ask::HeadRoom => ("activeAssetData", None),
+        Ask::RateLimit => ("userRateLimit", None),
+        Ask::Fills => ("userFills", None),
+        Ask::OrderStatus(cloid) => ("orderStatus", Some(cloid.to_string())),
     }
 }
 
