@@ -12,7 +12,7 @@ use mm_core::event::{
 use mm_core::recovery::ask::Ask;
 use mm_core::recovery::manager::Recovery;
 use mm_core::recovery::reconciler::Reconciliation;
-use mm_core::units::{Dur, Px, SECOND, Side, Sz};
+use mm_core::units::{Px, Side, Sz};
 use scripted::{Scripted, config};
 
 /// Long this many lots, over a limit that has not fallen.
@@ -183,23 +183,22 @@ fn an_excess_that_a_falling_limit_made_is_worked_passively_for_five_minutes() {
 }
 
 #[test]
-fn three_refused_reducing_orders_make_it_stuck_at_once_and_are_never_delayed() {
-    let mut scripted = Scripted::quoting(20_000);
-    scripted.refuses = |order| order.reduce_only.then_some(RejectionClass::Margin);
-    scripted.mid += 1_000;
-    let before = scripted.received.len();
-    scripted.tell(EventBody::Timer);
-    let mut seconds = 0;
-    while scripted.state() == "passive" {
-        // The venue lets go after three: or refusal and retry would answer each other without end.
-        scripted.now = scripted.now.plus(Dur(SECOND / 10));
-        scripted.refuses = |_| None;
+fn refused_reducing_orders_are_sent_again_at_once_and_three_batches_make_it_stuck() {
+    for (batches, state) in [(2, "passive"), (3, "stuck")] {
+        let mut scripted = Scripted::quoting(20_000);
+        assert_eq!(scripted.state(), "passive");
+        // The ladder moves: its amends are refused as one batch, then the places that follow.
+        let levels = scripted.rests(Side::Ask).len();
+        scripted.mid += 1_000;
+        scripted.refuse_next = u32::try_from(batches * levels).unwrap();
         scripted.book();
-        seconds += 1;
-        assert!(seconds < 5, "{:?}", scripted.recovery());
-        break;
+        assert_eq!(
+            (scripted.state().as_str(), scripted.refuse_next),
+            (state, 0)
+        );
+        assert!(!scripted.rests(Side::Ask).is_empty(), "in the same instant");
+        assert!(scripted.recovery().waits.is_empty());
     }
-    assert!(scripted.received.len() > before);
 }
 
 /// 31 times the limit at the start, both directions; and dust with no limit at all.
@@ -482,7 +481,7 @@ fn an_order_without_an_answer_is_asked_for_by_its_cloid_and_a_strange_one_is_tol
         scripted
             .alarms
             .iter()
-            .any(|a| matches!(a, Alarm::ForeignOrders { count: 1 }))
+            .any(|a| matches!(a, Alarm::ForeignOrder { .. }))
     );
     assert!(matches!(scripted.recovery().recovery, Recovery::Normal));
 }

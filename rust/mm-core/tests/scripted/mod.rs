@@ -67,6 +67,8 @@ pub(crate) struct Scripted {
     pub(crate) misreported: i64,
     /// Refuses orders for which it gives a class.
     pub(crate) refuses: fn(&NewOrder) -> Option<RejectionClass>,
+    /// Refuses that many more orders, for their margin.
+    pub(crate) refuse_next: u32,
     /// Refuses cancels with this class.
     pub(crate) refuses_cancels: Option<RejectionClass>,
     /// Immediate orders find nothing.
@@ -97,6 +99,7 @@ impl Scripted {
             shown: 50_000,
             misreported: 0,
             refuses: |_| None,
+            refuse_next: 0,
             refuses_cancels: None,
             dry: false,
             silent: false,
@@ -247,7 +250,6 @@ impl Scripted {
                 })
                 .collect(),
             ActionBody::Cancel(cancels) => cancels.iter().map(|c| self.cancel(c)).collect(),
-            ActionBody::CancelOid(_) => Vec::new(),
         }
     }
 
@@ -268,6 +270,10 @@ impl Scripted {
     fn place(&mut self, order: &NewOrder, news: &mut VecDeque<EventBody>) -> ItemStatus {
         if let Some(class) = (self.refuses)(order) {
             return refusal(class);
+        }
+        if self.refuse_next > 0 {
+            self.refuse_next -= 1;
+            return refusal(RejectionClass::Margin);
         }
         let reducible = (-order.side.signed(self.position)).max(Sz::ZERO);
         if order.reduce_only && reducible == Sz::ZERO {
