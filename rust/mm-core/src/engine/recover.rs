@@ -9,13 +9,13 @@ use crate::filter::{Quote, ReduceOnly, ReduceOnlyReason, RefusalReason, reaches}
 use crate::gate::Gate;
 use crate::instrument::MIN_NOTIONAL;
 use crate::limits::{LimitSource, Limits};
-use crate::recovery::RecoveryConfig;
 use crate::recovery::ask::{Ask, Questions};
 use crate::recovery::ioc::{Unwind, Unwinding, unwind_order};
 use crate::recovery::manager::{Cause, Excess, Recovery, RecoveryManager, Seen};
 use crate::recovery::reconciler::PositionReconciler;
 use crate::recovery::rejections::{Intent, RejectionLimiter};
 use crate::recovery::sweep::{Findings, reducing_side};
+use crate::recovery::{RecoveryConfig, liquidation_distance};
 use crate::units::{Px, Side, Sz, Time};
 
 /// Seconds in an hour, under the root of a sigma-hour.
@@ -190,7 +190,7 @@ impl Engine {
     }
 
     /// Whether the price at which the account falls to its maintenance margin is within some
-    /// sigma-hours: `|q| mid (1 -+ d) m = value -+ |q| mid d`, with `m` half the smallest initial margin.
+    /// sigma-hours. Maintenance is half of the smallest initial margin.
     fn is_liquidation_near(&self) -> bool {
         let Some(((report, _), touch)) = self.own.account.zip(self.market.book.touch()) else {
             return false;
@@ -198,9 +198,8 @@ impl Engine {
         let position = self.own.position();
         let notional = (touch.mid_floor() * position.abs()).as_usd();
         let maintenance = 0.5 / f64::from(self.instrument.max_leverage());
-        let side = Sz(position.0.signum()).as_f64();
-        let cushion = report.account_value.as_usd() / notional - maintenance;
-        let distance = cushion / (1.0 - side * maintenance);
+        let value = report.account_value.as_usd();
+        let distance = liquidation_distance(value / notional, maintenance, position);
         let sigma_hours = self.config.recovery.liquidation_sigma_hours;
         distance < sigma_hours * self.sigma_for_unwinding() * libm::sqrt(HOUR_S)
     }

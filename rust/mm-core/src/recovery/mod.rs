@@ -13,6 +13,8 @@ pub mod sweep;
 
 use serde::{Deserialize, Serialize};
 
+use crate::units::Sz;
+
 /// Numbers of the section `[recovery]`. Ranges are checked when an engine is made.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -67,9 +69,28 @@ pub struct RecoveryConfig {
     pub sweep_grace_s: f64,
 }
 
+/// Relative move of the price, against `position`, at which account value falls to the maintenance margin:
+/// `value - |q| p d = m |q| p (1 - d)` long, `(1 + d)` short, with `value_ratio` = value over `|q| p`.
+#[must_use]
+pub fn liquidation_distance(value_ratio: f64, maintenance: f64, position: Sz) -> f64 {
+    let side = Sz(position.0.signum()).as_f64();
+    (value_ratio - maintenance) / (1.0 - side * maintenance)
+}
+
 #[cfg(test)]
 pub(crate) mod tests {
-    use super::RecoveryConfig;
+    use super::{RecoveryConfig, liquidation_distance};
+    use crate::units::Sz;
+
+    /// Value 1,000, 10 coins at 500 USDC, maintenance 5 %: long it ends at 421.05, short at 571.43.
+    #[test]
+    fn liquidation_is_where_value_meets_maintenance() {
+        let long = liquidation_distance(0.2, 0.05, Sz(10));
+        assert!((1_000.0 - 5_000.0 * long - 0.05 * 5_000.0 * (1.0 - long)).abs() < 1e-9);
+        let short = liquidation_distance(0.2, 0.05, Sz(-10));
+        assert!((1_000.0 - 5_000.0 * short - 0.05 * 5_000.0 * (1.0 + short)).abs() < 1e-9);
+        assert!(short < long && liquidation_distance(0.04, 0.05, Sz(1)) < 0.0);
+    }
 
     /// The defaults of the configuration.
     pub(crate) const CONFIG: RecoveryConfig = RecoveryConfig {

@@ -284,3 +284,143 @@ mod tests {
         assert_eq!(machine.on_time(at(23), &CONFIG), Finding::Unexplained);
     }
 }
+
+#[cfg(test)]
+mod exhaustive_tests {
+    use std::collections::{BTreeMap, VecDeque};
+
+    use super::*;
+    use crate::recovery::tests::CONFIG;
+
+    const SMALL: RecoveryConfig = RecoveryConfig {
+        reconcile_s: 1.0,
+        reconcile_grace_s: 1.0,
+        ..CONFIG
+    };
+    const NOW: Time = Time(100_000 * SECOND);
+    /// Older than this everything is equally old, s; but a correction an hour old is.
+    const OLD: i64 = 4;
+
+    #[derive(Clone, Copy, Debug)]
+    enum Told {
+        Report(Option<i64>),
+        Fills,
+        Break,
+        Time,
+    }
+
+    const TOLD: [Told; 7] = [
+        Told::Report(None),
+        Told::Report(Some(0)),
+        Told::Report(Some(5)),
+        Told::Report(Some(7)),
+        Told::Fills,
+        Told::Break,
+        Told::Time,
+    ];
+
+    fn apply(machine: &mut PositionReconciler, told: Told, now: Time) -> Finding {
+        match told {
+            Told::Report(drift) => machine.on_report(drift.map(Sz), now, &SMALL),
+            Told::Fills => {
+                machine.on_fills(now);
+                Finding::Nothing
+            }
+            Told::Break => machine.on_break(now),
+            Told::Time => machine.on_time(now, &SMALL),
+        }
+    }
+
+    fn normal(machine: &PositionReconciler, now: Time) -> PositionReconciler {
+        let moved = |at: Time| Time(NOW.0 - now.since(at).0.min(OLD * SECOND));
+        let state = match machine.state {
+            Reconciliation::Agreed => Reconciliation::Agreed,
+            Reconciliation::Suspected { since } => Reconciliation::Suspected {
+                since: moved(since),
+            },
+            Reconciliation::Unexplained {
+                since,
+                fills_at,
+                alike,
+            } => Reconciliation::Unexplained {
+                since: moved(since),
+                fills_at: fills_at.map(moved),
+                alike: (alike.0, alike.1.min(ALIKE)),
+            },
+        };
+        PositionReconciler {
+            state,
+            corrected_at: machine
+                .corrected_at
+                .filter(|at| now.since(*at) < CORRECTION_EVERY)
+                .map(|_| NOW),
+            confirmed_at: None,
+        }
+    }
+
+    fn check(before: &PositionReconciler, after: &PositionReconciler, told: Told, found: Finding) {
+        let case = format!("{before:?} {told:?} -> {after:?} {found:?}");
+        let entered = !before.is_unexplained() && after.is_unexplained();
+        assert_eq!(entered, found == Finding::Unexplained, "{case}");
+        let left = before.is_unexplained() && !after.is_unexplained();
+        let why = matches!(found, Finding::Explained | Finding::Correct(_));
+        assert_eq!(left, why, "{case}");
+        if let Finding::Correct(by) = found {
+            let Reconciliation::Unexplained {
+                fills_at, alike, ..
+            } = before.state
+            else {
+                panic!("{case}")
+            };
+            assert!(
+                fills_at.is_some() && alike == (by, 1) && by != Sz::ZERO,
+                "{case}"
+            );
+            assert!(before.corrected_at.is_none(), "{case}");
+        }
+        if matches!(told, Told::Report(Some(0))) {
+            assert_eq!(after.state, Reconciliation::Agreed, "{case}");
+        }
+    }
+
+    #[test]
+    fn every_state_every_event_every_timeout() {
+        let mut seen: BTreeMap<String, PositionReconciler> = BTreeMap::new();
+        let mut open = VecDeque::from([PositionReconciler::default()]);
+        while let Some(machine) = open.pop_front() {
+            if seen.insert(format!("{machine:?}"), machine).is_some() {
+                continue;
+            }
+            for told in TOLD {
+                for dt in [0, 1, 4_000] {
+                    let mut next = machine;
+                    let now = NOW.plus(Dur(dt * SECOND));
+                    let old = normal(&next, now);
+                    let found = apply(&mut next, told, now);
+                    check(&old, &next, told, found);
+                    open.push_back(normal(&next, now));
+                }
+            }
+            assert!(seen.len() < 5_000, "the abstraction is not finite");
+        }
+        assert!(seen.len() > 20);
+        for machine in seen.values() {
+            // By time alone a suspicion becomes an alarm; nothing else waits for time alone.
+            let mut later = *machine;
+            let far = NOW.plus(Dur(10 * SECOND));
+            let found = later.on_time(far, &SMALL);
+            let suspected = matches!(machine.state, Reconciliation::Suspected { .. });
+            assert_eq!(suspected, found == Finding::Unexplained, "{machine:?}");
+            // And whatever it is, fills and two reports that stand by it end it within the hour.
+            later.on_fills(far);
+            let found: Vec<Finding> = [11, 12, 4_000, 4_001]
+                .map(|s| later.on_report(Some(Sz(5)), NOW.plus(Dur(s * SECOND)), &SMALL))
+                .to_vec();
+            let stands = later.is_unexplained();
+            assert!(
+                !stands || !machine.is_unexplained(),
+                "{machine:?} {found:?}"
+            );
+        }
+    }
+}

@@ -246,3 +246,63 @@ mod property_tests {
         }
     }
 }
+
+#[cfg(test)]
+mod exhaustive_tests {
+    use super::*;
+    use crate::recovery::tests::CONFIG;
+    use crate::units::SECOND;
+
+    #[derive(Clone, Copy, Debug)]
+    enum Told {
+        Refused(RejectionClass),
+        Accepted,
+        Book,
+        Seconds(i64),
+    }
+
+    const TOLD: [Told; 7] = [
+        Told::Refused(RejectionClass::Margin),
+        Told::Refused(RejectionClass::PostOnly),
+        Told::Refused(RejectionClass::Unknown),
+        Told::Accepted,
+        Told::Book,
+        Told::Seconds(5),
+        Told::Seconds(10),
+    ];
+
+    /// Every story of five events, and what follows each by time alone.
+    #[test]
+    fn every_story_ends_free_and_holds_nothing_that_reduces() {
+        for story in 0..7_usize.pow(5) {
+            let mut limiter = RejectionLimiter::default();
+            let mut now = Time(SECOND);
+            for place in 0..5 {
+                let told = TOLD[story / 7_usize.pow(place) % 7];
+                match told {
+                    Told::Refused(class) => limiter.on_refused(Side::Ask, class, now, &CONFIG),
+                    Told::Accepted => limiter.on_accepted(Side::Ask),
+                    Told::Book => limiter.on_book(),
+                    Told::Seconds(secs) => now = now.plus(Dur(secs * SECOND)),
+                }
+                let held = limiter.holds(Side::Ask, Intent::Increase, now);
+                if matches!(told, Told::Accepted) {
+                    assert!(!held);
+                }
+                if matches!(told, Told::Refused(RejectionClass::Unknown)) {
+                    assert!(held);
+                }
+                for intent in [Intent::Reduce, Intent::Cancel] {
+                    assert!(!limiter.holds(Side::Ask, intent, now));
+                }
+                assert!(!limiter.holds(Side::Bid, Intent::Increase, now));
+                if let Some(at) = limiter.wake_at(now) {
+                    assert!(held && at > now);
+                }
+            }
+            limiter.on_book();
+            let longest = now.plus(Dur::from_secs(CONFIG.reject_backoff_max_s));
+            assert!(!limiter.holds(Side::Ask, Intent::Increase, longest));
+        }
+    }
+}

@@ -82,3 +82,101 @@ pub const fn reducing_side(position: Sz) -> Option<Side> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::action::{NewOrder, Reason};
+    use crate::filter::{QuoteMode, ReduceOnlyReason};
+    use crate::units::{Px, SECOND};
+
+    const GRACE: Dur = Dur(5 * SECOND);
+
+    /// Brings an order into one of its states.
+    type Into = fn(&mut Orders, Cloid);
+
+    fn resting(orders: &mut Orders, cloid: Cloid) {
+        orders.on_resting(cloid, 9, Time(0));
+    }
+
+    fn amending(orders: &mut Orders, cloid: Cloid) {
+        resting(orders, cloid);
+        let to = orders.get(cloid).unwrap().order;
+        orders.amending(to, Time(0));
+    }
+
+    fn cancelling(orders: &mut Orders, cloid: Cloid) {
+        resting(orders, cloid);
+        orders.cancelling(cloid, Reason::LevelGone, Time(0));
+    }
+
+    const STATES: [(Into, bool, bool); 7] = [
+        (|_, _| {}, true, false),
+        (resting, false, false),
+        (amending, true, false),
+        (cancelling, true, false),
+        (|orders, cloid| orders.on_lost(cloid, Time(0)), true, false),
+        (
+            |orders, cloid| orders.on_filled_at_once(cloid, 9, Sz(5), Time(0)),
+            false,
+            true,
+        ),
+        (
+            |orders, cloid| {
+                resting(orders, cloid);
+                orders.on_cancelled(cloid, Time(0));
+            },
+            false,
+            false,
+        ),
+    ];
+
+    fn verdict(mode: QuoteMode) -> ReduceOnly {
+        ReduceOnly {
+            mode,
+            reason: mode.is_reduce_only().then_some(ReduceOnlyReason::Control),
+            utilization_bps: None,
+        }
+    }
+
+    /// Every state of an order, on both sides, flagged or not, young and old, under every verdict.
+    #[test]
+    fn every_order_is_judged_and_a_young_one_is_left_alone() {
+        let modes = [
+            QuoteMode::TwoSided,
+            QuoteMode::NoBids,
+            QuoteMode::NoAsks,
+            QuoteMode::NoQuotes,
+        ];
+        for (into, unanswered, unsettled) in STATES {
+            for (side, reduce_only, mode) in Side::BOTH
+                .into_iter()
+                .flat_map(|side| [(side, false), (side, true)])
+                .flat_map(|(side, flag)| modes.map(|mode| (side, flag, mode)))
+            {
+                let mut orders = Orders::new(7, 0);
+                let cloid = orders.next_cloid();
+                let order = NewOrder {
+                    cloid,
+                    side,
+                    px: Px(100),
+                    sz: Sz(5),
+                    tif: Tif::Alo,
+                    reduce_only,
+                    reason: Reason::NewLevel,
+                };
+                orders.placed(order, Time(0));
+                into(&mut orders, cloid);
+                let look = |now: i64| sweep(&orders, &verdict(mode), Time(now), GRACE);
+                assert!(look(GRACE.0 - 1).is_clean());
+                let found = look(GRACE.0);
+                let rests = orders.get(cloid).is_some_and(|o| o.state == State::Resting);
+                let allowed = !mode.is_reduce_only() || (mode.permits(side) && reduce_only);
+                assert_eq!(!found.unanswered.is_empty(), unanswered);
+                assert_eq!(!found.unsettled.is_empty(), unsettled);
+                let forbidden = rests && !unanswered && !allowed;
+                assert_eq!(!found.forbidden.is_empty(), forbidden, "{side:?} {mode:?}");
+            }
+        }
+    }
+}
