@@ -73,7 +73,7 @@ fn a_stuck_position_is_chased_at_the_touch_then_crossed_and_left_inside_its_limi
     let times: Vec<i64> = scripted
         .immediate()
         .iter()
-        .map(|(at, _)| scripted.second(*at))
+        .map(|(at, _)| Scripted::second(*at))
         .collect();
     assert!(
         times.windows(2).all(|pair| pair[1] - pair[0] == 5),
@@ -94,12 +94,12 @@ fn rounds_without_a_fill_end_in_an_alarm_and_are_tried_again_when_the_book_can_t
     let mut scripted = stuck();
     scripted.dry = true;
     scripted.until("ioc_recovery", 70);
-    let begun = scripted.second(scripted.now);
+    let begun = Scripted::second(scripted.now);
     scripted.until("exhausted", 200);
     let times: Vec<i64> = scripted
         .immediate()
         .iter()
-        .map(|(at, _)| scripted.second(*at) - begun)
+        .map(|(at, _)| Scripted::second(*at) - begun)
         .collect();
     assert_eq!(times, [0, 5, 10, 45, 50, 55, 90, 95, 100]);
     let said = |scripted: &Scripted| {
@@ -210,7 +210,8 @@ fn an_inherited_position_is_told_and_worked_down_at_the_size_of_the_limit_at_sta
         let mut small = config();
         small = {
             let mut json = serde_json::to_value(small).unwrap();
-            json["limits"]["position_cap_coin"] = serde_json::json!(plain.limit() as f64 / 40e5);
+            json["limits"]["position_cap_coin"] =
+                serde_json::json!(Sz(plain.limit()).as_f64() / 40e5);
             serde_json::from_value(json).unwrap()
         };
         let mut scripted = Scripted::new(small, sign * lots);
@@ -234,7 +235,7 @@ fn an_inherited_position_is_told_and_worked_down_at_the_size_of_the_limit_at_sta
         while scripted.state() != "normal" {
             scripted.seconds(1);
             assert!(scripted.rests(increasing).is_empty() || scripted.state() == "normal");
-            assert!(scripted.second(scripted.now) < 3_000);
+            assert!(Scripted::second(scripted.now) < 3_000);
         }
         for (_, order) in &scripted.immediate() {
             assert_eq!(order.side, increasing.opposite());
@@ -417,7 +418,7 @@ fn what_no_fill_explains_is_corrected_by_an_entry_and_an_alarm() {
 
 fn asked(scripted: &Scripted, ask: Ask) -> Vec<i64> {
     let asks = scripted.asks.iter().filter(|(_, asked)| *asked == ask);
-    asks.map(|(at, _)| scripted.second(*at)).collect()
+    asks.map(|(at, _)| Scripted::second(*at)).collect()
 }
 
 #[test]

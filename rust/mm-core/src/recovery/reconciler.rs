@@ -373,7 +373,7 @@ mod exhaustive_tests {
                 panic!("{case}")
             };
             assert!(
-                fills_at.is_some() && alike == (by, 1) && by != Sz::ZERO,
+                fills_at.is_some() && alike.0 == by && alike.1 >= 1 && by != Sz::ZERO,
                 "{case}"
             );
             assert!(before.corrected_at.is_none(), "{case}");
@@ -416,9 +416,9 @@ mod exhaustive_tests {
             let found: Vec<Finding> = [11, 12, 4_000, 4_001]
                 .map(|s| later.on_report(Some(Sz(5)), NOW.plus(Dur(s * SECOND)), &SMALL))
                 .to_vec();
-            let stands = later.is_unexplained();
+            let corrected = found.iter().any(|f| matches!(f, Finding::Correct(_)));
             assert!(
-                !stands || !machine.is_unexplained(),
+                corrected || !machine.is_unexplained(),
                 "{machine:?} {found:?}"
             );
         }

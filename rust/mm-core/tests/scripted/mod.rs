@@ -384,7 +384,7 @@ impl Scripted {
     }
 
     /// Whole seconds since the start.
-    pub(crate) fn second(&self, at: Time) -> i64 {
+    pub(crate) fn second(at: Time) -> i64 {
         at.since(Time(START)).0 / SECOND
     }
 
