@@ -90,16 +90,25 @@ async def test_a_leverage_that_is_refused(stage: Stage, silently: bool) -> None:
     assert stage.received("order", "batchModify") == []
 
 
-async def test_orders_of_yesterday_are_cancelled_before_the_anchor(stage: Stage) -> None:
-    """Whatever rests of the account, by hand or by a dead session, is gone before we size."""
+async def test_orders_of_yesterday_go_and_orders_by_hand_count(stage: Stage) -> None:
+    """A dead session's order is cancelled before we size; one by hand is left, and is exposure."""
     stage.open()
-    stage.house.place(stage.house.maker, ("bid", "88000", "0.5", "Alo"))
-    stage.house.place(stage.house.maker, ("ask", "89000", "0.5", "Alo"))
-    await stage.quoting()
-    assert all(order["cloid"] for order in stage.bids + stage.asks)
+    maker = stage.house.maker
+    left = {"a": 0, "b": True, "p": "88000", "s": "0.5", "r": False, "c": f"0x{1 << 64 | 7:032x}"}
+    left["t"] = {"limit": {"tif": "Alo"}}
+    stage.house.act(maker, {"type": "order", "orders": [left], "grouping": "na"})
+    stage.house.place(maker, ("ask", "89000", "0.05", "Alo"))
+    stage.begin()
+    await stage.until(lambda: len(stage.asks) > 1 and stage.bids and stage.shown["orders"])
+    await stage.wait(2)
     kinds = [r.kind for r in stage.received()]
     assert kinds.index("cancel") < kinds.index("order")
-    await stage.ends_well()
+    assert left["c"] not in {order["cloid"] for order in stage.bids}
+    assert [order["sz"] for order in stage.asks if not order["cloid"]] == ["0.05"]
+    ours = sum(Decimal(order["sz"]) for order in stage.asks if order["cloid"])
+    assert stage.shown["pending"][1] == int((ours + Decimal("0.05")).scaleb(5))
+    stage.house.cancel(maker)
+    await stage.stop()
 
 
 async def test_a_stop_with_50_orders(stage: Stage) -> None:

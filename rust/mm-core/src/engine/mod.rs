@@ -305,7 +305,7 @@ impl Engine {
         let ledger = self.own.ledger.as_ref().and_then(Ledger::deadline);
         let times = [
             self.phases.wake_at(self.now),
-            ledger.map(|at| at.max(self.now)),
+            ledger.filter(|at| *at > self.now),
             self.recover.wake_at(self.now, &self.config.recovery),
         ];
         Some(times.into_iter().flatten().fold(heartbeat, Time::min))

@@ -8,7 +8,7 @@ use crate::filter::{Quote, Refusal, RefusalReason};
 use crate::gate::{Enforcement, Exposure, Gate};
 use crate::limits::{LimitSource, Limits};
 use crate::orders::Order;
-use crate::units::{Px, Side, Sz};
+use crate::units::{Px, Side, Sz, Time};
 
 /// The changes of one cycle, by kind: each kind is one request.
 #[derive(Debug, Default)]
@@ -92,6 +92,7 @@ impl Engine {
                 .orders
                 .iter()
                 .filter(|(_, o)| o.order.side == side && !o.order.reduce_only && o.is_quote())
+                .filter(|(_, o)| o.may_retry(self.now))
                 .map(|(cloid, o)| (o.target().0, *cloid, o.exposure()))
                 .collect();
             own.sort_by_key(|(px, cloid, _)| (side.sign() * px.0, *cloid));
@@ -135,7 +136,7 @@ impl Engine {
             .iter()
             .filter(|(_, order)| order.order.side == side && order.holds_level())
             .filter(|(_, order)| order.order.tif == Tif::Alo)
-            .map(|(cloid, order)| own_of(*cloid, order))
+            .map(|(cloid, order)| own_of(*cloid, order, self.now))
             .collect();
         sort_outward(side, &mut own);
         self.cancel_unknown(side, batch);
@@ -306,14 +307,14 @@ impl Engine {
     }
 }
 
-fn own_of(cloid: Cloid, order: &Order) -> Own {
+fn own_of(cloid: Cloid, order: &Order, now: Time) -> Own {
     let (px, sz) = order.target();
     Own {
         cloid,
         px,
         sz,
         reduce_only: order.order.reduce_only,
-        settled: order.is_settled(),
+        settled: order.is_settled(now),
     }
 }
 

@@ -24,7 +24,7 @@ use crate::units::{Dur, SECOND, Side, Sz, Time};
 pub use look::Look;
 use order::{Ghost, replace};
 pub use order::{Order, State};
-use others::Others;
+use others::{Others, RETRY};
 
 /// How long fills of an order that is over are waited for (the cancel fill window).
 const FILL_WINDOW: Dur = Dur(5 * SECOND);
@@ -237,6 +237,7 @@ impl Orders {
         {
             order.state = State::Resting;
             order.since = now;
+            order.retry_at = now.plus(RETRY);
             if order.cancelled {
                 self.settle(cloid, None, now);
             }
@@ -251,6 +252,7 @@ impl Orders {
         if let Some(order) = self.live.get_mut(&cloid) {
             order.cancelling = false;
             order.since = now;
+            order.retry_at = now.plus(RETRY);
         }
     }
 

@@ -60,6 +60,8 @@ pub struct Order {
     pub since: Time,
     /// When its place or last amend was sent.
     pub(super) sent: Time,
+    /// A change that was refused, or went unanswered, is not sent again before this.
+    pub(super) retry_at: Time,
     /// Whether a cancel found nothing while its fate was unknown.
     pub(super) absent: bool,
     /// Whether the last look at the open orders did not show it, though it should have.
@@ -80,6 +82,7 @@ impl Order {
             amend_lost: false,
             since: now,
             sent: now,
+            retry_at: now,
             absent: false,
             missed: false,
         }
@@ -164,10 +167,17 @@ impl Order {
         !self.absent || now.since(self.since) >= SEEK_EVERY
     }
 
-    /// Whether the plan may change it now.
+    /// Whether the plan may change it at `now`.
     #[must_use]
-    pub fn is_settled(&self) -> bool {
-        self.state == State::Resting && !self.cancelling
+    pub fn is_settled(&self, now: Time) -> bool {
+        self.state == State::Resting && !self.cancelling && self.may_retry(now)
+    }
+
+    /// Whether a change that was refused may be sent again at `now`: cancels are never held back for
+    /// long, and never sent at the pace of the answers either.
+    #[must_use]
+    pub fn may_retry(&self, now: Time) -> bool {
+        now >= self.retry_at
     }
 }
 

@@ -10,7 +10,7 @@ use crate::units::{Dur, SECOND, Sz, Time};
 use super::QUERY_GRACE;
 
 /// Pause before a refused cancel is tried again.
-const RETRY: Dur = Dur(SECOND);
+pub(super) const RETRY: Dur = Dur(SECOND);
 
 /// One of them.
 #[derive(Clone, Copy, Debug)]
