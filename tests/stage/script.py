@@ -29,6 +29,9 @@ from stage.virtual import virtual_loop
 # A stage that is not told otherwise quotes at once and in full.
 AT_ONCE: dict[str, object] = {
     "process.speed": 1.0,
+    # Other processes and ports have no virtual time.
+    "process.watchdog": "off",
+    "process.metrics_port": 0,
     "control.observe_book_s": 0.5,
     "control.observe_deadline_s": 1.0,
     "control.quote_min_s": 0.0,
