@@ -157,8 +157,6 @@ class Mute:
 
     def read(self, lines: bytes) -> None: ...
 
-    def ask(self, kind: str, cloid: str | None) -> None: ...
-
 
 class Life:
     """One process, from `start` until it is killed or stopped."""
@@ -170,6 +168,7 @@ class Life:
         self.heard: list[int] = []
         self._pending: dict[int, int] = {}
         self._saved_ns = 0
+        self._asked: dict[tuple[str, str | None], None] = {}
 
     async def start(self) -> None:
         """Everything `mm run` does before it quotes, in its order."""
@@ -196,7 +195,7 @@ class Life:
             meter=Meter(),
             listener=Mute(),
             diary=self,
-            asker=Mute(),
+            asker=self,
         )
         self._connect()
         await self._synchronise()
@@ -244,11 +243,25 @@ class Life:
                 action = self._pending.pop(number)
                 self.inbox.put(Reply(self.clock.now_ns(), action, status, body))
             self._hear()
+            self._answer()
             await self._drain()
             if self.world.exchange.time_ns - self._saved_ns >= SECOND_NS:
                 # The keeper's beat.
                 self._saved_ns = self.world.exchange.time_ns
                 self.keeper.save()
+
+    def ask(self, kind: str, cloid: str | None) -> None:
+        """The session's questions; answered with the next block."""
+        self._asked[kind, cloid] = None
+
+    def _answer(self) -> None:
+        for kind, cloid in self._asked:
+            query = {"type": kind, "user": self.world.user, "coin": COIN}
+            if cloid is not None:
+                query["oid"] = cloid
+            body = json.dumps(self.world.ask(**query)).encode()
+            self.inbox.put(Info(self.clock.now_ns(), kind, body, cloid))
+        self._asked.clear()
 
     def _hear(self) -> None:
         for connection, data in self.world.exchange.take_frames():
