@@ -96,6 +96,21 @@ bench-python: build $(VENV)/.dev
 coverage: build ## how often the price moves further than num_sigmas (ARGS: recordings, --hours, --seeds)
 	@$(BIN)/python -m mm.coverage $(ARGS)
 
+.PHONY: laws
+laws: build $(VENV)/.dev ## the laws in depth: proptest and hypothesis, tens of minutes
+	PROPTEST_CASES=5000 cargo test --locked --quiet --release -p mm-core -p mm-sim -- prop_
+	HYPOTHESIS_PROFILE=deep $(BIN)/python -m pytest tests/laws $(ARGS)
+
+SEEDS ?= 10000
+.PHONY: chaos
+chaos: build ## SEEDS=10000 worlds in which everything goes wrong, judged by the exchange's truth
+	$(BIN)/python -m mm chaos --seeds $(SEEDS) --json $(ARGS)
+
+SHARD ?= 0/16
+.PHONY: mutants
+mutants: $(VENV)/.dev ## mutation testing of the risk core, one shard (SHARD=k/n); see docs/mutation.md
+	cargo mutants --shard $(SHARD) --output target/mutants $(ARGS)
+
 .PHONY: golden
 golden: build $(VENV)/.dev ## renew tests/golden; read the diff before you commit it
 	MM_GOLDEN=renew $(BIN)/python -m pytest -q tests -k golden

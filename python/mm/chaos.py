@@ -51,6 +51,7 @@ RATES: dict[str, float] = {
 STORMY_S = (60.0, 120.0)
 CALM_S = 60.0
 TIMEOUT_S = 4.0
+ESCALATED_S = 35.0
 SHOWN_FAILURES = 50
 BATCH = 8
 
@@ -80,6 +81,7 @@ def terms_json(planted: Part | None = None) -> str:
             "stormy_s": STORMY_S,
             "calm_s": CALM_S,
             "timeout_s": TIMEOUT_S,
+            "escalated_s": ESCALATED_S,
             "expires_after_s": config.process.expires_after_s,
         }
     )

@@ -847,6 +847,7 @@ fn planted(gate: Enforcement) -> EngineConfig {
         drill: Some(Drill {
             room_factor: 2.0,
             gate,
+            bug: None,
         }),
         ..config()
     }

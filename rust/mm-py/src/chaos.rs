@@ -1,6 +1,6 @@
 //! Chaos, seen from Python: one seed, one world.
 
-use mm_sim::chaos::{ChaosError, Terms, World};
+use mm_sim::chaos::{ChaosError, Terms, live};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
@@ -20,7 +20,7 @@ pub(crate) fn chaos_world<'py>(
 ) -> PyResult<Lived<'py>> {
     let lived = py.detach(|| {
         let terms: Terms = serde_json::from_str(terms_json)?;
-        let (outcome, logs) = World::new(&terms, seed, keep_logs)?.run()?;
+        let (outcome, logs) = live(&terms, seed, keep_logs)?;
         Ok((serde_json::to_string(&outcome)?, logs))
     });
     match lived {

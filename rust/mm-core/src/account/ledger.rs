@@ -157,6 +157,11 @@ impl Ledger {
         Posted::New
     }
 
+    /// Forgets that a trade was entered: a bug to plant.
+    pub fn forget(&mut self, tid: u64) {
+        self.seen.remove(&tid);
+    }
+
     fn remember(&mut self, fill: &Fill, change: Sz) {
         self.told.push_back((fill.tid, fill.exch, change));
         if self.told.len() > FILLS_MAX

@@ -1,7 +1,7 @@
 //! How each fact changes what we know. Nothing is decided here.
 
 use super::own::Allowance;
-use super::{Engine, Sent};
+use super::{Bug, Engine, Sent};
 use crate::account::{Entry, Posted};
 use crate::action::Cloid;
 use crate::control::{Alarm, KillReason, ToldFill};
@@ -127,6 +127,11 @@ impl Engine {
     fn on_fills(&mut self, fills: &Fills) {
         self.own.sign_of_life(self.now);
         for fill in &fills.fills {
+            if self.is_planted(Bug::Ledger)
+                && let Some(ledger) = &mut self.own.ledger
+            {
+                ledger.forget(fill.tid);
+            }
             match self.own.post(fill, self.now) {
                 Some(Posted::New) => self.on_new_fill(fill),
                 Some(Posted::BeforeAnchor) => {

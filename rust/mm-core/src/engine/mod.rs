@@ -80,6 +80,21 @@ pub struct Drill {
     pub room_factor: f64,
     /// Whether the gate still refuses.
     pub gate: Enforcement,
+    /// A bug elsewhere, in place of the ladder's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bug: Option<Bug>,
+}
+
+/// A bug to plant in a part that is to be proved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Bug {
+    /// The ledger enters a fill each time it is told of it.
+    Ledger,
+    /// Recovery never crosses the book.
+    Recovery,
+    /// The reconciler finds that everything agrees.
+    Reconciler,
 }
 
 /// Why a configuration was refused.
@@ -363,6 +378,13 @@ impl Engine {
     #[must_use]
     pub fn limits(&self) -> Option<&Limits> {
         self.limits.as_ref().map(|(limits, _)| limits)
+    }
+
+    /// Whether this bug is planted.
+    fn is_planted(&self, bug: Bug) -> bool {
+        self.config
+            .drill
+            .is_some_and(|drill| drill.bug == Some(bug))
     }
 
     fn send(&mut self, body: ActionBody, actions: &mut Vec<Action>) {

@@ -1,6 +1,6 @@
 //! Where the machines of `recovery` meet the engine: what they see, and what becomes of their wishes.
 
-use super::Engine;
+use super::{Bug, Engine};
 use crate::action::{Action, ActionBody, NewOrder, Reason, Tif};
 use crate::control::Alarm;
 use crate::diff::Tolerance;
@@ -125,6 +125,9 @@ impl Engine {
     pub(super) fn recover_from(&mut self, limits: &Limits, verdict: &ReduceOnly) -> Option<Unwind> {
         self.tell_inherited(limits);
         let excess = self.excess(limits, verdict);
+        if self.is_planted(Bug::Recovery) {
+            return None;
+        }
         let may_cross = excess.is_some() && self.not_quoting.is_none();
         let unwind = may_cross
             .then(|| self.unwind(self.leave_level(limits)))

@@ -47,7 +47,7 @@ impl Engine {
         reason = "a drill's multiple of a size below 2^53"
     )]
     pub(super) fn planted(&self, mut wanted: Vec<Quote>, limits: &Limits) -> Vec<Quote> {
-        let Some(drill) = self.config.drill else {
+        let Some(drill) = self.config.drill.filter(|drill| drill.bug.is_none()) else {
             return wanted;
         };
         for side in Side::BOTH {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use mm_core::action::{Action, ActionBody, Cloid};
+use mm_core::action::{Action, ActionBody, Cloid, Tif};
 use mm_core::event::{
     EventBody, Fills, OpenOrder, OpenOrders, OrderFate, OrderUpdate, Rejection, RejectionClass,
     Reply, ReplyOutcome, Stream, StreamState, StreamStatus,
@@ -129,6 +129,11 @@ impl World {
     /// Sends an action of the session.
     pub(super) fn send(&mut self, action: &Action) -> Result<(), ChaosError> {
         let wire = exchange_action(action, &self.instrument)?;
+        if let ActionBody::Place(orders) = &action.body
+            && orders.iter().any(|order| order.tif == Tif::Ioc)
+        {
+            self.judge.crossed();
+        }
         let what = match &action.body {
             ActionBody::Place(_) => Of::Place,
             ActionBody::Modify(_) => Of::Modify,
@@ -139,23 +144,32 @@ impl World {
         };
         let fate = self.faults.on_action(what);
         let gives_up = self.now.plus(Dur::from_secs(self.terms.timeout_s));
-        let (fate, refusal) = match fate {
-            ActionFate::Arrives(fate) => (fate, None),
-            ActionFate::Refused(text) => (ReplyFate::Comes, Some(PlantedRefusal::Batch(text))),
-            ActionFate::CancelsFail(text) => (ReplyFate::Comes, Some(PlantedRefusal::Items(text))),
+        let id = number * SESSION_IDS + action.id;
+        let mut flight = Flight {
+            action: action.clone(),
+            session: number,
+            fate: ReplyFate::Comes,
+            arrived: false,
+            gives_up,
+            known: None,
+        };
+        let refusal = match fate {
+            ActionFate::Arrives(fate) => {
+                flight.fate = fate;
+                None
+            }
+            ActionFate::Refused(text) => Some(PlantedRefusal::Batch(text)),
+            ActionFate::CancelsFail(text) => Some(PlantedRefusal::Items(text)),
             ActionFate::Vanishes => {
-                self.line
-                    .put(gives_up, Heard::Reply(action.id, ReplyOutcome::Lost));
+                self.never_arrives(id, flight, gives_up, ReplyOutcome::Lost);
                 return Ok(());
             }
             ActionFate::Status(status) => {
                 let at = self.now.plus(self.heard_latency());
-                self.line
-                    .put(at, Heard::Reply(action.id, of_status(status)));
+                self.never_arrives(id, flight, at, of_status(status));
                 return Ok(());
             }
         };
-        let id = number * SESSION_IDS + action.id;
         let arrive = self.now.plus(self.order_latency());
         let expires = self.now.plus(Dur::from_secs(self.terms.expires_after_s));
         self.exchange.submit(Request {
@@ -169,16 +183,19 @@ impl World {
             arrive,
             refusal,
         });
-        let flight = Flight {
-            action: action.clone(),
-            session: number,
-            fate,
-            arrived: false,
-            gives_up,
-            known: None,
-        };
         self.flights.insert(id, flight);
         Ok(())
+    }
+
+    /// An action that the exchange never sees: what we hear of it, and when.
+    fn never_arrives(&mut self, id: u64, flight: Flight, at: Time, outcome: ReplyOutcome) {
+        self.line.put(at, Heard::Reply(flight.action.id, outcome));
+        let flight = Flight {
+            arrived: true,
+            known: Some(at),
+            ..flight
+        };
+        self.flights.insert(id, flight);
     }
 
     /// The exchange has answered: when and as what we hear of it.

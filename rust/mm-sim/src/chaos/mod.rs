@@ -15,3 +15,24 @@ mod world;
 pub use outcome::Outcome;
 pub use terms::Terms;
 pub use world::{ChaosError, World};
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// Lives through the world of a seed; with `keep` also hands out the event log of each session. A
+/// panic is a failure of its world.
+///
+/// # Errors
+/// [`ChaosError`] where the terms are illegal, or an action has no wire form.
+pub fn live(terms: &Terms, seed: u64, keep: bool) -> Result<(Outcome, Vec<Vec<u8>>), ChaosError> {
+    let world = World::new(terms, seed, keep)?;
+    let unlived = world.unlived();
+    let lived = catch_unwind(AssertUnwindSafe(move || world.run()));
+    lived.unwrap_or_else(|words| {
+        let words = words
+            .downcast_ref::<String>()
+            .cloned()
+            .or_else(|| words.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+        let words = words.unwrap_or_else(|| "without words".to_owned());
+        Ok((unlived.panicked(&words), Vec::new()))
+    })
+}

@@ -81,6 +81,13 @@ impl Outcome {
         }
     }
 
+    /// What is known of a world whose engine or exchange panicked.
+    pub(super) fn panicked(mut self, words: &str) -> Self {
+        self.faults = FaultKind::ALL.into_iter().map(|kind| (kind, 0)).collect();
+        self.failures.push(format!("panic: {words}"));
+        self
+    }
+
     pub(super) fn breach(&mut self, now: Time, words: &str) {
         self.breaches += 1;
         self.fail(now, &format!("breach, {words}"));

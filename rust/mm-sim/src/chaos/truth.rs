@@ -37,6 +37,9 @@ pub(super) struct Judge {
     uncovered_since: [Option<Time>; 2],
     needed_since: Option<Time>,
     over_since: Option<Time>,
+    /// Time over the limit with a session and all its streams, and nothing sent that crosses.
+    uncrossed: Dur,
+    watched: Option<Time>,
     bounds: Option<[i64; 2]>,
 }
 
@@ -77,6 +80,20 @@ impl Judge {
     /// The engine was told of a trade.
     pub(super) fn heard(&mut self, tid: u64) {
         self.unheard.remove(&tid);
+    }
+
+    /// An immediate order that reduces was sent.
+    pub(super) fn crossed(&mut self) {
+        self.uncrossed = Dur(0);
+    }
+
+    /// Time over the limit without an attempt to cross, s, once it exceeds `most_s`.
+    pub(super) fn never_crossed(&mut self, most_s: f64) -> Option<f64> {
+        let over_s = self.uncrossed.as_secs();
+        (over_s > most_s).then(|| {
+            self.uncrossed = Dur(0);
+            over_s
+        })
     }
 
     /// A new session starts from the exchange's word.
@@ -155,6 +172,15 @@ impl Judge {
         outcome: &mut Outcome,
     ) {
         let over = moment.position > moment.bounds[0] || -moment.position > moment.bounds[1];
+        let passed = self
+            .watched
+            .replace(moment.now)
+            .map_or(Dur(0), |at| moment.now.since(at));
+        if !over {
+            self.uncrossed = Dur(0);
+        } else if able {
+            self.uncrossed = Dur(self.uncrossed.0 + passed.0);
+        }
         match (over && able, self.over_since) {
             (true, None) => self.over_since = Some(moment.now),
             (false, Some(since)) if !over => {

@@ -6,7 +6,7 @@ use mm_core::action::Action;
 use mm_core::engine::{ConfigError, Engine};
 use mm_core::event::{Command, Event, EventBody};
 use mm_core::instrument::Instrument;
-use mm_core::units::{Dur, SECOND, Side, Sz, Time, Usd};
+use mm_core::units::{Dur, SECOND, Sz, Time, Usd};
 use mm_hl::address::Address;
 
 use super::client::{Flight, Line, Query};
@@ -26,6 +26,10 @@ pub(super) const ASSET: u32 = 0;
 const START: Time = Time(1_700_000_000 * SECOND);
 /// Time between a session's end and the next one's start, at least.
 const PAUSE: Dur = Dur(2 * SECOND);
+/// Time in which everything that happened has been heard, reports of the account included.
+const HEARD: Dur = Dur(12 * SECOND);
+/// A side that rested at some block so recently is quoted: orders are replaced all the time.
+const LATELY: Dur = Dur(10 * SECOND);
 /// Longest wait for our orders to be gone after the stop.
 const STOP_DEADLINE: Dur = Dur(20 * SECOND);
 
@@ -75,6 +79,8 @@ pub struct World {
     pub(super) outcome: Outcome,
     pub(super) now: Time,
     pub(super) reduce_only: bool,
+    /// When an order of ours last rested on each side.
+    rested: [Option<Time>; 2],
     actions: Vec<Action>,
     outputs: Vec<Output>,
     /// When the next session starts.
@@ -119,6 +125,7 @@ impl World {
             judge: Judge::default(),
             now: START,
             reduce_only: false,
+            rested: [None; 2],
             actions: Vec::new(),
             outputs: Vec::new(),
             start_at: None,
@@ -128,6 +135,11 @@ impl World {
         };
         world.prepare();
         Ok(world)
+    }
+
+    /// What is known of it before it is lived through.
+    pub(super) fn unlived(&self) -> Outcome {
+        self.outcome.clone()
     }
 
     /// Seconds of market before the first session, in which hands trade what it inherits.
@@ -182,16 +194,14 @@ impl World {
         if self.session.is_some() {
             self.step(EventBody::Command(Command::Stop))?;
             let deadline = self.now.plus(STOP_DEADLINE);
-            while self.now < deadline && self.exchange.open_orders(USER).next().is_some() {
+            while self.now < deadline && self.own_rests() {
                 self.until(self.now.plus(Dur(SECOND)))?;
             }
-            if self
-                .exchange
-                .open_orders(USER)
-                .any(|order| order.cloid.is_some())
-            {
+            if self.own_rests() {
                 self.outcome.fail(self.now, "orders rest after the stop");
             }
+            self.until(self.now.plus(HEARD))?;
+            self.judge_the_ledger();
         }
         self.close();
         Ok((self.outcome, self.logs))
@@ -341,9 +351,9 @@ impl World {
             if let Some(cycle) = session.engine.cycle() {
                 session.log.cycle(cycle);
             }
+            session.log.refusals(session.engine.refusals());
             session.log.entries(session.engine.entries());
             session.log.alarms(session.engine.alarms());
-            session.log.refusals(session.engine.refusals());
         }
         for action in &actions {
             session.log.action(action);
@@ -435,6 +445,11 @@ impl World {
         let paid = self.paid_in.as_usd().max(1.0);
         let loss = (self.paid_in - value).as_usd() / paid;
         self.outcome.worst_loss_frac = self.outcome.worst_loss_frac.max(loss);
+        for order in self.exchange.open_orders(USER) {
+            if order.cloid.is_some() {
+                self.rested[order.side.index()] = Some(self.now);
+            }
+        }
         let Some(bounds) = self.bounds() else {
             return;
         };
@@ -449,6 +464,10 @@ impl World {
         };
         self.judge
             .watch(&moment, self.reduce_only, able, &mut self.outcome);
+        if let Some(over_s) = self.judge.never_crossed(self.terms.escalated_s) {
+            let words = format!("over the limit for {over_s:.0} s, and never crossed the book");
+            self.outcome.fail(self.now, &words);
+        }
     }
 
     /// After the calm: in step with the exchange, every micro-USDC explained, on both sides again.
@@ -467,20 +486,11 @@ impl World {
             return;
         };
         let shown = session.engine.snapshot();
+        self.outcome.killed = shown.kill.map(|kill| kill.reason.as_str().to_owned());
         let truth = self.position();
-        if shown.position != truth {
-            let words = format!("position {} here, {} there", shown.position.0, truth.0);
-            self.outcome.fail(self.now, &words);
-        }
-        let residual = shown.pnl.map(|pnl| pnl.residual);
-        if residual != Some(Usd::ZERO) {
-            self.outcome
-                .fail(self.now, &format!("residual {residual:?}"));
-        }
-        let rests = Side::BOTH.map(|side| {
-            let mut own = self.exchange.open_orders(USER);
-            own.any(|order| order.side == side && order.cloid.is_some())
-        });
+        let rests = self
+            .rested
+            .map(|at| at.is_some_and(|at| self.now.since(at) < LATELY));
         let reducing = usize::from(truth > Sz::ZERO);
         let as_it_should = if shown.reduce_only {
             rests[reducing]
@@ -501,8 +511,36 @@ impl World {
         }
     }
 
-    /// Whether both limits hold a smallest order.
+    /// After the stop, when everything has been heard: in step with the exchange, and every
+    /// micro-USDC explained.
+    fn judge_the_ledger(&mut self) {
+        let Some(session) = &self.session else {
+            return;
+        };
+        let shown = session.engine.snapshot();
+        let truth = self.position();
+        if shown.position != truth {
+            let words = format!("position {} here, {} there", shown.position.0, truth.0);
+            self.outcome.fail(self.now, &words);
+        }
+        let residual = shown.pnl.map(|pnl| pnl.residual);
+        if residual != Some(Usd::ZERO) {
+            let words = format!("residual {residual:?}");
+            self.outcome.fail(self.now, &words);
+        }
+    }
+
+    fn own_rests(&self) -> bool {
+        let mut own = self.exchange.open_orders(USER);
+        own.any(|order| order.cloid.is_some())
+    }
+
+    /// Whether both limits hold a smallest order, and no order of our hands takes their room.
     fn should_quote(&self) -> bool {
+        let mut resting = self.exchange.open_orders(USER);
+        if self.outcome.killed.is_some() || resting.any(|order| order.cloid.is_none()) {
+            return false;
+        }
         let smallest = 2.0 * 12.0 / self.lot_usd();
         self.bounds()
             .is_some_and(|bounds| bounds.iter().all(|lots| Sz(*lots).as_f64() > smallest))

@@ -1,0 +1,76 @@
+"""`mm chaos`: worlds pass, count what happened, repeat byte for byte, and find what is planted."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from mm._core import replay
+from mm.chaos import PLANTED, Part, Tally, live, live_logged, quantile, terms_json
+from mm.cli import run
+from mm.exits import Exit
+from mm.replay import read_run
+
+SEEDS = range(24)
+"""Enough for every kind of fault to come; `make chaos` runs thousands."""
+
+FINDS: dict[Part, int] = {"gate": 0, "ledger": 4, "recovery": 26, "reconciler": 58}
+"""A seed whose world finds the bug planted there."""
+
+
+def test_no_law_breaks_and_every_fault_comes() -> None:
+    terms, tally = terms_json(), Tally()
+    for seed in SEEDS:
+        tally.add(live(terms, seed))
+    summary = tally.summary()
+    assert summary["failing_seeds"] == {}
+    assert summary["never_happened"] == []
+    assert (summary["breaches"], summary["worst_over_limit_usd"]["value"]) == (0, 0.0)
+    assert summary["sessions"] > len(SEEDS)
+
+
+@pytest.mark.parametrize("part", FINDS)
+def test_a_planted_bug_is_found(part: Part) -> None:
+    seed = FINDS[part]
+    assert live(terms_json(), seed)["failures"] == []
+    assert live(terms_json(part), seed)["failures"] != []
+    assert set(FINDS) == set(PLANTED)
+
+
+def test_a_world_repeats_and_its_logs_replay(tmp_path: Path) -> None:
+    terms = terms_json()
+    outcome, runs = live_logged(terms, 2, tmp_path)
+    assert outcome == live(terms, 2)
+    assert len(runs) == outcome["sessions"] > 1
+    for directory, wanted in zip(runs, outcome["decision_hashes"], strict=True):
+        replayed = replay(read_run(directory)[1])
+        assert replayed.difference is None
+        assert replayed.decision_hash == wanted
+
+
+def test_the_command_fails_where_a_kind_of_fault_never_came(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run(["chaos", "--seeds", "1", "--jobs", "1", "--json"]) == Exit.DIFFERENCE
+    summary = json.loads(capsys.readouterr().out)
+    assert summary["seeds"] == 1
+    assert summary["never_happened"]
+    assert summary["failing_seeds"] == {}
+
+
+def test_the_command_finds_what_it_plants(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["chaos", "--break", "gate", "--seeds", "4", "--jobs", "1"]) == Exit.DONE
+    assert "planted in gate: found {'seed': 0, 'after': 1}" in capsys.readouterr().out
+
+
+def test_one_world_at_length(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["chaos", "--seed", "2", "--out", str(tmp_path), "--json"]) == Exit.DONE
+    said = capsys.readouterr()
+    assert json.loads(said.out)["seed"] == 2
+    assert f"mm replay {tmp_path / '2-1'}" in said.err
+
+
+def test_quantiles_are_values_that_were_seen() -> None:
+    assert quantile([], 0.99) is None
+    assert quantile([1.0, 2.0, 3.0, 4.0], 0.5) == 2.0
+    assert quantile([1.0, 2.0, 3.0, 4.0], 0.99) == 4.0
