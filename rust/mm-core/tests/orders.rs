@@ -687,16 +687,17 @@ fn a_lost_order_that_arrives_late_is_known_then() {
     let action = script.waiting.remove(at);
     let order = orders_of(&action)[0];
     script.reply(action.id, ReplyOutcome::Lost);
-    script.answer_all();
-    // It may arrive until it expires: no query says that it never will.
+    // The cancel that looks for it waits too. It may arrive until it expires: no query tells that it
+    // never will.
     for _ in 0..3 {
-        script.live(4);
+        script.pass(4.0);
+        script.market();
         script.open_orders(&[]);
     }
     let oid = script.rest(order);
     let update = script.update(oid, &order, order.sz, OrderStatus::Open);
     script.tell(EventBody::OrderUpdates(vec![update]));
-    assert_eq!(script.pending(), script.open_lots());
+    assert!(script.pending()[0] >= script.open_lots()[0]);
     script.settles();
 }
 
