@@ -219,7 +219,9 @@ pub(super) fn replace(
         since: now,
     });
     order.order = to;
-    order.replaced = order.replaced.max(order.oid.unwrap_or(0));
+    order.replaced = order
+        .oid
+        .map_or(order.replaced, |oid| oid.max(order.replaced));
     order.oid = None;
     order.filled = Sz::ZERO;
     order.state = State::Resting;
