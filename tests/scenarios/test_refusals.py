@@ -2,7 +2,6 @@
 
 import json
 from decimal import Decimal
-from itertools import pairwise
 
 import pytest
 
@@ -52,33 +51,22 @@ async def test_a_batch_of_25_refused_is_one_refusal(stage: Stage) -> None:
     ids=["429", "too many cumulative requests", "unknown text"],
 )
 async def test_a_refusal_that_lasts_is_not_hammered(stage: Stage, answer: tuple[int, str]) -> None:
-    """A minute of it: few attempts, ever fewer, prices as before, cancels always let through."""
+    """A minute of it: few attempts, with growing pauses; afterwards prices as before."""
     stage.open()
     await stage.quoting()
     spread = Decimal(stage.asks[0]["limitPx"]) - Decimal(stage.bids[0]["limitPx"])
-    attempts: list[float] = []
-
-    def noted(request: Json) -> bool:
-        if is_place(request):
-            attempts.append(stage.house.now_s())
-        return is_place(request)
-
-    refusing = stage.net.meddle(noted, arrives=False, answer=answer)
+    refusing = stage.net.meddle(is_place, arrives=False, answer=answer)
     mids = ["88620", "88571.5"]
     for index in range(60):
         stage.crowd(mids[index % 2])
         await stage.wait(1)
-    assert 2 <= refusing.happened <= 60
-    # A stop in the middle of it cancels all the same: cancels are exempt.
-    resting = len(stage.bids) + len(stage.asks)
-    assert resting == 0 or stage.received("cancel", "cancelByCloid") == [] or resting > 0
+    assert 2 <= refusing.happened <= 25, refusing.happened
     refusing.stop()
     stage.crowd("88571.5")
     await stage.wait(130)
     assert stage.bids
     assert stage.asks
     assert Decimal(stage.asks[0]["limitPx"]) - Decimal(stage.bids[0]["limitPx"]) <= spread * 2
-    assert all(b >= a for a, b in pairwise(attempts))
     await stage.ends_well()
 
 
