@@ -14,8 +14,8 @@ from mm.replay import read_run
 SEEDS = range(24)
 """Enough for every kind of fault to come; `make chaos` runs thousands."""
 
-FINDS: dict[Part, int] = {"gate": 0, "ledger": 4, "recovery": 26, "reconciler": 58}
-"""A seed whose world finds the bug planted there."""
+WITHIN = 100
+"""Worlds within which a planted bug must be found."""
 
 
 def test_no_law_breaks_and_every_fault_comes() -> None:
@@ -29,12 +29,12 @@ def test_no_law_breaks_and_every_fault_comes() -> None:
     assert summary["sessions"] > len(SEEDS)
 
 
-@pytest.mark.parametrize("part", FINDS)
+@pytest.mark.parametrize("part", PLANTED)
 def test_a_planted_bug_is_found(part: Part) -> None:
-    seed = FINDS[part]
-    assert live(terms_json(), seed)["failures"] == []
-    assert live(terms_json(part), seed)["failures"] != []
-    assert set(FINDS) == set(PLANTED)
+    planted = terms_json(part)
+    found = next((seed for seed in range(WITHIN) if live(planted, seed)["failures"]), None)
+    assert found is not None
+    assert live(terms_json(), found)["failures"] == []
 
 
 def test_a_world_repeats_and_its_logs_replay(tmp_path: Path) -> None:

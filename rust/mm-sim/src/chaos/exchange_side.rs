@@ -103,6 +103,8 @@ impl World {
                 self.deliver(false, self.now, body);
             }
             FrameFate::LateAt(at) => self.deliver(true, at, body),
+            // No query finds a payment again: only a lost line, whose snapshot does, may lose one.
+            FrameFate::Never if feed == Feed::Money => self.deliver(false, self.now, body),
             FrameFate::Never => {}
         }
     }
