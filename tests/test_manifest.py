@@ -42,7 +42,10 @@ PROTECTIVE = ("limits", "freshness", "control", "recovery")
 # Enums of the core whose every variant is a guard, a state or an act of protection.
 STATES = {
     "phase": ("control/phases.rs", "Phase"),
-    "not_quoting": ("control/phases.rs", "NotQuoting"),
+    "mode": ("control/mode.rs", "Mode"),
+    "mode_reason": ("control/mode.rs", "ModeReason"),
+    "kill": ("control/kill.rs", "KillReason"),
+    "policy": ("control/config.rs", "PositionPolicy"),
     "refusal": ("filter.rs", "RefusalReason"),
     "limit_source": ("limits/mod.rs", "LimitSource"),
     "limit_term": ("limits/terms.rs", "Term"),

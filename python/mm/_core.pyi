@@ -502,6 +502,7 @@ def derive_limits(
     tier_notional_max: _Number | None = None,
     open_interest_room: _Number | None = None,
     equity_share: _Number | None = None,
+    ramp_share: _Number | None = None,
     traded_notional_1h: _Number | None = None,
     ages: Mapping[str, _Number | None] | None = None,
     previous: tuple[Limits, _Number] | None = None,
@@ -535,6 +536,7 @@ def derive_limits(
         open_interest_room: What the venue's cap lets us add to the position, USDC.
         equity_share: This coin's share of equity, 0 to 1; the term is this share times
             `account_value x max_leverage`.
+        ramp_share: Share of the smallest of the terms that the capital ramp leaves, above 0.
         traded_notional_1h: By everybody in the last hour, USDC.
         ages: Seconds since `market`, `account`, `head_room`, `sigma`, `own_stream` were heard of;
             what is not in it, or None, has no deadline.

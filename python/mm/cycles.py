@@ -1,7 +1,7 @@
-"""The log lines about limits that an operator greps, made from what the engine logged.
+"""The log lines that an operator greps, made from what the engine logged.
 
-Sentences and field names are fixed by LIMITS.md 2. Only what changed is written: a warning when
-the position passes 50, 75 or 90 % of the limit, or reduce-only begins or ends.
+The sentences about the limit and their field names are fixed by LIMITS.md 2. Warnings are the
+engine's alarms, each told once, in the step that raised it.
 """
 
 from __future__ import annotations
@@ -18,11 +18,14 @@ from mm.report import Snapshot, binding_text
 log = structlog.get_logger(__name__)
 
 CYCLE_LINE = b'{"c":'
-CAPACITY_MARKS = (0.5, 0.75, 0.9)
-# A mark is passed anew only after the position has fallen to this share of it.
-REARM = 0.8
-# Utilisation from which reduce-only is possible at all, so that the snapshot is worth a look.
-NEAR = CAPACITY_MARKS[0]
+ALARMS_LINE = b'{"w":'
+# Alarms that ask nobody to act.
+QUIET = frozenset({"mode_changed", "position_explained"})
+# Fields in lots, and in micro-USDC.
+IN_LOTS = frozenset({"position", "limit", "drift", "sz", "from", "to"})
+IN_USD = frozenset({"equity", "fee"})
+# What LIMITS.md 2 calls them.
+NAMES = {"limit": "effective_max_pos", "utilization_bps": "utilisation_pct"}
 
 
 class CycleWatch:
@@ -49,32 +52,43 @@ class CycleWatch:
         self._static = static_max_position
         self._debug = debug
         self._lots: tuple[int, int] | None = None
-        self._mark = 0
-        self._reduce_only = False
 
     def read(self, lines: bytes) -> None:
         """Take the log lines of one step."""
-        at = lines.find(CYCLE_LINE)
-        # A frame can carry several events: each has a cycle of its own.
-        while at >= 0:
-            end = lines.find(b"\n", at)
-            if at == 0 or lines[at - 1 : at] == b"\n":
-                self._cycle(json.loads(lines[at:end])["c"])
-            at = lines.find(CYCLE_LINE, end)
+        if not self._debug and ALARMS_LINE not in lines:
+            return
+        # A frame can carry several events: each has a cycle and alarms of its own.
+        for line in lines.splitlines():
+            if line.startswith(ALARMS_LINE):
+                for alarm in json.loads(line)["w"]:
+                    self._say_alarm(alarm)
+            elif self._debug and line.startswith(CYCLE_LINE):
+                self._cycle(json.loads(line)["c"])
 
     def _cycle(self, cycle: Mapping[str, Any]) -> None:
-        limits = cycle["limits"]
-        long, short = limits["lots"]
-        position = cycle["position"]
-        bound = long if position > 0 else short
-        used = utilisation(position, bound)
-        if self._debug:
-            self._say_limit(cycle, (long, short))
-            self._say_inputs(cycle)
+        long, short = cycle["limits"]["lots"]
+        self._say_limit(cycle, (long, short))
+        self._say_inputs(cycle)
         self._lots = (long, short)
-        self._say_capacity(cycle, used, bound)
-        if used >= NEAR or self._reduce_only:
-            self._say_reduce_only(cycle, used, bound)
+
+    def _say_alarm(self, alarm: Mapping[str, Any]) -> None:
+        name = alarm["alarm"]
+        fields = {
+            NAMES.get(key, key): self._shown(key, value)
+            for key, value in alarm.items()
+            if key != "alarm"
+        }
+        say = log.info if name in QUIET else log.warning
+        say(name, **fields)
+
+    def _shown(self, key: str, value: object) -> object:
+        if key == "utilization_bps":
+            return "inf" if value is None else percent(int(str(value)) / 10_000)
+        if not isinstance(value, int):
+            return value
+        if key in IN_LOTS:
+            return self._coin(value)
+        return f"{value / 1e6:.2f}" if key in IN_USD else value
 
     def _say_limit(self, cycle: Mapping[str, Any], lots: tuple[int, int]) -> None:
         if lots == self._lots:
@@ -108,33 +122,6 @@ class CycleWatch:
             sigma=limits["inputs"]["sigma"],
             kappa=snapshot["kappa_per_bps"],
         )
-
-    def _say_capacity(self, cycle: Mapping[str, Any], used: float, bound: int) -> None:
-        mark = sum(used >= level for level in CAPACITY_MARKS)
-        if mark < self._mark and used > REARM * CAPACITY_MARKS[self._mark - 1]:
-            return
-        if mark > self._mark:
-            log.warning(
-                "position_near_limit",
-                cycle=cycle["cycle"],
-                passed_pct=int(100 * CAPACITY_MARKS[mark - 1]),
-                utilisation_pct=percent(used),
-                position=self._coin(cycle["position"]),
-                effective_max_pos=self._coin(bound),
-            )
-        self._mark = mark
-
-    def _say_reduce_only(self, cycle: Mapping[str, Any], used: float, bound: int) -> None:
-        reduce_only = bool(self._snapshot()["reduce_only"])
-        if reduce_only != self._reduce_only:
-            log.warning(
-                "reduce_only_entered" if reduce_only else "reduce_only_left",
-                cycle=cycle["cycle"],
-                effective_max_pos=self._coin(bound),
-                utilisation_pct=percent(used),
-                position=self._coin(cycle["position"]),
-            )
-        self._reduce_only = reduce_only
 
     def _coin(self, lots: int) -> str:
         return decimal_text(lots, self._sz_decimals)

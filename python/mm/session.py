@@ -52,7 +52,7 @@ class Outlet(Protocol):
 
 
 class Listener(Protocol):
-    """Reads what the engine logged in a step: cycles for the log lines an operator greps."""
+    """Reads what the engine logged in a step: cycles and alarms for the lines an operator greps."""
 
     def read(self, lines: bytes) -> None:
         """Take the log lines of one step."""
@@ -169,8 +169,6 @@ class Session:
         for kind, cloid in self._engine.take_asks():
             self._asker.ask(kind, cloid)
         self._listener.read(lines)
-        for alarm in alarms:
-            log.warning(**{"event" if key == "alarm" else key: alarm[key] for key in alarm})
         return bool(actions)
 
     def _step(self, item: Item | Timer) -> list[Action]:

@@ -54,6 +54,7 @@ class Case:
     tier_notional: int | None
     oi_room: int | None
     share: Decimal | None
+    ramp: Decimal | None
     traded: Decimal | None
     ages_ms: dict[str, int]
 
@@ -96,6 +97,7 @@ class Case:
             tier_notional_max=usd(self.tier_notional),
             open_interest_room=usd(self.oi_room),
             equity_share=self.share,
+            ramp_share=self.ramp,
             traded_notional_1h=self.traded,
             ages={name: Decimal(ms) / 1000 for name, ms in self.ages_ms.items()},
             previous=previous,
@@ -121,6 +123,7 @@ class Case:
             "tier_notional_max": self.tier_notional,
             "open_interest_room": self.oi_room,
             "equity_share": self.share,
+            "ramp_share": self.ramp,
             "traded_notional_1h": self.traded,
             "ages": {name: self.ages_ms[name] * 10**6 for name in self.ages_ms},
         }
@@ -186,6 +189,7 @@ def cases(draw: st.DrawFn, *, fresh: bool = False, ready: bool = False) -> Case:
         tier_notional=draw(maybe(st.integers(0, 10**13))),
         oi_room=draw(maybe(st.integers(0, 10**13))),
         share=draw(maybe(decimals("0.01", "1", 2))),
+        ramp=draw(maybe(st.sampled_from([Decimal("0.25"), Decimal("0.5"), Decimal(1)]))),
         traded=draw(maybe(decimals("0", "1000000", 2))),
         ages_ms={} if fresh else draw(AGES),
     )
@@ -271,7 +275,7 @@ def test_knowing_more_never_raises_the_limit(case: Case) -> None:
     """A cap applies only when its inputs are given; giving them cannot add room."""
     bare = replace(
         case, head_room=None, asset_leverage=None, exchange_leverage=None, tier_notional=None,
-        oi_room=None, share=None, traded=None, cap_lots=None, loss_left=None,
+        oi_room=None, share=None, ramp=None, traded=None, cap_lots=None, loss_left=None,
     )  # fmt: skip
     assert case.derive().lots_long <= bare.derive().lots_long
     assert case.derive().lots_short <= bare.derive().lots_short
@@ -323,6 +327,7 @@ PLAIN: dict[str, Any] = {  # Any: the arguments of derive_limits
     "tier_notional_max": 1000,
     "open_interest_room": 1000,
     "equity_share": 1,
+    "ramp_share": 1,
     "traded_notional_1h": 1000,
 }
 

@@ -45,7 +45,7 @@ def facts() -> RunFacts:
 def test_sides_that_differ_are_the_same_number_for_every_reader(tmp_path: Path) -> None:
     """Head-room differs by side and the position is over it: line, metric, JSON, journal, explain,
     and the refusals of the very cycle."""
-    desk = EngineDesk()
+    desk = EngineDesk({"control.kill_runaway_ratio": 10.0})
     desk.watch = CycleWatch(desk.engine.snapshot, 5, "500 USD", debug=True)
     desk.bbo()
     desk.candles()

@@ -22,8 +22,8 @@ def test_a_position_worth_more_than_v_is_over_the_value_limit() -> None:
 
 def test_a_position_larger_than_q_alone_is_over_the_position_limit() -> None:
     """Somebody buys by hand beyond what the exchange lets this side hold: V is far away."""
-    # Small quotes, so that the worst case stays far from a runaway.
-    desk = EngineDesk({"quoting.target_liquidity_frac": 0.01})
+    # Small quotes, and a runaway far away.
+    desk = EngineDesk({"quoting.target_liquidity_frac": 0.01, "control.kill_runaway_ratio": 10.0})
     desk.bbo()
     desk.candles()
     desk.fees()

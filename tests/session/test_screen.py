@@ -1,5 +1,6 @@
 """What is shown: the first screen, the status line, the log lines that LIMITS.md fixes."""
 
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -146,28 +147,28 @@ def watch(snapshot: Callable[[], Json], *, debug: bool = False) -> CycleWatch:
     return CycleWatch(snapshot, 5, "500 USD", debug=debug)
 
 
-def test_capacity_is_warned_of_once_a_mark_and_again_after_it_fell_back(unknown: Json) -> None:
-    watched = watch(lambda: unknown)
-    with writing("debug"), capture_logs() as logs:
-        for number, position in enumerate([490, 510, 480, 520, 760, 950, -390, -520, 0]):
-            watched.read(cycle(number, position))
-    passed = [(log["cycle"], log["passed_pct"]) for log in logs]
-    assert passed == [(1, 50), (4, 75), (5, 90), (7, 50)]
-    assert {log["log_level"] for log in logs} == {"warning"}
-    assert logs[0]["utilisation_pct"] == "51.00"
-    assert logs[0]["effective_max_pos"] == "0.01"
-
-
-def test_reduce_only_is_told_when_it_begins_and_when_it_ends(unknown: Json) -> None:
-    state = {**unknown, "reduce_only": True}
-    watched = watch(lambda: state)
-    with writing("debug"), capture_logs() as logs:
-        watched.read(cycle(1, -8850, 5000))
-        watched.read(cycle(2, -4600, 5000))
-        state["reduce_only"] = False
-        watched.read(cycle(3, -4400, 5000))
-    told = [(log["event"], log["utilisation_pct"]) for log in logs if "reduce" in log["event"]]
-    assert told == [("reduce_only_entered", "177.00"), ("reduce_only_left", "88.00")]
+def test_alarms_are_said_each_in_the_units_of_a_person(unknown: Json) -> None:
+    alarms = [
+        {"alarm": "mode_changed", "from": "normal", "to": "widen", "reason": "price_jump"},
+        {"alarm": "position_near_limit", "cycle": 4, "passed_pct": 75, "position": 760,
+         "limit": 1000, "utilization_bps": 7600},
+        {"alarm": "reduce_only_entered", "cycle": 5, "reason": "OverValueLimit", "position": -8850,
+         "limit": 0, "utilization_bps": None},
+        {"alarm": "kill_latched", "reason": "manual", "equity": 9_500_000_000, "position": -20},
+    ]  # fmt: skip
+    lines = [json.dumps({"w": [alarm]}, separators=(",", ":")) for alarm in alarms]
+    with capture_logs() as logs:
+        watch(lambda: unknown).read("\n".join(['{"e":{}}', *lines, '{"a":{}}', ""]).encode())
+    assert [(log["event"], log["log_level"]) for log in logs] == [
+        ("mode_changed", "info"),
+        ("position_near_limit", "warning"),
+        ("reduce_only_entered", "warning"),
+        ("kill_latched", "warning"),
+    ]
+    assert (logs[0]["from"], logs[0]["to"]) == ("normal", "widen")
+    assert (logs[1]["effective_max_pos"], logs[1]["utilisation_pct"]) == ("0.01", "76.00")
+    assert (logs[2]["position"], logs[2]["utilisation_pct"]) == ("-0.0885", "inf")
+    assert (logs[3]["equity"], logs[3]["position"]) == ("9500.00", "-0.0002")
 
 
 def test_the_debug_lines_carry_the_fields_that_people_grep(unknown: Json) -> None:

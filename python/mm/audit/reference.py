@@ -145,6 +145,9 @@ def derive(
     terms = _terms(facts)
     if source != "invalid" and not ready:
         terms["fallback"] = _fallback(facts)
+    ramp = _ramp(terms, facts)
+    if ramp is not None:
+        terms["ramp"] = ramp
     if source == "valid" and previous is not None and previous.get("held") is not None:
         terms["rise"] = facts.in_money(_rise(terms, previous, facts))
     value = min((cap.value for cap in terms.values() if cap.value is not None), default=None)
@@ -289,6 +292,24 @@ def _fallback(facts: _Facts) -> Cap:
     cap = facts.in_money(facts.setting("warmup_max_position_usd"))
     # In USD without a mid it is no lots.
     return cap if cap.lots is not None else Cap(cap.value, (Fraction(0), Fraction(0)))
+
+
+def _ramp(terms: dict[str, Cap], facts: _Facts) -> Cap | None:
+    share = facts.number("ramp_share")
+    if share is None or share >= 1:
+        return None
+    both = [cap for name, cap in terms.items() if name != "head_room"]
+    value = min((cap.value for cap in both if cap.value is not None), default=None)
+    part = None if value is None else value * share
+    if part is not None:
+        cap = facts.in_money(part)
+        if cap.lots is not None:
+            return cap
+    lots = min((cap.lots[0] for cap in both if cap.lots is not None), default=None)
+    if lots is None:
+        return None
+    kept = Fraction(floor(lots * share))
+    return Cap(part, (kept, kept))
 
 
 def _rise(terms: dict[str, Cap], previous: Record, facts: _Facts) -> Fraction:

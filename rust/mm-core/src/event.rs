@@ -429,7 +429,8 @@ pub enum Command {
     Anchor(AccountState),
     /// Take up a saved loss budget; before the anchor.
     Restore(Restored),
-    /// Cancel everything, then do with the position what `on_exit` says.
+    /// Cancel everything, then do with the position what `on_exit` says. A second one, or one after
+    /// a kill, halts at once.
     Stop,
     /// The operator's kill switch.
     Kill,

@@ -37,6 +37,16 @@ pub enum QuoteMode {
 }
 
 impl QuoteMode {
+    /// Reduce-only with this position.
+    #[must_use]
+    pub const fn reducing(position: Sz) -> Self {
+        match position.0.signum() {
+            1 => Self::NoBids,
+            -1 => Self::NoAsks,
+            _ => Self::NoQuotes,
+        }
+    }
+
     /// The name that logs, metrics and JSON show.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -257,11 +267,9 @@ pub fn assess(
         lots: limits.for_position(standing.position),
     };
     let reason = over(bound, standing, leave_frac, instrument).or(standing.other);
-    let mode = match (reason, standing.position.0.signum()) {
-        (None, _) => QuoteMode::TwoSided,
-        (Some(_), 1) => QuoteMode::NoBids,
-        (Some(_), -1) => QuoteMode::NoAsks,
-        (Some(_), _) => QuoteMode::NoQuotes,
+    let mode = match reason {
+        None => QuoteMode::TwoSided,
+        Some(_) => QuoteMode::reducing(standing.position),
     };
     ReduceOnly {
         mode,

@@ -39,6 +39,12 @@ impl Exposure {
         of[side.index()] += sz;
     }
 
+    /// Whether nothing can fill.
+    #[must_use]
+    pub fn is_nothing(&self) -> bool {
+        *self == Self::default()
+    }
+
     /// Furthest the position can go on `side`'s direction, as a magnitude with sign: `position + bids`
     /// for a bid, `-(position - asks)` for an ask.
     #[must_use]

@@ -1,7 +1,8 @@
 //! Quoting models: from beliefs and inventory to a ladder of prices, with the trace of every term.
 //!
 //! One form everywhere (RUNTIME.md 4):
-//! `half_spread = maker fee + adverse selection + max(min edge, model's delta)`, `px = fair -+ half_spread + skew`.
+//! `half_spread = maker fee + adverse selection + max(min edge, model's delta) + premium`,
+//! `px = fair -+ half_spread + skew`. The premium is of the increasing side alone.
 //! The floor `fee + adverse selection + min edge` binds the increasing side; skew may carry the
 //! reducing side inside it, up to one price step short of crossing.
 
@@ -75,6 +76,8 @@ pub struct Beliefs {
     pub maker_fee_bps: f64,
     /// Position over the limit of its side, -1..=1 (clamped).
     pub inventory: f64,
+    /// What the increasing side is moved outward by, bps, 0 or more.
+    pub premium_bps: f64,
 }
 
 /// One wanted price before it has a size.
@@ -103,6 +106,8 @@ pub struct SpreadTrace {
     pub skew_bps: f64,
     /// What the floor added to the increasing side.
     pub floor_bps: f64,
+    /// What WIDEN added to the increasing side.
+    pub premium_bps: f64,
     /// Fair to quote before rounding and clamping.
     pub half_spread_bps: f64,
 }
@@ -258,18 +263,20 @@ fn assemble(
             Side::Ask => beliefs.inventory <= 0.0,
         };
         let floor = fee + adverse + config.min_edge_bps;
-        let half_spread_bps = if increasing {
-            unfloored.max(floor)
+        let (floored, premium_bps) = if increasing {
+            (unfloored.max(floor), beliefs.premium_bps)
         } else {
-            unfloored
+            (unfloored, 0.0)
         };
+        let half_spread_bps = floored + premium_bps;
         ladder.trace.push(SpreadTrace {
             side,
             maker_fee_bps: fee,
             adverse_selection_bps: adverse,
             edge_bps,
             skew_bps: shape.skew_bps,
-            floor_bps: half_spread_bps - unfloored,
+            floor_bps: floored - unfloored,
+            premium_bps,
             half_spread_bps,
         });
         let mut last = None;
@@ -360,6 +367,7 @@ mod tests {
             solved: Some(config(Strategy::Ladder).solve(0.6, 25.0)),
             maker_fee_bps: 1.5,
             inventory,
+            premium_bps: 0.0,
         }
     }
 
@@ -386,6 +394,28 @@ mod tests {
         assert!((full.levels[0].depth_bps - last_flat.depth_bps).abs() < 0.3);
     }
 
+    /// The premium moves every level of the increasing side, to the basis point, and nothing else.
+    #[test]
+    fn a_premium_widens_the_increasing_side_alone() {
+        for (inventory, wide) in [
+            (0.0, [true, true]),
+            (0.5, [true, false]),
+            (-0.5, [false, true]),
+        ] {
+            let mut widened = beliefs(inventory);
+            widened.premium_bps = 5.0;
+            let (plain, wider) = (
+                build_ladder(&config(Strategy::Ladder), &beliefs(inventory), &btc()),
+                build_ladder(&config(Strategy::Ladder), &widened, &btc()),
+            );
+            for (before, after) in plain.levels.iter().zip(&wider.levels) {
+                let by = if wide[before.side.index()] { 5.0 } else { 0.0 };
+                let moved = after.depth_bps - before.depth_bps;
+                assert!((moved - by).abs() < 0.11, "{before:?} {after:?}");
+            }
+        }
+    }
+
     #[test]
     fn relief_is_the_skew_on_the_reducing_side() {
         let long = build_ladder(&config(Strategy::Ladder), &beliefs(0.5), &btc());
@@ -401,13 +431,16 @@ mod tests {
                 Strategy::InventoryAware,
                 Strategy::Symmetric,
             ] {
-                let ladder = build_ladder(&config(strategy), &beliefs(inventory), &btc());
+                let mut widened = beliefs(inventory);
+                widened.premium_bps = 7.5;
+                let ladder = build_ladder(&config(strategy), &widened, &btc());
                 for trace in &ladder.trace {
                     let outward = if trace.side == Side::Bid { -1.0 } else { 1.0 };
                     let sum = trace.maker_fee_bps
                         + trace.adverse_selection_bps
                         + trace.edge_bps
                         + trace.floor_bps
+                        + trace.premium_bps
                         + outward * trace.skew_bps;
                     assert!((sum - trace.half_spread_bps).abs() < 0.01);
                     let level = ladder

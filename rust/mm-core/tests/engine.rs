@@ -6,7 +6,7 @@ mod given;
 use std::collections::BTreeMap;
 
 use mm_core::action::{Action, ActionBody, Cloid, NewOrder, Reason};
-use mm_core::control::{NotQuoting, Phase};
+use mm_core::control::{ModeReason, Phase};
 use mm_core::engine::{Drill, Engine, EngineConfig};
 use mm_core::event::{
     AccountState, Bbo, BookSnapshot, Candle, Command, Event, EventBody, Fees, Fill, FillKind,
@@ -449,8 +449,8 @@ fn it_opens_small_and_then_quotes_a_ladder_on_both_sides() {
     let mut venue = Venue::new();
     venue.open();
     assert_eq!(
-        venue.engine.snapshot().not_quoting,
-        Some(NotQuoting::WaitingForBook)
+        venue.engine.snapshot().mode_reason,
+        Some(ModeReason::WaitingForBook)
     );
     for _ in 0..11 {
         venue.pass(1.0);
@@ -524,8 +524,8 @@ fn a_stale_market_pulls_the_quotes_and_a_fresh_one_brings_them_back() {
     venue.tell(EventBody::Timer);
     venue.answer_all();
     assert_eq!(
-        venue.engine.snapshot().not_quoting,
-        Some(NotQuoting::MarketStale)
+        venue.engine.snapshot().mode_reason,
+        Some(ModeReason::MarketStale)
     );
     assert!(venue.resting.is_empty());
     venue.pass(1.0);

@@ -5,7 +5,7 @@ mod given;
 
 use mm_core::account::Entry;
 use mm_core::action::{Action, ActionBody, Cloid, NewOrder, Reason};
-use mm_core::control::{Alarm, NotQuoting};
+use mm_core::control::{Alarm, ModeReason};
 use mm_core::engine::Engine;
 use mm_core::event::{
     AccountState, Bbo, BookSnapshot, Candle, Command, Event, EventBody, Fees, Fill, FillKind,
@@ -947,7 +947,7 @@ fn fills_that_do_not_continue_stop_quotes_until_the_gap_is_filled() {
     script.now = wake;
     script.tell(EventBody::Timer);
     let snapshot = script.engine.snapshot();
-    assert_eq!(snapshot.not_quoting, Some(NotQuoting::PositionUnexplained));
+    assert_eq!(snapshot.mode_reason, Some(ModeReason::PositionUnexplained));
     assert_eq!(snapshot.counts.discontinuities, 1);
     let unexplained = |a: &Alarm| matches!(a, Alarm::PositionUnexplained { .. });
     assert!(script.alarms.iter().any(unexplained));

@@ -79,6 +79,43 @@ pub enum Alarm {
         /// Orders that rest against the verdict on the position.
         forbidden: usize,
     },
+    /// The position passed a mark of the limit.
+    PositionNearLimit {
+        /// Quote cycle.
+        cycle: u64,
+        /// The mark, percent.
+        passed_pct: i64,
+        /// Signed lots.
+        position: Sz,
+        /// The limit of its side, lots.
+        limit: Sz,
+        /// Share used, basis points; `None`: there is no limit.
+        utilization_bps: Option<i64>,
+    },
+    /// The position is over its limit: reducing only.
+    ReduceOnlyEntered {
+        /// Quote cycle.
+        cycle: u64,
+        /// Which limit.
+        reason: &'static str,
+        /// Signed lots.
+        position: Sz,
+        /// The limit of its side, lots.
+        limit: Sz,
+        /// Share used, basis points; `None`: there is no limit.
+        utilization_bps: Option<i64>,
+    },
+    /// It is within its limit again.
+    ReduceOnlyLeft {
+        /// Quote cycle.
+        cycle: u64,
+        /// Signed lots.
+        position: Sz,
+        /// The limit of its side, lots.
+        limit: Sz,
+        /// Share used, basis points.
+        utilization_bps: Option<i64>,
+    },
     /// What `on_kill` asks for is finished.
     KillDone {
         /// Why it had latched.

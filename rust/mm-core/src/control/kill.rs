@@ -1,9 +1,15 @@
-//! The kill switch: what latches it.
+//! The kill switch: what latches it, for good.
+//!
+//! It has no limit of its own: losses come from the budget that the limit is derived from, sizes from
+//! the limit in force when we last sent an order that could increase.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
-use super::config::PositionPolicy;
-use crate::units::{Sz, Time, Usd};
+use super::config::{ControlConfig, PositionPolicy};
+use crate::event::RejectionClass;
+use crate::units::{Dur, Side, Sz, Time, Usd};
 
 /// Why trading ended for good.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -60,6 +66,172 @@ impl KillReason {
     }
 }
 
+/// What the switch looks at, once a cycle.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Watched {
+    /// The day's loss left and the drawdown left; `None` while equity is not known.
+    pub losses: Option<Losses>,
+    /// Furthest the position can go, `[long, short]`, lots; negative: not even to zero.
+    pub worst: [Sz; 2],
+    /// Whether there is a position, or an order that could fill.
+    pub exposed: bool,
+    /// Ages of market data, own stream and account reports; of what never came, since the anchor.
+    pub ages: [Dur; 3],
+    /// Whether fills explain the position.
+    pub explained: bool,
+}
+
+/// Losses as the budget has them. At zero or below a budget is spent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Losses {
+    /// Of the UTC day; `None` when nothing was lost.
+    pub day_left: Option<Usd>,
+    /// From the peak; `None` when nothing was lost.
+    pub drawdown_left: Option<Usd>,
+    /// What of the equity the ledger does not explain: a withdrawal that we have not heard of yet is a
+    /// loss only when nobody explains it in time.
+    pub unexplained: Usd,
+}
+
+/// Watches for reasons to end trading. Latching is the engine's.
+#[derive(Clone, Debug, Default)]
+pub struct KillWatch {
+    /// Limit in force when we last sent an increasing order, `[long, short]`.
+    limit_at_increase: [Option<Sz>; 2],
+    rejections: BTreeMap<RejectionClass, VecDeque<Time>>,
+    unexplained_since: Option<Time>,
+    unheard_since: Option<Time>,
+}
+
+impl KillWatch {
+    /// We sent an order that may increase, under this limit of its side.
+    pub const fn on_increase(&mut self, side: Side, limit: Sz) {
+        self.limit_at_increase[side.index()] = Some(limit);
+    }
+
+    /// The limit in force when we last sent an increasing order on `side`; `None`: never.
+    #[must_use]
+    pub const fn limit_at_increase(&self, side: Side) -> Option<Sz> {
+        self.limit_at_increase[side.index()]
+    }
+
+    /// One answer refused items for these reasons: one event a class, however many items.
+    pub fn on_rejections(
+        &mut self,
+        classes: &BTreeSet<RejectionClass>,
+        now: Time,
+        config: &ControlConfig,
+    ) {
+        let window = Dur::from_secs(config.kill_rejections_s);
+        for class in classes {
+            // A race with a fill, and an immediate order that found nothing: nobody was refused.
+            if matches!(class, RejectionClass::Gone | RejectionClass::NoMatch) {
+                continue;
+            }
+            let times = self.rejections.entry(*class).or_default();
+            times.push_back(now);
+            times.retain(|at| now.since(*at) <= window);
+        }
+    }
+
+    /// The first reason to end trading, if there is one.
+    pub fn observe(
+        &mut self,
+        now: Time,
+        watched: &Watched,
+        config: &ControlConfig,
+    ) -> Option<KillReason> {
+        let losing = self.losing(now, watched.losses, config);
+        let unexplained = lasts(
+            &mut self.unexplained_since,
+            !watched.explained,
+            now,
+            config.kill_unexplained_s,
+        );
+        losing
+            .or_else(|| {
+                self.is_runaway(watched, config)
+                    .then_some(KillReason::Runaway)
+            })
+            .or_else(|| stale(watched, config))
+            .or_else(|| {
+                self.is_storm(now, config)
+                    .then_some(KillReason::RejectionStorm)
+            })
+            .or_else(|| unexplained.then_some(KillReason::PositionUnexplained))
+    }
+
+    fn losing(
+        &mut self,
+        now: Time,
+        losses: Option<Losses>,
+        config: &ControlConfig,
+    ) -> Option<KillReason> {
+        let losses = losses?;
+        let spent = |left: Option<Usd>| left.is_some_and(|left| left <= Usd::ZERO);
+        let reason = if spent(losses.day_left) {
+            KillReason::DailyLoss
+        } else if spent(losses.drawdown_left) {
+            KillReason::Drawdown
+        } else {
+            self.unheard_since = None;
+            return None;
+        };
+        let explained = |left: Option<Usd>| left.map(|l| l - losses.unexplained.min(Usd::ZERO));
+        let certain = spent(explained(losses.day_left)) || spent(explained(losses.drawdown_left));
+        let waited = lasts(
+            &mut self.unheard_since,
+            true,
+            now,
+            config.kill_unexplained_s,
+        );
+        (certain || waited).then_some(reason)
+    }
+
+    /// Inherited positions are exempt: where we sent no increasing order there is nothing to compare.
+    #[expect(clippy::cast_precision_loss, reason = "lots are below 2^53")]
+    fn is_runaway(&self, watched: &Watched, config: &ControlConfig) -> bool {
+        Side::BOTH.iter().any(|side| {
+            self.limit_at_increase(*side).is_some_and(|limit| {
+                let worst = watched.worst[side.index()];
+                worst > Sz::ZERO && worst.0 as f64 > config.kill_runaway_ratio * limit.0 as f64
+            })
+        })
+    }
+
+    fn is_storm(&self, now: Time, config: &ControlConfig) -> bool {
+        let window = Dur::from_secs(config.kill_rejections_s);
+        self.rejections.values().any(|times| {
+            let recent = times.iter().filter(|at| now.since(**at) <= window).count();
+            recent >= config.kill_rejections as usize
+        })
+    }
+}
+
+fn stale(watched: &Watched, config: &ControlConfig) -> Option<KillReason> {
+    let gone = Dur::from_secs(config.kill_stale_s);
+    let reasons = [
+        KillReason::StaleMarket,
+        KillReason::StaleOwnStream,
+        KillReason::StaleAccount,
+    ];
+    let found = watched
+        .ages
+        .iter()
+        .zip(reasons)
+        .find(|(age, _)| **age > gone);
+    found.filter(|_| watched.exposed).map(|(_, reason)| reason)
+}
+
+/// Whether a condition has held for `secs`; remembers since when.
+fn lasts(since: &mut Option<Time>, holds: bool, now: Time, secs: f64) -> bool {
+    if !holds {
+        *since = None;
+        return false;
+    }
+    now.since(*since.get_or_insert(now)) >= Dur::from_secs(secs)
+}
+
 /// The latched kill switch, as shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Kill {
@@ -75,4 +247,132 @@ pub struct Kill {
     pub on_kill: PositionPolicy,
     /// Whether that is finished: nothing rests and, unless it is held, nothing is held.
     pub done: bool,
+}
+
+/// An orderly stop, as shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Stop {
+    /// When it was last asked for.
+    pub at: Time,
+    /// What becomes of the position.
+    pub on_exit: PositionPolicy,
+    /// Whether that is finished.
+    pub done: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::control::config::tests::CONFIG;
+    use crate::units::SECOND;
+
+    const WELL: Watched = Watched {
+        losses: None,
+        worst: [Sz::ZERO; 2],
+        exposed: true,
+        ages: [Dur(SECOND); 3],
+        explained: true,
+    };
+
+    fn at(second: i64) -> Time {
+        Time(second * SECOND)
+    }
+
+    fn lost(day_left: i64, unexplained: i64) -> Watched {
+        Watched {
+            losses: Some(Losses {
+                day_left: Some(Usd(day_left)),
+                drawdown_left: Some(Usd(1_000)),
+                unexplained: Usd(unexplained),
+            }),
+            ..WELL
+        }
+    }
+
+    #[test]
+    fn a_loss_that_the_ledger_explains_kills_at_once_and_another_when_nobody_explains_it() {
+        let mut watch = KillWatch::default();
+        let mut look = |second, watched: &Watched| watch.observe(at(second), watched, &CONFIG);
+        assert_eq!(look(0, &lost(1, 0)), None);
+        assert_eq!(look(1, &lost(-10, -11)), None);
+        assert_eq!(look(30, &lost(-10, -11)), None);
+        assert_eq!(look(31, &lost(-10, -11)), Some(KillReason::DailyLoss));
+        assert_eq!(look(32, &lost(5, -11)), None);
+        assert_eq!(look(33, &lost(-10, -11)), None);
+        assert_eq!(look(34, &lost(-10, -9)), Some(KillReason::DailyLoss));
+    }
+
+    #[test]
+    fn a_runaway_is_measured_against_the_limit_of_our_last_increase() {
+        let mut watch = KillWatch::default();
+        let far = Watched {
+            worst: [Sz(3_100), Sz(-3_100)],
+            ..WELL
+        };
+        assert_eq!(watch.observe(at(0), &far, &CONFIG), None, "inherited");
+        watch.on_increase(Side::Ask, Sz(100));
+        assert_eq!(watch.observe(at(0), &far, &CONFIG), None);
+        watch.on_increase(Side::Bid, Sz(1_550));
+        assert_eq!(watch.observe(at(0), &far, &CONFIG), None);
+        watch.on_increase(Side::Bid, Sz(1_549));
+        let runaway = Some(KillReason::Runaway);
+        assert_eq!(watch.observe(at(0), &far, &CONFIG), runaway);
+    }
+
+    #[test]
+    fn a_stream_is_gone_only_while_something_is_at_stake() {
+        for (stream, reason) in [
+            (0, KillReason::StaleMarket),
+            (1, KillReason::StaleOwnStream),
+            (2, KillReason::StaleAccount),
+        ] {
+            let mut gone = WELL;
+            gone.ages[stream] = Dur(300 * SECOND);
+            assert_eq!(KillWatch::default().observe(at(0), &gone, &CONFIG), None);
+            gone.ages[stream] = Dur(300 * SECOND + 1);
+            let found = KillWatch::default().observe(at(0), &gone, &CONFIG);
+            assert_eq!(found, Some(reason));
+            gone.exposed = false;
+            assert_eq!(KillWatch::default().observe(at(0), &gone, &CONFIG), None);
+        }
+    }
+
+    #[test]
+    fn a_storm_is_ten_answers_of_one_class_within_a_minute() {
+        use RejectionClass::{Gone, Margin, Price};
+        let mut watch = KillWatch::default();
+        for second in 0..9 {
+            watch.on_rejections(&[Margin, Price].into(), at(second), &CONFIG);
+            watch.on_rejections(&[Gone].into(), at(second), &CONFIG);
+            watch.on_rejections(&[Gone].into(), at(second), &CONFIG);
+        }
+        assert_eq!(watch.observe(at(9), &WELL, &CONFIG), None);
+        watch.on_rejections(&[Price].into(), at(62), &CONFIG);
+        assert_eq!(watch.observe(at(62), &WELL, &CONFIG), None);
+        for second in 63..66 {
+            watch.on_rejections(&[Price].into(), at(second), &CONFIG);
+        }
+        let storm = Some(KillReason::RejectionStorm);
+        assert_eq!(watch.observe(at(65), &WELL, &CONFIG), None);
+        for second in 66..72 {
+            watch.on_rejections(&[Price].into(), at(second), &CONFIG);
+        }
+        assert_eq!(watch.observe(at(71), &WELL, &CONFIG), storm);
+        assert_eq!(watch.observe(at(140), &WELL, &CONFIG), None);
+    }
+
+    #[test]
+    fn an_unexplained_position_has_half_a_minute() {
+        let mut watch = KillWatch::default();
+        let odd = Watched {
+            explained: false,
+            ..WELL
+        };
+        assert_eq!(watch.observe(at(0), &odd, &CONFIG), None);
+        assert_eq!(watch.observe(at(29), &odd, &CONFIG), None);
+        assert_eq!(watch.observe(at(30), &WELL, &CONFIG), None);
+        assert_eq!(watch.observe(at(31), &odd, &CONFIG), None);
+        let reason = Some(KillReason::PositionUnexplained);
+        assert_eq!(watch.observe(at(61), &odd, &CONFIG), reason);
+    }
 }

@@ -1,13 +1,23 @@
 //! Who decides whether we quote: opening phases, modes, the kill switch, and what they say aloud.
+//!
+//! Guards observe and demand; [`Modes`] alone decides. None of them touches the reducing side.
 
 mod alarm;
+mod burst;
 mod config;
 mod kill;
 mod mode;
 mod phases;
+mod premium;
+mod ramp;
+mod suppressed;
 
 pub use alarm::{Alarm, ToldFill};
+pub use burst::{Allowed, Burst};
 pub use config::{ControlConfig, PositionPolicy};
-pub use kill::{Kill, KillReason};
-pub use mode::{Mode, ModeReason, TimeInMode};
-pub use phases::{Health, NotQuoting, Phase, Phases};
+pub use kill::{Kill, KillReason, KillWatch, Losses, Stop, Watched};
+pub use mode::{Change, Demand, Mode, ModeReason, Modes, TimeInMode};
+pub use phases::{Health, Phase, Phases};
+pub use premium::{Jumps, Premium};
+pub use ramp::Ramp;
+pub use suppressed::{Suppressed, SuppressedSides};

@@ -1,14 +1,17 @@
-//! Whether we quote: the opening phases and, while not quoting, the one reason why.
+//! The opening phases, and what each demands of the mode.
 //!
 //! ```text
 //! Starting --anchor--> Observe --sigma and fresh book, or deadline--> QuoteMin --time--> Normal
-//!                         any of them --stop--> Stopping
+//!                         any of them --stop or kill--> Stopping
 //! ```
-//! No phase waits for something that only the next can produce, and each has a deadline.
+//! No phase waits for something that only the next can produce, and each has a deadline. After that of
+//! `Observe` any fresh book will do: without one nothing can be priced. A position that was inherited is
+//! worked down in `Observe` already.
 
 use serde::Serialize;
 
 use super::config::ControlConfig;
+use super::mode::{Demand, Mode, ModeReason};
 use crate::units::{Dur, Time};
 
 /// Where a session is in its life.
@@ -23,27 +26,7 @@ pub enum Phase {
     QuoteMin,
     /// Full quoting.
     Normal,
-    /// Cancelling everything.
-    Stopping,
-}
-
-/// Why nothing is quoted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum NotQuoting {
-    /// The exchange has not been synchronised.
-    NotAnchored,
-    /// No fresh two-sided book for long enough.
-    WaitingForBook,
-    /// Volatility is not known yet and its deadline has not passed.
-    WaitingForSigma,
-    /// Market data past its deadline.
-    MarketStale,
-    /// A stream is down.
-    StreamDown,
-    /// A fill did not continue from our position.
-    PositionUnexplained,
-    /// The session stops.
+    /// Trading ends.
     Stopping,
 }
 
@@ -62,6 +45,26 @@ pub struct Health {
     pub sigma_ready: bool,
     /// The ledger and the exchange agree.
     pub explained: bool,
+}
+
+impl Health {
+    /// Whether anything can be priced, and its fills be heard of.
+    #[must_use]
+    pub const fn can_quote(&self) -> bool {
+        self.book_fresh && self.streams_up
+    }
+
+    /// What each ill demands.
+    pub fn demands(&self) -> impl Iterator<Item = Demand> {
+        [
+            (self.streams_up, ModeReason::StreamDown),
+            (self.book_fresh, ModeReason::MarketStale),
+            (self.explained, ModeReason::PositionUnexplained),
+        ]
+        .into_iter()
+        .filter(|(well, _)| !well)
+        .map(|(_, reason)| Demand::new(Mode::ReduceOnly, reason))
+    }
 }
 
 /// The state machine of the phases.
@@ -103,9 +106,9 @@ impl Phases {
         self.enter(Phase::Stopping, now);
     }
 
-    /// Moves on when it is time, and says why nothing may be quoted, if so.
-    pub fn update(&mut self, now: Time, health: Health) -> Option<NotQuoting> {
-        if !(health.book_fresh && health.streams_up) {
+    /// Moves on when it is time, and says what the phase demands.
+    pub fn update(&mut self, now: Time, health: Health) -> Option<Demand> {
+        if !health.can_quote() {
             self.fresh_since = None;
         } else if self.fresh_since.is_none() {
             self.fresh_since = Some(now);
@@ -117,22 +120,19 @@ impl Phases {
             .is_some_and(|since| lasted(since, config.observe_book_s));
         if self.phase == Phase::Observe {
             let waited = lasted(self.since, config.observe_deadline_s);
-            if book_seen && (health.sigma_ready || waited) {
+            if (book_seen && health.sigma_ready) || (waited && health.can_quote()) {
                 self.enter(Phase::QuoteMin, now);
             }
         } else if self.phase == Phase::QuoteMin && lasted(self.since, config.quote_min_s) {
             self.enter(Phase::Normal, now);
         }
-        match self.phase {
-            Phase::Starting => Some(NotQuoting::NotAnchored),
-            Phase::Stopping => Some(NotQuoting::Stopping),
-            Phase::Observe if !book_seen => Some(NotQuoting::WaitingForBook),
-            Phase::Observe => Some(NotQuoting::WaitingForSigma),
-            _ if !health.streams_up => Some(NotQuoting::StreamDown),
-            _ if !health.book_fresh => Some(NotQuoting::MarketStale),
-            _ if !health.explained => Some(NotQuoting::PositionUnexplained),
-            _ => None,
-        }
+        let (mode, reason) = match self.phase {
+            Phase::Starting => (Mode::Halted, ModeReason::NotAnchored),
+            Phase::Observe if !book_seen => (Mode::ReduceOnly, ModeReason::WaitingForBook),
+            Phase::Observe => (Mode::ReduceOnly, ModeReason::WaitingForSigma),
+            Phase::QuoteMin | Phase::Normal | Phase::Stopping => return None,
+        };
+        Some(Demand::new(mode, reason))
     }
 
     /// When time alone may move it next, after `now`. A time that passed and moved nothing waits for
@@ -175,12 +175,20 @@ mod tests {
         Time(second * SECOND)
     }
 
+    const fn reducing(reason: ModeReason) -> Demand {
+        Demand::new(Mode::ReduceOnly, reason)
+    }
+
     #[test]
     fn it_opens_in_order() {
         let mut phases = Phases::new(CONFIG);
-        assert_eq!(phases.update(at(0), WELL), Some(NotQuoting::NotAnchored));
+        let halted = Some(Demand::new(Mode::Halted, ModeReason::NotAnchored));
+        assert_eq!(phases.update(at(0), WELL), halted);
         phases.anchor(at(0));
-        assert_eq!(phases.update(at(1), WELL), Some(NotQuoting::WaitingForBook));
+        assert_eq!(
+            phases.update(at(1), WELL),
+            Some(reducing(ModeReason::WaitingForBook))
+        );
         assert_eq!(phases.update(at(10), WELL), None);
         assert_eq!(phases.phase(), Phase::QuoteMin);
         assert_eq!(phases.update(at(69), WELL), None);
@@ -188,7 +196,8 @@ mod tests {
         assert_eq!(phases.update(at(70), WELL), None);
         assert_eq!(phases.phase(), Phase::Normal);
         phases.stop(at(71));
-        assert_eq!(phases.update(at(72), WELL), Some(NotQuoting::Stopping));
+        assert_eq!(phases.update(at(72), WELL), None);
+        assert_eq!(phases.phase(), Phase::Stopping);
     }
 
     #[test]
@@ -201,11 +210,11 @@ mod tests {
         };
         assert_eq!(
             phases.update(at(0), blind),
-            Some(NotQuoting::WaitingForBook)
+            Some(reducing(ModeReason::WaitingForBook))
         );
         assert_eq!(
             phases.update(at(119), blind),
-            Some(NotQuoting::WaitingForSigma)
+            Some(reducing(ModeReason::WaitingForSigma))
         );
         assert_eq!(phases.update(at(120), blind), None);
     }
@@ -231,22 +240,41 @@ mod tests {
     }
 
     #[test]
-    fn each_ill_stops_quotes_with_its_reason_and_heals() {
+    fn after_the_deadline_any_fresh_book_will_do() {
         let mut phases = Phases::new(CONFIG);
         phases.anchor(at(0));
-        phases.update(at(0), WELL);
-        phases.update(at(10), WELL);
-        let ill = |f: fn(&mut Health)| {
+        let ill = Health {
+            book_fresh: false,
+            ..WELL
+        };
+        for second in 0..40 {
+            phases.update(at(5 * second), if second % 2 == 0 { WELL } else { ill });
+            let opened = phases.phase() != Phase::Observe;
+            assert_eq!(opened, 5 * second >= 120, "{second}");
+        }
+    }
+
+    #[test]
+    fn each_ill_demands_reducing_only() {
+        let reasons = |f: fn(&mut Health)| {
             let mut health = WELL;
             f(&mut health);
             health
+                .demands()
+                .map(|d| (d.mode, d.reason))
+                .collect::<Vec<_>>()
         };
-        let stale = phases.update(at(11), ill(|h| h.book_fresh = false));
-        assert_eq!(stale, Some(NotQuoting::MarketStale));
-        let down = phases.update(at(12), ill(|h| h.streams_up = false));
-        assert_eq!(down, Some(NotQuoting::StreamDown));
-        let unexplained = phases.update(at(13), ill(|h| h.explained = false));
-        assert_eq!(unexplained, Some(NotQuoting::PositionUnexplained));
-        assert_eq!(phases.update(at(14), WELL), None);
+        let alone = |reason| vec![(Mode::ReduceOnly, reason)];
+        assert_eq!(reasons(|_| ()), []);
+        assert_eq!(
+            reasons(|h| h.book_fresh = false),
+            alone(ModeReason::MarketStale)
+        );
+        assert_eq!(
+            reasons(|h| h.streams_up = false),
+            alone(ModeReason::StreamDown)
+        );
+        let unexplained = alone(ModeReason::PositionUnexplained);
+        assert_eq!(reasons(|h| h.explained = false), unexplained);
     }
 }

@@ -1,12 +1,103 @@
-//! What the guards ask for, and what becomes of it.
+//! What the guards see and demand, which mode that makes, and what becomes of a position at the end.
 
 use super::Engine;
-use crate::control::{Alarm, Kill, KillReason};
+use super::capacity::Capacity;
+use crate::action::Tif;
+use crate::control::{
+    Alarm, Allowed, Burst, Demand, Jumps, Kill, KillReason, KillWatch, Losses, Mode, ModeReason,
+    Modes, PositionPolicy, Premium, Ramp, Stop, Suppressed, SuppressedSides, Watched,
+};
+use crate::event::Fill;
+use crate::filter::{QuoteMode, ReduceOnly, ReduceOnlyReason};
+use crate::limits::{LimitSource, Limits};
+use crate::recovery::ioc::Unwind;
+use crate::recovery::manager::Recovery;
+use crate::units::{Dur, SECOND, Side, Sz, Time, Usd};
+
+/// Longest time that closing waits for our own cancels: reduce-only on the wire, it is safe beside them.
+const CANCELS_MAX: Dur = Dur(2 * SECOND);
+
+/// The guards and what they remember.
+#[derive(Clone, Debug)]
+pub(super) struct Control {
+    pub(super) modes: Modes,
+    pub(super) burst: Burst,
+    pub(super) ramp: Ramp,
+    pub(super) jumps: Jumps,
+    pub(super) watch: KillWatch,
+    pub(super) kill: Option<Kill>,
+    pub(super) stop: Option<Stop>,
+    /// Premia held while the mode is, or would be, WIDEN.
+    pub(super) premium: Premium,
+    pub(super) capacity: Capacity,
+    /// Whether the mode leaves anything to quote and there is a book to price it with.
+    pub(super) can_quote: bool,
+    pub(super) suppressed: SuppressedSides,
+    anchored: Time,
+    /// Last order that closes.
+    closed: Option<Time>,
+}
+
+impl Control {
+    pub(super) fn new(widen_dwell_s: f64) -> Self {
+        let unknown = Some(Suppressed::Mode(ModeReason::NotAnchored));
+        Self {
+            modes: Modes::new(widen_dwell_s),
+            burst: Burst::default(),
+            ramp: Ramp::default(),
+            jumps: Jumps::default(),
+            watch: KillWatch::default(),
+            kill: None,
+            stop: None,
+            premium: Premium::default(),
+            capacity: Capacity::default(),
+            can_quote: false,
+            suppressed: SuppressedSides {
+                bid: unknown,
+                ask: unknown,
+            },
+            anchored: Time::ZERO,
+            closed: None,
+        }
+    }
+
+    /// The policy in force for the position, and why: that of a kill before that of a stop.
+    fn policy(&self) -> Option<(PositionPolicy, ModeReason)> {
+        let stop = self.stop.map(|stop| (stop.on_exit, ModeReason::Stopping));
+        match (self.kill, stop) {
+            // A stop after a kill, like a second stop, means: now.
+            (Some(_), Some(_)) => Some((PositionPolicy::Hold, ModeReason::Stopping)),
+            (Some(kill), None) => Some((kill.on_kill, ModeReason::Killed)),
+            (None, stop) => stop,
+        }
+    }
+}
 
 impl Engine {
+    pub(super) fn govern_anchor(&mut self) {
+        self.phases.anchor(self.now);
+        self.control.anchored = self.now;
+    }
+
+    /// An orderly stop; a second one, or one after a kill, halts at once whatever becomes of the position.
+    pub(super) fn on_stop(&mut self) {
+        let again = self.control.stop.is_some();
+        let on_exit = if again {
+            PositionPolicy::Hold
+        } else {
+            self.config.control.on_exit
+        };
+        self.control.stop = Some(Stop {
+            at: self.now,
+            on_exit,
+            done: false,
+        });
+        self.phases.stop(self.now);
+    }
+
     /// Latches the kill switch, once.
     pub(super) fn latch(&mut self, reason: KillReason) {
-        if self.kill.is_some() {
+        if self.control.kill.is_some() {
             return;
         }
         let kill = Kill {
@@ -22,7 +113,284 @@ impl Engine {
             equity: kill.equity,
             position: kill.position,
         });
-        self.kill = Some(kill);
+        self.control.kill = Some(kill);
         self.phases.stop(self.now);
+    }
+
+    /// A fill of one of our orders, entered in the ledger.
+    pub(super) fn govern_fill(&mut self, fill: &Fill) {
+        if fill.side.signed(self.own.position()) > Sz::ZERO {
+            let config = &self.config.control;
+            let burst = &mut self.control.burst;
+            burst.on_fill(fill.side, fill.exch, self.now, config);
+        }
+    }
+
+    /// A mid of a fresh book.
+    pub(super) fn govern_mid(&mut self) {
+        if let Some(touch) = self.market.book.touch() {
+            let config = &self.config.control;
+            self.control.jumps.observe(self.now, touch.mid(), config);
+        }
+    }
+
+    /// Decides the mode of the cycle and gives the verdict on the position under it.
+    pub(super) fn govern(&mut self, limits: &Limits) -> ReduceOnly {
+        let over = self.assess(limits);
+        self.tell_capacity(limits, &over);
+        self.reduce_only = over.mode.is_reduce_only();
+        self.watch_kill();
+        let health = self.health();
+        let mut demands: Vec<Demand> = Vec::with_capacity(8);
+        demands.extend(self.phases.update(self.now, health));
+        demands.extend(health.demands());
+        demands.extend(self.policy_demand());
+        let premium = self.guard_demands(limits, &over, &mut demands);
+        if let Some(change) = self.control.modes.update(self.now, &demands) {
+            self.alarms.push(Alarm::ModeChanged {
+                from: change.from,
+                to: change.to,
+                reason: self.control.modes.reason(),
+            });
+        }
+        self.control.premium = if self.control.modes.is_wide() {
+            self.control.premium.or(premium)
+        } else {
+            Premium::default()
+        };
+        let mode = self.control.modes.mode();
+        self.control.can_quote = mode <= Mode::ReduceOnly && health.can_quote();
+        if let Some(budget) = self.own.budget {
+            let explained = budget.equity() - budget.unexplained();
+            let is_quoting = mode < Mode::ReduceOnly;
+            self.control.ramp.update(self.now, is_quoting, explained);
+        }
+        if mode < Mode::ReduceOnly || over.mode.is_reduce_only() {
+            return over;
+        }
+        ReduceOnly {
+            mode: QuoteMode::reducing(self.own.position()),
+            reason: Some(ReduceOnlyReason::Control),
+            ..over
+        }
+    }
+
+    /// What limit, account, market and fills demand; returns the premia they ask for.
+    fn guard_demands(
+        &self,
+        limits: &Limits,
+        over: &ReduceOnly,
+        demands: &mut Vec<Demand>,
+    ) -> Premium {
+        let config = &self.config.control;
+        let most = config.widen_term_bps;
+        let mut premium = Premium::default();
+        let unknown = [
+            (self.own.fees.is_none(), ModeReason::FeesUnknown),
+            (self.own.allowance.is_none(), ModeReason::HeadRoomUnknown),
+            (
+                matches!(self.recovery(), Recovery::Exhausted { .. }),
+                ModeReason::RecoveryExhausted,
+            ),
+        ];
+        let reducing = unknown.into_iter().filter(|(holds, _)| *holds);
+        let reducing = reducing
+            .map(|(_, reason)| reason)
+            .chain(over.reason.map(mode_reason));
+        demands.extend(reducing.map(|reason| Demand::new(Mode::ReduceOnly, reason)));
+        match self.control.burst.allowed(self.now, config) {
+            Allowed::Whole => {}
+            Allowed::Nothing => {
+                demands.push(Demand::new(Mode::ReduceOnly, ModeReason::FillBurst));
+            }
+            Allowed::Share(_) => {
+                premium.burst_bps = most;
+                demands.push(Demand::new(Mode::Widen, ModeReason::FillBurst));
+            }
+        }
+        let jumped = self
+            .control
+            .jumps
+            .excess_bps(self.sigma_for_quotes(), config);
+        if let Some(excess) = jumped.filter(|excess| *excess > 0.0) {
+            premium.jump_bps = excess.min(most);
+            demands.push(Demand::new(Mode::Widen, ModeReason::PriceJump));
+        }
+        if limits.source() == LimitSource::Degraded {
+            premium.staleness_bps = most;
+            demands.push(Demand::new(Mode::Widen, ModeReason::InputsDegraded));
+        }
+        premium
+    }
+
+    /// What the end of trading demands: its policy until the position is gone, then nothing rests.
+    fn policy_demand(&self) -> Option<Demand> {
+        let (policy, reason) = self.control.policy()?;
+        let mode = match policy {
+            _ if self.own.position() == Sz::ZERO => Mode::Halted,
+            PositionPolicy::Hold => Mode::Halted,
+            PositionPolicy::Work => Mode::ReduceOnly,
+            PositionPolicy::Flatten => Mode::Flatten,
+        };
+        Some(Demand::new(mode, reason))
+    }
+
+    fn watch_kill(&mut self) {
+        if self.control.kill.is_some() {
+            return;
+        }
+        let exposure = self.exposure();
+        let position = self.own.position();
+        let age = |age: Option<Dur>| age.map_or(self.now.since(self.control.anchored), |age| age);
+        let reported = self.own.account.map(|(_, recv)| self.now.since(recv));
+        let watched = Watched {
+            losses: self.losses(),
+            worst: Side::BOTH.map(|side| exposure.worst(position, side)),
+            exposed: position != Sz::ZERO || !exposure.is_nothing(),
+            ages: [
+                age(self.market.age(self.now)),
+                age(self.own.stream_age(self.now)),
+                age(reported),
+            ],
+            explained: self.is_explained(),
+        };
+        let config = &self.config.control;
+        if let Some(reason) = self.control.watch.observe(self.now, &watched, config) {
+            self.latch(reason);
+        }
+    }
+
+    fn losses(&self) -> Option<Losses> {
+        let budget = self.own.budget?;
+        let limits = &self.config.limits;
+        let lost_today = budget.day_pnl() < Usd::ZERO;
+        let below_peak = budget.drawdown() > 0.0;
+        Some(Losses {
+            day_left: lost_today.then(|| budget.day_left(limits.daily_loss_frac())),
+            drawdown_left: below_peak.then(|| budget.drawdown_left(limits.drawdown_frac())),
+            unexplained: budget.unexplained(),
+        })
+    }
+
+    /// Share of the full size that the increasing side may show.
+    pub(super) fn increasing_share(&self) -> f64 {
+        match self.control.burst.allowed(self.now, &self.config.control) {
+            Allowed::Share(share) => share,
+            Allowed::Whole | Allowed::Nothing => 1.0,
+        }
+    }
+
+    /// Share of the limit that the capital ramp leaves; `None`: there is no ramp.
+    pub(super) fn ramp_share(&self) -> Option<f64> {
+        self.config.control.ramp.then(|| self.control.ramp.share())
+    }
+
+    /// Whether the reducing side stands at the touch: recovery has waited long enough, the end of
+    /// trading works the position, or nobody knows what fee a distance would have to earn.
+    pub(super) fn is_at_touch(&self) -> bool {
+        let works = self
+            .control
+            .policy()
+            .is_some_and(|(policy, _)| policy == PositionPolicy::Work);
+        works || self.own.fees.is_none() || self.recovery().is_at_touch()
+    }
+
+    /// The order that closes the position now, if the mode is FLATTEN and it is time for one.
+    pub(super) fn close(&mut self) -> Option<Unwind> {
+        if self.control.modes.mode() != Mode::Flatten || !self.health().book_fresh {
+            return None;
+        }
+        let apart = Dur::from_secs(self.config.recovery.ioc_apart_s);
+        let paused = self
+            .control
+            .closed
+            .is_some_and(|at| self.now.since(at) < apart);
+        let in_flight = self
+            .orders
+            .iter()
+            .any(|(_, o)| o.order.tif == Tif::Ioc && !o.is_over());
+        let cancelling = self.orders.iter().any(|(_, o)| !o.is_over());
+        let waited = self.now.since(self.control.modes.since()) >= CANCELS_MAX;
+        if paused || in_flight || (cancelling && !waited) {
+            return None;
+        }
+        let unwind = self.unwind(Sz::ZERO)?;
+        self.control.closed = Some(self.now);
+        Some(unwind)
+    }
+
+    /// Whether nothing rests or is on its way, and what the policy wanted of the position is done.
+    fn is_wound_up(&self, policy: PositionPolicy) -> bool {
+        let gone = self.own.position() == Sz::ZERO || policy == PositionPolicy::Hold;
+        gone && self.exposure().is_nothing()
+    }
+
+    /// After the plan: what is finished, and why a side has no order.
+    pub(super) fn account_for_sides(&mut self, verdict: &ReduceOnly) {
+        if let Some((policy, _)) = self.control.policy() {
+            let done = self.is_wound_up(policy);
+            if let Some(stop) = &mut self.control.stop {
+                stop.done = done;
+            }
+            if let Some(kill) = &mut self.control.kill
+                && core::mem::replace(&mut kill.done, done) != done
+                && done
+            {
+                self.alarms.push(Alarm::KillDone {
+                    reason: kill.reason,
+                    position: self.own.position(),
+                });
+            }
+        }
+        let [bid, ask] = Side::BOTH.map(|side| self.why_suppressed(side, verdict));
+        self.control.suppressed = SuppressedSides { bid, ask };
+    }
+
+    /// Why neither side is quoted, where the mode is the cause: the bid's reason, or the ask's.
+    pub(super) const fn not_quoting(&self) -> Option<ModeReason> {
+        match (self.control.suppressed.bid, self.control.suppressed.ask) {
+            (Some(Suppressed::Mode(reason)), Some(_))
+            | (Some(_), Some(Suppressed::Mode(reason))) => Some(reason),
+            _ => None,
+        }
+    }
+
+    fn why_suppressed(&self, side: Side, verdict: &ReduceOnly) -> Option<Suppressed> {
+        let of_side = || self.orders.iter().filter(|(_, o)| o.order.side == side);
+        let by_mode = self.control.modes.reason().map(Suppressed::Mode);
+        let mode = self.control.modes.mode();
+        let quoted = of_side().any(|(_, o)| o.is_quote() && o.order.tif == Tif::Alo);
+        let forbidden = mode > Mode::ReduceOnly || !verdict.mode.permits(side);
+        if quoted && !forbidden {
+            return None;
+        }
+        if forbidden {
+            return by_mode;
+        }
+        if !self.control.can_quote {
+            let ill = self.health().demands().next().map(|demand| demand.reason);
+            return ill.map(Suppressed::Mode).or(by_mode);
+        }
+        let refused = self.refusals.iter().rfind(|refusal| refusal.side == side);
+        if let Some(refusal) = refused {
+            return Some(Suppressed::Refused(refusal.reason));
+        }
+        Some(if of_side().next().is_some() {
+            Suppressed::Unanswered
+        } else {
+            Suppressed::NoPrice
+        })
+    }
+}
+
+/// Why a limit's verdict demands reducing only.
+const fn mode_reason(reason: ReduceOnlyReason) -> ModeReason {
+    match reason {
+        ReduceOnlyReason::OverValueLimit => ModeReason::OverValueLimit,
+        ReduceOnlyReason::OverPositionLimit => ModeReason::OverPositionLimit,
+        ReduceOnlyReason::Margin => ModeReason::Margin,
+        ReduceOnlyReason::LiquidationDistance => ModeReason::LiquidationDistance,
+        // Never of an assessment: the mode itself is what this reason stands for.
+        ReduceOnlyReason::Control => ModeReason::Stopping,
     }
 }

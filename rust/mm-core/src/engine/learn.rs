@@ -59,7 +59,10 @@ impl Engine {
             EventBody::Stream(status) => {
                 self.own.on_stream(status.stream, status.state, now);
                 match (status.stream, status.state) {
-                    (Stream::Market, StreamState::Down) => self.market.on_down(),
+                    (Stream::Market, StreamState::Down) => {
+                        self.market.on_down();
+                        self.control.jumps.forget();
+                    }
                     (Stream::User, StreamState::Down) => self.recover.on_user_down(),
                     (Stream::User, StreamState::Up) => self.recover.on_user_up(),
                     (Stream::Market, StreamState::Up) => {}
@@ -68,10 +71,13 @@ impl Engine {
             EventBody::Timer => {}
             EventBody::Command(Command::Anchor(report)) => {
                 self.on_anchor(*report);
-                self.phases.anchor(now);
+                self.govern_anchor();
             }
-            EventBody::Command(Command::Restore(saved)) => self.own.restore(*saved, now),
-            EventBody::Command(Command::Stop) => self.phases.stop(now),
+            EventBody::Command(Command::Restore(saved)) => {
+                self.control.ramp.restore(saved.ramp_hours);
+                self.own.restore(*saved, now);
+            }
+            EventBody::Command(Command::Stop) => self.on_stop(),
             EventBody::Command(Command::Kill) => self.latch(KillReason::Manual),
         }
     }
@@ -102,6 +108,7 @@ impl Engine {
         if let (Some(touch), Some(ledger)) = (self.market.book.touch(), &mut self.own.ledger) {
             ledger.mark(touch.mid_floor());
         }
+        self.govern_mid();
     }
 
     fn on_head_room(&mut self, room: HeadRoom) {
@@ -189,6 +196,7 @@ impl Engine {
         match owner {
             Owner::Ours | Owner::Past => {
                 self.on_quote_filled(fill);
+                self.govern_fill(fill);
                 self.on_our_fill(fill);
             }
             Owner::Earlier => self.counts.earlier_fills += 1,

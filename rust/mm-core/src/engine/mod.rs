@@ -3,6 +3,7 @@
 //! Event -> what we know (market, account, orders) -> limits -> quote -> ladder -> filter -> diff -> gate -> actions.
 //! It cannot know whether it is live, on paper or in a backtest.
 
+mod capacity;
 mod control;
 mod inputs;
 mod learn;
@@ -22,7 +23,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::account::{Entry, Ledger};
 use crate::action::{Action, ActionBody, Cloid};
-use crate::control::{Alarm, ControlConfig, Kill, NotQuoting, Phase, Phases};
+use crate::control::{Alarm, ControlConfig, Mode, ModeReason, Phase, Phases};
 use crate::event::{Event, Level};
 use crate::filter::Refusal;
 use crate::gate::Enforcement;
@@ -35,6 +36,7 @@ use crate::recovery::RecoveryConfig;
 use crate::recovery::ask::Ask;
 use crate::units::{Dur, SECOND, Side, Sz, Time};
 
+use control::Control;
 use market::Market;
 use own::Own;
 use recover::Recover;
@@ -210,6 +212,10 @@ pub struct CycleRecord {
     pub position: Sz,
     /// Phase.
     pub phase: Phase,
+    /// Mode.
+    pub mode: Mode,
+    /// Why it is not `Normal`.
+    pub mode_reason: Option<ModeReason>,
     /// The one limit of the cycle, with every term and input.
     pub limits: Limits,
     /// Terms of the quoted prices.
@@ -234,7 +240,7 @@ pub struct Engine {
     own: Own,
     orders: Orders,
     phases: Phases,
-    not_quoting: Option<NotQuoting>,
+    control: Control,
     limits: Option<(Limits, Time)>,
     reduce_only: bool,
     /// When full quoting began.
@@ -251,7 +257,6 @@ pub struct Engine {
     recover: Recover,
     asks: Vec<Ask>,
     alarms: Vec<Alarm>,
-    kill: Option<Kill>,
 }
 
 impl Engine {
@@ -261,6 +266,7 @@ impl Engine {
     /// [`ConfigError`] when a number is outside its range.
     pub fn new(config: EngineConfig, instrument: Instrument) -> Result<Self, ConfigError> {
         config.check()?;
+        let widen_dwell_s = config.control.widen_dwell_s;
         Ok(Self {
             orders: Orders::new(config.session, config.cloid_start),
             phases: Phases::new(config.control),
@@ -269,7 +275,7 @@ impl Engine {
             now: Time::ZERO,
             market: Market::default(),
             own: Own::default(),
-            not_quoting: Some(NotQuoting::NotAnchored),
+            control: Control::new(widen_dwell_s),
             limits: None,
             reduce_only: false,
             normal_since: None,
@@ -284,7 +290,6 @@ impl Engine {
             recover: Recover::default(),
             asks: Vec::new(),
             alarms: Vec::new(),
-            kill: None,
         })
     }
 

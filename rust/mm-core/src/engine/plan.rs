@@ -2,7 +2,7 @@
 
 use super::{CycleRecord, Engine};
 use crate::action::{Action, ActionBody, Amend, Cancel, Cloid, NewOrder, Reason, Tif};
-use crate::control::{NotQuoting, Phase};
+use crate::control::{Mode, Phase};
 use crate::diff::{Change, Own, diff_orders, sort_outward};
 use crate::filter::{Quote, Refusal, RefusalReason};
 use crate::gate::{Enforcement, Exposure, Gate};
@@ -25,12 +25,10 @@ impl Engine {
         }
         self.cycle += 1;
         let limits = self.derive();
-        let verdict = self.assess(&limits);
-        self.reduce_only = verdict.mode.is_reduce_only();
-        let health = self.health();
-        self.not_quoting = self.phases.update(self.now, health);
+        let verdict = self.govern(&limits);
         let unwind = self.recover_from(&limits, &verdict);
-        let wanted = if self.not_quoting.is_none() {
+        let close = self.close();
+        let wanted = if self.control.can_quote {
             let wanted = self.wanted(&limits, &verdict);
             let wanted = self.worked(wanted, unwind);
             self.planted(wanted, &limits)
@@ -55,8 +53,12 @@ impl Engine {
         let sent_before = actions.len();
         self.send_batch(batch, actions);
         if let Some(unwind) = unwind {
-            self.send_unwind(unwind, &mut gate, actions);
+            self.send_unwind(unwind, Reason::Recovery, &mut gate, actions);
         }
+        if let Some(close) = close {
+            self.send_unwind(close, Reason::Flatten, &mut gate, actions);
+        }
+        self.account_for_sides(&verdict);
         self.count_cycle(&limits);
         self.keep_limits(limits, actions.len() > sent_before);
     }
@@ -144,11 +146,7 @@ impl Engine {
         for change in diff_orders(side, &wanted, &own, &tolerance) {
             match change {
                 Change::Cancel(cloid) => {
-                    let reason = if self.not_quoting.is_some() {
-                        self.why_pulled()
-                    } else {
-                        Reason::LevelGone
-                    };
+                    let reason = self.why_gone();
                     self.cancel(cloid, reason, batch);
                 }
                 Change::Place(quote) => self.place(quote, limit, gate, batch),
@@ -157,11 +155,11 @@ impl Engine {
         }
     }
 
-    fn why_pulled(&self) -> Reason {
-        if self.not_quoting == Some(NotQuoting::Stopping) {
-            Reason::Stop
-        } else {
-            Reason::NotQuoting
+    fn why_gone(&self) -> Reason {
+        match self.control.modes.mode() {
+            Mode::Flatten | Mode::Halted => Reason::Stop,
+            _ if !self.control.can_quote => Reason::NotQuoting,
+            _ => Reason::LevelGone,
         }
     }
 
@@ -198,6 +196,7 @@ impl Engine {
         if gate.admit(quote.side, quote.sz, quote.reduce_only) {
             let order = new_order(self.orders.next_cloid(), &quote, Reason::NewLevel);
             self.orders.placed(order, self.now);
+            self.note_increase(&quote, limit);
             batch.places.push(order);
         } else {
             self.refuse(&quote, limit, RefusalReason::WorstCase);
@@ -220,6 +219,7 @@ impl Engine {
         if gate.admit(quote.side, quote.sz, quote.reduce_only) {
             let order = new_order(cloid, &quote, Reason::Requote);
             self.orders.amending(order, self.now);
+            self.note_increase(&quote, limit);
             batch.amends.push(Amend { oid, order });
         } else {
             // Never leave the old, wrong quote resting: cancel now, place after its success.
@@ -242,6 +242,13 @@ impl Engine {
             reason,
             limit,
         });
+    }
+
+    /// The limit under which an order that may increase was let out: what a runaway is measured against.
+    fn note_increase(&mut self, quote: &Quote, limit: Sz) {
+        if !quote.reduce_only {
+            self.control.watch.on_increase(quote.side, limit);
+        }
     }
 
     /// Post-only orders are refused against our own resting ones: wait until those have moved.
@@ -299,6 +306,8 @@ impl Engine {
                 recv: self.now,
                 position: self.own.position(),
                 phase: self.phases.phase(),
+                mode: self.control.modes.mode(),
+                mode_reason: self.control.modes.reason(),
                 limits: limits.clone(),
                 trace: self.trace.clone(),
             });

@@ -128,7 +128,7 @@ impl Engine {
         if self.is_planted(Bug::Recovery) {
             return None;
         }
-        let may_cross = excess.is_some() && self.not_quoting.is_none();
+        let may_cross = excess.is_some() && self.control.can_quote;
         let unwind = may_cross
             .then(|| self.unwind(self.leave_level(limits)))
             .flatten();
@@ -243,15 +243,10 @@ impl Engine {
     /// would cancel the earlier.
     pub(super) fn worked(&self, wanted: Vec<Quote>, unwind: Option<Unwind>) -> Vec<Quote> {
         let position = self.own.position();
-        let Some(side) = reducing_side(position).filter(|_| self.recovery().is_at_touch()) else {
+        let Some(side) = reducing_side(position).filter(|_| self.is_at_touch()) else {
             return wanted;
         };
-        let Some(touch) = self
-            .market
-            .book
-            .touch()
-            .filter(|_| self.not_quoting.is_none())
-        else {
+        let Some(touch) = self.market.book.touch().filter(|_| self.control.can_quote) else {
             return wanted;
         };
         let in_flight: Sz = self
@@ -276,7 +271,7 @@ impl Engine {
 
     /// Tolerance of the plan for one side: none where the touch is to be followed.
     pub(super) fn tolerance_of(&self, side: Side) -> Tolerance {
-        let at_touch = self.recovery().is_at_touch();
+        let at_touch = self.is_at_touch();
         if at_touch && reducing_side(self.own.position()) == Some(side) {
             return Tolerance {
                 px: Px::ZERO,
@@ -294,6 +289,7 @@ impl Engine {
     pub(super) fn send_unwind(
         &mut self,
         unwind: Unwind,
+        reason: Reason,
         gate: &mut Gate,
         actions: &mut Vec<Action>,
     ) {
@@ -307,7 +303,7 @@ impl Engine {
             sz: unwind.sz,
             tif: Tif::Ioc,
             reduce_only: true,
-            reason: Reason::Recovery,
+            reason,
         };
         self.orders.placed(order, self.now);
         self.counts.immediate += 1;
@@ -363,7 +359,8 @@ impl Engine {
             Intent::Increase
         };
         let limiter = &self.recover.limiter;
-        limiter.awaits_book(quote.side) || limiter.holds(quote.side, intent, self.now)
+        let again = quote.reduce_only && limiter.was_just_refused(quote.side, self.now);
+        again || limiter.awaits_book(quote.side) || limiter.holds(quote.side, intent, self.now)
     }
 
     /// Whether an order that rests out of place must go because its replacement would be held back.

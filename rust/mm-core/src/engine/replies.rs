@@ -22,6 +22,8 @@ pub(super) struct Batch {
     classes: BTreeSet<RejectionClass>,
     /// Whether a reducing order was accepted, and whether one was refused.
     reducing: [bool; 2],
+    /// Sides of which a reducing post-only order was refused.
+    reducing_refused: BTreeSet<Side>,
     /// Words nobody knew.
     unknown: BTreeSet<String>,
 }
@@ -51,6 +53,9 @@ impl Batch {
         if order.tif == Tif::Alo && (crossed || !order.reduce_only) {
             self.refused.insert((order.side, why.class));
         }
+        if order.tif == Tif::Alo && order.reduce_only {
+            self.reducing_refused.insert(order.side);
+        }
         // That the book moved, or held nothing, is no reluctance of the venue.
         let outrun = [RejectionClass::PostOnly, RejectionClass::NoMatch].contains(&why.class);
         self.reducing[1] |= order.reduce_only && !outrun;
@@ -60,6 +65,10 @@ impl Batch {
 impl Engine {
     /// Tells the limiter and the recovery what a reply came to, and has looked at what it puts in doubt.
     pub(super) fn on_batch(&mut self, batch: Batch) {
+        let control = &self.config.control;
+        self.control
+            .watch
+            .on_rejections(&batch.classes, self.now, control);
         let config = &self.config.recovery;
         let recover = &mut self.recover;
         for side in batch.accepted {
@@ -68,8 +77,12 @@ impl Engine {
         for (side, class) in batch.refused {
             recover.limiter.on_refused(side, class, self.now, config);
         }
+        for side in batch.reducing_refused {
+            recover.limiter.on_reducing_refused(side, self.now);
+        }
         let [accepted, refused] = batch.reducing;
         if accepted {
+            recover.limiter.on_reducing_accepted();
             recover.manager.on_accepted();
         }
         if refused {

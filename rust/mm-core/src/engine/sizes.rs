@@ -4,7 +4,9 @@ use super::Engine;
 use crate::book::Touch;
 use crate::control::Phase;
 use crate::diff::Tolerance;
-use crate::filter::{Quote, ReduceOnly, SingleQuote, filter_ladder, filter_single};
+use crate::filter::{
+    Quote, ReduceOnly, Refusal, RefusalReason, SingleQuote, filter_ladder, filter_single,
+};
 use crate::glft::Solved;
 use crate::ladder::{LadderLevel, MarginLeft, Sizing, SweepGuard, size_ladder};
 use crate::limits::Limits;
@@ -17,7 +19,7 @@ impl Engine {
         let Some(beliefs) = self.beliefs(limits) else {
             return Vec::new();
         };
-        let opening = self.phases.phase() == Phase::QuoteMin;
+        let opening = self.phases.phase() != Phase::Normal;
         let raw = if opening {
             opening_ladder(&self.config.quoting, &beliefs, &self.instrument)
         } else {
@@ -70,6 +72,10 @@ impl Engine {
             solved: self.solve(),
             maker_fee_bps: self.maker_fee_bps()?,
             inventory: limits.inventory(self.own.position()),
+            premium_bps: self
+                .control
+                .premium
+                .sum_bps(self.config.control.widen_sum_bps),
         })
     }
 
@@ -140,7 +146,47 @@ impl Engine {
         };
         let ladder = size_ladder(limits, [&levels[0], &levels[1]], &sizing, &self.instrument);
         self.refusals.extend(ladder.refusals);
+        let share = self.increasing_share();
+        if share < 1.0 {
+            return self.shrink(ladder.quotes, share, min_level, limits);
+        }
         ladder.quotes
+    }
+
+    /// Scales the increasing side to a share of its sizes. What falls below the smallest order is left
+    /// out, except that the innermost level keeps one.
+    fn shrink(
+        &mut self,
+        quotes: Vec<Quote>,
+        by: f64,
+        min_level: Usd,
+        limits: &Limits,
+    ) -> Vec<Quote> {
+        let mut kept: Vec<Quote> = Vec::with_capacity(quotes.len());
+        for quote in quotes {
+            let increases = quote.side.signed(self.own.position()) >= Sz::ZERO;
+            let first = kept.last().is_none_or(|inner| inner.side != quote.side);
+            let smallest = Sz((min_level.0 + quote.px.0 - 1) / quote.px.0).min(quote.sz);
+            let sz = match share(quote.sz, by) {
+                _ if !increases => quote.sz,
+                sz if sz >= smallest => sz,
+                _ if first => smallest,
+                _ => Sz::ZERO,
+            };
+            if sz < quote.sz {
+                self.refusals.push(Refusal {
+                    side: quote.side,
+                    px: quote.px,
+                    sz: quote.sz - sz,
+                    reason: RefusalReason::Control,
+                    limit: limits.of(quote.side),
+                });
+            }
+            if sz > Sz::ZERO {
+                kept.push(Quote { sz, ..quote });
+            }
+        }
+        kept
     }
 
     /// Margin for increasing orders: the usable share of equity less what the position holds.

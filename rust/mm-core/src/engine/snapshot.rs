@@ -7,12 +7,12 @@ use serde::Serialize;
 use super::Engine;
 use crate::account::Pnl;
 use crate::budget::Restored;
-use crate::control::{Kill, NotQuoting, Phase};
+use crate::control::{Kill, Mode, ModeReason, Phase, Premium, Stop, SuppressedSides, TimeInMode};
 use crate::estimators::markout::Markout;
 use crate::estimators::tape::Takers;
 use crate::event::{OpenOrder, RejectionClass};
 use crate::limits::Limits;
-use crate::quote::{SpreadTrace, Strategy};
+use crate::quote::SpreadTrace;
 use crate::recovery::manager::Recovery;
 use crate::recovery::reconciler::Reconciliation;
 use crate::recovery::rejections::Wait;
@@ -106,10 +106,26 @@ pub struct Snapshot {
     pub cycle: u64,
     /// Phase.
     pub phase: Phase,
-    /// Why nothing is quoted, if so.
-    pub not_quoting: Option<NotQuoting>,
+    /// Mode.
+    pub mode: Mode,
+    /// Why it is not `Normal`.
+    pub mode_reason: Option<ModeReason>,
+    /// Since when.
+    pub mode_since: Time,
+    /// Seconds in each mode since the anchor.
+    pub time_in_mode_s: TimeInMode,
+    /// Why neither side is quoted, where the mode is the cause.
+    pub not_quoting: Option<ModeReason>,
+    /// Why a side has no order.
+    pub suppressed: SuppressedSides,
+    /// Premia on the increasing side.
+    pub premium: Premium,
     /// The latched kill switch.
     pub kill: Option<Kill>,
+    /// The stop that was asked for.
+    pub stop: Option<Stop>,
+    /// Share of the limit that the capital ramp leaves; `None`: there is no ramp.
+    pub ramp_share: Option<f64>,
     /// Whether the position is being reduced only.
     pub reduce_only: bool,
     /// The way out of a position that is too big, and the checks behind it.
@@ -201,8 +217,16 @@ impl Engine {
             now: self.now,
             cycle: self.cycle,
             phase: self.phases.phase(),
-            not_quoting: self.not_quoting,
-            kill: self.kill,
+            mode: self.control.modes.mode(),
+            mode_reason: self.control.modes.reason(),
+            mode_since: self.control.modes.since(),
+            time_in_mode_s: self.control.modes.time_in_mode(),
+            not_quoting: self.not_quoting(),
+            suppressed: self.control.suppressed,
+            premium: self.control.premium,
+            kill: self.control.kill,
+            stop: self.control.stop,
+            ramp_share: self.ramp_share(),
             reduce_only: self.reduce_only,
             recovery: self.shown_recovery(),
             position: self.own.position(),
@@ -213,7 +237,7 @@ impl Engine {
             leverage_only: self.leverage_only(),
             account_value: report.map(|report| report.account_value),
             account_value_start: ledger.map(|ledger| ledger.anchor().account_value),
-            budget: self.own.to_save(0),
+            budget: self.own.to_save(self.control.ramp.hours()),
             day_pnl: self.own.budget.map(|budget| budget.day_pnl()),
             drawdown: self.own.budget.map(|budget| budget.drawdown()),
             pnl: ledger
@@ -284,11 +308,5 @@ impl Engine {
             self.config.quoting.fill_rate_per_s(depth_bps)
         };
         self.shown_orders().iter().map(rate).sum::<f64>() * 3600.0
-    }
-
-    /// For the configured strategy's name on screen.
-    #[must_use]
-    pub const fn strategy(&self) -> Strategy {
-        self.config.quoting.strategy
     }
 }

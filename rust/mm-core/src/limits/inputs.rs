@@ -49,6 +49,9 @@ pub struct LimitInputs {
     pub open_interest_room: Option<Usd>,
     /// This coin's share of equity when several are quoted, 0 to 1.
     pub equity_share: Option<f64>,
+    /// Share of the limit that the capital ramp leaves, above 0; `None`: there is no ramp.
+    #[serde(default)]
+    pub ramp_share: Option<f64>,
     /// Notional traded by everybody in the last hour, USDC.
     pub traded_notional_1h: Option<f64>,
     /// Ages of the facts above.
@@ -77,6 +80,7 @@ impl LimitInputs {
             tier_notional_max: None,
             open_interest_room: None,
             equity_share: None,
+            ramp_share: None,
             traded_notional_1h: None,
             ages: Ages::NONE,
         }
@@ -98,6 +102,7 @@ impl LimitInputs {
         Positive.check_given("asset_max_leverage", self.asset_max_leverage)?;
         Positive.check_given("exchange_leverage", self.exchange_leverage)?;
         Share.check_given("equity_share", self.equity_share)?;
+        Share.check_given("ramp_share", self.ramp_share)?;
         NonNegative.check_given("traded_notional_1h", self.traded_notional_1h)?;
         let sizes = [
             ("position", self.position.abs()),

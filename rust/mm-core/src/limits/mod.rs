@@ -129,6 +129,8 @@ pub fn derive_limits(
             settings, &pricing, instrument,
         ));
     }
+    let ramped = inputs.ramp_share.filter(|share| *share < 1.0);
+    caps.extend(ramped.and_then(|share| terms::ramp(&caps, share, &pricing)));
     let money = smallest_money(&caps);
     if source == LimitSource::Valid {
         caps.extend(rise(

@@ -30,6 +30,8 @@ pub enum Term {
     EquityShare,
     /// The user's hard limit in USDC.
     PositionCapUsd,
+    /// `ramp_share x the smallest of the terms above and of the caps in coin`.
+    Ramp,
     /// The slow rise: the previous limit and what it may gain in the time since.
     Rise,
     /// The user's hard limit in coin.
@@ -58,6 +60,7 @@ impl Term {
             Self::OpenInterest => "open_interest",
             Self::EquityShare => "equity_share",
             Self::PositionCapUsd => "position_cap_usd",
+            Self::Ramp => "ramp",
             Self::Rise => "rise",
             Self::PositionCap => "position_cap",
             Self::Fallback => "fallback",
@@ -285,6 +288,29 @@ pub(super) fn effective_max_position(
         lots: cap.lots.or(Some([Sz::ZERO; 2])),
         ..cap
     }
+}
+
+/// A share of the smallest cap that both sides have, while the capital ramp lasts. Without a mid it is
+/// a share of the lots, where a cap has any.
+pub(super) fn ramp(caps: &[Cap], share: f64, pricing: &Pricing) -> Option<Cap> {
+    let both = || caps.iter().filter(|cap| cap.term != Term::HeadRoom);
+    let share = Decimal::of(share);
+    let value = both().filter_map(|cap| cap.value).min();
+    let cap = value.map(|value| pricing.money(Term::Ramp, value.times(share)));
+    if let Some(cap) = cap.filter(|cap| cap.lots.is_some()) {
+        return Some(cap);
+    }
+    let lots = both()
+        .filter_map(|cap| cap.lots)
+        .map(|[long, _]| long)
+        .min()?;
+    let part = share.floor_times(u128::from(lots.0.max(0).unsigned_abs()));
+    let part = i64::try_from(part).expect("invariant: a share of lots is no more than the lots");
+    Some(Cap {
+        term: Term::Ramp,
+        value: value.map(|value| value.times(share)),
+        lots: Some([Sz(part); 2]),
+    })
 }
 
 /// Checked configuration is finite and not negative; beyond the lattice it saturates.

@@ -1,7 +1,8 @@
 //! Refused orders: how long new ones wait, per side and per class of refusal.
 //!
 //! Three strikes, then `backoff x 2^(n - 3)`, capped; an accepted order of the side ends all waits of
-//! it. A batch is one event. Cancels and reducing orders never wait. A post-only order that would
+//! it. A batch is one event. Cancels and reducing orders wait for no backoff; a reducing order that was
+//! itself refused is sent again at once a few times, then once a second, not at the speed of the line. A post-only order that would
 //! have crossed waits for the book that shows why, and for nothing else until its third strike.
 
 use std::collections::BTreeMap;
@@ -10,7 +11,7 @@ use serde::Serialize;
 
 use super::RecoveryConfig;
 use crate::event::RejectionClass;
-use crate::units::{Dur, Side, Time};
+use crate::units::{Dur, SECOND, Side, Time};
 
 /// What an order or cancel does to the position at worst.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +43,11 @@ struct Strikes {
     until: Time,
 }
 
+/// Refusals in a row of a side's reducing orders that are answered by another at once.
+const AT_ONCE: u32 = 5;
+/// Pause before the next try after those.
+const RETRY: Dur = Dur(SECOND);
+
 /// The limiter.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RejectionLimiter {
@@ -49,6 +55,10 @@ pub struct RejectionLimiter {
     strikes: BTreeMap<(usize, RejectionClass), Strikes>,
     /// Sides `[bid, ask]` whose last post-only order would have crossed, until the next book.
     crossed: [bool; 2],
+    /// Refusals in a row of reducing orders, `[bid, ask]`.
+    reducing_refused: [u32; 2],
+    /// No new try of a refused reducing order of a side `[bid, ask]` before these times.
+    retry_at: [Option<Time>; 2],
 }
 
 impl RejectionLimiter {
@@ -79,6 +89,24 @@ impl RejectionLimiter {
         if class == RejectionClass::PostOnly {
             self.crossed[side.index()] = true;
         }
+    }
+
+    /// The exchange refused a reducing order of `side`.
+    pub fn on_reducing_refused(&mut self, side: Side, now: Time) {
+        let refused = &mut self.reducing_refused[side.index()];
+        *refused = refused.saturating_add(1);
+        self.retry_at[side.index()] = (*refused > AT_ONCE).then(|| now.plus(RETRY));
+    }
+
+    /// The exchange accepted a reducing order.
+    pub fn on_reducing_accepted(&mut self) {
+        (self.reducing_refused, self.retry_at) = ([0; 2], [None; 2]);
+    }
+
+    /// Whether the last reducing order of `side` was refused a moment ago.
+    #[must_use]
+    pub fn was_just_refused(&self, side: Side, now: Time) -> bool {
+        self.retry_at[side.index()].is_some_and(|at| now < at)
     }
 
     /// The exchange accepted an order of `side`.
@@ -122,7 +150,9 @@ impl RejectionLimiter {
     /// When a wait is over next, after `now`.
     #[must_use]
     pub fn wake_at(&self, now: Time) -> Option<Time> {
-        self.waits(now).map(|wait| wait.until).min()
+        let waits = self.waits(now).map(|wait| wait.until);
+        let retries = self.retry_at.into_iter().flatten();
+        waits.chain(retries.filter(|at| *at > now)).min()
     }
 }
 
@@ -130,7 +160,6 @@ impl RejectionLimiter {
 mod tests {
     use super::*;
     use crate::recovery::tests::CONFIG;
-    use crate::units::SECOND;
     use RejectionClass::{Margin, PostOnly, Unknown};
 
     fn at(second: i64) -> Time {

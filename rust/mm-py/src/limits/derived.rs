@@ -147,7 +147,7 @@ impl PyLimits {
     daily_loss_left = None, position_cap = None, head_room = None, own_increasing = None,
     asset_max_leverage = None, exchange_leverage = None, tier_notional_max = None,
     open_interest_room = None,
-    equity_share = None, traded_notional_1h = None, ages = None, previous = None
+    equity_share = None, ramp_share = None, traded_notional_1h = None, ages = None, previous = None
 ))]
 #[expect(
     clippy::too_many_arguments,
@@ -175,6 +175,7 @@ pub(crate) fn derive_limits(
     tier_notional_max: Option<Number>,
     open_interest_room: Option<Number>,
     equity_share: Option<Number>,
+    ramp_share: Option<Number>,
     traded_notional_1h: Option<Number>,
     ages: Option<&Bound<'_, PyDict>>,
     previous: Option<(Bound<'_, PyLimits>, Number)>,
@@ -207,6 +208,7 @@ pub(crate) fn derive_limits(
         tier_notional_max: money("tier_notional_max", tier_notional_max)?,
         open_interest_room: money("open_interest_room", open_interest_room)?,
         equity_share: belief("equity_share", equity_share)?,
+        ramp_share: belief("ramp_share", ramp_share)?,
         traded_notional_1h: belief("traded_notional_1h", traded_notional_1h)?,
         ages: ages.map_or(Ok(Ages::NONE), read_ages)?,
     };
