@@ -189,6 +189,10 @@ class EngineDesk:
         """No answer comes to an action."""
         return self._did(self.engine.on_reply(self._ns(), action, None, None))
 
+    def kill(self) -> list[Json]:
+        """The switch, by hand."""
+        return self._did(self.engine.on_command(self._ns(), "kill", None))
+
     def timer(self) -> list[Json]:
         """The clock alone."""
         return self._did(self.engine.on_timer(self._ns()))
@@ -323,6 +327,7 @@ class EngineDesk:
     def _did(self, actions: list[Action]) -> list[Json]:
         """Journal the step, then answer what it sent."""
         lines = self.engine.take_log()
+        self.meter.alarms.update(alarm["alarm"] for alarm in self.engine.take_alarms())
         self.journal += lines
         self.log += [json.loads(line) for line in lines.splitlines()]
         if self.watch is not None:

@@ -300,6 +300,7 @@ def quotes(standing: Standing) -> Json:
         "sigma": snapshot["sigma_quotes"],
         "kappa_per_bps": snapshot["kappa_per_bps"],
         "not_quoting": snapshot["not_quoting"],
+        "suppressed": snapshot["suppressed"],
         **sides,
     }
 
@@ -326,6 +327,56 @@ def _readded(trace: Mapping[str, Any], side: str) -> Json:
         "sum_bps": sum(terms.values()),
         "half_spread_bps": trace["half_spread_bps"],
     }
+
+
+def mode(standing: Standing) -> Json:
+    """The mode, since when and why; and for each side the one reason why it has no order."""
+    snapshot, kill = standing.snapshot, standing.snapshot["kill"]
+    since_ns = snapshot["mode_since"]
+    return {
+        **_head(standing),
+        "phase": snapshot["phase"],
+        "mode": snapshot["mode"],
+        "reason": snapshot["mode_reason"],
+        "since": iso(since_ns),
+        "for_s": (standing.at_ns - since_ns) / SECOND_NS,
+        "time_in_mode_s": snapshot["time_in_mode_s"],
+        "reduce_only": snapshot["reduce_only"],
+        "sides": {
+            side: {"quoted": reason is None, "reason": reason}
+            for side, reason in snapshot["suppressed"].items()
+        },
+        "kill": None
+        if kill is None
+        else {
+            **kill,
+            "at": iso(kill["at"]),
+            "equity": usd_text(kill["equity"]),
+            "position": coin_text(kill["position"], standing.sz_decimals),
+        },
+    }
+
+
+def text_of_mode(shown: Json) -> list[str]:
+    """`mode` for a person."""
+    why = "" if shown["reason"] is None else f": {shown['reason']}"
+    lines = [
+        _title(shown),
+        f"mode      {shown['mode']}{why}, since {shown['since']} ({shown['for_s']:.3f} s)",
+        f"phase     {shown['phase']}" + (", reduce-only" if shown["reduce_only"] else ""),
+    ]
+    for side, row in shown["sides"].items():
+        lines.append(f"{side:<10}" + ("quoted" if row["quoted"] else f"no order: {row['reason']}"))
+    spent = shown["time_in_mode_s"].items()
+    lines.append("spent     " + ", ".join(f"{name} {seconds:.1f} s" for name, seconds in spent))
+    kill = shown["kill"]
+    if kill is not None:
+        state = "done" if kill["done"] else "under way"
+        lines.append(
+            f"killed    {kill['reason']} at {kill['at']}, equity {_plain(kill['equity'])} USD,"
+            f" position {kill['position']} {shown['coin']}; {kill['on_kill']} {state}"
+        )
+    return lines
 
 
 def text_of_limits(shown: Json) -> list[str]:
@@ -392,8 +443,9 @@ def text_of_quotes(shown: Json) -> list[str]:
             f" (limit {refusal['limit']})"
             for refusal in rows["refusals"]
         ]
-        if not rows["orders"] and not rows["refusals"]:
-            lines.append("  nothing wanted")
+        why = shown["suppressed"][side]
+        if why is not None:
+            lines.append(f"  no order: {why}")
     return lines
 
 

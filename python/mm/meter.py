@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from itertools import accumulate
@@ -71,11 +71,15 @@ class Durations:
 
 @dataclass(slots=True)
 class Meter:
-    """Durations of each step, of each action that a frame led to, and of each answer."""
+    """Durations of each step, of each action that a frame led to, and of each answer.
+
+    Beside them, how often the engine raised each kind of alarm.
+    """
 
     step_ns: Durations = field(default_factory=Durations)
     tick_to_bytes_ns: Durations = field(default_factory=Durations)
     ack_ns: Durations = field(default_factory=Durations)
+    alarms: Counter[str] = field(default_factory=Counter)
 
     def latency_us(self) -> dict[str, float | None]:
         """The summary's `latency_us`."""

@@ -196,6 +196,30 @@ def _reconnects(reading: Reading) -> Iterator[Sample]:
     yield (), reading.reconnects
 
 
+def _mode(reading: Reading) -> Iterator[Sample]:
+    yield (), MODES.index(reading.snapshot["mode"])
+
+
+def _time_in_mode(reading: Reading) -> Iterator[Sample]:
+    for mode, seconds in reading.snapshot["time_in_mode_s"].items():
+        yield (mode,), seconds
+
+
+def _quoting(reading: Reading) -> Iterator[Sample]:
+    for side, reason in reading.snapshot["suppressed"].items():
+        yield (side, reason or NOTHING), float(reason is None)
+
+
+def _kill_switch(reading: Reading) -> Iterator[Sample]:
+    kill = reading.snapshot["kill"]
+    yield (NOTHING if kill is None else kill["reason"],), float(kill is not None)
+
+
+def _alarms(reading: Reading) -> Iterator[Sample]:
+    for alarm, count in sorted(reading.meter.alarms.items()):
+        yield (alarm,), count
+
+
 def _requests_per_usd(reading: Reading) -> Iterator[Sample]:
     counts = reading.snapshot["counts"]
     if counts["volume"] > 0:
@@ -208,6 +232,11 @@ GAUGES = (
     Metric("mm_max_position_value_usd", "largest value of a position, USDC", (), _limit_value),
     Metric("mm_limit_binding", "1 for each term that binds a side", ("term",), _limit_binding),
     Metric("mm_limit_source", "1 for where the limit comes from", ("source",), _limit_source),
+    Metric("mm_mode", "0 normal, 1 widen, 2 reduce_only, 3 flatten, 4 halted", (), _mode),
+    Metric(
+        "mm_quoting", "1 for a side that is quoted, else 0 and why", ("side", "reason"), _quoting
+    ),
+    Metric("mm_kill_switch", "1 when latched, and why", ("reason",), _kill_switch),
     Metric("mm_position", "signed position, coin", (), _position),
     Metric("mm_inventory_utilization", "|position| over its side's limit", (), _utilisation),
     Metric(
@@ -265,6 +294,8 @@ COUNTERS = (
         _counts("placed", "modified", "cancelled", "rejected", "refused"),
     ),
     Metric("mm_fill_volume_usd_total", "notional of our fills, USDC", (), _fill_volume),
+    Metric("mm_time_in_mode_seconds_total", "spent in each mode", ("mode",), _time_in_mode),
+    Metric("mm_alarms_total", "alarms of the engine", ("alarm",), _alarms),
     Metric("mm_reconnects_total", "lines lost and taken up again", (), _reconnects),
 )
 

@@ -169,6 +169,7 @@ class Session:
         for kind, cloid in self._engine.take_asks():
             self._asker.ask(kind, cloid)
         self._listener.read(lines)
+        self._meter.alarms.update(alarm["alarm"] for alarm in alarms)
         return bool(actions)
 
     def _step(self, item: Item | Timer) -> list[Action]:

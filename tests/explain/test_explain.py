@@ -179,6 +179,33 @@ def test_without_a_run_it_is_the_newest(
     assert json.loads(capsys.readouterr().out)["run"] == str(runs / "two")
 
 
+def test_the_mode_has_a_reason_for_each_side_without_an_order(tmp_path: Path) -> None:
+    """Over the cap, then killed: what, since when, and why, as the run had it."""
+    desk = EngineDesk({"limits.position_cap_coin": 0.05}, position=0.06).open()
+    over = explain.mode(explain.stand(written(desk, tmp_path), None))
+    assert (over["mode"], over["reason"]) == ("reduce_only", "over_value_limit")
+    assert not over["sides"]["bid"]["quoted"]
+    assert over["sides"]["bid"]["reason"] == "over_value_limit"
+    assert over["sides"]["ask"] == {"quoted": True, "reason": None}
+    assert over["kill"] is None
+    assert over["for_s"] > 0
+
+    desk.now_s += 0.25
+    at_s = desk.now_s
+    desk.kill()
+    desk.after(1.0)
+    killed = explain.mode(explain.stand(written(desk, tmp_path), None))
+    assert killed["kill"]["reason"] == "manual"
+    assert killed["kill"]["at"] == killed["since"]
+    assert killed["for_s"] == pytest.approx(desk.now_s - at_s)
+    assert {side["reason"] for side in killed["sides"].values()} == {"killed"}
+    before = explain.mode(explain.stand(tmp_path, f"{at_s - 0.1}"))
+    assert before["mode"] == "reduce_only"
+    text = "\n".join(explain.text_of_mode(killed))
+    for word in ("killed", "manual", killed["mode"], killed["since"], "no order"):
+        assert word in text
+
+
 @pytest.mark.parametrize("question", ["limits", "quotes"])
 def test_the_text_has_every_part_of_the_object(
     question: str,

@@ -79,7 +79,16 @@ def wait(desk: EngineDesk) -> None:
     desk.after(62.0)
 
 
+def kill(desk: EngineDesk) -> None:
+    desk.kill()
+
+
 MOVES: dict[str, Story] = {
+    "mm_mode": kill,
+    "mm_quoting": kill,
+    "mm_time_in_mode_seconds_total": lambda desk: desk.after(1.0),
+    "mm_kill_switch": kill,
+    "mm_alarms_total": kill,
     "mm_cycle": buy,
     "mm_effective_max_position": shrink,
     "mm_max_position_value_usd": lose,
@@ -145,7 +154,22 @@ def test_what_is_not_known_is_absent() -> None:
     """Before the first word from the venue only counts, and what is configured, are known."""
     counts = {metric.name for metric in COUNTERS} | {metric.name for metric in HISTOGRAMS}
     known = {re.split(r"[{]|_bucket|_count|_sum", name)[0] for name in EngineDesk().scraped()}
-    assert known == counts | {"mm_cycle", "mm_kappa_per_bps"}
+    state = {"mm_mode", "mm_quoting", "mm_kill_switch", "mm_cycle", "mm_kappa_per_bps"}
+    assert known == (counts - {"mm_alarms_total"}) | state
+
+
+def test_why_a_side_is_not_quoted_has_one_answer() -> None:
+    desk = EngineDesk({"limits.position_cap_coin": 0.05}, position=0.06).open()
+    scraped = of("mm_quoting", desk.scraped())
+    assert scraped == {
+        'mm_quoting{reason="over_value_limit",side="bid"}': 0.0,
+        'mm_quoting{reason="none",side="ask"}': 1.0,
+    }
+    desk.kill()
+    desk.after(1.0)
+    assert set(of("mm_kill_switch", desk.scraped()).values()) == {1.0}
+    assert set(of("mm_quoting", desk.scraped()).values()) == {0.0}
+    assert desk.scraped()["mm_mode"] >= 3
 
 
 def test_sides_that_differ_are_shown_per_side() -> None:

@@ -35,6 +35,14 @@ def quotes(run: Run = None, at: At = None, as_json: AsJson = False) -> None:
     _show(explain.quotes, explain.text_of_quotes, run, at, as_json)
 
 
+@app.command()
+def mode(run: Run = None, at: At = None, as_json: AsJson = False) -> None:
+    """Show the mode, since when and why, and the one reason of each side without an order."""
+    from mm import explain
+
+    _show(explain.mode, explain.text_of_mode, run, at, as_json)
+
+
 def _show(
     answer: Callable[[Any], dict[str, Any]],
     text: Callable[[dict[str, Any]], list[str]],
