@@ -127,7 +127,8 @@ class HostileDay(RuleBasedStateMachine):
         return held[0] if held else 0
 
     def _orders(self) -> list[Json]:
-        return json.loads(self._ask("frontendOpenOrders"))
+        rows: list[Json] = json.loads(self._ask("frontendOpenOrders"))
+        return rows
 
     # ---- the session -----------------------------------------------------------------------
 
