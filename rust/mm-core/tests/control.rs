@@ -282,6 +282,31 @@ fn a_burst_takes_the_increasing_side_off_and_brings_it_back_in_two_steps() {
 }
 
 #[test]
+fn a_burst_leaves_the_other_side_of_a_flat_book_alone() {
+    let mut desk = Desk::quoting("{}");
+    let whole = desk.lots(Side::Ask);
+    for _ in 0..4 {
+        desk.fill(Side::Bid, 30);
+    }
+    for _ in 0..20 {
+        desk.fill(Side::Ask, desk.position.0.min(30));
+    }
+    assert_eq!(desk.position, Sz::ZERO);
+    desk.seconds(2);
+    assert_eq!(desk.mode(), (Mode::Widen, Some(ModeReason::FillBurst)));
+    assert_eq!(code(&desk, Side::Bid), Some("fill_burst"));
+    assert_eq!(code(&desk, Side::Ask), None);
+    assert_eq!(desk.lots(Side::Bid), Sz::ZERO);
+    assert!(
+        desk.lots(Side::Ask).0 * 2 >= whole.0,
+        "{}",
+        desk.lots(Side::Ask)
+    );
+    desk.seconds(60);
+    assert!(desk.lots(Side::Bid) > Sz::ZERO);
+}
+
+#[test]
 fn fills_of_the_reducing_side_are_no_burst() {
     let mut desk = long("{}");
     for _ in 0..4 {
@@ -522,6 +547,18 @@ fn a_storm_of_rejections_kills() {
     desk.refuses = None;
     let from = desk.received.len();
     killed_flat(&mut desk, KillReason::RejectionStorm, from);
+}
+
+#[test]
+fn a_market_that_outruns_our_post_only_orders_is_no_storm() {
+    let mut desk = long("{}");
+    desk.refuses = Some(RejectionClass::PostOnly);
+    for round in 0..60 {
+        desk.mid += if round % 2 == 0 { 300 } else { -300 };
+        desk.seconds(1);
+    }
+    assert!(desk.snapshot().counts.rejected >= 10);
+    assert!(desk.snapshot().kill.is_none());
 }
 
 #[test]

@@ -1,10 +1,10 @@
-//! The fill-burst governor: many fills of one side within a moment take the increasing side off.
+//! The fill-burst governor: many fills of one side within a moment take that side off while it increases.
 //!
 //! ```text
 //! Calm --burst--> Off --burst_off_s--> a quarter --burst_step_s--> half --burst_step_s--> Calm
 //! ```
 //! A further burst at any point starts anew. Fills that bring the position toward zero do not count:
-//! they are what the reducing side is for.
+//! they are what the reducing side is for. The other side of a flat book is not held back: nobody swept it.
 
 use std::collections::VecDeque;
 
@@ -14,7 +14,7 @@ use crate::units::{Dur, Side, Time};
 /// Share of the size at each step back.
 const STEPS: [f64; 2] = [0.25, 0.5];
 
-/// What the governor leaves of the increasing side.
+/// What the governor leaves of the side that was swept, while it increases.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Allowed {
     /// All of it.
@@ -30,8 +30,8 @@ pub enum Allowed {
 pub struct Burst {
     /// Exchange times of increasing fills within the window, oldest first, `[bids, asks]`.
     fills: [VecDeque<Time>; 2],
-    /// When the last burst was heard of.
-    since: Option<Time>,
+    /// The side of the last burst, and when it was heard of.
+    last: Option<(Side, Time)>,
 }
 
 impl Burst {
@@ -43,14 +43,20 @@ impl Burst {
         fills.retain(|at| exch.since(*at) <= window);
         if fills.len() >= config.burst_fills as usize {
             fills.clear();
-            self.since = Some(now);
+            self.last = Some((side, now));
         }
     }
 
-    /// What it leaves of the increasing side.
+    /// The side that was swept last.
+    #[must_use]
+    pub fn side(&self) -> Option<Side> {
+        self.last.map(|(side, _)| side)
+    }
+
+    /// What it leaves of that side.
     #[must_use]
     pub fn allowed(&self, now: Time, config: &ControlConfig) -> Allowed {
-        let Some(since) = self.since else {
+        let Some((_, since)) = self.last else {
             return Allowed::Whole;
         };
         let mut until = since.plus(Dur::from_secs(config.burst_off_s));
@@ -74,6 +80,16 @@ mod tests {
 
     fn at(seconds: f64) -> Time {
         Time::ZERO.plus(Dur::from_secs(seconds))
+    }
+
+    #[test]
+    fn it_names_the_side_that_was_swept() {
+        let mut burst = Burst::default();
+        assert_eq!(burst.side(), None);
+        for _ in 0..4 {
+            burst.on_fill(Side::Ask, at(0.0), at(0.0), &CONFIG);
+        }
+        assert_eq!(burst.side(), Some(Side::Ask));
     }
 
     #[test]

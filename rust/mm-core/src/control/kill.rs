@@ -124,8 +124,12 @@ impl KillWatch {
     ) {
         let window = Dur::from_secs(config.kill_rejections_s);
         for class in classes {
-            // A race with a fill, and an immediate order that found nothing: nobody was refused.
-            if matches!(class, RejectionClass::Gone | RejectionClass::NoMatch) {
+            // Races, not refusals: with a fill, with a book that was taken, with a market that came to
+            // us before our post-only order did (its re-pricing waits for the next book).
+            if matches!(
+                class,
+                RejectionClass::Gone | RejectionClass::NoMatch | RejectionClass::PostOnly
+            ) {
                 continue;
             }
             let times = self.rejections.entry(*class).or_default();

@@ -200,10 +200,10 @@ impl Engine {
         demands.extend(reducing.map(|reason| Demand::new(Mode::ReduceOnly, reason)));
         match self.control.burst.allowed(self.now, config) {
             Allowed::Whole => {}
-            Allowed::Nothing => {
+            Allowed::Nothing if self.holds_burst() => {
                 demands.push(Demand::new(Mode::ReduceOnly, ModeReason::FillBurst));
             }
-            Allowed::Share(_) => {
+            Allowed::Nothing | Allowed::Share(_) => {
                 premium.burst_bps = most;
                 demands.push(Demand::new(Mode::Widen, ModeReason::FillBurst));
             }
@@ -272,11 +272,22 @@ impl Engine {
         })
     }
 
-    /// Share of the full size that the increasing side may show.
-    pub(super) fn increasing_share(&self) -> f64 {
+    /// Whether the position is what the last burst made.
+    fn holds_burst(&self) -> bool {
+        let side = self.control.burst.side();
+        side.is_some_and(|side| side.signed(self.own.position()) > Sz::ZERO)
+    }
+
+    /// Share of its full size that a side may show: less than 1 for one that was swept and would increase.
+    pub(super) fn share_of(&self, side: Side) -> f64 {
+        let swept = self.control.burst.side() == Some(side);
+        if !swept || side.signed(self.own.position()) < Sz::ZERO {
+            return 1.0;
+        }
         match self.control.burst.allowed(self.now, &self.config.control) {
+            Allowed::Whole => 1.0,
             Allowed::Share(share) => share,
-            Allowed::Whole | Allowed::Nothing => 1.0,
+            Allowed::Nothing => 0.0,
         }
     }
 
@@ -366,6 +377,9 @@ impl Engine {
         }
         if forbidden {
             return by_mode;
+        }
+        if self.share_of(side) <= 0.0 {
+            return Some(Suppressed::Mode(ModeReason::FillBurst));
         }
         if !self.control.can_quote {
             let ill = self.health().demands().next().map(|demand| demand.reason);

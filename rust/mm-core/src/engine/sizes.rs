@@ -146,29 +146,29 @@ impl Engine {
         };
         let ladder = size_ladder(limits, [&levels[0], &levels[1]], &sizing, &self.instrument);
         self.refusals.extend(ladder.refusals);
-        let share = self.increasing_share();
-        if share < 1.0 {
-            return self.shrink(ladder.quotes, share, min_level, limits);
+        let shares = Side::BOTH.map(|side| self.share_of(side));
+        if shares.iter().any(|share| *share < 1.0) {
+            return self.shrink(ladder.quotes, shares, min_level, limits);
         }
         ladder.quotes
     }
 
-    /// Scales the increasing side to a share of its sizes. What falls below the smallest order is left
-    /// out, except that the innermost level keeps one.
+    /// Scales each side to its share, `[bid, ask]`. What falls below the smallest order is left out,
+    /// except that the innermost level of a side that may show anything keeps one.
     fn shrink(
         &mut self,
         quotes: Vec<Quote>,
-        by: f64,
+        shares: [f64; 2],
         min_level: Usd,
         limits: &Limits,
     ) -> Vec<Quote> {
         let mut kept: Vec<Quote> = Vec::with_capacity(quotes.len());
         for quote in quotes {
-            let increases = quote.side.signed(self.own.position()) >= Sz::ZERO;
-            let first = kept.last().is_none_or(|inner| inner.side != quote.side);
+            let by = shares[quote.side.index()];
+            let first = by > 0.0 && kept.last().is_none_or(|inner| inner.side != quote.side);
             let smallest = Sz((min_level.0 + quote.px.0 - 1) / quote.px.0).min(quote.sz);
             let sz = match share(quote.sz, by) {
-                _ if !increases => quote.sz,
+                _ if by >= 1.0 => quote.sz,
                 sz if sz >= smallest => sz,
                 _ if first => smallest,
                 _ => Sz::ZERO,
