@@ -51,6 +51,7 @@ class EngineDesk:
         sent: Every action so far, as the event log writes it.
         log: Every line the engine logged.
         journal: The same as bytes, as a run's event log holds them.
+        alarms: Every alarm so far, each with seconds since the start.
     """
 
     settings: dict[str, Json] = field(default_factory=dict)
@@ -64,6 +65,7 @@ class EngineDesk:
     log: list[Json] = field(default_factory=list)
     journal: bytes = b""
     meter: Meter = field(default_factory=Meter)
+    alarms: list[tuple[float, Json]] = field(default_factory=list)
     reconnects: int = 0
     watch: CycleWatch | None = None
     engine: Engine = field(init=False)
@@ -327,7 +329,9 @@ class EngineDesk:
     def _did(self, actions: list[Action]) -> list[Json]:
         """Journal the step, then answer what it sent."""
         lines = self.engine.take_log()
-        self.meter.alarms.update(alarm["alarm"] for alarm in self.engine.take_alarms())
+        told = self.engine.take_alarms()
+        self.alarms += [(self.now_s, alarm) for alarm in told]
+        self.meter.alarms.update(alarm["alarm"] for alarm in told)
         self.journal += lines
         self.log += [json.loads(line) for line in lines.splitlines()]
         if self.watch is not None:
