@@ -8,7 +8,8 @@ use mm_core::action::Tif;
 use mm_core::budget::Restored;
 use mm_core::control::{Alarm, KillReason, Mode, ModeReason, Suppressed};
 use mm_core::event::{
-    Command, EventBody, Fees, Funding, RejectionClass, Stream, StreamState, Transfer,
+    Command, EventBody, Fees, Funding, OpenOrder, OpenOrders, RejectionClass, Stream, StreamState,
+    Transfer,
 };
 use mm_core::units::{Dur, Px, SECOND, Side, Sz, Time, Usd};
 use proptest::prelude::*;
@@ -945,4 +946,129 @@ proptest! {
             desk.check_reducing();
         }
     }
+}
+
+/// Reports are answers to queries too: they keep no stream alive that is down.
+#[test]
+fn reports_do_not_hide_a_stream_that_is_gone() {
+    let mut desk = long("{}");
+    desk.dry = true;
+    desk.user = false;
+    desk.stream(Stream::User, StreamState::Down);
+    desk.seconds(299);
+    assert!(desk.snapshot().kill.is_none());
+    desk.seconds(3);
+    let kill = desk.snapshot().kill.unwrap();
+    assert_eq!(kill.reason, KillReason::StaleOwnStream);
+}
+
+/// A stop is under way when the switch latches: the position goes the way of the kill, it is not dropped.
+#[test]
+fn a_kill_during_a_stop_does_with_the_position_what_was_chosen_for_kills() {
+    for on_exit in ["flatten", "work", "hold"] {
+        let mut desk = long(&format!(r#"{{"on_exit": "{on_exit}"}}"#));
+        desk.dry = true;
+        desk.tell(EventBody::Command(Command::Stop));
+        desk.seconds(2);
+        desk.tell(EventBody::Command(Command::Kill));
+        assert_eq!(
+            desk.mode(),
+            (Mode::Flatten, Some(ModeReason::Killed)),
+            "{on_exit}"
+        );
+        assert!(!desk.snapshot().kill.unwrap().done);
+        desk.dry = false;
+        desk.seconds(40);
+        assert_eq!(desk.position, Sz::ZERO, "{on_exit}");
+        assert!(desk.snapshot().kill.unwrap().done);
+    }
+    // And a second stop still means: now.
+    let mut desk = long(r#"{"on_exit": "flatten"}"#);
+    desk.dry = true;
+    desk.tell(EventBody::Command(Command::Stop));
+    desk.tell(EventBody::Command(Command::Kill));
+    desk.tell(EventBody::Command(Command::Stop));
+    assert_eq!(desk.mode(), (Mode::Halted, Some(ModeReason::Stopping)));
+}
+
+/// The fills say flat and the exchange does not: closing is not done on the word of the fills.
+#[test]
+fn a_position_that_no_fill_explains_is_not_taken_for_none() {
+    let mut desk = Desk::quoting("{}");
+    desk.position += Sz(60);
+    desk.cash -= 60 * desk.mid;
+    desk.dry = true;
+    desk.seconds(50);
+    let kill = desk.snapshot().kill.unwrap();
+    assert_eq!(kill.reason, KillReason::PositionUnexplained);
+    assert_eq!((desk.snapshot().position, kill.done), (Sz::ZERO, false));
+    assert_eq!(desk.mode(), (Mode::Flatten, Some(ModeReason::Killed)));
+    assert!(
+        !desk.placed(0, Tif::Ioc).is_empty(),
+        "it is closed by what the exchange says"
+    );
+}
+
+/// A deposit that is told before the ledger begins and happened after the report it begins with.
+#[test]
+fn a_deposit_between_the_anchors_report_and_the_anchor_counts_once() {
+    let mut desk = Desk::new("{}", 0);
+    let equity = Usd(10_000_000_000);
+    desk.prepare();
+    desk.tell(EventBody::Transfer(Transfer {
+        exch: Time(START + 1),
+        usd: Usd(2_000_000_000),
+        id: 1,
+    }));
+    desk.tell(EventBody::Command(Command::Restore(Restored {
+        day: START / (86_400 * SECOND),
+        opening: equity,
+        peak: equity,
+        equity,
+        transfers: Usd::ZERO,
+        at: Time(START - 60 * SECOND),
+        ramp_hours: 0,
+    })));
+    desk.open();
+    desk.cash += 2_000_000_000;
+    desk.seconds(60);
+    let shown = desk.snapshot();
+    assert_eq!((shown.kill, shown.day_pnl), (None, Some(Usd::ZERO)));
+}
+
+/// Orders placed by hand are not ours to end, so the end does not wait for them.
+#[test]
+fn an_order_placed_by_hand_does_not_keep_a_kill_from_being_done() {
+    let mut desk = Desk::quoting("{}");
+    desk.tell(EventBody::OpenOrders(OpenOrders {
+        orders: vec![OpenOrder {
+            oid: 5,
+            cloid: None,
+            side: Side::Bid,
+            px: Px(900_000),
+            sz: Sz(20),
+            reduce_only: false,
+        }],
+    }));
+    assert_eq!(desk.snapshot().foreign.len(), 1);
+    desk.tell(EventBody::Command(Command::Kill));
+    desk.seconds(10);
+    assert!(desk.resting.is_empty() && desk.snapshot().kill.unwrap().done);
+}
+
+/// Killed before any limit was valid: closed by the limit in force, not in the smallest pieces there are.
+#[test]
+fn a_kill_in_warmup_closes_by_the_limit_in_force() {
+    let mut desk = Desk::new("{}", 600);
+    desk.stream(Stream::Market, StreamState::Up);
+    desk.stream(Stream::User, StreamState::Up);
+    desk.head_room();
+    desk.anchor();
+    desk.seconds(2);
+    let limit = desk.engine.limits().unwrap().clone();
+    assert_eq!(limit.source(), mm_core::limits::LimitSource::Warmup);
+    desk.tell(EventBody::Command(Command::Kill));
+    desk.seconds(3);
+    let (_, first) = desk.placed(0, Tif::Ioc)[0];
+    assert_eq!(first.sz, Sz(limit.long().0 / 10));
 }

@@ -7,7 +7,8 @@ use mm_core::account::Entry;
 use mm_core::action::{ActionBody, NewOrder, Tif};
 use mm_core::control::Alarm;
 use mm_core::event::{
-    EventBody, Fills, OpenOrder, OpenOrders, OrderFate, RejectionClass, Stream, StreamState,
+    EventBody, Fills, OpenOrder, OpenOrders, OrderFate, OrderStatus, OrderUpdate, RejectionClass,
+    Stream, StreamState,
 };
 use mm_core::recovery::ask::Ask;
 use mm_core::recovery::manager::Recovery;
@@ -485,4 +486,180 @@ fn an_order_without_an_answer_is_asked_for_by_its_cloid_and_a_strange_one_is_tol
             .any(|a| matches!(a, Alarm::ForeignOrder { .. }))
     );
     assert!(matches!(scripted.recovery().recovery, Recovery::Normal));
+}
+
+/// What could still fill on a side if every answer that is missing were the worse one, by the actions
+/// alone: lots that are free, and lots flagged reduce-only.
+fn out_there(scripted: &Scripted, side: Side) -> [Sz; 2] {
+    let mut lots = [Sz::ZERO; 2];
+    let unanswered = scripted
+        .received
+        .iter()
+        .flat_map(|(_, action)| match &action.body {
+            ActionBody::Place(orders) => orders.clone(),
+            ActionBody::Modify(amends) => amends.iter().map(|amend| amend.order).collect(),
+            ActionBody::Cancel(_) => Vec::new(),
+        });
+    for order in unanswered.chain(scripted.rests(side)) {
+        if order.side == side {
+            lots[usize::from(order.reduce_only)] += order.sz;
+        }
+    }
+    lots
+}
+
+/// Bids that rest and whose cancel is not on its way.
+fn kept(scripted: &Scripted) -> Sz {
+    let cancelled: Vec<_> = scripted
+        .received
+        .iter()
+        .flat_map(|(_, action)| match &action.body {
+            ActionBody::Cancel(cancels) => cancels.iter().map(|c| c.cloid).collect(),
+            _ => Vec::new(),
+        })
+        .collect();
+    let bids = scripted.rests(Side::Bid).into_iter();
+    bids.filter(|order| !cancelled.contains(&order.cloid))
+        .map(|order| order.sz)
+        .sum()
+}
+
+/// Leaving reduce-only turns flagged orders into free ones: until that is answered, both count.
+#[test]
+fn an_amend_that_drops_the_flag_takes_its_room_at_the_gate() {
+    let limit = Scripted::quoting(0).limit();
+    let mut scripted = Scripted::quoting(limit + 2);
+    scripted.shown = 0;
+    assert!(scripted.rests(Side::Ask).iter().all(|o| o.reduce_only));
+    scripted.silent = true;
+    scripted.received.clear();
+    scripted.stranger(Side::Ask, limit * 12 / 100, true);
+    for _ in 0..5 {
+        scripted.book();
+        scripted.tell(EventBody::Timer);
+        let [free, flagged] = out_there(&scripted, Side::Ask);
+        let lowest = scripted.position - flagged.min(scripted.position) - free;
+        let short = scripted.engine.limits().unwrap().short();
+        assert!(-lowest <= short, "{free:?} {flagged:?} {short:?}");
+        let [shown, _] = scripted.engine.snapshot().worst_case;
+        assert_eq!(shown, lowest);
+    }
+    assert!(out_there(&scripted, Side::Ask)[0] > Sz::ZERO);
+}
+
+/// What the exchange says it filled is not going away, so it makes no other order's cancel needless.
+#[test]
+fn fills_that_are_known_and_not_heard_yet_are_no_cancels() {
+    let (mut cut, mut fell) = (0, 0);
+    for loss in 1..60 {
+        let mut scripted = Scripted::quoting(0);
+        let limit = scripted.limit();
+        scripted.stranger(Side::Bid, limit * 80 / 100, true);
+        scripted.seconds(8);
+        let best = scripted.resting.iter().filter(|(_, o)| o.side == Side::Bid);
+        let (oid, order) = best
+            .max_by_key(|(_, o)| o.px)
+            .map(|(id, o)| (*id, *o))
+            .unwrap();
+        scripted.resting.remove(&oid);
+        scripted.silent = true;
+        scripted.received.clear();
+        scripted.tell(EventBody::OrderUpdates(vec![OrderUpdate {
+            exch: scripted.now,
+            oid,
+            cloid: Some(order.cloid),
+            sz: Sz::ZERO,
+            status: OrderStatus::Filled,
+        }]));
+        scripted.cash -= 5_000_000 * loss;
+        let before = scripted.engine.limits().unwrap().long();
+        scripted.tell(EventBody::Account(scripted.report()));
+        let long = scripted.engine.limits().unwrap().long();
+        let kept = kept(&scripted);
+        let worst = scripted.position + order.sz + kept;
+        assert!(
+            worst <= long || kept == Sz::ZERO,
+            "{loss} {worst:?} {long:?}"
+        );
+        cut += usize::from(
+            scripted
+                .received
+                .iter()
+                .any(|(_, a)| matches!(a.body, ActionBody::Cancel(_))),
+        );
+        fell += usize::from(long < before);
+    }
+    assert!(cut > 0 && fell > 0);
+}
+
+/// What was refused of an amend holds back no cancel of what a falling limit leaves too much.
+#[test]
+fn an_excess_is_cancelled_though_an_amend_was_just_refused() {
+    let mut scripted = Scripted::quoting(0);
+    scripted.silent = true;
+    scripted.received.clear();
+    scripted.mid += 400;
+    scripted.book();
+    let modify =
+        |(_, action): &&(_, mm_core::action::Action)| matches!(action.body, ActionBody::Modify(_));
+    let action = scripted.received.iter().find(modify).unwrap().1.id;
+    scripted.tell(EventBody::Reply(mm_core::event::Reply {
+        action,
+        outcome: mm_core::event::ReplyOutcome::Refused(mm_core::event::Rejection {
+            class: RejectionClass::Transport,
+            text: "429".to_owned(),
+        }),
+    }));
+    scripted.received.clear();
+    scripted.cash -= 485_000_000;
+    scripted.tell(EventBody::Account(scripted.report()));
+    let (kept, long) = (kept(&scripted), scripted.engine.limits().unwrap().long());
+    assert!(kept <= long, "{kept:?} of {long:?}");
+}
+
+/// An exchange that cannot be reached is not asked at the speed of the failures.
+#[test]
+fn cancels_of_a_lost_order_that_are_lost_too_keep_a_pause() {
+    let mut scripted = Scripted::quoting(0);
+    scripted.silent = true;
+    scripted.received.clear();
+    scripted.mid += 400;
+    scripted.book();
+    let mut told = 0;
+    while let Some((_, action)) = scripted.received.get(told).cloned() {
+        told += 1;
+        assert!(told < 20, "endless: {action:?}");
+        scripted.tell(EventBody::Reply(mm_core::event::Reply {
+            action: action.id,
+            outcome: mm_core::event::ReplyOutcome::Lost,
+        }));
+    }
+    assert!(told > 1);
+    scripted.now = scripted
+        .now
+        .plus(mm_core::units::Dur(mm_core::units::SECOND));
+    scripted.tell(EventBody::Timer);
+    let (_, last) = scripted.received.last().unwrap();
+    assert!(told < scripted.received.len() && matches!(last.body, ActionBody::Cancel(_)));
+}
+
+/// An answer that says nothing of an item leaves its fate to be asked for.
+#[test]
+fn an_answer_with_too_few_items_loses_the_rest() {
+    let mut scripted = Scripted::quoting(0);
+    scripted.silent = true;
+    scripted.received.clear();
+    scripted.mid += 400;
+    scripted.book();
+    let (_, action) = scripted.received[0].clone();
+    scripted.asks.clear();
+    scripted.tell(EventBody::Reply(mm_core::event::Reply {
+        action: action.id,
+        outcome: mm_core::event::ReplyOutcome::Statuses(Vec::new()),
+    }));
+    let fates = scripted
+        .asks
+        .iter()
+        .filter(|(_, ask)| matches!(ask, Ask::OrderStatus(_)));
+    assert!(fates.count() > 0);
 }

@@ -27,6 +27,8 @@ pub(super) struct Control {
     pub(super) watch: KillWatch,
     pub(super) kill: Option<Kill>,
     pub(super) stop: Option<Stop>,
+    /// Whether the last stop came after another, or after a kill: it means now.
+    at_once: bool,
     /// Premia held while the mode is, or would be, WIDEN.
     pub(super) premium: Premium,
     pub(super) capacity: Capacity,
@@ -49,6 +51,7 @@ impl Control {
             watch: KillWatch::default(),
             kill: None,
             stop: None,
+            at_once: false,
             premium: Premium::default(),
             capacity: Capacity::default(),
             can_quote: false,
@@ -65,9 +68,10 @@ impl Control {
     fn policy(&self) -> Option<(PositionPolicy, ModeReason)> {
         let stop = self.stop.map(|stop| (stop.on_exit, ModeReason::Stopping));
         match (self.kill, stop) {
-            // A stop after a kill, like a second stop, means: now.
-            (Some(_), Some(_)) => Some((PositionPolicy::Hold, ModeReason::Stopping)),
-            (Some(kill), None) => Some((kill.on_kill, ModeReason::Killed)),
+            (Some(_), Some(_)) if self.at_once => {
+                Some((PositionPolicy::Hold, ModeReason::Stopping))
+            }
+            (Some(kill), _) => Some((kill.on_kill, ModeReason::Killed)),
             (None, stop) => stop,
         }
     }
@@ -81,8 +85,9 @@ impl Engine {
 
     /// An orderly stop; a second one, or one after a kill, halts at once whatever becomes of the position.
     pub(super) fn on_stop(&mut self) {
-        let again = self.control.stop.is_some();
-        let on_exit = if again {
+        let control = &mut self.control;
+        control.at_once = control.stop.is_some() || control.kill.is_some();
+        let on_exit = if control.at_once {
             PositionPolicy::Hold
         } else {
             self.config.control.on_exit
@@ -227,7 +232,7 @@ impl Engine {
     fn policy_demand(&self) -> Option<Demand> {
         let (policy, reason) = self.control.policy()?;
         let mode = match policy {
-            _ if self.own.position() == Sz::ZERO => Mode::Halted,
+            _ if self.is_flat() => Mode::Halted,
             PositionPolicy::Hold => Mode::Halted,
             PositionPolicy::Work => Mode::ReduceOnly,
             PositionPolicy::Flatten => Mode::Flatten,
@@ -332,8 +337,15 @@ impl Engine {
 
     /// Whether nothing rests or is on its way, and what the policy wanted of the position is done.
     fn is_wound_up(&self, policy: PositionPolicy) -> bool {
-        let gone = self.own.position() == Sz::ZERO || policy == PositionPolicy::Hold;
-        gone && self.exposure().is_nothing()
+        let gone = self.is_flat() || policy == PositionPolicy::Hold;
+        gone && self.orders.is_clear()
+    }
+
+    /// Whether nothing is held: neither by the ledger nor, as far as it was heard, at the exchange. A
+    /// kill for a position that the fills do not explain must not believe the fills alone.
+    fn is_flat(&self) -> bool {
+        let (position, drift) = (self.own.position(), self.own.drift);
+        position == Sz::ZERO && drift.is_none_or(|drift| drift == Sz::ZERO)
     }
 
     /// After the plan: what is finished, and why a side has no order.

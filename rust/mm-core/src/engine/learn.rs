@@ -233,6 +233,9 @@ impl Engine {
                 for (cloid, status) in items.iter().zip(statuses) {
                     self.on_item(&sent, *cloid, status, &mut batch);
                 }
+                for cloid in items.iter().skip(statuses.len()) {
+                    self.on_item_lost(&sent, *cloid);
+                }
             }
             ReplyOutcome::Refused(why) => {
                 self.counts.reject(why, items.len());
@@ -263,7 +266,11 @@ impl Engine {
             }
             Sent::Cancel(_) => {
                 batch.refuse(None, why);
-                self.orders.on_cancel_refused(cloid, self.now);
+                if why.class == RejectionClass::Transport {
+                    self.orders.on_cancel_lost(cloid, self.now);
+                } else {
+                    self.orders.on_cancel_refused(cloid, self.now);
+                }
             }
         }
     }
@@ -271,7 +278,7 @@ impl Engine {
     fn on_item_lost(&mut self, sent: &Sent, cloid: Cloid) {
         match sent {
             Sent::Place(_) | Sent::Modify(_) => self.orders.on_lost(cloid, self.now),
-            Sent::Cancel(_) => self.orders.on_cancel_refused(cloid, self.now),
+            Sent::Cancel(_) => self.orders.on_cancel_lost(cloid, self.now),
         }
         self.recover.questions.want(Ask::OrderStatus(cloid));
     }

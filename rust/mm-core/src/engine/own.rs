@@ -134,10 +134,12 @@ impl Own {
         let Some(saved) = self.restored else {
             return since;
         };
+        // What was told before the ledger began may be of after the anchor: then the ledger holds it.
+        let anchor = ledger.map_or(Time(i64::MAX), |ledger| ledger.anchor().exch);
         let between: Usd = self
             .earlier
             .iter()
-            .filter(|(exch, ..)| *exch > saved.at)
+            .filter(|(exch, ..)| *exch > saved.at && *exch <= anchor)
             .map(|(_, usd, _)| *usd)
             .sum();
         saved.transfers + between + since
@@ -211,8 +213,13 @@ impl Own {
         }
     }
 
+    /// Something of ours was heard. While the stream is down that was the answer to a query, which
+    /// says nothing of the stream.
     pub(super) fn sign_of_life(&mut self, now: Time) {
-        self.alive = Some(now);
+        let [_, up] = self.up;
+        if up {
+            self.alive = Some(now);
+        }
     }
 
     pub(super) const fn streams_up(&self) -> bool {

@@ -93,9 +93,9 @@ impl Engine {
             let mut own: Vec<(Px, Cloid, Sz)> = self
                 .orders
                 .iter()
-                .filter(|(_, o)| o.order.side == side && !o.order.reduce_only && o.is_quote())
-                .filter(|(_, o)| o.may_retry(self.now))
-                .map(|(cloid, o)| (o.target().0, *cloid, o.exposure()))
+                .filter(|(_, o)| o.order.side == side && o.free() > Sz::ZERO && o.is_quote())
+                .filter(|(_, o)| o.may_cancel(self.now))
+                .map(|(cloid, o)| (o.target().0, *cloid, o.free()))
                 .collect();
             own.sort_by_key(|(px, cloid, _)| (side.sign() * px.0, *cloid));
             for (_, cloid, sz) in own {
@@ -112,9 +112,8 @@ impl Engine {
     fn dying(&self, side: Side) -> Sz {
         self.orders
             .iter()
-            .filter(|(_, o)| o.order.side == side && !o.order.reduce_only && !o.is_quote())
-            .filter(|(_, o)| o.cancelling || o.is_over())
-            .map(|(_, o)| o.exposure())
+            .filter(|(_, o)| o.order.side == side && o.is_dying())
+            .map(|(_, o)| o.free())
             .sum()
     }
 
@@ -169,7 +168,7 @@ impl Engine {
             .orders
             .iter()
             .filter(|(_, o)| o.order.side == side && o.is_lost())
-            .filter(|(_, o)| !o.cancelling && o.may_seek(self.now))
+            .filter(|(_, o)| !o.cancelling && o.may_cancel(self.now) && o.may_seek(self.now))
             .map(|(cloid, _)| *cloid)
             .collect();
         for cloid in unknown {

@@ -233,9 +233,16 @@ impl Engine {
             touch: self.market.book.touch()?,
             visible: self.market.book.levels(side.opposite()),
             sigma: Some(self.sigma_for_unwinding()),
-            limit: self.recover.limit_at_increase().unwrap_or(Sz::ZERO),
+            limit: self.limit_to_unwind_by(position),
         };
         unwind_order(&unwinding, &self.config.recovery, &self.instrument)
+    }
+
+    /// The limit in force at our last increase; before a valid one was derived, the one in force.
+    fn limit_to_unwind_by(&self, position: Sz) -> Sz {
+        let in_force = || self.limits().map(|limits| limits.for_position(position));
+        let admitted = self.recover.limit_at_increase().or_else(in_force);
+        admitted.unwrap_or(Sz::ZERO)
     }
 
     /// Brings the reducing side to the touch while the recovery is past waiting, and leaves out of it

@@ -115,6 +115,14 @@ impl Orders {
         self.others.foreign()
     }
 
+    /// Whether nothing of this program rests or is on its way. What was placed by hand does not count.
+    #[must_use]
+    pub fn is_clear(&self) -> bool {
+        let mut live = self.live.values();
+        let earlier = self.others.open().count() > self.others.foreign().count();
+        !earlier && self.ghosts.is_empty() && live.all(|order| order.exposure() == Sz::ZERO)
+    }
+
     /// Orders of earlier sessions that are to be cancelled now.
     #[must_use]
     pub fn left_behind(&self, now: Time) -> Vec<Cloid> {
@@ -123,11 +131,13 @@ impl Orders {
 
     /// Everything that could still fill.
     pub fn exposures(&self) -> impl Iterator<Item = Pending> {
-        let live = self.live.values().map(|order| Pending {
-            side: order.order.side,
-            sz: order.exposure(),
-            reduce_only: order.order.reduce_only,
-            unreplaced: order.is_unreplaced(),
+        let live = self.live.values().flat_map(|order| {
+            order.parts().map(|(sz, reduce_only)| Pending {
+                side: order.order.side,
+                sz,
+                reduce_only,
+                unreplaced: order.is_unreplaced(),
+            })
         });
         // Over on the exchange, unconfirmed: the gate counts them, the room does not, or sizes would
         // breathe with every replacement.
@@ -244,15 +254,25 @@ impl Orders {
         }
     }
 
-    /// The cancel was not carried out, or its fate is unknown: it may be sent again.
+    /// The exchange did not carry the cancel out: it is sent again at once, then after pauses.
     pub fn on_cancel_refused(&mut self, cloid: Cloid, now: Time) {
+        let again = self.live.get(&cloid).is_none_or(|o| o.cancel_refused);
+        self.on_cancel_lost(cloid, now);
+        if let Some(order) = self.live.get_mut(&cloid).filter(|_| !again) {
+            order.cancel_refused = true;
+            order.cancel_at = now;
+        }
+    }
+
+    /// The cancel did not reach the exchange, or its fate is unknown: it may be sent again in a while.
+    pub fn on_cancel_lost(&mut self, cloid: Cloid, now: Time) {
         if self.others.on_cancel_refused(cloid, now) {
             return;
         }
         if let Some(order) = self.live.get_mut(&cloid) {
             order.cancelling = false;
             order.since = now;
-            order.retry_at = now.plus(RETRY);
+            order.cancel_at = now.plus(RETRY);
         }
     }
 

@@ -60,8 +60,12 @@ pub struct Order {
     pub since: Time,
     /// When its place or last amend was sent.
     pub(super) sent: Time,
-    /// A change that was refused, or went unanswered, is not sent again before this.
+    /// An amend that was refused is not sent again before this.
     pub(super) retry_at: Time,
+    /// A cancel that was refused, or went unanswered, is not sent again before this.
+    pub(super) cancel_at: Time,
+    /// Whether a cancel was refused: the first one is sent again at once.
+    pub(super) cancel_refused: bool,
     /// Whether a cancel found nothing while its fate was unknown.
     pub(super) absent: bool,
     /// Whether the last look at the open orders did not show it, though it should have.
@@ -83,6 +87,8 @@ impl Order {
             since: now,
             sent: now,
             retry_at: now,
+            cancel_at: now,
+            cancel_refused: false,
             absent: false,
             missed: false,
         }
@@ -109,6 +115,24 @@ impl Order {
             } => Sz((expected - self.filled).0.max(0)),
             _ => self.remaining(),
         }
+    }
+
+    /// The same in its parts, with the flag that each has on the wire: `(lots, reduce-only)`. An amend
+    /// may drop the flag, and until it is answered the new order counts without it.
+    #[must_use]
+    pub fn parts(&self) -> [(Sz, bool); 2] {
+        let (all, flag) = (self.exposure(), self.order.reduce_only);
+        match self.state {
+            State::Amending { to, .. } => [(all - to.sz, flag), (to.sz, to.reduce_only)],
+            _ => [(all, flag), (Sz::ZERO, flag)],
+        }
+    }
+
+    /// Lots that could still fill and are not flagged reduce-only.
+    #[must_use]
+    pub fn free(&self) -> Sz {
+        let free = self.parts().into_iter().filter(|(_, flag)| !flag);
+        free.map(|(sz, _)| sz).sum()
     }
 
     /// Price and size the plan should think of it as having.
@@ -170,14 +194,25 @@ impl Order {
     /// Whether the plan may change it at `now`.
     #[must_use]
     pub fn is_settled(&self, now: Time) -> bool {
-        self.state == State::Resting && !self.cancelling && self.may_retry(now)
+        let may_retry = now >= self.retry_at && self.may_cancel(now);
+        self.state == State::Resting && !self.cancelling && may_retry
     }
 
-    /// Whether a change that was refused may be sent again at `now`: cancels are never held back for
-    /// long, and never sent at the pace of the answers either.
+    /// Whether a cancel may be sent at `now`: one that was refused is sent again at once, then at a
+    /// pause, never at the pace of the answers. What was refused of an amend holds back no cancel.
     #[must_use]
-    pub fn may_retry(&self, now: Time) -> bool {
-        now >= self.retry_at
+    pub fn may_cancel(&self, now: Time) -> bool {
+        now >= self.cancel_at
+    }
+
+    /// Whether a cancel of it is on its way, or has succeeded and fills may still be told. What the
+    /// exchange is known to have filled is not going away.
+    #[must_use]
+    pub const fn is_dying(&self) -> bool {
+        match self.state {
+            State::Settling { expected } => expected.is_none(),
+            _ => self.cancelling,
+        }
     }
 }
 
