@@ -38,7 +38,12 @@ START_MS = 1_700_000_000_000
 MS_NS = 1_000_000
 SECRET = "11" * 32
 # Quotes within a moment: a life here is short.
-QUICK = {"control.observe_book_s": 0.3, "control.quote_min_s": 0.0}
+# Many fills are what these lives are about: no governor holds them back.
+QUICK = {
+    "control.observe_book_s": 0.3,
+    "control.quote_min_s": 0.0,
+    "control.burst_fills": 1000,
+}
 
 
 class Killed(BaseException):

@@ -215,7 +215,7 @@ def _summary(
             "tick_to_bytes_p99": None,
         },
     }
-    ending = ("queue_bound", "bounds", "decision_hash", "exit_reason")
+    ending = ("queue_bound", "bounds", "kill", "decision_hash", "exit_reason")
     return {**whole, **{key: top[key] for key in ending}}
 
 

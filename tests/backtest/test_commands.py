@@ -21,14 +21,19 @@ def mm(*arguments: object) -> subprocess.CompletedProcess[str]:
     )
 
 
-def recording(ticks: int = 1200) -> bytes:
-    """Four books a second around a wandering mid, takers on both sides that reach up to 8 bps."""
+def recording(ticks: int = 1200, silent: range = range(0)) -> bytes:
+    """Four books a second around a wandering mid, takers on both sides that reach up to 8 bps.
+
+    Nothing is heard during the `silent` ticks.
+    """
     chance = random.Random(5)
     mid, lines = 420_000, []
     for tick in range(ticks):
         ms = 1_700_000_000_000 + 250 * tick
         recv = (ms + 300) * 1_000_000
         mid += 10 * chance.randint(-3, 3)
+        if tick in silent:
+            continue
 
         def px(units: int) -> str:
             return f"{units / 100:.2f}"
@@ -69,7 +74,7 @@ def test_the_end_has_every_field(finished: Path) -> None:
     wanted = """session network market coin duration_s speed_achieved quote_cycles ready_cycles
         two_sided_cycles market_takers our_share orders fills_buy fills_sell volume_usd requests
         position limit breaches open_orders_after_stop pnl_usd markouts latency_us queue_bound
-        bounds decision_hash exit_reason"""
+        bounds kill decision_hash exit_reason"""
     assert list(end) == wanted.split()
     assert set(end["market_takers"]) == {"count", "volume_usd"}
     assert set(end["orders"]) == {"placed", "modified", "cancelled", "rejected"}
@@ -87,6 +92,19 @@ def test_the_end_has_every_field(finished: Path) -> None:
     assert (end["coin"], end["exit_reason"]) == ("ETH", "market_end")
     assert end["breaches"] == end["open_orders_after_stop"] == 0
     assert re.fullmatch(r"0x[0-9a-f]{64}", end["decision_hash"])
+
+
+def test_a_kill_ends_the_quotes_of_a_backtest_and_is_said(tmp_path: Path) -> None:
+    frames, config = tmp_path / "gap.frames", tmp_path / "mm.toml"
+    frames.write_bytes(recording(silent=range(700, 900)))
+    config.write_text("[control]\nkill_stale_s = 20.0\n")
+    done = mm("backtest", frames, "--config", config, "--json")
+    assert done.returncode == 0, done.stderr
+    end = json.loads(done.stdout)
+    assert end["kill"] == "stale_market"
+    assert end["position"]["end"] in ("0", "0.0", "0.0000")
+    assert "KILLED  in the pessimistic pass" in mm("backtest", frames, "--config", config).stdout
+    assert json.loads(mm("backtest", frames, "--json").stdout)["kill"] is None
 
 
 def test_another_bound_can_be_reported_first(frames: Path) -> None:

@@ -110,6 +110,9 @@ def _show(done: "Backtested", out: Path | None) -> None:
             f"{name:<12} {bound['fills_buy']:>6} {bound['fills_sell']:>6}"
             f" {bound['volume_usd']:>14} {pnl['total']:>12} {pnl['fees']:>10}"
         )
+    for name, bound in run["bounds"].items():
+        if bound["kill"] is not None:
+            print(f"KILLED  in the {name} pass: {bound['kill']}; nothing was quoted after it")
     print(f"decisions {run['decision_hash']}")
     print(
         "Our orders are virtual: a trade through a price fills it, one at the price fills it after"

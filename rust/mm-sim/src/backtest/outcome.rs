@@ -1,6 +1,7 @@
 //! What a backtest came to. Money and sizes are decimal strings when serialised.
 
 use mm_core::account::Pnl;
+use mm_core::control::KillReason;
 use mm_core::engine::{Counts, Engine};
 use mm_core::instrument::Instrument;
 use mm_core::limits::Limits;
@@ -109,6 +110,8 @@ pub struct Bound {
     pub volume_usd: String,
     /// Position in coin.
     pub position: PositionShown,
+    /// What latched the kill switch in this pass, if anything did: nothing was quoted after it.
+    pub kill: Option<KillReason>,
     /// Hash over the engine's actions.
     pub decision_hash: String,
     /// Events stepped.
@@ -155,6 +158,8 @@ pub struct Outcome {
     pub markouts: Vec<Markout>,
     /// The bound.
     pub queue_bound: QueueBound,
+    /// What latched the kill switch, if anything did: nothing was quoted after it.
+    pub kill: Option<KillReason>,
     /// Hash over the engine's actions.
     pub decision_hash: String,
     /// Why it ended.
@@ -173,7 +178,8 @@ impl Outcome {
         events: u64,
         decision_hash: String,
     ) -> Self {
-        let counts = engine.snapshot().counts;
+        let shown = engine.snapshot();
+        let counts = shown.counts;
         let coin = tape.instrument();
         let (takers, traded) = (tape.takers(), venue.traded());
         let share = traded.volume.as_f64() / takers.volume.as_f64();
@@ -208,6 +214,7 @@ impl Outcome {
             pnl_usd: pnl(&venue.pnl()),
             markouts: venue.markouts().to_vec(),
             queue_bound,
+            kill: shown.kill.map(|kill| kill.reason),
             decision_hash,
             exit_reason: "market_end",
             events,
@@ -224,6 +231,7 @@ impl Outcome {
             fills_sell: self.fills_sell,
             volume_usd: self.volume_usd.clone(),
             position: self.position.clone(),
+            kill: self.kill,
             decision_hash: self.decision_hash.clone(),
             events: self.events,
         }
