@@ -617,6 +617,28 @@ fn an_excess_is_cancelled_though_an_amend_was_just_refused() {
     assert!(kept <= long, "{kept:?} of {long:?}");
 }
 
+/// Nor one of a stop: nothing is left resting because of it.
+#[test]
+fn a_stop_cancels_everything_though_an_amend_was_just_refused() {
+    let mut scripted = Scripted::quoting(0);
+    scripted.silent = true;
+    scripted.received.clear();
+    scripted.mid += 400;
+    scripted.book();
+    for (_, action) in scripted.received.clone() {
+        scripted.tell(EventBody::Reply(mm_core::event::Reply {
+            action: action.id,
+            outcome: mm_core::event::ReplyOutcome::Refused(mm_core::event::Rejection {
+                class: RejectionClass::Budget,
+                text: "too many requests".to_owned(),
+            }),
+        }));
+    }
+    scripted.tell(EventBody::Command(mm_core::event::Command::Stop));
+    assert!(!scripted.rests(Side::Bid).is_empty());
+    assert_eq!(kept(&scripted), Sz::ZERO);
+}
+
 /// An exchange that cannot be reached is not asked at the speed of the failures.
 #[test]
 fn cancels_of_a_lost_order_that_are_lost_too_keep_a_pause() {

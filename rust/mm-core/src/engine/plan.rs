@@ -137,7 +137,7 @@ impl Engine {
             .iter()
             .filter(|(_, order)| order.order.side == side && order.holds_level())
             .filter(|(_, order)| order.order.tif == Tif::Alo)
-            .map(|(cloid, order)| own_of(*cloid, order, self.now))
+            .map(|(cloid, order)| own_of(*cloid, order, self.now, wanted.is_empty()))
             .collect();
         sort_outward(side, &mut own);
         self.cancel_unknown(side, batch);
@@ -315,14 +315,16 @@ impl Engine {
     }
 }
 
-fn own_of(cloid: Cloid, order: &Order, now: Time) -> Own {
+/// An order as the plan of its side sees it; where the side is `ending`, a pause after a refused amend
+/// holds back no cancel.
+fn own_of(cloid: Cloid, order: &Order, now: Time, ending: bool) -> Own {
     let (px, sz) = order.target();
     Own {
         cloid,
         px,
         sz,
         reduce_only: order.order.reduce_only,
-        settled: order.is_settled(now),
+        settled: order.is_settled(now) || (ending && order.may_end(now)),
     }
 }
 

@@ -194,8 +194,13 @@ impl Order {
     /// Whether the plan may change it at `now`.
     #[must_use]
     pub fn is_settled(&self, now: Time) -> bool {
-        let may_retry = now >= self.retry_at && self.may_cancel(now);
-        self.state == State::Resting && !self.cancelling && may_retry
+        now >= self.retry_at && self.may_end(now)
+    }
+
+    /// Whether it rests and the plan may end it at `now`.
+    #[must_use]
+    pub fn may_end(&self, now: Time) -> bool {
+        self.state == State::Resting && !self.cancelling && self.may_cancel(now)
     }
 
     /// Whether a cancel may be sent at `now`: one that was refused is sent again at once, then at a
