@@ -203,6 +203,10 @@ class EngineDesk:
         """A pong: both streams live."""
         return self._did(self.engine.on_frame(self._ns(), b'{"channel":"pong"}'))
 
+    def command(self, command: str) -> list[Json]:
+        """The operator's word: stop or kill."""
+        return self._did(self.engine.on_command(self._ns(), command))
+
     # ---- longer stories --------------------------------------------------------------------
 
     def anchor(self) -> list[Json]:

@@ -69,7 +69,7 @@ def attempts(told: Told) -> Effect:
     venue = over(told)
     venue.until(lambda: venue.state() == "exhausted", 250)
     begun = venue.immediate[0][0]
-    assert venue.snapshot()["mode_reason"] in ("over_value_limit", "over_position_limit")
+    assert venue.snapshot()["mode_reason"] == "recovery_exhausted"
     return [at - begun for at, _ in venue.immediate[1:]] + [
         venue.told("recovery_exhausted") - begun
     ]

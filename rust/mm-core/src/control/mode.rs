@@ -71,6 +71,8 @@ pub enum ModeReason {
     MarketStale,
     /// A fill did not continue from our position.
     PositionUnexplained,
+    /// Recovery has spent its rounds.
+    RecoveryExhausted,
     /// The position is worth more than V.
     OverValueLimit,
     /// The position is larger than Q of its side.
@@ -79,8 +81,6 @@ pub enum ModeReason {
     Margin,
     /// Liquidation is too near.
     LiquidationDistance,
-    /// Recovery has spent its rounds.
-    RecoveryExhausted,
     /// Many fills of one side within a moment.
     FillBurst,
     /// Our fees are not known.

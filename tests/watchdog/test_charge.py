@@ -1,0 +1,56 @@
+"""What a run charges its watchdog with: each key of the configuration, turned alone."""
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from mm.config import load
+from mm.protection import Protection
+from mm.watchdog.charge import read_charge
+from mm.watchdog.directory import WatchdogDir
+
+TURNS = {
+    "process.watchdog_silence_s": ("silence_s", 10.0, 25.0),
+    "process.watchdog_drift_s": ("drift_s", 60.0, 90.0),
+    "recovery.chase_s": ("recovery", '"chase_s": 60.0', '"chase_s": 7.0'),
+}
+
+
+async def charged(monkeypatch: pytest.MonkeyPatch, path: Path, **settings: Any) -> Any:  # noqa: ANN401 - a charge, by name of its fields
+    """What a run of this configuration writes before it starts its watchdog."""
+
+    async def no_key(*_args: object) -> None:
+        """A key of its own is another test's."""
+
+    monkeypatch.setattr("mm.protection.ready_key", no_key)
+    state: Any = SimpleNamespace(path=path)
+    WatchdogDir(path).make()
+    desk: Any = SimpleNamespace(
+        session_id=1,
+        clock=SimpleNamespace(now_ns=lambda: 0),
+        account=SimpleNamespace(user="0x" + "11" * 20),
+        gateway=None,
+        instrument=SimpleNamespace(coin="BTC"),
+    )
+    venue: Any = SimpleNamespace(base_url="http://venue", clock=SimpleNamespace(instance=None))
+    config = load(None, {"process.speed": 1.0, **settings})
+    protection = Protection(config, state, path)
+    await protection._charge(desk, venue)  # noqa: SLF001 - before it becomes a process
+    return read_charge(WatchdogDir(path).path)
+
+
+@pytest.mark.parametrize("key", TURNS)
+async def test_what_the_watchdog_waits_for_is_what_the_configuration_says(
+    key: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    field, usual, other = TURNS[key]
+    value = 7.0 if field == "recovery" else other
+    before = getattr(await charged(monkeypatch, tmp_path), field)
+    after = getattr(await charged(monkeypatch, tmp_path, **{key: value}), field)
+    if field == "recovery":
+        assert usual in before
+        assert other in after
+        return
+    assert (before, after) == (usual, other)
