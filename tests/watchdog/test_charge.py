@@ -37,7 +37,7 @@ async def charged(monkeypatch: pytest.MonkeyPatch, path: Path, **settings: Any) 
     venue: Any = SimpleNamespace(base_url="http://venue", clock=SimpleNamespace(instance=None))
     config = load(None, {"process.speed": 1.0, **settings})
     protection = Protection(config, state, path)
-    await protection._charge(desk, venue)  # noqa: SLF001 - before it becomes a process
+    await protection._charge(desk, venue)
     return read_charge(WatchdogDir(path).path)
 
 
