@@ -109,9 +109,9 @@ def ask_running(directory: Path, request: Json, timeout_s: float = ANSWER_S) -> 
     path = directory / FILE
     line = b""
     try:
-        with _address(path) as address, socket.socket(socket.AF_UNIX) as client:
+        with address(path) as name, socket.socket(socket.AF_UNIX) as client:
             client.settimeout(timeout_s)
-            client.connect(address)
+            client.connect(name)
             client.sendall(json.dumps(request).encode() + b"\n")
             while not line.endswith(b"\n") and (part := client.recv(LINE_BYTES)):
                 line += part
@@ -139,8 +139,8 @@ def _listening(path: Path) -> socket.socket:
     server = socket.socket(socket.AF_UNIX)
     try:
         path.unlink(missing_ok=True)
-        with _address(path) as address:
-            server.bind(address)
+        with address(path) as name:
+            server.bind(name)
         path.chmod(0o600)
         server.listen()
     except OSError as error:
@@ -150,7 +150,7 @@ def _listening(path: Path) -> socket.socket:
 
 
 @contextmanager
-def _address(path: Path) -> Iterator[str]:
+def address(path: Path) -> Iterator[str]:
     """The address of a socket: its path, or a shorter way to the same place.
 
     Raises:

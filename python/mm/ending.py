@@ -112,7 +112,9 @@ async def stop_trading(
     loop = asyncio.get_running_loop()
     deadline = loop.time() + HARD_DEADLINE_S
     if session.broken is None:
-        inbox.put(Command(clock.now_ns(), "stop", None))
+        # The second one halts: whatever `on_exit` says, from here on nothing may rest.
+        for _ in range(2):
+            inbox.put(Command(clock.now_ns(), "stop", None))
         await _engine_done(inbox, gateway, ENGINE_S)
     else:
         await gateway.wait_idle(ENGINE_S)

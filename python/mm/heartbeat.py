@@ -241,7 +241,7 @@ class Heart:
         anchored = snapshot["position_start"] is not None
         return replace(
             self._bare(),
-            mode=snapshot.get("mode"),
+            mode=snapshot["mode"],
             position=snapshot["position"] if anchored else None,
             lots=lots,
             base_lots=_base_lots(lots, self._beat),

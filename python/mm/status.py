@@ -27,11 +27,11 @@ def standing(snapshot: Snapshot, coin: str, sz_decimals: int) -> Json:
     orders = snapshot["orders"]
     return {
         "coin": coin,
-        "mode": snapshot.get("mode"),
-        "mode_reason": snapshot.get("mode_reason"),
+        "mode": snapshot["mode"],
+        "mode_reason": snapshot["mode_reason"],
         "phase": snapshot["phase"],
         "not_quoting": snapshot["not_quoting"],
-        "suppressed": snapshot.get("suppressed", {"bid": None, "ask": None}),
+        "suppressed": snapshot["suppressed"],
         "position": coin_text(position, sz_decimals),
         "limit": None
         if limits is None
@@ -138,8 +138,6 @@ def _because(reason: str | None) -> str:
 
 
 def _mode(stands: Mapping[str, Any]) -> str:
-    if stands["mode"] is None:
-        return f"{stands['phase']}{_because(stands['not_quoting'])}"
     return f"{stands['mode']}{_because(stands['mode_reason'])}, {stands['phase']}"
 
 

@@ -89,6 +89,8 @@ class Net:
         self.lines: list[Line] = []
         self.meddlings: list[Meddling] = []
         self.is_reachable = True
+        # Streams whose every new line is as good as dead.
+        self.deaf: set[str] = set()
         # Frames as the client gets them, by stream; a script may change or add some.
         self.rewrites: dict[str, Callable[[Json], list[Json]]] = {}
         house.on_frames = self._carry
@@ -192,6 +194,7 @@ class Net:
         kind = message.get("subscription", {}).get("type", "")
         if kind and not line.stream:
             line.stream = "user" if "user" in message["subscription"] else "market"
+            line.mute = line.stream in self.deaf
         if line.open and not line.mute:
             self.house.hear(line.number, text)
 

@@ -20,6 +20,7 @@ from mm._core import Engine
 from mm.audit.verdict import Verdict, judge
 from mm.clock import PaperClock
 from mm.config import Config, load
+from mm.errors import MmError
 from mm.run import Options, make_markets
 from mm.state import state_root
 from stage.house import House, Json, Perp, Received
@@ -202,6 +203,14 @@ class Stage:
         assert self.house.open_orders(self.house.maker) == []
         path = self.run_dir / "summary.json"
         return json.loads(path.read_text()) if path.exists() else {}
+
+    async def refused(self) -> MmError:
+        """Try to start; returns why nothing was started."""
+        self.begin()
+        assert self._run is not None
+        with pytest.raises(MmError) as caught:
+            await self._run
+        return caught.value
 
     async def vanish(self) -> None:
         """kill -9: the run is gone between two of its steps, its connections with it."""
