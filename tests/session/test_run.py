@@ -220,7 +220,7 @@ def test_an_exchange_that_was_killed_and_came_back_is_told_as_another() -> None:
     ("options", "code", "said"),
     [
         (("--coin", "BTCC"), 2, "coin BTCC is unknown"),
-        (("--network", "mainnet"), 2, "only paper can be traded by this version"),
+        (("--network", "mainnet"), 2, "on_kill"),
         (("--market", "replay:/nowhere/ETH.frames.zst"), 2, "/nowhere/ETH.frames.zst"),
         (("--base-url", "http://127.0.0.1:9"), 3, "no connection to http://127.0.0.1:9"),
         (("--base-url", "here"), 2, "--base-url was 'here', expected http://HOST:PORT"),
@@ -236,3 +236,10 @@ def test_what_cannot_start_says_why_in_one_line(
     assert said in log
     assert log.startswith("mm: ")
     assert log.count("\n") == 1
+
+
+def test_only_paper_can_be_traded(tmp_path: Path) -> None:
+    config = tmp_path / "mm.toml"
+    config.write_text('[control]\non_kill = "flatten"\non_exit = "hold"\n')
+    _, log = Maker("--network", "mainnet", "--config", str(config)).ends(2)
+    assert "only paper can be traded by this version" in log

@@ -71,8 +71,13 @@ def test_a_maker_killed_without_a_word_leaves_nothing_increasing_and_no_position
         assert "error" not in line["answer"] or "immediately matched" in line["answer"]["error"]
 
 
-def test_a_maker_that_hangs_is_relieved_and_takes_over_again_when_it_comes_back() -> None:
-    with running() as maker:
+def test_a_maker_that_hangs_is_relieved_and_takes_over_again_when_it_comes_back(
+    tmp_path: Path,
+) -> None:
+    # At this speed the hang is minutes of market time: a stream as old as that would kill.
+    config = tmp_path / "mm.toml"
+    config.write_text("[control]\nkill_stale_s = 3600.0\n")
+    with running("--config", str(config)) as maker:
         holding(maker)
         first = status()["pid"]
         os.kill(first, signal.SIGKILL)

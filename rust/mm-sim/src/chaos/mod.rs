@@ -2,7 +2,7 @@
 //!
 //! A world is minutes of a lively market with a plan of faults, latencies, an inherited position, hands,
 //! strangers, moved money and restarts, all from one seed. What happens is judged after every step from
-//! the exchange's own truth by [`truth`], which shares nothing with the gate. Then the faults end, and
+//! the exchange's own truth by `truth`, which shares nothing with the gate. Then the faults end, and
 //! the session must find back: two-sided, in step with the exchange, every micro-USDC explained.
 
 mod client;
