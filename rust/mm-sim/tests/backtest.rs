@@ -224,8 +224,8 @@ fn a_header_that_does_not_fit_is_refused_and_says_why() {
             .to_string()
     };
     assert!(
-        refusal("\"version\":1", "\"version\":9")
-            .contains("version 9, this program replays version 1")
+        refusal("\"version\":2", "\"version\":9")
+            .contains("version 9, this program replays version 2")
     );
     assert!(
         refusal("\"session\":7", "\"session\":8")
