@@ -69,7 +69,7 @@ def seconds_wide(told: Told) -> Effect:
 
 def burst(told: Told) -> Venue:
     """Four bids filled within a second and a half."""
-    venue = Venue(told).opened(3.0)
+    venue = Venue({"control.burst_fills": 4, **told}).opened(3.0)
     for _ in range(4):
         venue.fill(venue.orders("Bid")[0], 0.0003)
         venue.now_s += 0.5

@@ -55,6 +55,8 @@ async def test_a_ladder_at_twice_the_room_is_seen_by_the_exchange_unless_the_gat
 ) -> None:
     def planted(config: Config, session: int) -> str:
         whole = json.loads(engine_config_json(config, session))
+        # The kill switch would end the run before the audit could say what the gate let out.
+        whole["control"]["kill_runaway_ratio"] = 10.0
         return json.dumps({**whole, "drill": {"room_factor": 2.0, "gate": gate}})
 
     monkeypatch.setattr(desk, "engine_config_json", planted)

@@ -46,7 +46,7 @@ def told(desk: EngineDesk, fills: list[Json], *, snapshot: bool = False) -> None
 def test_a_stranger_s_fill_is_alarmed_counted_and_entered() -> None:
     desk = EngineDesk().open()
     desk.engine.take_entries()
-    desk.engine.take_alarms()
+    desk.alarms.clear()
     told(desk, [fill(desk, 1, 0.0), fill(desk, 2, 0.0001, dir="Settlement")])
     entries = desk.engine.take_entries()
     assert [(entry["kind"], entry["owner"]) for entry in entries] == [
@@ -55,7 +55,7 @@ def test_a_stranger_s_fill_is_alarmed_counted_and_entered() -> None:
     ]
     assert entries[0]["sz"] == 10
     assert entries[0]["fee"] == 1500
-    assert [alarm["alarm"] for alarm in desk.engine.take_alarms()] == [
+    assert [alarm["alarm"] for _, alarm in desk.alarms] == [
         "unknown_fill",
         "forced_fill",
     ]
@@ -99,7 +99,7 @@ def test_orders_of_nobody_are_told_and_left_alone() -> None:
     rows = [row(**BY_HAND), row(**BY_ANOTHER)]
     sent = desk.info("frontendOpenOrders", rows)
     assert not [action for action in sent if action["kind"] == "cancel"]
-    alarms = [a for a in desk.engine.take_alarms() if a["alarm"] == "foreign_order"]
+    alarms = [a for _, a in desk.alarms if a["alarm"] == "foreign_order"]
     assert [alarm["order"]["oid"] for alarm in alarms] == [60, 61]
     snapshot = desk.snapshot()
     assert [order["oid"] for order in snapshot["foreign"]] == [60, 61]
