@@ -2,7 +2,6 @@
 
 import io
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,12 +12,6 @@ from mm import log
 from mm.errors import ConfigError
 
 SECRET = "0x" + "5e" * 32
-
-
-@pytest.fixture(autouse=True)
-def _structlog_as_before() -> Iterator[None]:
-    yield
-    structlog.reset_defaults()
 
 
 class Terminal(io.StringIO):
@@ -89,3 +82,10 @@ def test_no_secret_reaches_a_line(tmp_path: Path, fields: dict[str, object]) -> 
 def test_log_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be written"), log.writing("info", tmp_path):
         pass
+
+
+def test_a_screen_that_was_closed_loses_lines_and_nothing_else() -> None:
+    screen = io.StringIO()
+    with log.writing("info", screen=screen):
+        screen.close()
+        structlog.get_logger().info("said")

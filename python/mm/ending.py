@@ -103,21 +103,33 @@ async def stop_trading(
     gateway: Gateway,
     account: Account,
     instrument: Instrument,
+    *,
+    deadline_s: float,
 ) -> None:
     """Cancel everything of the coin and verify it, whatever state the engine is in.
+
+    Args:
+        session: Whose engine is told first, if it still runs.
+        inbox: Of the session.
+        clock: Exchange time.
+        gateway: Signs the cancels.
+        account: Whose orders.
+        instrument: The perp.
+        deadline_s: Longest time, wall seconds; a second for the verification is always left.
 
     Raises:
         VenueError: Not verified at the hard deadline.
     """
     loop = asyncio.get_running_loop()
-    deadline = loop.time() + HARD_DEADLINE_S
+    deadline = loop.time() + deadline_s
+    engine_s = min(ENGINE_S, deadline_s / 2)
     if session.broken is None:
         # The second one halts: whatever `on_exit` says, from here on nothing may rest.
         for _ in range(2):
             inbox.put(Command(clock.now_ns(), "stop", None))
-        await _engine_done(inbox, gateway, ENGINE_S)
+        await _engine_done(inbox, gateway, engine_s)
     else:
-        await gateway.wait_idle(ENGINE_S)
+        await gateway.wait_idle(engine_s)
     left_s = max(deadline - loop.time(), 1.0)
     cancelled = await cancel_all(account, gateway, instrument, left_s)
     if cancelled:

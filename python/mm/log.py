@@ -122,7 +122,7 @@ class _Sink:
             del shown["time"]
             # A status line may stand open on the terminal: the log line takes its place.
             line = f"\r\x1b[K{self._console(None, '', shown)}"
-        if self._closed:
+        if self._closed or self._stream.closed:
             return
         try:
             self._stream.write(f"{line}\n")

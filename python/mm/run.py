@@ -25,7 +25,7 @@ from mm.audit.verdict import Verdict, judge
 from mm.clock import SECOND_NS
 from mm.config import Config
 from mm.desk import Desk, metrics_of, open_desk
-from mm.ending import StopRequest, settle_account, stop_trading
+from mm.ending import HARD_DEADLINE_S, StopRequest, settle_account, stop_trading
 from mm.errors import ConfigError, InvariantError, RiskStop, VenueError
 from mm.exits import Exit, exit_of
 from mm.hyperliquid.account import cancel_all
@@ -256,7 +256,7 @@ class Run:
             task.cancel()
 
     async def _resync(self, desk: Desk, venue: Venue) -> None:
-        """After a lost line: the same exchange? Then nothing rests, the gap is filled, and on."""
+        """After a lost line: the same exchange? Then older orders go, the gap is filled, and on."""
         clock = await ask_clock(desk.http)
         if clock.instance != venue.clock.instance:
             raise GoneError(
@@ -264,7 +264,7 @@ class Run:
                 " account of this run are gone with the old one"
             )
         desk.clock.announce(clock.time_ns)
-        await cancel_all(desk.account, desk.gateway, desk.instrument, CANCELLED_S)
+        await cancel_all(desk.account, desk.gateway, desk.instrument, CANCELLED_S, quoting=True)
         await desk.watch.fill_gap()
 
     async def _time_out(self, desk: Desk, venue: Venue) -> None:
@@ -396,13 +396,17 @@ class Run:
         if venue.own is not None and not is_running(venue.own.pid):
             log.error("exchange_gone", hint="its orders are gone with it; nothing rests")
             return False
-        if isinstance(error, GoneError):
-            await cancel_all(desk.account, desk.gateway, desk.instrument, GONE_CHECK_S)
-            return True
+        gone = isinstance(error, GoneError)
         await stop_trading(
-            desk.session, desk.inbox, desk.clock, desk.gateway, desk.account, desk.instrument
+            desk.session,
+            desk.inbox,
+            desk.clock,
+            desk.gateway,
+            desk.account,
+            desk.instrument,
+            deadline_s=GONE_CHECK_S if gone else HARD_DEADLINE_S,
         )
-        if desk.session.broken is None:
+        if desk.session.broken is None and not gone:
             await settle_account(desk.account, desk.inbox, desk.clock)
         return True
 

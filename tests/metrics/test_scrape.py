@@ -5,18 +5,11 @@ from collections.abc import Iterator
 
 import aiohttp
 import pytest
-import structlog
 
 from mm.config import Config, load
 from mm.errors import VenueError
 from mm.exits import Exit, exit_of
 from mm.scrape import serving
-
-
-@pytest.fixture(autouse=True)
-def _log_of_its_own() -> None:
-    """A run in an earlier test may have left the log on a stream that is closed by now."""
-    structlog.reset_defaults()
 
 
 def page() -> bytes:

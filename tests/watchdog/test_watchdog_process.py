@@ -77,7 +77,8 @@ def test_a_maker_that_hangs_is_relieved_and_takes_over_again_when_it_comes_back(
     # At this speed the hang is minutes of market time: a stream as old as that would kill.
     config = tmp_path / "mm.toml"
     config.write_text("[control]\nkill_stale_s = 3600.0\n")
-    with running("--config", str(config)) as maker:
+    written = tmp_path / "log.jsonl"
+    with running("--config", str(config), "--log-file", str(written)) as maker:
         holding(maker)
         first = status()["pid"]
         os.kill(first, signal.SIGKILL)
@@ -92,12 +93,12 @@ def test_a_maker_that_hangs_is_relieved_and_takes_over_again_when_it_comes_back(
         # What it has not read while it hung must not be what it quotes from.
         maker.signal(signal.SIGCONT)
         wait_for(lambda: status()["doing"] == "watching", maker)
+        wait_for(lambda: "resynchronised" in written.read_text(), maker)
         wait_for(lambda: len(increasing()) > 0, maker)
         maker.signal(signal.SIGINT)
         summary, log = maker.ends(0)
     assert "watchdog_died" in log
     assert "watchdog_had_taken_over" in log
-    assert "resynchronised" in log
     assert summary["breaches"] == 0
     assert summary["open_orders_after_stop"] == 0
     assert summary["pnl_usd"]["residual"] == "0"

@@ -128,7 +128,12 @@ async def set_leverage(
 
 
 async def cancel_all(
-    account: Account, gateway: Gateway, instrument: Instrument, deadline_s: float
+    account: Account,
+    gateway: Gateway,
+    instrument: Instrument,
+    deadline_s: float,
+    *,
+    quoting: bool = False,
 ) -> int:
     """Cancel every order of ours for the coin and verify by query that none rests.
 
@@ -137,6 +142,7 @@ async def cancel_all(
         gateway: Signs the cancels.
         instrument: The perp.
         deadline_s: Longest time, wall seconds.
+        quoting: The engine goes on meanwhile: what rests at the first look is meant, and no more.
 
     Returns:
         Orders cancelled.
@@ -145,12 +151,16 @@ async def cancel_all(
         VenueError: Orders still rest, or nobody could tell, at the deadline.
     """
     seen: set[int] = set()
+    meant: set[int] | None = None
     trouble = "no answer"
     try:
         async with asyncio.timeout(deadline_s):
             while True:
                 try:
                     oids = await account.open_oids()
+                    if quoting:
+                        meant = set(oids) if meant is None else meant
+                        oids = [oid for oid in oids if oid in meant]
                     if not oids:
                         return len(seen)
                     seen.update(oids)
