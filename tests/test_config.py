@@ -24,8 +24,6 @@ from mm.errors import ConfigError
 
 ROOT = Path(__file__).parents[1]
 FOR_THE_ENGINE = ("limits", "quoting", "freshness", "control", "recovery")
-# Read by what carries the engine.
-FOR_THE_SHELL = {("control", "kill_deadline_s"), ("control", "exit_deadline_s")}
 KEYS = [(name, key) for name, model in sections().items() for key in model.model_fields]
 
 
@@ -67,14 +65,17 @@ def test_engine_gets_exactly_these_keys() -> None:
     assert engine["limits"]["warmup_max_position_usd"] == 500
     assert engine["quoting"]["depths_bps"] is None
     for name in FOR_THE_ENGINE:
-        keys = {key for key in sections()[name].model_fields if (name, key) not in FOR_THE_SHELL}
-        assert set(engine[name]) == keys
+        assert set(engine[name]) == set(sections()[name].model_fields)
+    assert (engine["control"]["kill_deadline_s"], engine["control"]["exit_deadline_s"]) == (
+        120 * 20,
+        60 * 20,
+    ), "market seconds"
 
 
 @pytest.mark.parametrize(("section", "key"), KEYS)
 def test_every_key_is_read(section: str, key: str) -> None:
     """A key of the engine is in its JSON; any other is read as `<section>.<key>` somewhere."""
-    if section in FOR_THE_ENGINE and (section, key) not in FOR_THE_SHELL:
+    if section in FOR_THE_ENGINE:
         assert key in json.loads(engine_config_json(Config(), session=1))[section]
         return
     readers = [

@@ -40,9 +40,7 @@ def engine_config_json(config: Config, session: int, cloid_start: int = 0) -> st
 
 def control(config: Config) -> dict[str, Any]:  # Any: JSON
     """The engine's control section: what depends on the network chosen, deadlines stretched."""
-    settings = config.control.model_dump(
-        mode="json", exclude={"kill_deadline_s", "exit_deadline_s"}
-    )
+    settings = config.control.model_dump(mode="json")
     paper = config.process.network == "paper"
     if settings["ramp"] is None:
         settings["ramp"] = config.process.network == "mainnet"
@@ -54,6 +52,8 @@ def control(config: Config) -> dict[str, Any]:  # Any: JSON
         ("kill_unexplained_s", UNEXPLAINED_WALL_S),
     ):
         settings[key] = max(settings[key], least_wall_s * speed(config))
+    for key in ("kill_deadline_s", "exit_deadline_s"):
+        settings[key] *= speed(config)
     return settings
 
 

@@ -148,6 +148,9 @@ pub struct AccountState {
     pub position: Sz,
     /// `|position| x mark`.
     pub position_value: Usd,
+    /// Price at which the venue would take the position over; `None`: it names none.
+    #[serde(default)]
+    pub liquidation_px: Option<Px>,
 }
 
 /// Leverage setting and remaining allowance of the coin.

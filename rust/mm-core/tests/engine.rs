@@ -132,6 +132,7 @@ impl Venue {
             margin_used: Usd(value / 20),
             position: self.position,
             position_value: Usd(value),
+            liquidation_px: None,
         }
     }
 

@@ -121,6 +121,7 @@ impl Script {
             margin_used: Usd::ZERO,
             position: self.position,
             position_value: Usd(self.position.abs().0 * self.mid),
+            liquidation_px: None,
         }
     }
 

@@ -432,11 +432,22 @@ fn the_account_is_of_our_dex() {
         margin_used: Usd(2_383_260),
         position: Sz(15),
         position_value: Usd(11_916_300),
+        liquidation_px: None,
     };
     assert_eq!(
         one(frame("clearinghouseState")),
         EventBody::Account(account)
     );
+    let near = frame("clearinghouseState").replace(
+        r#""liquidationPx":null"#,
+        r#""liquidationPx":"2866.26936529""#,
+    );
+    let liquidation_px = Some(Px(28_662));
+    let told = AccountState {
+        liquidation_px,
+        ..account
+    };
+    assert_eq!(one(&near), EventBody::Account(told));
     let other = frame("clearinghouseState").replace(r#""dex":"""#, r#""dex":"xyz""#);
     assert_eq!(decode(&other).unwrap(), Decoded::Ignored);
     let long = frame("clearinghouseState").replace("99.99892", "99.9989299999");

@@ -70,6 +70,10 @@ pub struct ControlConfig {
     pub on_kill: PositionPolicy,
     /// What becomes of the position after an orderly stop.
     pub on_exit: PositionPolicy,
+    /// Time that `on_kill` has, s: the pace of closing follows from what is left of it.
+    pub kill_deadline_s: f64,
+    /// Time that `on_exit` has, s.
+    pub exit_deadline_s: f64,
 }
 
 #[cfg(test)]
@@ -97,5 +101,7 @@ pub(super) mod tests {
         kill_unexplained_s: 30.0,
         on_kill: PositionPolicy::Flatten,
         on_exit: PositionPolicy::Hold,
+        kill_deadline_s: 120.0,
+        exit_deadline_s: 60.0,
     };
 }

@@ -161,7 +161,7 @@ impl EngineConfig {
     }
 
     #[rustfmt::skip] // a table
-    fn control_ranges(&self) -> [Ranged; 17] {
+    fn control_ranges(&self) -> [Ranged; 19] {
         let c = &self.control;
         [
             ("control.observe_book_s", c.observe_book_s, DAY_S, "0 to 86400 s"),
@@ -181,6 +181,8 @@ impl EngineConfig {
             ("control.kill_rejections", f64::from(c.kill_rejections), (2.0, 1e4), "2 to 10000"),
             ("control.kill_rejections_s", c.kill_rejections_s, LATER_S, "above 0, at most a year, s"),
             ("control.kill_unexplained_s", c.kill_unexplained_s, LATER_S, "above 0, at most a year, s"),
+            ("control.kill_deadline_s", c.kill_deadline_s, LATER_S, "above 0, at most a year, s"),
+            ("control.exit_deadline_s", c.exit_deadline_s, LATER_S, "above 0, at most a year, s"),
         ]
     }
 

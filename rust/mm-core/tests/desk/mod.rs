@@ -35,7 +35,8 @@ pub(crate) fn config(control: &str) -> EngineConfig {
             "widen_window_s": 5, "widen_term_bps": 5, "widen_sum_bps": 20, "widen_dwell_s": 30, "burst_fills": 4,
             "burst_window_s": 2, "burst_off_s": 60, "burst_step_s": 30, "ramp": false, "kill_runaway_ratio": 2,
             "kill_stale_s": 300, "kill_rejections": 10, "kill_rejections_s": 60, "kill_unexplained_s": 30,
-            "on_kill": "flatten", "on_exit": "hold"},
+            "on_kill": "flatten", "on_exit": "hold",
+            "kill_deadline_s": 120, "exit_deadline_s": 60},
         "recovery": {"stuck_s": 30, "chase_s": 60, "passive_s": 300, "passive_ratio_max": 1.5,
             "liquidation_sigma_hours": 3, "ioc_slippage_bps": 5, "ioc_slippage_spreads": 3,
             "ioc_slippage_sigmas": 3, "ioc_horizon_s": 5, "ioc_slippage_max_bps": 50,
@@ -170,6 +171,7 @@ impl Desk {
             margin_used: Usd(value / 20),
             position: self.position,
             position_value: Usd(value),
+            liquidation_px: None,
         }
     }
 

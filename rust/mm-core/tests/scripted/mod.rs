@@ -39,7 +39,8 @@ pub(crate) fn config() -> EngineConfig {
             "widen_window_s": 5, "widen_term_bps": 5, "widen_sum_bps": 20, "widen_dwell_s": 30, "burst_fills": 1000,
             "burst_window_s": 2, "burst_off_s": 60, "burst_step_s": 30, "ramp": false, "kill_runaway_ratio": 1000,
             "kill_stale_s": 30000, "kill_rejections": 10000, "kill_rejections_s": 60,
-            "kill_unexplained_s": 30000, "on_kill": "flatten", "on_exit": "hold"},
+            "kill_unexplained_s": 30000, "on_kill": "flatten", "on_exit": "hold",
+            "kill_deadline_s": 120, "exit_deadline_s": 60},
         "recovery": {"stuck_s": 30, "chase_s": 60, "passive_s": 300, "passive_ratio_max": 1.5,
             "liquidation_sigma_hours": 3, "ioc_slippage_bps": 5, "ioc_slippage_spreads": 3,
             "ioc_slippage_sigmas": 3, "ioc_horizon_s": 5, "ioc_slippage_max_bps": 50,
@@ -162,6 +163,7 @@ impl Scripted {
             margin_used: Usd(value / 20),
             position,
             position_value: Usd(value),
+            liquidation_px: None,
         }
     }
 

@@ -7,7 +7,7 @@ use mm_core::event::{
     AccountState, Fill, FillKind, Fills, HeadRoom, OpenOrder, OrderFate, OrderStatus, OrderUpdate,
 };
 use mm_core::instrument::Instrument;
-use mm_core::units::{Sz, Time, Usd, parse_decimal_floor};
+use mm_core::units::{Px, Sz, Time, Usd, parse_decimal_floor};
 use serde::Deserialize;
 
 use super::DecodeError;
@@ -309,6 +309,8 @@ struct Held<'a> {
     coin: Cow<'a, str>,
     szi: &'a str,
     position_value: &'a str,
+    #[serde(default)]
+    liquidation_px: Option<&'a str>,
 }
 
 /// The account; a coin that is not listed is flat. `unstamped` is its time where none is printed.
@@ -329,13 +331,30 @@ pub(super) fn account(
         ),
         None => (Sz::ZERO, Usd::ZERO),
     };
+    let liquidation_px = ours
+        .and_then(|held| held.liquidation_px)
+        .map(|text| off_grid_px(instrument, "liquidationPx", text))
+        .transpose()?
+        .flatten();
     Ok(AccountState {
         exch: state.time.map_or(unstamped, Millis::time),
         account_value: money("accountValue", state.margin_summary.account_value)?,
         margin_used: money("totalMarginUsed", state.margin_summary.total_margin_used)?,
         position,
         position_value,
+        liquidation_px,
     })
+}
+
+/// A price that was computed and lies on no grid, down to the lattice; `None` where it is none.
+fn off_grid_px(
+    instrument: &Instrument,
+    what: &'static str,
+    text: &str,
+) -> Result<Option<Px>, DecodeError> {
+    let (px, _) = parse_decimal_floor(text, instrument.px_decimals())
+        .ok_or_else(|| unexpected(what, text, "a decimal in USDC"))?;
+    Ok((px > 0).then_some(Px(px)))
 }
 
 /// `clearinghouseState`; `None` for another dex than the coin's.

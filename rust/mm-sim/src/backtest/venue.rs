@@ -319,6 +319,11 @@ impl Venue {
             margin_used: view.margin_used,
             position: self.ledger_position(),
             position_value: view.notional,
+            liquidation_px: view
+                .positions
+                .iter()
+                .find(|held| held.asset == ASSET)
+                .and_then(|held| held.liquidation_px),
         }
     }
 
@@ -406,5 +411,6 @@ const fn flat(exch: Time, equity: Usd) -> AccountState {
         margin_used: Usd::ZERO,
         position: Sz::ZERO,
         position_value: Usd::ZERO,
+        liquidation_px: None,
     }
 }

@@ -163,6 +163,11 @@ impl World {
             margin_used: view.margin_used,
             position: self.position(),
             position_value: view.notional,
+            liquidation_px: view
+                .positions
+                .iter()
+                .find(|held| held.asset == ASSET)
+                .and_then(|held| held.liquidation_px),
         }
     }
 

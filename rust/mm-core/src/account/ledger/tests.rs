@@ -11,6 +11,7 @@ fn report(exch: i64, value: i64, position: i64, mark: i64) -> AccountState {
         margin_used: Usd::ZERO,
         position: Sz(position),
         position_value: Usd(position.abs() * mark),
+        liquidation_px: None,
     }
 }
 

@@ -1,0 +1,156 @@
+//! Jumps, bursts and the capital ramp, from events to what is sent.
+
+use mm_core::control::{Mode, ModeReason};
+use mm_core::units::{Px, Side, Sz};
+
+use crate::desk::Desk;
+use crate::{code, long};
+
+/// Best distances of both sides from mid, bps.
+fn depths(desk: &Desk) -> [f64; 2] {
+    Side::BOTH.map(|side| {
+        let of_side = desk.resting.values().filter(|o| o.side == side);
+        let px = of_side.map(|o| side.sign() * o.px.0).max().unwrap();
+        (Px(side.sign() * px).as_f64() / Px(desk.mid).as_f64() - 1.0).abs() * 1e4
+    })
+}
+
+#[test]
+fn a_jump_widens_the_increasing_side_for_its_dwell() {
+    let mut desk = long("{}");
+    let calm = depths(&desk);
+    desk.mid += 4_000;
+    desk.seconds(1);
+    assert_eq!(desk.mode(), (Mode::Widen, Some(ModeReason::PriceJump)));
+    let wide = depths(&desk);
+    assert!(wide[0] - calm[0] > 4.0, "{calm:?} {wide:?}");
+    assert!(wide[1] - calm[1] < 2.0, "{calm:?} {wide:?}");
+    let trace = desk.snapshot().trace;
+    assert!((trace[0].premium_bps - 5.0).abs() < 1e-9 && trace[1].premium_bps.abs() < 1e-9);
+    desk.seconds(33);
+    assert_eq!(desk.mode().0, Mode::Widen);
+    desk.seconds(4);
+    assert_eq!(desk.mode(), (Mode::Normal, None));
+    assert!(desk.snapshot().trace[0].premium_bps.abs() < 1e-9);
+}
+
+#[test]
+fn degraded_inputs_widen() {
+    let mut desk = Desk::quoting("{}");
+    desk.account = false;
+    desk.seconds(31);
+    assert_eq!(desk.mode(), (Mode::Widen, Some(ModeReason::InputsDegraded)));
+    assert!(
+        desk.snapshot()
+            .trace
+            .iter()
+            .all(|trace| (trace.premium_bps - 5.0).abs() < 1e-9)
+    );
+    desk.account = true;
+    desk.seconds(20);
+    assert_eq!(desk.mode().0, Mode::Widen);
+    desk.seconds(15);
+    assert_eq!(desk.mode(), (Mode::Normal, None));
+}
+
+/// What rests adds up from the trace to a hundredth of a basis point, premium included; a step of the
+/// price grid apart.
+#[test]
+fn the_trace_adds_up_to_what_rests() {
+    let mut desk = long("{}");
+    desk.mid += 4_000;
+    desk.seconds(1);
+    for trace in desk.snapshot().trace {
+        let outward = if trace.side == Side::Bid { -1.0 } else { 1.0 };
+        let sum = trace.maker_fee_bps
+            + trace.adverse_selection_bps
+            + trace.edge_bps
+            + trace.floor_bps
+            + trace.premium_bps
+            + outward * trace.skew_bps;
+        assert!((sum - trace.half_spread_bps).abs() < 0.01, "{trace:?}");
+        let depth = depths(&desk)[trace.side.index()];
+        assert!((0.0..0.11).contains(&(depth - sum)), "{depth} {trace:?}");
+    }
+}
+
+#[test]
+fn a_burst_takes_the_increasing_side_off_and_brings_it_back_in_two_steps() {
+    let mut desk = Desk::quoting("{}");
+    for _ in 0..4 {
+        desk.fill(Side::Bid, 30);
+    }
+    assert_eq!(desk.mode(), (Mode::ReduceOnly, Some(ModeReason::FillBurst)));
+    assert_eq!(code(&desk, Side::Bid), Some("fill_burst"));
+    assert_eq!(desk.lots(Side::Ask), desk.position);
+    desk.seconds(59);
+    assert_eq!(desk.lots(Side::Bid), Sz::ZERO);
+    desk.seconds(1);
+    assert_eq!(desk.mode(), (Mode::Widen, Some(ModeReason::FillBurst)));
+    let quarter = desk.lots(Side::Bid);
+    desk.seconds(30);
+    let half = desk.lots(Side::Bid);
+    desk.seconds(30);
+    let whole = desk.lots(Side::Bid);
+    let near = |lots: Sz, share: f64| (lots.as_f64() / whole.as_f64() - share).abs() < 0.06;
+    assert!(
+        near(quarter, 0.25) && near(half, 0.5),
+        "{quarter} {half} {whole}"
+    );
+    desk.seconds(30);
+    assert_eq!(desk.mode(), (Mode::Normal, None));
+}
+
+#[test]
+fn a_burst_leaves_the_other_side_of_a_flat_book_alone() {
+    let mut desk = Desk::quoting("{}");
+    let whole = desk.lots(Side::Ask);
+    for _ in 0..4 {
+        desk.fill(Side::Bid, 30);
+    }
+    for _ in 0..20 {
+        desk.fill(Side::Ask, desk.position.0.min(30));
+    }
+    assert_eq!(desk.position, Sz::ZERO);
+    desk.seconds(2);
+    assert_eq!(desk.mode(), (Mode::Widen, Some(ModeReason::FillBurst)));
+    assert_eq!(code(&desk, Side::Bid), Some("fill_burst"));
+    assert_eq!(code(&desk, Side::Ask), None);
+    assert_eq!(desk.lots(Side::Bid), Sz::ZERO);
+    assert!(
+        desk.lots(Side::Ask).0 * 2 >= whole.0,
+        "{}",
+        desk.lots(Side::Ask)
+    );
+    desk.seconds(60);
+    assert!(desk.lots(Side::Bid) > Sz::ZERO);
+}
+
+#[test]
+fn fills_of_the_reducing_side_are_no_burst() {
+    let mut desk = long("{}");
+    for _ in 0..4 {
+        desk.fill(Side::Ask, 12);
+    }
+    assert_eq!(desk.mode(), (Mode::Normal, None));
+}
+
+#[test]
+fn the_ramp_opens_the_one_limit_in_quarters() {
+    let limit = |desk: &Desk| desk.engine.limits().unwrap().long().0;
+    let mut whole = Desk::quoting("{}");
+    let mut desk = Desk::quoting(r#"{"ramp": true}"#);
+    let near = |desk: &Desk, whole: &Desk, share: f64| {
+        let part = Sz(limit(desk)).as_f64() / Sz(limit(whole)).as_f64();
+        assert!((part - share).abs() < 0.01, "{part} for {share}");
+    };
+    near(&desk, &whole, 0.25);
+    assert_eq!(desk.engine.limits().unwrap().binding().as_str(), "ramp");
+    whole.seconds(3_500);
+    desk.seconds(3_500);
+    near(&desk, &whole, 0.25);
+    whole.seconds(700);
+    desk.seconds(700);
+    near(&desk, &whole, 0.5);
+    assert_eq!(desk.snapshot().budget.unwrap().ramp_hours, 1);
+}
