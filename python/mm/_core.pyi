@@ -786,7 +786,7 @@ class Engine:
         Args:
             recv_ns: Receive time.
             command: "anchor" with the body of a clearinghouseState reply, "restore" with a saved
-                budget as the snapshot shows it (before the anchor), "stop" or "kill".
+                budget as the snapshot shows it (before the anchor), "stop", "kill" or "reconcile".
             body: JSON, where the command takes one.
 
         Raises:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
+from contextlib import suppress
 from typing import Any
 
+from mm._core import Engine, Instrument
 from mm.clock import Clock
 from mm.control_socket import ControlSocket
 from mm.errors import StateError
+from mm.figures import coin_text
 from mm.inbox import Command, Inbox
 from mm.keeper import Keeper
 from mm.waiting import until
@@ -18,6 +21,11 @@ Json = dict[str, Any]  # Any: whatever JSON holds
 # Wall seconds for the engine to latch and for the record to be on the disk.
 LATCH_S = 5.0
 WHY_CHARACTERS = 500
+# Wall seconds for the exchange to be heard on everything, and for a first doubt to be settled.
+COMPARED_S = 8.0
+LOOK_S = 0.02
+# What the ledger and our orders are compared with.
+HEARD = ("account", "open_orders", "fills")
 
 
 def answer_on(control: ControlSocket, keeper: Keeper, inbox: Inbox, clock: Clock) -> None:
@@ -45,3 +53,49 @@ def answer_on(control: ControlSocket, keeper: Keeper, inbox: Inbox, clock: Clock
 
     control.on("status", status)
     control.on("kill", kill)
+
+
+def answer_reconcile_on(
+    control: ControlSocket, engine: Engine, instrument: Instrument, inbox: Inbox, clock: Clock
+) -> None:
+    """Answer `reconcile`: the engine asks the exchange, and what it found is told."""
+
+    async def reconcile(_request: Json) -> Json:
+        asked_ns = clock.now_ns()
+        inbox.put(Command(asked_ns, "reconcile", None))
+        # After that, what was not heard, or is still doubted, is told as such.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(COMPARED_S):
+                await until(lambda: _is_settled(engine.snapshot(), asked_ns), LOOK_S)
+        return compared(engine.snapshot(), instrument.sz_decimals, asked_ns)
+
+    control.on("reconcile", reconcile)
+
+
+def _unheard(snapshot: Json, asked_ns: int) -> list[str]:
+    heard = snapshot["recovery"]["heard"]
+    return [kind for kind in HEARD if heard[kind] is None or heard[kind] < asked_ns]
+
+
+def _is_settled(snapshot: Json, asked_ns: int) -> bool:
+    doubted = snapshot["recovery"]["reconciliation"]["state"] == "suspected"
+    return not doubted and not _unheard(snapshot, asked_ns)
+
+
+def compared(snapshot: Json, sz_decimals: int, asked_ns: int) -> Json:
+    """The ledger against the exchange, as far as the exchange was heard since `asked_ns`."""
+    recovery, unheard = snapshot["recovery"], _unheard(snapshot, asked_ns)
+    state, drift = recovery["reconciliation"]["state"], snapshot["drift"]
+    return {
+        "agrees": state == "agreed" and not unheard,
+        "state": state,
+        "unheard": unheard,
+        "position": coin_text(snapshot["position"], sz_decimals),
+        "drift": None if drift is None else coin_text(drift, sz_decimals),
+        "corrections": recovery["corrections"],
+        "orders": {
+            "ours": len(snapshot["orders"]),
+            "unanswered": len(recovery["findings"]["unanswered"]),
+            "by_hand": len(snapshot["foreign"]),
+        },
+    }

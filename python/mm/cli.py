@@ -16,6 +16,7 @@ COMMANDS = {
     "backtest": "Run the same engine over recorded market data.",
     "replay": "Step a finished run again from its events; compare every action.",
     "status": "Show how an account's maker stands, or how it stood when it was last alive.",
+    "reconcile": "Compare the running maker's position, orders and fills with the exchange now.",
     "kill": "Latch the kill switch of the maker that runs.",
     "unlock": "Acknowledge the kill that keeps an account from trading.",
     "explain": "Say why: the limit, the quotes or the mode of a run at a time.",

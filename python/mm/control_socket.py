@@ -4,6 +4,7 @@ One request, one answer, one JSON line each; then the connection is closed:
 
     {"ask": "status"}                      {"answer": {...}}
     {"ask": "kill", "why": "fat finger"}   {"answer": {...}}
+    {"ask": "reconcile"}                   {"answer": {...}}
     {"ask": "lunch"}                       {"error": "..."}
 
 Only the owner of the state directory can connect (mode 0600), and an answer proves that the event
@@ -31,9 +32,10 @@ Json = dict[str, Any]  # Any: whatever JSON holds
 Answer = Callable[[Json], Awaitable[Json]]
 
 FILE = "control.sock"
-# Wall seconds for a request to be whole, and for an answer to come.
+# Wall seconds for a request to be whole, for an answer to be made, and for it to be waited for.
 REQUEST_S = 5.0
 ANSWER_S = 10.0
+PATIENCE_S = 12.0
 LINE_BYTES = 64 * 1024
 # Bytes of a unix socket's address on every system we know, and the end-of-string.
 ADDRESS_BYTES = 103
@@ -73,28 +75,40 @@ class ControlSocket:
         # A client that went away, or never says anything, is nobody's concern.
         with suppress(OSError, TimeoutError):
             async with asyncio.timeout(REQUEST_S):
-                reply = await self._reply(reader)
+                line = await self._line(reader)
+            reply = await self._reply(line)
             writer.write(json.dumps(reply).encode() + b"\n")
             async with asyncio.timeout(REQUEST_S):
                 await writer.drain()
         with suppress(OSError):
             writer.close()
 
-    async def _reply(self, reader: asyncio.StreamReader) -> Json:
+    @staticmethod
+    async def _line(reader: asyncio.StreamReader) -> bytes:
         try:
-            request = json.loads(await reader.readline())
+            return await reader.readline()
+        except ValueError:
+            # Longer than a request may be: what there is of it is none.
+            return b""
+
+    async def _reply(self, line: bytes) -> Json:
+        try:
+            request = json.loads(line)
         except ValueError as error:
             return {"error": f"not a request: {error}"}
         ask = request.get("ask") if isinstance(request, dict) else None
         if ask not in self._answers:
             return {"error": f"ask was {ask!r}, expected one of {', '.join(sorted(self._answers))}"}
         try:
-            return {"answer": await self._answers[ask](request)}
+            async with asyncio.timeout(ANSWER_S):
+                return {"answer": await self._answers[ask](request)}
+        except TimeoutError:
+            return {"error": f"no answer to {ask} within {ANSWER_S:g} s"}
         except MmError as error:
             return {"error": str(error)}
 
 
-def ask_running(directory: Path, request: Json, timeout_s: float = ANSWER_S) -> Json:
+def ask_running(directory: Path, request: Json, timeout_s: float = PATIENCE_S) -> Json:
     """Ask the maker that runs for an account.
 
     Args:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mm._core import Engine, Instrument
-from mm.answers import answer_on
+from mm.answers import answer_on, answer_reconcile_on
 from mm.clock import PaperClock
 from mm.config import Config, engine_config_json, expires_after_s
 from mm.config.engine import freshness_s
@@ -118,6 +118,7 @@ async def open_desk(
     keeper = Keeper(engine, state.store, books, whose)
     control = await stack.enter_async_context(ControlSocket(state.path))
     answer_on(control, keeper, inbox, clock)
+    answer_reconcile_on(control, engine, instrument, inbox, clock)
     return Desk(
         session_id=session_id,
         clock=clock,

@@ -99,7 +99,7 @@ class Command:
 
     Attributes:
         recv_ns: Receive time, exchange nanoseconds.
-        name: `anchor` or `stop`.
+        name: As `Engine.on_command` takes it.
         body: What the command carries: for `anchor` the clearinghouse state.
     """
 

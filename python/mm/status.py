@@ -117,6 +117,23 @@ def lines(status: Mapping[str, Any]) -> list[str]:
     return said
 
 
+def comparison(found: Mapping[str, Any]) -> list[str]:
+    """What `mm reconcile` found, for people."""
+    drift, orders = found["drift"], found["orders"]
+    verdict = "agrees with the exchange" if found["agrees"] else found["state"]
+    if found["unheard"]:
+        kinds = ", ".join(kind.replace("_", " ") for kind in found["unheard"])
+        verdict = f"not compared: the exchange was not heard on {kinds}"
+    said = [f"position {found['position']}: {verdict}"]
+    if drift is not None and float(drift) != 0:
+        said.append(f"  the exchange has {drift} more")
+    said.append(
+        f"  orders: {orders['ours']} of ours, {orders['unanswered']} without an answer,"
+        f" {orders['by_hand']} placed by hand; corrections: {found['corrections']}"
+    )
+    return said
+
+
 def _life(status: Mapping[str, Any]) -> str:
     if status["answers"]:
         return f"running, pid {status['pid']}"

@@ -67,6 +67,24 @@ async def test_nonsense_and_silence_hurt_nobody_else(
         silent[1].close()
 
 
+async def test_an_answer_may_take_longer_than_a_request_and_not_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(control_socket, "REQUEST_S", 0.1)
+    monkeypatch.setattr(control_socket, "ANSWER_S", 0.5)
+
+    async def think(request: Json) -> Json:
+        await asyncio.sleep(request["for_s"])
+        return {}
+
+    control = ControlSocket(tmp_path)
+    control.on("think", think)
+    async with control:
+        assert await asked(tmp_path, {"ask": "think", "for_s": 0.2}) == {}
+        with pytest.raises(StateError, match=r"no answer to think within 0\.5 s"):
+            await asked(tmp_path, {"ask": "think", "for_s": 60})
+
+
 async def test_one_that_does_not_answer_is_told_from_none(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as hung:
         hung.bind(str(tmp_path / FILE))

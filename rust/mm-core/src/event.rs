@@ -437,4 +437,6 @@ pub enum Command {
     Stop,
     /// The operator's kill switch.
     Kill,
+    /// The operator wants account, orders and fills compared with the exchange now.
+    Reconcile,
 }

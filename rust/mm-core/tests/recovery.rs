@@ -7,8 +7,8 @@ use mm_core::account::Entry;
 use mm_core::action::{ActionBody, NewOrder, Tif};
 use mm_core::control::Alarm;
 use mm_core::event::{
-    EventBody, Fills, OpenOrder, OpenOrders, OrderFate, OrderStatus, OrderUpdate, RejectionClass,
-    Stream, StreamState,
+    Command, EventBody, Fills, OpenOrder, OpenOrders, OrderFate, OrderStatus, OrderUpdate,
+    RejectionClass, Stream, StreamState,
 };
 use mm_core::recovery::ask::Ask;
 use mm_core::recovery::manager::Recovery;
@@ -447,6 +447,25 @@ fn questions_keep_their_beats_and_answer_to_triggers() {
     scripted.stranger(Side::Bid, 10, true);
     scripted.seconds(1);
     assert!(!asked(&scripted, Ask::Fills).is_empty());
+    // The operator's word, between two beats.
+    scripted.tell(EventBody::Fills(Fills {
+        snapshot: true,
+        fills: Vec::new(),
+    }));
+    scripted.seconds(20);
+    scripted.asks.clear();
+    scripted.tell(EventBody::Command(Command::Reconcile));
+    let everything = [
+        Ask::Account,
+        Ask::OpenOrders,
+        Ask::HeadRoom,
+        Ask::RateLimit,
+        Ask::Fills,
+    ];
+    scripted.seconds(1);
+    for ask in everything {
+        assert!(!asked(&scripted, ask).is_empty(), "{ask:?}");
+    }
 }
 
 #[test]

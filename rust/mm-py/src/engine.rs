@@ -129,7 +129,7 @@ impl PyEngine {
     }
 
     /// `"anchor"` with the body of a `clearinghouseState` reply, `"restore"` with a saved budget,
-    /// `"stop"` or `"kill"`.
+    /// `"stop"`, `"kill"` or `"reconcile"`.
     #[pyo3(signature = (recv_ns, command, body = None))]
     fn on_command(
         &mut self,
@@ -148,9 +148,11 @@ impl PyEngine {
             }
             ("stop", None) => EventBody::Command(Command::Stop),
             ("kill", None) => EventBody::Command(Command::Kill),
+            ("reconcile", None) => EventBody::Command(Command::Reconcile),
             _ => {
                 let text = format!(
-                    "command was {command:?}, expected anchor or restore with a body, stop or kill"
+                    "command was {command:?}, expected anchor or restore with a body, stop, kill or \
+                     reconcile"
                 );
                 return Err(EventError::new_err(text));
             }

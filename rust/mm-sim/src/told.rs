@@ -1,10 +1,16 @@
 //! What the exchange says to one client, in the core's words.
 
-use mm_core::action::ActionBody;
-use mm_core::event::{self, FillKind, ItemStatus, Rejection, ReplyOutcome};
+use mm_core::action::{ActionBody, Cloid};
+use mm_core::event::{
+    self, FillKind, Fills, ItemStatus, OpenOrder, OpenOrders, OrderFate, Rejection, ReplyOutcome,
+};
+use mm_hl::address::Address;
 use mm_hl::decode::classify;
 
-use crate::exchange::{CancelStatus, Fill, OrderUpdate, PlaceStatus, Response};
+use crate::exchange::{CancelStatus, Fill, OrderUpdate, PlaceStatus, Response, SimExchange};
+
+/// Fills that a query returns at most.
+const FILLS_ANSWERED: usize = 2_000;
 
 /// Items of an action.
 pub(crate) fn items(body: &ActionBody) -> usize {
@@ -62,6 +68,46 @@ pub(crate) const fn fill(fill: &Fill) -> event::Fill {
         fee: fill.fee,
         taker: fill.taker,
         kind: FillKind::Trade,
+    }
+}
+
+/// The newest fills of an account, as a snapshot.
+pub(crate) fn past_fills(exchange: &SimExchange, user: Address, newest: usize) -> Fills {
+    let fills: Vec<_> = exchange.fills(user).map(fill).collect();
+    let from = fills.len().saturating_sub(newest.min(FILLS_ANSWERED));
+    Fills {
+        snapshot: true,
+        fills: fills[from..].to_vec(),
+    }
+}
+
+/// Everything of an account that rests.
+pub(crate) fn open_orders(exchange: &SimExchange, user: Address) -> OpenOrders {
+    let orders = exchange.open_orders(user).map(|order| OpenOrder {
+        oid: order.oid,
+        cloid: order.cloid,
+        side: order.side,
+        px: order.px,
+        sz: order.sz,
+        reduce_only: order.reduce_only,
+    });
+    OpenOrders {
+        orders: orders.collect(),
+    }
+}
+
+/// What became of an order.
+pub(crate) fn fate(exchange: &SimExchange, user: Address, cloid: Cloid) -> OrderFate {
+    let found = exchange.order_by_cloid(user, cloid);
+    OrderFate {
+        cloid,
+        found: found.map(|record| event::OrderUpdate {
+            exch: record.time,
+            oid: record.order.oid,
+            cloid: Some(cloid),
+            sz: record.order.sz,
+            status: record.state.folded(),
+        }),
     }
 }
 

@@ -150,6 +150,35 @@ fn it_trades_both_sides_and_its_books_balance() {
     assert_eq!(bounds, QueueBound::ALL);
 }
 
+/// How often the engine was told this.
+fn told(log: &str, what: &str) -> usize {
+    log.matches(&format!("\"{what}\":")).count()
+}
+
+#[test]
+fn what_the_engine_asks_is_answered() {
+    let (_, log) = run();
+    let log = String::from_utf8(log).unwrap();
+    // One each before the anchor; the rest answers the sweep at its beat of a minute.
+    for what in ["OpenOrders", "RateLimit"] {
+        assert!((2..=4).contains(&told(&log, what)), "{what}");
+    }
+    assert_eq!(told(&log, "OrderStatus"), 0);
+}
+
+#[test]
+fn orders_on_a_slow_way_are_asked_for_and_found() {
+    let mut config = config();
+    config.latency.order = Dur::from_millis(3_000);
+    config.latency.ack = Dur::from_millis(3_000);
+    let mut keeper = Keeper::default();
+    let result = backtest(&config, &tape(), &mut keeper).unwrap();
+    let log = String::from_utf8(keeper.log).unwrap();
+    let found = log.matches("\"found\":{\"exch\"").count();
+    assert!(found > 10 && found == told(&log, "OrderStatus"), "{found}");
+    assert_eq!(result.top.open_orders_after_stop, 0);
+}
+
 #[test]
 fn it_repeats_and_its_log_gives_the_same_again() {
     let ((one, log), (two, again)) = (run(), run());

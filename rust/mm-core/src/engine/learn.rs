@@ -79,6 +79,7 @@ impl Engine {
             }
             EventBody::Command(Command::Stop) => self.on_stop(),
             EventBody::Command(Command::Kill) => self.latch(KillReason::Manual),
+            EventBody::Command(Command::Reconcile) => self.recover.look_at_everything(),
         }
     }
 

@@ -39,6 +39,7 @@ use crate::units::{Dur, SECOND, Side, Sz, Time};
 use control::Control;
 use market::Market;
 use own::Own;
+pub use recover::Heard;
 use recover::Recover;
 pub use snapshot::{Counts, RecoveryShown, Snapshot};
 

@@ -1,5 +1,7 @@
 //! Where the machines of `recovery` meet the engine: what they see, and what becomes of their wishes.
 
+use serde::Serialize;
+
 use super::{Bug, Engine};
 use crate::action::{Action, ActionBody, NewOrder, Reason, Tif};
 use crate::control::Alarm;
@@ -40,12 +42,35 @@ pub(super) struct Recover {
     pub(super) sweep_due: bool,
     pub(super) findings: Findings,
     pub(super) corrections: u64,
-    /// When a snapshot of fills was last heard.
-    fills_at: Option<Time>,
+    heard: Heard,
     user_down: bool,
 }
 
+/// When the exchange was last heard on what the ledger and our orders are checked by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Heard {
+    /// A report of the account.
+    pub account: Option<Time>,
+    /// All our open orders.
+    pub open_orders: Option<Time>,
+    /// A snapshot of our fills.
+    pub fills: Option<Time>,
+}
+
 impl Recover {
+    /// When what was last heard.
+    pub(super) const fn heard(&self) -> Heard {
+        self.heard
+    }
+
+    /// The operator wants everything compared with the exchange, whatever the beats say.
+    pub(super) fn look_at_everything(&mut self) {
+        self.doubt();
+        for ask in [Ask::HeadRoom, Ask::RateLimit] {
+            self.questions.want(ask);
+        }
+    }
+
     /// The limit in force at our last increase, lots; of an inherited position the one derived at start.
     pub(super) const fn limit_at_increase(&self) -> Option<Sz> {
         self.limit
@@ -73,12 +98,18 @@ impl Recover {
     /// An event answers the question it could have been asked by.
     pub(super) fn on_answer(&mut self, body: &EventBody, now: Time) {
         let ask = match body {
-            EventBody::Account(_) => Ask::Account,
-            EventBody::OpenOrders(_) => Ask::OpenOrders,
+            EventBody::Account(_) => {
+                self.heard.account = Some(now);
+                Ask::Account
+            }
+            EventBody::OpenOrders(_) => {
+                self.heard.open_orders = Some(now);
+                Ask::OpenOrders
+            }
             EventBody::HeadRoom(_) => Ask::HeadRoom,
             EventBody::RateLimit(_) => Ask::RateLimit,
             EventBody::Fills(fills) if fills.snapshot => {
-                self.fills_at = Some(now);
+                self.heard.fills = Some(now);
                 Ask::Fills
             }
             EventBody::OrderStatus(fate) => Ask::OrderStatus(fate.cloid),
@@ -90,7 +121,7 @@ impl Recover {
     /// Since when the ledger is known to hold whatever the exchange has filled: both a snapshot of
     /// fills and an agreeing report came after.
     pub(super) fn settled_since(&self) -> Option<Time> {
-        Some(self.fills_at?.min(self.reconciler.confirmed_at()?))
+        Some(self.heard.fills?.min(self.reconciler.confirmed_at()?))
     }
 
     pub(super) fn wake_at(&self, now: Time, config: &RecoveryConfig) -> Option<Time> {

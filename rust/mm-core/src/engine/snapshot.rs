@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::Engine;
+use super::{Engine, Heard};
 use crate::account::Pnl;
 use crate::budget::Restored;
 use crate::control::{Kill, Mode, ModeReason, Phase, Premium, Stop, SuppressedSides, TimeInMode};
@@ -84,6 +84,8 @@ pub struct RecoveryShown {
     pub swept: Option<Time>,
     /// What the last sweep found.
     pub findings: Findings,
+    /// When the exchange was last heard on account, orders and fills.
+    pub heard: Heard,
 }
 
 /// A resting or pending order, as shown.
@@ -281,6 +283,7 @@ impl Engine {
             corrections: recover.corrections,
             swept: recover.swept,
             findings: recover.findings.clone(),
+            heard: recover.heard(),
         }
     }
 

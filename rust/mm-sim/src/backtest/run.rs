@@ -16,6 +16,8 @@ use crate::recorded::QueueBound;
 
 /// Longest wait for our orders to be gone after the stop.
 const STOP_DEADLINE: Dur = Dur(10 * SECOND);
+/// Between two looks whether they are.
+const STOP_SLICE: Dur = Dur(SECOND / 10);
 /// Frames between two calls of [`Watch::progress`].
 const PROGRESS_EVERY: usize = 1_024;
 
@@ -96,13 +98,10 @@ impl<'a> Pass<'a> {
         })?;
         let deadline = self.now.plus(STOP_DEADLINE);
         while !(self.venue.open_orders() == 0 && self.venue.is_quiet()) && self.now < deadline {
-            let next = self
-                .venue
-                .next_heard()
-                .map_or(deadline, |heard| heard.min(deadline));
-            let wake = self.wake_at().map_or(next, |wake| wake.min(next));
-            self.until(wake)?;
-            self.now = self.now.max(wake);
+            // What is due at the end of a slice is stepped by the next one.
+            let to = self.now.plus(STOP_SLICE).min(deadline);
+            self.until(to)?;
+            self.now = self.now.max(to);
         }
         self.tell(steps.len())?;
         self.finish()
@@ -157,6 +156,9 @@ impl<'a> Pass<'a> {
         for action in self.actions.drain(..) {
             self.log.action(&action);
             self.venue.send(&action, event.recv)?;
+        }
+        for ask in self.engine.asks() {
+            self.venue.ask(*ask, event.recv);
         }
         if self.log.pending() > super::LOG_CHUNK {
             self.watch.log(&self.log.take());

@@ -1,5 +1,5 @@
-//! The simulated exchange seen from one client: actions go in after the order latency, what comes
-//! back is heard after the acknowledgement latency, as core events.
+//! The simulated exchange seen from one client: actions and questions go in after the order latency,
+//! what comes back is heard after the acknowledgement latency, as core events.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Write as _;
@@ -12,6 +12,7 @@ use mm_core::event::{
     StreamState, StreamStatus,
 };
 use mm_core::instrument::Instrument;
+use mm_core::recovery::ask::Ask;
 use mm_core::units::{Dur, Px, SECOND, Sz, Time, Usd};
 use mm_hl::address::Address;
 use mm_hl::exchange_action;
@@ -59,6 +60,8 @@ pub(super) struct Venue {
     sent: BTreeMap<u64, usize>,
     /// Which nonce carried which action, JSON lines for the audit.
     sends: String,
+    /// Questions on their way, in order of their arrival.
+    asked: VecDeque<(Time, Ask)>,
     /// What we are going to hear, in order of time.
     inbox: VecDeque<Event>,
     outputs: Vec<Output>,
@@ -101,6 +104,7 @@ impl Venue {
             nonce: 0,
             sent: BTreeMap::new(),
             sends: String::new(),
+            asked: VecDeque::new(),
             inbox: VecDeque::new(),
             outputs: Vec::new(),
             next_report: exchange.now().plus(REPORT_EVERY),
@@ -190,10 +194,35 @@ impl Venue {
         self.inbox.pop_front()
     }
 
+    /// Asks the exchange at `now`.
+    pub(super) fn ask(&mut self, ask: Ask, now: Time) {
+        self.asked.push_back((now.plus(self.order_latency), ask));
+    }
+
+    /// The exchange answers, as it stands after its last block, what arrives before the next one.
+    fn answer(&mut self, block: Time) {
+        while let Some((at, ask)) = self.asked.front().copied().filter(|(at, _)| *at < block) {
+            self.asked.pop_front();
+            let body = match ask {
+                Ask::Account => EventBody::Account(self.account()),
+                Ask::HeadRoom => self.head_room(),
+                Ask::RateLimit => self.rate_limit(),
+                Ask::OpenOrders => EventBody::OpenOrders(told::open_orders(&self.exchange, USER)),
+                Ask::Fills => EventBody::Fills(told::past_fills(&self.exchange, USER, usize::MAX)),
+                Ask::OrderStatus(cloid) => {
+                    EventBody::OrderStatus(told::fate(&self.exchange, USER, cloid))
+                }
+            };
+            // One that was asked before the exchange's first block is answered after it.
+            self.will_hear(at.max(self.exchange.now()), body);
+        }
+    }
+
     /// Runs blocks up to `to`, but none after something that we hear before it.
     pub(super) fn run_until(&mut self, to: Time) {
         loop {
             let block = self.exchange.next_block();
+            self.answer(block.min(to.plus(Dur(1))));
             if to < block || self.next_heard().is_some_and(|heard| heard < block) {
                 return;
             }
@@ -288,6 +317,7 @@ impl Venue {
             body: EventBody::Fills(fills),
         }) = self.inbox.back_mut()
             && *recv == heard
+            && !fills.snapshot
         {
             fills.fills.push(fill_for_core);
             return;

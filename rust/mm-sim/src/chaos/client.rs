@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 
 use mm_core::action::{Action, ActionBody, Cloid, Tif};
 use mm_core::event::{
-    EventBody, Fills, OpenOrder, OpenOrders, OrderFate, OrderUpdate, Rejection, RejectionClass,
-    Reply, ReplyOutcome, Stream, StreamState, StreamStatus,
+    EventBody, Rejection, RejectionClass, Reply, ReplyOutcome, Stream, StreamState, StreamStatus,
 };
 use mm_core::recovery::ask::Ask;
 use mm_core::units::{Dur, SECOND, Time};
@@ -278,46 +277,19 @@ impl World {
             Ask::RateLimit => self.rate_limit_report(),
             Ask::OpenOrders => self.open_orders_report(),
             Ask::Fills => self.fills_report(usize::MAX),
-            Ask::OrderStatus(cloid) => EventBody::OrderStatus(self.fate_of(cloid)),
-        }
-    }
-
-    fn fate_of(&self, cloid: Cloid) -> OrderFate {
-        let found = self.exchange.order_by_cloid(USER, cloid);
-        OrderFate {
-            cloid,
-            found: found.map(|record| OrderUpdate {
-                exch: record.time,
-                oid: record.order.oid,
-                cloid: Some(cloid),
-                sz: record.order.sz,
-                status: record.state.folded(),
-            }),
+            Ask::OrderStatus(cloid) => {
+                EventBody::OrderStatus(told::fate(&self.exchange, USER, cloid))
+            }
         }
     }
 
     pub(super) fn open_orders_report(&self) -> EventBody {
-        let orders = self.exchange.open_orders(USER).map(|order| OpenOrder {
-            oid: order.oid,
-            cloid: order.cloid,
-            side: order.side,
-            px: order.px,
-            sz: order.sz,
-            reduce_only: order.reduce_only,
-        });
-        EventBody::OpenOrders(OpenOrders {
-            orders: orders.collect(),
-        })
+        EventBody::OpenOrders(told::open_orders(&self.exchange, USER))
     }
 
     /// The newest fills, as a snapshot.
     pub(super) fn fills_report(&self, newest: usize) -> EventBody {
-        let fills: Vec<_> = self.exchange.fills(USER).map(told::fill).collect();
-        let from = fills.len().saturating_sub(newest.min(2_000));
-        EventBody::Fills(Fills {
-            snapshot: true,
-            fills: fills[from..].to_vec(),
-        })
+        EventBody::Fills(told::past_fills(&self.exchange, USER, newest))
     }
 
     /// The next thing is heard.
