@@ -88,6 +88,7 @@ fn quoting(levels: u32) -> (Engine, Time) {
         margin_used: Usd::ZERO,
         position: Sz::ZERO,
         position_value: Usd::ZERO,
+        liquidation_px: None,
     };
     let candles = (0..60).map(|minute: i64| Candle {
         open: Time(START.0 - (60 - minute) * 60 * SECOND),
