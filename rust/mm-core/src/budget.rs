@@ -308,6 +308,20 @@ mod tests {
         }
     }
 
+    /// The deposit that nobody explains yet is no part of what the day opens with.
+    #[test]
+    fn a_restart_on_another_day_opens_with_what_is_explained() {
+        let mut budget = LossBudget::restored(&saved());
+        budget.observe(Time(6 * DAY), Usd(9_500), Usd(500));
+        assert_eq!(
+            (budget.equity(), budget.unexplained()),
+            (Usd(9_500), Usd(500))
+        );
+        assert_eq!(budget.day_pnl(), Usd(500));
+        budget.observe(Time(6 * DAY + 1), Usd(9_000), Usd::ZERO);
+        assert_eq!(budget.day_pnl(), Usd::ZERO);
+    }
+
     #[test]
     fn what_was_saved_is_checked_when_it_is_read() {
         let text = serde_json::to_string(&saved()).unwrap();

@@ -102,10 +102,22 @@ impl Gate {
         let by_orders = self.exposure.free[side.index()] + self.exposure.reduce_only[side.index()];
         Sz(over.0.clamp(0, by_orders.0))
     }
+}
 
-    /// Everything counted so far.
-    #[must_use]
-    pub const fn exposure(&self) -> Exposure {
-        self.exposure
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One lot that could fill is something, whichever way it is flagged.
+    #[test]
+    fn one_lot_out_there_is_not_nothing() {
+        assert!(Exposure::default().is_nothing());
+        for side in Side::BOTH {
+            for reduce_only in [false, true] {
+                let mut exposure = Exposure::default();
+                exposure.add(side, Sz(1), reduce_only);
+                assert!(!exposure.is_nothing(), "{side:?} {reduce_only}");
+            }
+        }
     }
 }

@@ -318,6 +318,12 @@ mod tests {
         assert_eq!(watch.observe(at(0), &far, &CONFIG), None);
         watch.on_increase(Side::Bid, Sz(1_550));
         assert_eq!(watch.observe(at(0), &far, &CONFIG), None);
+        watch.on_increase(Side::Bid, Sz::ZERO);
+        let inside = Watched {
+            worst: [Sz::ZERO; 2],
+            ..WELL
+        };
+        assert_eq!(watch.observe(at(0), &inside, &CONFIG), None);
         watch.on_increase(Side::Bid, Sz(1_549));
         let runaway = Some(KillReason::Runaway);
         assert_eq!(watch.observe(at(0), &far, &CONFIG), runaway);

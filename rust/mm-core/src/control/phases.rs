@@ -191,6 +191,7 @@ mod tests {
         );
         assert_eq!(phases.update(at(10), WELL), None);
         assert_eq!(phases.phase(), Phase::QuoteMin);
+        assert_eq!(phases.wake_at(at(10)), Some(at(70)));
         assert_eq!(phases.update(at(69), WELL), None);
         assert_eq!(phases.phase(), Phase::QuoteMin);
         assert_eq!(phases.update(at(70), WELL), None);

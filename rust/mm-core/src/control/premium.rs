@@ -110,6 +110,17 @@ mod tests {
         assert_eq!(jumps.excess_bps(Some(sigma), &CONFIG), None);
     }
 
+    /// Mids closer together than the spacing replace one another; at the spacing both are kept.
+    #[test]
+    fn the_window_keeps_one_mid_a_spacing() {
+        let mut jumps = Jumps::default();
+        jumps.observe(Time(0), 100_000.0, &CONFIG);
+        jumps.observe(Time(SPACING.0 - 1), 101_000.0, &CONFIG);
+        jumps.observe(Time(SPACING.0), 102_000.0, &CONFIG);
+        let kept: Vec<f64> = jumps.mids.iter().map(|(_, mid)| *mid).collect();
+        assert_eq!(kept, [101_000.0, 102_000.0]);
+    }
+
     #[test]
     fn premia_add_up_to_their_bound() {
         let all = Premium {

@@ -94,6 +94,63 @@ fn a_rest_below_the_minimum_joins_the_order_inside_it_and_dust_closes_alone() {
     assert_eq!((dust.quotes.len(), dust.quotes[0].sz), (1, Sz(3)));
 }
 
+/// What the venue would refuse inside leaves its lots to the next level.
+#[test]
+fn a_first_level_below_the_minimum_gives_its_lots_back() {
+    let limits = standing_limits(Some(Usd::ZERO), [Sz::ZERO; 2]);
+    let verdict = assess(&limits, &standing(1_000), 0.9, &btc());
+    let plan = [
+        quote(Side::Ask, 885_740, 5),
+        quote(Side::Ask, 885_760, 1_000),
+    ];
+    let filtered = filter_ladder(&plan, &verdict, Sz(1_000), &limits);
+    assert_eq!(filtered.quotes.len(), 1);
+    assert_eq!(filtered.quotes[0].sz, Sz(1_000));
+    assert_eq!(filtered.refusals[0].reason, RefusalReason::MinNotional);
+}
+
+#[test]
+fn quotes_of_no_size_vanish_two_sided_too() {
+    let limits = standing_limits(None, [Sz(1_000); 2]);
+    let verdict = assess(&limits, &standing(0), 0.9, &btc());
+    let plan = [quote(Side::Bid, 885_700, 0), quote(Side::Ask, 885_730, 7)];
+    let filtered = filter_ladder(&plan, &verdict, Sz::ZERO, &limits);
+    assert_eq!(filtered.quotes, [plan[1]]);
+}
+
+/// Strictly above enters; at the leave share, no more than it, leaves. The same of the value.
+#[test]
+fn at_the_limit_itself_both_sides_are_quoted() {
+    let by_lots = standing_limits(None, [Sz(1_000); 2]);
+    let lots = 885_715_000;
+    let by_value = standing_limits(Some(Usd(lots)), [Sz(9_000); 2]);
+    for limits in [by_lots, by_value] {
+        let mode = |position, was_reduce_only| {
+            let standing = Standing {
+                was_reduce_only,
+                ..standing(position)
+            };
+            assess(&limits, &standing, 0.9, &btc()).mode
+        };
+        assert_eq!(mode(1_000, false), QuoteMode::TwoSided);
+        assert_eq!(mode(1_001, false), QuoteMode::NoBids);
+        assert_eq!(mode(-900, true), QuoteMode::TwoSided);
+        assert_eq!(mode(-901, true), QuoteMode::NoAsks);
+    }
+}
+
+#[test]
+fn a_pair_of_quotes_is_told_from_a_ladder() {
+    let (bid, ask) = (quote(Side::Bid, 885_700, 5), quote(Side::Ask, 885_730, 6));
+    let pair = SingleQuote {
+        bid: Some(bid),
+        ask: Some(ask),
+    };
+    assert_eq!(SingleQuote::of(&[ask, bid]), Some(pair));
+    assert_eq!(SingleQuote::of(&[]), Some(SingleQuote::default()));
+    assert_eq!(SingleQuote::of(&[bid, ask, bid]), None);
+}
+
 #[test]
 fn other_reasons_hold_without_an_excess() {
     let limits = standing_limits(None, [Sz(10_000); 2]);

@@ -34,6 +34,115 @@ fn sizes(ladder: &Ladder, side: Side) -> Vec<(i64, i64)> {
 
 const MID: i64 = 885_710;
 
+/// 980 lots of 1,000 usable, 3,000 long: the guard holds the asks at `|q| + target`, nothing holds the
+/// bids. Flat, the guard holds nothing.
+#[test]
+fn the_room_of_the_reducing_side_ends_at_a_target_beyond_the_position() {
+    let limits = |lots| standing_limits(None, [Sz(lots); 2]);
+    let off = |plan| Sizing {
+        sweep_guard: SweepGuard::Off,
+        ..plan
+    };
+    let long = sizing(3_000, 500);
+    assert_eq!(rooms(&limits(1_000), &long), [Sz::ZERO, Sz(3_500)]);
+    assert_eq!(rooms(&limits(1_000), &off(long)), [Sz::ZERO, Sz(3_980)]);
+    assert_eq!(
+        rooms(&limits(20_000), &sizing(-3_000, 500)),
+        [Sz(3_500), Sz(16_600)]
+    );
+    assert_eq!(rooms(&limits(20_000), &sizing(0, 500)), [Sz(19_600); 2]);
+    let some_stay = Sizing {
+        unreplaced: [Sz(100), Sz(600)],
+        ..sizing(3_000, 500)
+    };
+    assert_eq!(rooms(&limits(20_000), &some_stay), [Sz(16_500), Sz(2_900)]);
+}
+
+/// Twelve USDC at 88,571 are 13.55 lots: 14, and 13 are too few.
+/// At a price that divides the money, not one lot more.
+#[test]
+fn the_smallest_order_is_rounded_up_and_no_further() {
+    let limits = standing_limits(None, [Sz(20_000); 2]);
+    for (px, lots) in [(MID, 14), (1_000_000, 12), (1_200_000, 10)] {
+        let bids = [level(px, 1.0, 1.0)];
+        let ladder = size_ladder(&limits, [&bids, &[]], &sizing(0, 1), &btc());
+        assert_eq!(sizes(&ladder, Side::Bid), [(px, lots)]);
+        assert!(ladder.refusals.is_empty());
+    }
+}
+
+#[test]
+fn a_price_below_the_grid_is_refused() {
+    let limits = standing_limits(None, [Sz(20_000); 2]);
+    let bids = [
+        level(MID, 1.0, 1.0),
+        level(0, 1.0, 1.0),
+        level(-30, 1.0, 1.0),
+    ];
+    let ladder = size_ladder(&limits, [&bids, &[]], &sizing(0, 1_000), &btc());
+    assert_eq!(sizes(&ladder, Side::Bid), [(MID, 1_000)]);
+    let refused: Vec<_> = ladder.refusals.iter().map(|r| (r.px, r.reason)).collect();
+    assert_eq!(
+        refused,
+        [(Px(0), RefusalReason::Px), (Px(-30), RefusalReason::Px)]
+    );
+}
+
+/// A level with an edge whose share is no lot was merged; one without an edge never had a share.
+#[test]
+fn an_empty_level_says_why() {
+    let limits = standing_limits(None, [Sz(20_000); 2]);
+    let bids = [
+        level(MID, 1.0, 1.0),
+        level(MID - 10, 1e-9, 1.0),
+        level(MID - 20, 1.0, -1.0),
+    ];
+    let ladder = size_ladder(&limits, [&bids, &[]], &sizing(0, 1_000), &btc());
+    let refused: Vec<_> = ladder.refusals.iter().map(|r| r.reason).collect();
+    assert_eq!(refused, [RefusalReason::Merged, RefusalReason::NoCapture]);
+}
+
+#[test]
+fn what_is_left_over_joins_the_innermost_level_with_an_edge() {
+    let limits = standing_limits(None, [Sz(20_000); 2]);
+    let bids = [
+        level(MID, 1.0, -1.0),
+        level(MID - 10, 1.0, 1.0),
+        level(MID - 20, 1.0, 1.0),
+    ];
+    let ladder = size_ladder(&limits, [&bids, &[]], &sizing(0, 1_001), &btc());
+    assert_eq!(
+        sizes(&ladder, Side::Bid),
+        [(MID - 10, 501), (MID - 20, 500)]
+    );
+    assert_eq!(ladder.refusals.len(), 1);
+    assert_eq!(ladder.refusals[0].reason, RefusalReason::NoCapture);
+}
+
+/// Below the minimum an order stands alone only where it closes all of the position, and says so.
+#[test]
+fn a_rest_that_is_not_the_whole_position_is_refused() {
+    let limits = standing_limits(None, [Sz(20_000); 2]);
+    let asks = [level(MID, 1.0, 1.0)];
+    let reducing = |position, unreplaced| {
+        let standing = Standing {
+            position: Sz(position),
+            mid: Some(88_571.5),
+            was_reduce_only: false,
+            other: Some(ReduceOnlyReason::Control),
+        };
+        let plan = Sizing {
+            verdict: assess(&limits, &standing, 0.9, &btc()),
+            unreplaced: [Sz::ZERO, Sz(unreplaced)],
+            ..sizing(position, 0)
+        };
+        let ladder = size_ladder(&limits, [&[], &asks], &plan, &btc());
+        sizes(&ladder, Side::Ask)
+    };
+    assert_eq!(reducing(3, 0), [(MID, 3)]);
+    assert_eq!(reducing(6, 3), []);
+}
+
 #[test]
 fn sizes_follow_the_edge_and_fill_the_target() {
     let limits = standing_limits(None, [Sz(20_000); 2]);
@@ -131,6 +240,13 @@ fn margin_is_shared_by_both_sides_and_spares_what_reduces() {
     assert_eq!(sizes(&ladder, Side::Bid), [(MID - 10, 1_600)]);
     assert_eq!(sizes(&ladder, Side::Ask), [(MID + 10, 3_400)]);
     assert_eq!(ladder.refusals[0].reason, RefusalReason::MarginLeft);
+    let all_reduces = Sizing {
+        margin_left,
+        ..sizing(4_000, 4_000)
+    };
+    let ladder = size_ladder(&limits, [&bids, &asks], &all_reduces, &btc());
+    assert_eq!(sizes(&ladder, Side::Ask), [(MID + 10, 4_000)]);
+    assert_eq!(ladder.refusals.len(), 1, "nothing is cut off the asks");
 }
 
 #[test]

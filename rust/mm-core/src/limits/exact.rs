@@ -232,6 +232,21 @@ mod tests {
     }
 
     #[test]
+    fn the_ends_of_the_range_are_read() {
+        assert_eq!(Decimal::of(1e15), Decimal::new(1_000_000_000_000_000, 0));
+        assert!(Decimal::of(0.0).is_zero() && !Decimal::of(0.1).is_zero());
+        let tiny = Value::of_decimal(Decimal::new(12_345, 17));
+        assert_eq!(tiny, Value(123));
+    }
+
+    #[test]
+    fn what_is_divided_by_nothing_saturates() {
+        let one = Value::of_usd(Usd(1_000_000));
+        assert_eq!(one.over(Decimal::of(0.0)), Value(VALUE_MAX));
+        assert_eq!(one.over(Decimal::of(0.5)).to_usd(), Usd(2_000_000));
+    }
+
+    #[test]
     fn a_boundary_reached_on_paper_is_reached() {
         let value = Value::of_usd(Usd(10_000_100_000)).times(Decimal::of(3.0));
         assert_eq!(value.lots(Decimal::of(30_000.3), 5), 100_000);

@@ -2,6 +2,8 @@
 
 use super::*;
 
+mod edges;
+
 pub(crate) fn settings() -> LimitSettings {
     LimitSettings {
         risk_fraction: 0.5,

@@ -507,3 +507,6 @@ impl Orders {
         (order.state == State::Resting && order.order.tif == Tif::Alo).then_some(order.oid)?
     }
 }
+
+#[cfg(test)]
+mod tests;

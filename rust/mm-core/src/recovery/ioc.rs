@@ -225,6 +225,17 @@ mod tests {
     }
 
     #[test]
+    fn lots_are_counted_up_to_the_money_and_no_further() {
+        let twelve = Usd(12_000_000);
+        assert_eq!(lots_worth(twelve, Px(1_000_000)), Sz(12));
+        assert_eq!(lots_worth(twelve, Px(999_999)), Sz(13));
+        assert_eq!(lots_worth(Usd(-5), Px(7)), Sz::ZERO);
+        assert!(worth_less(Sz(9), Px(1_000_000), MIN_NOTIONAL));
+        assert!(!worth_less(Sz(10), Px(1_000_000), MIN_NOTIONAL));
+        assert!(!worth_less(Sz::ZERO, Px(1_000_000), MIN_NOTIONAL));
+    }
+
+    #[test]
     fn it_stops_at_the_aim_and_never_leaves_dust_behind() {
         let bids = [level(999_995, 10_000)];
         let mut to_leave = book(3_100, 3_000, &bids);

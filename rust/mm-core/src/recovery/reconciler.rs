@@ -131,9 +131,9 @@ impl PositionReconciler {
             Reconciliation::Unexplained {
                 fills_at, alike, ..
             } => {
-                let Some(heard) = fills_at.filter(|heard| now.since(*heard) >= grace) else {
+                if fills_at.is_none_or(|heard| now.since(heard) < grace) {
                     return Finding::Look;
-                };
+                }
                 *alike = if alike.0 == drift {
                     (drift, alike.1.saturating_add(1))
                 } else {
@@ -142,7 +142,7 @@ impl PositionReconciler {
                 let may = self
                     .corrected_at
                     .is_none_or(|at| now.since(at) >= CORRECTION_EVERY);
-                if alike.1 < ALIKE || !may || heard > now {
+                if alike.1 < ALIKE || !may {
                     return Finding::Look;
                 }
                 self.corrected_at = Some(now);

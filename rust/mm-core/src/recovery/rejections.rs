@@ -211,6 +211,26 @@ mod tests {
         assert_eq!(wait_s(&limiter, at(5)), Some(10));
     }
 
+    /// Five in a row are answered at once, the sixth waits a second; an accepted one clears it.
+    #[test]
+    fn a_reducing_order_refused_again_and_again_slows_down() {
+        let mut limiter = RejectionLimiter::default();
+        for _ in 0..5 {
+            limiter.on_reducing_refused(Side::Ask, at(0));
+            assert!(!limiter.was_just_refused(Side::Ask, at(0)));
+        }
+        limiter.on_reducing_refused(Side::Ask, at(0));
+        assert!(limiter.was_just_refused(Side::Ask, Time(at(1).0 - 1)));
+        assert!(!limiter.was_just_refused(Side::Ask, at(1)));
+        assert!(!limiter.was_just_refused(Side::Bid, at(0)));
+        assert_eq!(limiter.wake_at(at(0)), Some(at(1)));
+        assert_eq!(limiter.wake_at(at(1)), None);
+        assert_eq!(limiter.wake_at(at(2)), None);
+        limiter.on_reducing_accepted();
+        limiter.on_reducing_refused(Side::Ask, at(0));
+        assert!(!limiter.was_just_refused(Side::Ask, at(0)));
+    }
+
     #[test]
     fn a_crossing_post_only_order_waits_for_the_next_book() {
         let mut limiter = RejectionLimiter::default();

@@ -22,14 +22,6 @@ pub struct Findings {
     pub foreign: usize,
 }
 
-impl Findings {
-    /// Whether everything is in order.
-    #[must_use]
-    pub fn is_clean(&self) -> bool {
-        *self == Self::default()
-    }
-}
-
 /// Looks at every order older than `grace` against the verdict that the current limits gave.
 #[must_use]
 pub fn sweep(orders: &Orders, verdict: &ReduceOnly, now: Time, grace: Dur) -> Findings {
@@ -87,6 +79,7 @@ pub const fn reducing_side(position: Sz) -> Option<Side> {
 mod tests {
     use super::*;
     use crate::action::{NewOrder, Reason};
+    use crate::event::OpenOrder;
     use crate::filter::{QuoteMode, ReduceOnlyReason};
     use crate::units::{Px, SECOND};
 
@@ -139,6 +132,22 @@ mod tests {
         }
     }
 
+    #[test]
+    fn orders_placed_by_hand_are_counted() {
+        let mut orders = Orders::new(7, 0);
+        let by_hand = |oid| OpenOrder {
+            oid,
+            cloid: None,
+            side: Side::Bid,
+            px: Px(100),
+            sz: Sz(5),
+            reduce_only: false,
+        };
+        orders.on_open_orders(&[by_hand(1), by_hand(2)], Time(0));
+        let found = sweep(&orders, &verdict(QuoteMode::TwoSided), Time(0), GRACE);
+        assert_eq!(found.foreign, 2);
+    }
+
     /// Every state of an order, on both sides, flagged or not, young and old, under every verdict.
     #[test]
     fn every_order_is_judged_and_a_young_one_is_left_alone() {
@@ -168,7 +177,7 @@ mod tests {
                 orders.placed(order, Time(0));
                 into(&mut orders, cloid);
                 let look = |now: i64| sweep(&orders, &verdict(mode), Time(now), GRACE);
-                assert!(look(GRACE.0 - 1).is_clean());
+                assert_eq!(look(GRACE.0 - 1), Findings::default());
                 let found = look(GRACE.0);
                 let rests = orders.get(cloid).is_some_and(|o| o.state == State::Resting);
                 let allowed = !mode.is_reduce_only() || (mode.permits(side) && reduce_only);

@@ -343,3 +343,107 @@ fn three_refusals_make_it_stuck_at_once_and_post_only_keeps_it_chasing() {
     }
     assert!(machine.update(at(124), &seen, &CONFIG).attempt);
 }
+
+/// A machine after a second for each of these, over by `position`, able to take.
+fn after(machine: &mut RecoveryManager, from: i64, to: i64, position: i64) -> Vec<Wish> {
+    let seen = Seen {
+        excess: Some(over(position, Cause::Position, false)),
+        takeable: true,
+        confirmed: None,
+    };
+    let at = |second: i64| Time(second * SECOND);
+    let look = |second| machine.update(at(second), &seen, &SMALL);
+    (from..=to).map(look).collect()
+}
+
+#[test]
+fn an_accepted_reducing_order_ends_the_count_of_refusals() {
+    let mut machine = RecoveryManager::default();
+    after(&mut machine, 0, 0, 5);
+    machine.on_refused();
+    machine.on_accepted();
+    machine.on_refused();
+    after(&mut machine, 1, 1, 5);
+    assert!(matches!(machine.state(), Recovery::Passive { .. }));
+    machine.on_refused();
+    after(&mut machine, 1, 1, 5);
+    assert!(matches!(machine.state(), Recovery::Stuck { .. }));
+}
+
+/// Stuck after 2 s, chasing after 3, immediate orders after 5: unless post-only holds until 10.
+#[test]
+fn post_only_holds_immediate_orders_back_until_it_ends() {
+    let config = RecoveryConfig {
+        post_only_s: 7.0,
+        ..SMALL
+    };
+    let mut machine = RecoveryManager::default();
+    after(&mut machine, 0, 3, 5);
+    assert!(matches!(machine.state(), Recovery::Chasing { .. }));
+    machine.on_post_only(Time(3 * SECOND), &config);
+    let held = after(&mut machine, 4, 9, 5);
+    assert!(held.iter().all(|wish| !wish.attempt));
+    assert!(matches!(machine.state(), Recovery::Chasing { .. }));
+    assert!(after(&mut machine, 10, 10, 5)[0].attempt);
+}
+
+#[test]
+fn it_asks_to_be_woken_for_what_comes_next() {
+    let mut machine = RecoveryManager::default();
+    let at = |second: i64| Some(Time(second * SECOND));
+    let wake = |machine: &RecoveryManager, second| machine.wake_at(Time(second * SECOND), &SMALL);
+    assert_eq!(wake(&machine, 0), None);
+    after(&mut machine, 0, 0, 5);
+    assert_eq!(wake(&machine, 0), at(2));
+    assert_eq!(wake(&machine, 2), at(3), "patience");
+    after(&mut machine, 2, 2, 5);
+    assert_eq!(wake(&machine, 2), at(3), "the look's grace");
+    after(&mut machine, 3, 3, 5);
+    assert_eq!(wake(&machine, 3), at(5), "the chase");
+    after(&mut machine, 5, 5, 5);
+    assert_eq!(wake(&machine, 5), at(6), "the next attempt");
+    after(&mut machine, 6, 7, 5);
+    assert_eq!(wake(&machine, 7), at(9), "the cooldown");
+}
+
+/// Two rounds of two attempts and their cooldowns are spent unless the last cooldown saw a fill.
+#[test]
+fn a_fill_while_it_cools_down_begins_the_rounds_anew() {
+    for (left, spent) in [(5, true), (4, false)] {
+        let mut machine = RecoveryManager::default();
+        after(&mut machine, 0, 12, 5);
+        let Recovery::Cooldown { round: 2, until } = machine.state() else {
+            panic!("{:?}", machine.state());
+        };
+        let until = until.0 / SECOND;
+        let wishes = after(&mut machine, 12, until, left);
+        assert_eq!(wishes.iter().any(|wish| wish.exhausted), spent);
+        let exhausted = matches!(machine.state(), Recovery::Exhausted { .. });
+        assert_eq!(exhausted, spent, "{:?}", machine.state());
+    }
+}
+
+/// Over again on the same side, or on the other without a pause between: an episode begins.
+#[test]
+fn each_excess_is_an_episode_of_its_own() {
+    let mut machine = RecoveryManager::default();
+    let begun = |machine: &RecoveryManager, second: i64| {
+        let since = Time(second * SECOND);
+        assert_eq!(machine.state(), Recovery::Passive { since });
+    };
+    after(&mut machine, 0, 0, 5);
+    begun(&machine, 0);
+    let inside = Seen {
+        excess: None,
+        takeable: true,
+        confirmed: None,
+    };
+    machine.update(Time(SECOND), &inside, &SMALL);
+    assert_eq!(machine.state(), Recovery::Normal);
+    after(&mut machine, 20, 20, 5);
+    begun(&machine, 20);
+    after(&mut machine, 21, 24, 5);
+    assert!(matches!(machine.state(), Recovery::Chasing { .. }));
+    after(&mut machine, 25, 25, -5);
+    begun(&machine, 25);
+}

@@ -1,0 +1,361 @@
+//! The table of orders at hand-made moments: what counts, what ends, and whose a fill is.
+
+use super::*;
+use crate::units::{Px, Usd};
+
+const SESSION: u64 = 1_000;
+
+const fn cloid(counter: u64) -> Cloid {
+    Cloid::new(SESSION, counter)
+}
+
+fn at(secs: i64) -> Time {
+    Time(100 * SECOND + secs * SECOND)
+}
+
+fn bid(counter: u64, sz: i64) -> NewOrder {
+    NewOrder {
+        cloid: cloid(counter),
+        side: Side::Bid,
+        px: Px(100),
+        sz: Sz(sz),
+        tif: Tif::Alo,
+        reduce_only: false,
+        reason: Reason::NewLevel,
+    }
+}
+
+fn update(oid: u64, counter: u64, left: i64, status: OrderStatus) -> OrderUpdate {
+    OrderUpdate {
+        exch: at(0),
+        oid,
+        cloid: Some(cloid(counter)),
+        sz: Sz(left),
+        status,
+    }
+}
+
+fn fill(oid: u64, cloid: Option<Cloid>, sz: i64) -> Fill {
+    Fill {
+        exch: at(0),
+        tid: 1,
+        oid,
+        cloid,
+        side: Side::Bid,
+        px: Px(100),
+        sz: Sz(sz),
+        start_position: Sz::ZERO,
+        fee: Usd::ZERO,
+        taker: false,
+        kind: FillKind::Trade,
+    }
+}
+
+fn open(oid: u64, cloid: Option<Cloid>) -> OpenOrder {
+    OpenOrder {
+        oid,
+        cloid,
+        side: Side::Bid,
+        px: Px(100),
+        sz: Sz(10),
+        reduce_only: false,
+    }
+}
+
+/// A table with these orders resting, each under an oid of a hundred and its counter.
+fn resting(orders: &[NewOrder]) -> Orders {
+    let mut table = Orders::new(SESSION, 0);
+    for order in orders {
+        let cloid = table.next_cloid();
+        assert_eq!(cloid, order.cloid);
+        table.placed(*order, at(0));
+        #[expect(clippy::cast_possible_truncation, reason = "small counters")]
+        table.on_resting(cloid, 100 + cloid.0 as u64, at(0));
+    }
+    table
+}
+
+fn pending(table: &Orders) -> Sz {
+    table.exposures().map(|pending| pending.sz).sum()
+}
+
+#[test]
+fn clear_is_when_nothing_of_this_program_can_fill() {
+    let mut table = Orders::new(SESSION, 0);
+    assert!(table.is_clear());
+    table.placed(bid(1, 10), at(0));
+    assert!(!table.is_clear(), "on its way");
+    table.on_place_rejected(cloid(1));
+    assert!(table.is_clear());
+
+    let mut amended = resting(&[bid(1, 10)]);
+    assert!(!amended.is_clear(), "resting");
+    amended.amending(bid(1, 12), at(1));
+    amended.on_resting(cloid(1), 102, at(1));
+    amended.on_update(&update(102, 1, 12, OrderStatus::Canceled), at(2));
+    assert!(
+        amended.get(cloid(1)).is_none() && !amended.is_clear(),
+        "the old leg"
+    );
+    amended.on_update(&update(101, 1, 10, OrderStatus::Canceled), at(2));
+    assert!(amended.is_clear());
+}
+
+#[test]
+fn an_order_of_an_earlier_session_is_not_clear_and_one_placed_by_hand_is() {
+    let earlier = open(5, Some(Cloid::new(SESSION - 1, 3)));
+    let mut table = Orders::new(SESSION, 0);
+    table.on_open_orders(&[earlier], at(0));
+    assert!(!table.is_clear());
+    table.on_open_orders(&[open(6, None)], at(1));
+    assert!(table.is_clear());
+    table.on_open_orders(&[open(6, None), earlier], at(2));
+    assert!(!table.is_clear());
+}
+
+#[test]
+fn a_cancel_that_makes_way_keeps_the_level_and_takes_no_room() {
+    for (reason, makes_way) in [(Reason::AmendTooLarge, true), (Reason::LevelGone, false)] {
+        let mut table = resting(&[bid(1, 10)]);
+        table.cancelling(cloid(1), reason, at(1));
+        let order = table.get(cloid(1)).unwrap();
+        assert_eq!(order.holds_level(), makes_way);
+        assert_eq!(order.is_unreplaced(), !makes_way);
+    }
+}
+
+#[test]
+fn nothing_found_ends_what_rested_and_not_what_is_on_its_way() {
+    let mut table = resting(&[bid(1, 10)]);
+    table.on_not_there(cloid(1), at(1));
+    assert!(table.get(cloid(1)).unwrap().is_over());
+    table.placed(bid(2, 10), at(1));
+    table.on_not_there(cloid(2), at(2));
+    assert_eq!(table.get(cloid(2)).unwrap().state, State::InFlight);
+}
+
+/// The remainder of a cancelled order tells what filled, unless the venue may have shrunk it.
+#[test]
+fn what_a_cancelled_order_still_owes() {
+    let flagged = NewOrder {
+        reduce_only: true,
+        ..bid(1, 10)
+    };
+    for (order, status, left, owed) in [
+        (bid(1, 10), OrderStatus::Canceled, 4, 6),
+        (bid(1, 10), OrderStatus::Filled, 0, 10),
+        (flagged, OrderStatus::Canceled, 4, 0),
+        (flagged, OrderStatus::Filled, 0, 10),
+    ] {
+        let mut table = resting(&[order]);
+        table.on_update(&update(101, 1, left, status), at(1));
+        assert_eq!(pending(&table), Sz(owed), "{order:?} {status:?}");
+        assert_eq!(table.is_clear(), owed == 0);
+    }
+}
+
+/// Fills of what ended are waited for 5 s where the exchange did not say how many there are.
+#[test]
+fn what_nobody_counted_is_waited_for_and_what_was_counted_stays() {
+    let mut table = resting(&[bid(1, 10), bid(2, 10)]);
+    table.on_cancelled(cloid(1), at(0));
+    table.on_update(&update(102, 2, 4, OrderStatus::Canceled), at(0));
+    table.expire(at(5));
+    assert_eq!(pending(&table), Sz(16));
+    table.expire(Time(at(5).0 + 1));
+    assert!(table.get(cloid(1)).is_none());
+    assert_eq!(pending(&table), Sz(6), "the ledger misses six lots");
+    table.clean(at(0));
+    assert_eq!(pending(&table), Sz(6), "not over before that");
+    table.clean(at(1));
+    assert!(table.is_clear());
+}
+
+/// The old leg of an amend, as long as an order that ended; cleaning takes only what was over before.
+#[test]
+fn the_old_leg_of_an_amend_is_waited_for_as_long() {
+    let amended = |expected: bool| {
+        let mut table = resting(&[bid(1, 10), bid(2, 3)]);
+        table.amending(bid(1, 12), at(1));
+        if expected {
+            table.on_update(&update(101, 1, 4, OrderStatus::Canceled), at(1));
+        }
+        table.on_resting(cloid(1), 103, at(1));
+        table
+    };
+    let mut unknown = amended(false);
+    assert_eq!(pending(&unknown), Sz(10 + 12 + 3));
+    unknown.expire(at(6));
+    assert_eq!(pending(&unknown), Sz(25));
+    unknown.expire(Time(at(6).0 + 1));
+    assert_eq!(pending(&unknown), Sz(15));
+    let mut known = amended(true);
+    assert_eq!(pending(&known), Sz(6 + 12 + 3));
+    known.expire(at(60));
+    known.clean(at(1));
+    assert_eq!(pending(&known), Sz(21));
+    known.clean(at(2));
+    assert_eq!(pending(&known), Sz(15), "what rests is never cleaned");
+    let mut filled = amended(true);
+    assert_eq!(
+        filled.on_fill(&fill(101, Some(cloid(1)), 6), at(2)),
+        Owner::Ours
+    );
+    assert_eq!((pending(&filled), filled.ghosts.len()), (Sz(15), 0));
+}
+
+/// An order of unknown fate that a cancel did not find is believed gone when it can arrive no more.
+#[test]
+fn what_was_not_found_is_gone_after_the_last_arrival() {
+    let mut table = Orders::new(SESSION, 0);
+    table.placed(bid(1, 10), at(0));
+    table.on_lost(cloid(1), at(1));
+    table.on_not_there(cloid(1), at(2));
+    table.expire(at(15));
+    assert_eq!(pending(&table), Sz(10));
+    table.expire(Time(at(15).0 + 1));
+    assert!(table.is_clear());
+}
+
+/// Two looks in a row end an order, but none that may be older than its last change or its sending.
+#[test]
+fn a_look_that_may_lag_does_not_count() {
+    let gone_after = |looks: &[i64], refused: Option<i64>| {
+        let mut table = resting(&[bid(1, 10)]);
+        let mut again = Vec::new();
+        for second in looks {
+            if refused == Some(*second) {
+                table.on_cancel_lost(cloid(1), at(second - 5));
+            }
+            again.push(table.on_open_orders(&[], at(*second)).again);
+        }
+        let over = table.get(cloid(1)).unwrap().is_over();
+        (again, over)
+    };
+    assert_eq!(gone_after(&[15, 16], None), (vec![false, true], false));
+    assert_eq!(gone_after(&[16, 17], None), (vec![true, false], true));
+    assert_eq!(
+        gone_after(&[30, 31, 32], Some(31)),
+        (vec![true, false, true], false)
+    );
+}
+
+/// Both legs of an amend count until it is answered: of the old one what the exchange has not said
+/// was cancelled, less what is filled. Each leg keeps its own flag.
+#[test]
+fn both_legs_of_an_unanswered_amend_count() {
+    let flagged = NewOrder {
+        reduce_only: true,
+        ..bid(1, 10)
+    };
+    let mut table = resting(&[flagged]);
+    table.on_fill(&fill(101, Some(cloid(1)), 1), at(0));
+    table.amending(bid(1, 12), at(1));
+    let parts = |table: &Orders| table.get(cloid(1)).unwrap().parts();
+    assert_eq!(parts(&table), [(Sz(9), true), (Sz(12), false)]);
+    assert_eq!(table.get(cloid(1)).unwrap().free(), Sz(12));
+    table.on_update(&update(101, 1, 4, OrderStatus::Canceled), at(1));
+    assert_eq!(parts(&table), [(Sz(5), true), (Sz(12), false)]);
+    table.on_fill(&fill(101, Some(cloid(1)), 5), at(1));
+    assert_eq!(parts(&table), [(Sz::ZERO, true), (Sz(12), false)]);
+}
+
+#[test]
+fn an_order_is_dying_while_it_goes_and_not_for_what_has_filled() {
+    let dying = |table: &Orders| table.get(cloid(1)).unwrap().is_dying();
+    let mut table = resting(&[bid(1, 10)]);
+    assert!(!dying(&table));
+    table.cancelling(cloid(1), Reason::LevelGone, at(1));
+    assert!(dying(&table));
+    table.on_update(&update(101, 1, 4, OrderStatus::Canceled), at(1));
+    assert!(!dying(&table), "six lots have filled");
+    let mut cancelled = resting(&[bid(1, 10)]);
+    cancelled.on_cancelled(cloid(1), at(1));
+    assert!(dying(&cancelled));
+}
+
+#[test]
+fn what_a_cancel_did_not_find_is_looked_for_once_a_second() {
+    let mut table = Orders::new(SESSION, 0);
+    table.placed(bid(1, 10), at(0));
+    table.on_lost(cloid(1), at(0));
+    assert!(table.get(cloid(1)).unwrap().may_seek(at(0)));
+    table.on_not_there(cloid(1), at(0));
+    let order = table.get(cloid(1)).unwrap();
+    assert!(!order.may_seek(Time(at(1).0 - 1)) && order.may_seek(at(1)));
+}
+
+/// An order placed by hand: asked about once, counted as it fills, and not again by a look that lags.
+#[test]
+fn an_order_placed_by_hand_is_known_until_it_is_over() {
+    let mut table = Orders::new(SESSION, 0);
+    let shown = OrderUpdate {
+        cloid: None,
+        ..update(6, 1, 10, OrderStatus::Open)
+    };
+    assert!(table.on_update(&shown, at(0)));
+    table.on_open_orders(&[open(5, None), open(6, None)], at(0));
+    assert!(!table.on_update(&shown, at(0)));
+    table.on_fill(&fill(6, None, 4), at(1));
+    assert_eq!(pending(&table), Sz(16));
+    table.on_fill(&fill(6, None, 6), at(1));
+    assert_eq!((pending(&table), table.orphans().count()), (Sz(10), 1));
+    table.on_open_orders(&[open(6, None)], Time(at(6).0 - 1));
+    assert_eq!(table.orphans().count(), 0, "the look may lag");
+    table.on_open_orders(&[open(6, None)], at(6));
+    assert_eq!(table.orphans().count(), 1, "it rests after all");
+}
+
+/// A later word that says less does not take back what the exchange counted.
+#[test]
+fn a_second_end_keeps_the_count_of_the_first() {
+    let mut table = resting(&[bid(1, 10)]);
+    table.on_update(&update(101, 1, 4, OrderStatus::Canceled), at(0));
+    table.on_cancelled(cloid(1), at(1));
+    assert_eq!(pending(&table), Sz(6));
+    table.on_fill(&fill(101, Some(cloid(1)), 5), at(2));
+    assert_eq!(pending(&table), Sz(1));
+    table.on_fill(&fill(101, Some(cloid(1)), 1), at(2));
+    assert!(table.get(cloid(1)).is_none());
+}
+
+/// Wholly filled while its amend is out, it is not over: the new leg may rest.
+#[test]
+fn an_order_that_filled_while_it_is_amended_stays() {
+    let mut table = resting(&[bid(1, 10)]);
+    table.amending(bid(1, 12), at(1));
+    table.on_fill(&fill(101, Some(cloid(1)), 10), at(1));
+    assert_eq!(pending(&table), Sz(12));
+}
+
+#[test]
+fn only_a_resting_quote_is_amended() {
+    let now = NewOrder {
+        tif: Tif::Ioc,
+        ..bid(2, 10)
+    };
+    let mut table = resting(&[bid(1, 10), now]);
+    assert_eq!(table.amendable(cloid(1)), Some(101));
+    assert_eq!(table.amendable(cloid(2)), None);
+    table.placed(bid(3, 10), at(0));
+    assert_eq!(table.amendable(cloid(3)), None);
+    table.amending(bid(1, 12), at(0));
+    assert_eq!(table.amendable(cloid(1)), None);
+}
+
+#[test]
+fn a_fill_is_owned_by_its_marks() {
+    let table = resting(&[bid(1, 10)]);
+    let owner = |cloid| table.owner_of(&fill(7, cloid, 1));
+    assert_eq!(owner(Some(cloid(1))), Owner::Ours);
+    assert_eq!(owner(Some(cloid(2))), Owner::Past);
+    assert_eq!(owner(Some(Cloid::new(SESSION - 1, 1))), Owner::Earlier);
+    assert_eq!(owner(Some(Cloid::new(SESSION + 1, 1))), Owner::Stranger);
+    assert_eq!(owner(Some(Cloid::new(0, 1))), Owner::Stranger);
+    assert_eq!(owner(None), Owner::Stranger);
+    let forced = Fill {
+        kind: FillKind::Adl,
+        ..fill(7, Some(cloid(1)), 1)
+    };
+    assert_eq!(table.owner_of(&forced), Owner::Exchange);
+}
