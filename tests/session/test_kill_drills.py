@@ -1,48 +1,49 @@
-"""Kills through the real loop: cancelled orders, the end of the position, exit 4, the latch."""
+"""Kills through the real loop: cancelled orders, the end of the position, exit 4, the latch.
+
+What the watchdog does where the maker may not finish is in tests/watchdog/test_hand_over.py.
+"""
 
 import json
-import os
-import signal
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from maker_process import Json, Maker, exchange, has_quoted, runs, wait_for
-from watched import ended, eventually, increasing, position, said, status
+from drilled import DEMO, holding, mm, running
+from given_account import ADDRESS, give_key
+from maker_process import Json, Maker, has_quoted, runs, wait_for
+from paper_process import serving
+from watched import increasing, position, said
 
 pytestmark = pytest.mark.wire
 
-DEMO = ("--coin", "BTC", "--speed", "60", "--seed", "7")
-HELD = 0.004
-"""A position worth closing, BTC."""
+# Slower than the other drills: the maker has to quote before the plan goes on.
+LOSS_SPEED = "20"
+LOSS_AT_S = 300
+LOSS = f"""
+[[acts]]
+at_s = {LOSS_AT_S}
+act = {{ sweep = {{ way = "sell", usd = 200000.0 }} }}
+[[acts]]
+at_s = {LOSS_AT_S + 1}
+act = {{ funding = {{ usd = -700.0 }} }}
+"""
+"""Our bids are filled, and what is held costs more than the day may lose: 5 % of 10,000 USDC."""
 
 
-@contextmanager
-def running(directory: Path, text: str) -> Iterator[Maker]:
-    """A maker with this configuration, killed at the end together with what it leaves."""
-    path = directory / "mm.toml"
-    path.write_text(text)
-    maker = Maker(*DEMO, "--config", str(path))
-    try:
-        yield maker
-    finally:
-        maker.kill()
-        for pid in (status().get("pid"), exchange()["pid"]):
-            if pid is not None and not ended(pid):
-                os.kill(pid, signal.SIGKILL)
-
-
-def mm(*words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "mm", *words]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+def latched(reason: str, *restart: str) -> None:
+    """No start before `mm unlock`, and one after it."""
+    refused = mm("run", "--no-ui", *restart, "--duration", "1")
+    assert refused.returncode == 4
+    assert f"stopped by {reason}" in refused.stderr
+    assert "`mm unlock`" in refused.stderr
+    assert mm("status").returncode == 4
+    assert mm("unlock", "--by", "drill").returncode == 0
+    _, log = Maker(*restart, "--duration", "1").ends(0)
+    assert "killed" not in log
 
 
 def killed(maker: Maker, reason: str) -> Json:
-    """The summary of a maker that was killed; the latch holds until it is acknowledged."""
+    """The summary of a maker that was killed and closed its position by itself."""
     summary, log = maker.ends(4)
     run = runs()[-1]
     assert f"mm: stopped by {reason}" in log
@@ -50,51 +51,49 @@ def killed(maker: Maker, reason: str) -> Json:
     assert summary["exit_reason"] == f"killed: {reason}"
     assert summary["kill"]["reason"] == reason
     assert summary["open_orders_after_stop"] == 0
-    assert summary["breaches"] == 0
+    assert summary["position"]["end"] == "0"
+    assert summary["position"]["left_to"] is None
     found = json.loads((run / "postmortem.json").read_text())
     assert found["kill"]["reason"] == found["snapshot"]["kill"]["reason"] == reason
     assert "kill_latched" in [alarm["alarm"] for alarm in found["alarms"]]
     assert found["actions"]
-    refused = mm("run", "--no-ui", *DEMO, "--duration", "1")
-    assert refused.returncode == 4
-    assert f"stopped by {reason}" in refused.stderr
-    assert "`mm unlock`" in refused.stderr
-    assert mm("unlock", "--by", "drill").returncode == 0
+    # The watchdog stood by and had nothing to do.
+    assert said("watchdog_takes_over", run) == said("watchdog_order", run) == []
+    assert said("watchdog_ended", run)[-1]["how"] == "goodbye"
     return summary
 
 
-def holding(maker: Maker) -> None:
-    """Wait until it holds a position and is being watched."""
-    wait_for(lambda: has_quoted(8) and status().get("doing") == "watching", maker)
-    wait_for(lambda: abs(position()) >= HELD, maker)
-
-
 def test_a_manual_kill_flattens_and_stays_latched_until_it_is_acknowledged(tmp_path: Path) -> None:
-    with running(tmp_path, '[control]\non_kill = "flatten"\nkill_deadline_s = 5.0\n') as maker:
+    with running(tmp_path, '[control]\non_kill = "flatten"\nkill_deadline_s = 40.0\n') as maker:
         holding(maker)
         assert mm("kill", "--why", "drill").returncode == 0
         summary = killed(maker, "manual")
-        if summary["position"]["left_to"] == "watchdog":
-            # The engine's deadline passed first: the watchdog crosses at once.
-            assert said("watchdog_takes_over")[-1]["asks"] == "escalate"
-            eventually(lambda: position() == 0, "flat")
-        else:
-            assert summary["position"]["end"] == "0"
-            assert said("watchdog_ended")[-1]["how"] == "goodbye"
+    assert summary["breaches"] == 0
     assert summary["kill"]["detail"] == "drill"
-    _, log = Maker(*DEMO, "--duration", "1").ends(0)
-    assert "killed" not in log
+    latched("manual", *DEMO)
 
 
-def test_a_position_that_is_to_be_worked_is_left_to_the_watchdog(tmp_path: Path) -> None:
-    with running(tmp_path, '[control]\non_kill = "work"\nkill_deadline_s = 0.2\n') as maker:
-        holding(maker)
-        assert mm("kill", "--why", "drill").returncode == 0
-        summary = killed(maker, "manual")
-        if summary["position"]["left_to"] is not None:
-            assert summary["position"]["left_to"] == "watchdog"
-            assert said("watchdog_takes_over")[-1]["asks"] == "touch"
-            assert increasing() == []
-            eventually(lambda: position() == 0, "a reducing quote at the touch")
-            for line in said("watchdog_order"):
-                assert line["tif"] == "Alo"
+def test_a_days_loss_kills_flattens_and_stays_latched(tmp_path: Path) -> None:
+    plan = tmp_path / "loss.toml"
+    plan.write_text(LOSS)
+    config = tmp_path / "mm.toml"
+    config.write_text("[control]\nquote_min_s = 5.0\nkill_deadline_s = 40.0\n")
+    account = ("--account", f"{ADDRESS}=10000", "--speed", LOSS_SPEED, "--seed", "7")
+    with serving(tmp_path, *account, "--faults", str(plan), accounts=0) as served:
+        give_key()
+        given = ("--base-url", served.url, "--coin", "BTC", "--config", str(config))
+        maker = Maker(*given)
+        wait_for(lambda: has_quoted(4), maker)
+        summary = killed(maker, "daily_loss")
+        assert position(served.url) == 0
+        assert increasing(served.url) == []
+        lost = mm("status", "--json")
+        assert json.loads(lost.stdout)["kill"]["reason"] == "daily_loss"
+        # The loss is still that of the day: started again with it, it would be stopped again.
+        config.write_text("[limits]\ndaily_loss_frac = 0.5\ndrawdown_frac = 0.5\n")
+        latched("daily_loss", *given)
+        lines = served.stop()
+    assert float(summary["pnl_usd"]["funding"]) == -700
+    assert summary["pnl_usd"]["residual"] == "0"
+    sent = [line for line in lines if line["kind"] == "action" and line["action"] == "order"]
+    assert max(float(at["position"]) for line in sent for at in line["exposure"]) > 0
