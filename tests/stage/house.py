@@ -82,6 +82,7 @@ class House:
         perps: tuple[Perp, ...] = (Perp(),),
         start_ms: int = START_MS,
         dead_man: str = "volume",
+        block_ms: int = BLOCK_MS,
     ) -> None:
         self._loop = loop
         self._begun_s = loop.time()
@@ -94,7 +95,7 @@ class House:
             "start_ms": start_ms,
             "warmup_ms": 0,
             "speed": 1.0,
-            "block_ms": BLOCK_MS,
+            "block_ms": block_ms,
             "entry_ms": 0,
             "fees": {"maker": 15_000, "taker": 45_000},
             "cadence": "2026",

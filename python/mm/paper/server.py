@@ -250,8 +250,10 @@ class PaperServer:
         self._pending[submitted] = pending
         try:
             response = _answer(*await pending.reply)
-            await response.prepare(request)
-            await response.write_eof()
+            # A client that gave up on its answer is no error of ours.
+            with contextlib.suppress(ConnectionResetError):
+                await response.prepare(request)
+                await response.write_eof()
         finally:
             pending.written.set()
             del self._pending[submitted]
