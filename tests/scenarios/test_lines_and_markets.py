@@ -219,3 +219,17 @@ async def test_a_clock_five_seconds_off(stage: Stage, skew_s: float) -> None:
     assert stage.shown["counts"]["rejected"] == 0
     assert stage.shown["limits"]["source"] == "valid"
     await stage.ends_well()
+
+
+async def test_a_place_without_an_answer_is_why_its_side_has_no_order(stage: Stage) -> None:
+    """One level: nothing may stand beside an order whose fate is unknown, and the side says so."""
+    stage.open()
+    await stage.quoting(quoting__levels=1)
+    lost = stage.net.meddle(lambda r: r.get("type") == "order", arrives=False, answered=False)
+    stage.fill("bid", stage.bids[0]["sz"])
+    await stage.until(lambda: stage.shown["suppressed"]["bid"] == "unanswered")
+    assert stage.bids == []
+    lost.stop()
+    await stage.until(lambda: stage.bids)
+    assert stage.shown["suppressed"]["bid"] is None
+    await stage.ends_well()
