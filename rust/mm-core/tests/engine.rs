@@ -19,7 +19,7 @@ use mm_core::quote::Strategy as Model;
 use mm_core::units::{Dur, Px, SECOND, Side, Sz, Time, Usd};
 use proptest::prelude::*;
 
-use given::{START, btc, config};
+use given::{Fates, START, btc, config};
 
 /// An exchange of one account: what rests there, and the truth about the position.
 struct Venue {
@@ -42,6 +42,7 @@ struct Venue {
     refuses: Option<RejectionClass>,
     /// Half-width of the minutes' closes before the start, USDC.
     wobble: f64,
+    fates: Fates,
 }
 
 impl Venue {
@@ -65,6 +66,7 @@ impl Venue {
             oldest: None,
             refuses: None,
             wobble: 25.0,
+            fates: Fates::default(),
         }
     }
 
@@ -91,6 +93,25 @@ impl Venue {
             self.pass(1.0);
             self.bbo();
             self.answer_all();
+            self.answer_queries();
+        }
+    }
+
+    /// What became of the orders that were asked about.
+    fn answer_queries(&mut self) {
+        let exch = self.now;
+        let open = |cloid| {
+            let (oid, order) = self.resting.iter().find(|(_, o)| o.cloid == cloid)?;
+            Some(OrderUpdate {
+                exch,
+                oid: *oid,
+                cloid: Some(cloid),
+                sz: order.sz,
+                status: OrderStatus::Open,
+            })
+        };
+        for answer in self.fates.answers(open) {
+            self.tell(answer);
         }
     }
 
@@ -200,6 +221,7 @@ impl Venue {
             },
             &mut actions,
         );
+        self.fates.ask(self.engine.asks());
         let sent = actions.len();
         for action in actions {
             self.check(&action);
@@ -318,6 +340,7 @@ impl Venue {
         }
         self.next_oid += 1;
         self.resting.insert(self.next_oid, order);
+        self.fates.rest(order.cloid);
         ItemStatus::Resting(self.next_oid)
     }
 
@@ -327,14 +350,15 @@ impl Venue {
         } else {
             order.sz
         };
-        self.in_transit
-            .push(EventBody::OrderUpdates(vec![OrderUpdate {
-                exch: self.now,
-                oid,
-                cloid: Some(order.cloid),
-                sz,
-                status,
-            }]));
+        let update = OrderUpdate {
+            exch: self.now,
+            oid,
+            cloid: Some(order.cloid),
+            sz,
+            status,
+        };
+        self.fates.end(update);
+        self.in_transit.push(EventBody::OrderUpdates(vec![update]));
     }
 
     fn remove(&mut self, oid: u64) -> ItemStatus {

@@ -8,12 +8,12 @@ use mm_core::action::{ActionBody, NewOrder, Tif};
 use mm_core::control::Alarm;
 use mm_core::event::{
     Command, EventBody, Fills, OpenOrder, OpenOrders, OrderFate, OrderStatus, OrderUpdate,
-    RejectionClass, Stream, StreamState,
+    RejectionClass, Stream, StreamState, Transfer,
 };
 use mm_core::recovery::ask::Ask;
 use mm_core::recovery::manager::Recovery;
 use mm_core::recovery::reconciler::Reconciliation;
-use mm_core::units::{Px, Side, Sz};
+use mm_core::units::{Dur, Px, SECOND, Side, Sz, Usd};
 use scripted::{Scripted, config};
 
 /// Long this many lots, over a limit that has not fallen.
@@ -415,6 +415,47 @@ fn what_no_fill_explains_is_corrected_by_an_entry_and_an_alarm() {
     scripted.seconds(2);
     assert!(!scripted.resting.is_empty());
     assert_eq!(scripted.recovery().corrections, 1);
+}
+
+/// A deposit of before a correction is in the sums once, told before it, after it, or both.
+#[test]
+fn a_transfer_of_before_a_correction_counts_once_whenever_it_is_told() {
+    let mut shown = Vec::new();
+    for (before, after) in [(true, false), (false, true), (true, true)] {
+        let mut scripted = Scripted::quoting(0);
+        let deposit = EventBody::Transfer(Transfer {
+            exch: scripted.now.plus(Dur(SECOND)),
+            usd: Usd(40_000_000),
+            id: 9,
+        });
+        scripted.cash += 40_000_000;
+        scripted.seconds(1);
+        if before {
+            scripted.tell(deposit.clone());
+        }
+        scripted.position = Sz(300);
+        scripted.seconds(6);
+        let (snapshot, fills) = (true, Vec::new());
+        scripted.tell(EventBody::Fills(Fills { snapshot, fills }));
+        scripted.seconds(8);
+        assert_eq!(scripted.recovery().corrections, 1);
+        if after {
+            scripted.tell(deposit);
+        }
+        scripted.seconds(3);
+        let snapshot = scripted.engine.snapshot();
+        let pnl = snapshot.pnl.unwrap();
+        assert_eq!(pnl.residual, Usd::ZERO);
+        let saved = snapshot.budget.unwrap();
+        shown.push((
+            snapshot.day_pnl,
+            pnl.total,
+            pnl.corrections,
+            saved.transfers,
+        ));
+    }
+    assert_eq!(shown[0].3, Usd(40_000_000));
+    assert_eq!(shown, vec![shown[0]; 3]);
 }
 
 fn asked(scripted: &Scripted, ask: Ask) -> Vec<i64> {

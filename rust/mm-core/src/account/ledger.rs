@@ -191,12 +191,13 @@ impl Ledger {
     /// Enters a funding payment, once: each new subscription repeats the past.
     pub fn fund(&mut self, payment: Funding) -> Option<Entry> {
         let Funding { exch, usd } = payment;
-        let before_anchor = exch <= self.covered;
+        let before_anchor = exch <= self.anchor.exch;
         if !self.fundings.insert((exch, usd)) {
             return None;
         }
         if !before_anchor {
             self.funding += usd;
+            self.take_back(exch, usd);
         }
         Some(Entry::Funding(Payment {
             exch,
@@ -209,12 +210,13 @@ impl Ledger {
     /// Enters money moved in or out, once.
     pub fn transfer(&mut self, moved: Transfer) -> Option<Entry> {
         let Transfer { exch, usd, id } = moved;
-        let before_anchor = exch <= self.covered;
+        let before_anchor = exch <= self.anchor.exch;
         if !self.moves.insert((exch, usd, id)) {
             return None;
         }
         if !before_anchor {
             self.transfers += usd;
+            self.take_back(exch, usd);
         }
         Some(Entry::Transfer(Payment {
             exch,
@@ -222,6 +224,13 @@ impl Ledger {
             id,
             before_anchor,
         }))
+    }
+
+    /// A payment of before a correction, told after it, was part of what the correction wrote down.
+    fn take_back(&mut self, exch: Time, usd: Usd) {
+        if exch <= self.covered {
+            self.corrections -= usd;
+        }
     }
 
     /// Our position as of an exchange time; `None` for one that is too long ago to tell.

@@ -167,7 +167,14 @@ impl Engine {
 
     /// What a query of the open orders shows and hides.
     fn on_look(&mut self, open: &[OpenOrder]) {
-        let Look { foreign, again } = self.orders.on_open_orders(open, self.now);
+        let Look {
+            foreign,
+            again,
+            gone,
+        } = self.orders.on_open_orders(open, self.now);
+        for cloid in gone {
+            self.recover.questions.want(Ask::OrderStatus(cloid));
+        }
         for order in foreign {
             self.alarms.push(Alarm::ForeignOrder { order });
         }
@@ -179,9 +186,9 @@ impl Engine {
     fn on_fate(&mut self, fate: &OrderFate) {
         match fate.found {
             Some(update) => {
-                self.orders.on_update(&update, self.now);
+                self.orders.on_found(&update, self.now);
             }
-            None => self.orders.on_not_there(fate.cloid, self.now),
+            None => self.orders.on_unheard_of(fate.cloid, self.now),
         }
     }
 
@@ -316,12 +323,16 @@ impl Engine {
                 if why.class != RejectionClass::Gone {
                     batch.refuse(self.orders.get(cloid), why);
                 }
-                self.orders.on_amend_rejected(cloid, now);
+                if self.orders.on_amend_rejected(cloid, now) {
+                    self.recover.questions.want(Ask::OrderStatus(cloid));
+                }
             }
             (Sent::Cancel(_), ItemStatus::Error(why)) => {
                 self.counts.reject(why, 1);
                 if why.class == RejectionClass::Gone {
-                    self.orders.on_not_there(cloid, now);
+                    if self.orders.on_gone(cloid, now) {
+                        self.recover.questions.want(Ask::OrderStatus(cloid));
+                    }
                 } else {
                     batch.refuse(None, why);
                     self.orders.on_cancel_refused(cloid, now);

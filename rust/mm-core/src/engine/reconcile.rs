@@ -160,8 +160,9 @@ impl Engine {
             self.recover.questions.want_every(ask, every, self.now);
         }
         let orders = &self.orders;
-        let is_open = |cloid| orders.get(cloid).is_some_and(|order| !order.is_over());
-        self.recover.questions.keep_orders(is_open);
+        self.recover
+            .questions
+            .keep_orders(|cloid| orders.is_in_question(cloid));
         self.recover.questions.take(self.now, &mut self.asks);
     }
 

@@ -1,7 +1,7 @@
 //! Our table against what a query of the open orders shows: one reconciliation over the union of both.
 //!
 //! The answer lags the matching engine by seconds, so neither what it shows of an order that just ended
-//! nor what it does not show of one that just changed says anything; and one look alone ends nothing.
+//! nor what it does not show of one that just changed says anything; and looks alone end nothing.
 
 use crate::action::Cloid;
 use crate::event::OpenOrder;
@@ -18,6 +18,8 @@ pub struct Look {
     /// Whether an order of ours that should rest was not shown for the first time: a second look
     /// decides.
     pub again: bool,
+    /// Orders of ours that two looks did not show: a query decides.
+    pub gone: Vec<Cloid>,
 }
 
 impl Orders {
@@ -36,16 +38,20 @@ impl Orders {
                 self.live.insert(cloid, adopted(cloid, order, now));
             }
         }
-        let again = self.miss(open, now);
+        let (again, gone) = self.miss(open, now);
         let others = open.iter().filter(|order| !is_own(order)).copied();
         let foreign = self
             .others
             .look(others, |cloid| earlier(session, cloid), now);
-        Look { foreign, again }
+        Look {
+            foreign,
+            again,
+            gone,
+        }
     }
 
-    /// Ends what two looks in a row did not show; whether one was missed for the first time.
-    fn miss(&mut self, open: &[OpenOrder], now: Time) -> bool {
+    /// Whether an order was missed for the first time, and those that two looks in a row did not show.
+    fn miss(&mut self, open: &[OpenOrder], now: Time) -> (bool, Vec<Cloid>) {
         let mut again = false;
         let mut gone: Vec<Cloid> = Vec::new();
         for (cloid, order) in &mut self.live {
@@ -56,15 +62,13 @@ impl Orders {
             if shown || !should_rest || may_lag {
                 order.missed = false;
             } else if core::mem::replace(&mut order.missed, true) {
+                self.ghosts.extend(order.vanish(now));
                 gone.push(*cloid);
             } else {
                 again = true;
             }
         }
-        for cloid in gone {
-            self.settle(cloid, None, now);
-        }
-        again
+        (again, gone)
     }
 }
 

@@ -3,12 +3,15 @@
 //! ```text
 //! InFlight -> Resting <-> Amending -> Resting (new oid, same cloid)
 //!     |          |            |
-//!     |          \------------+-> Settling: over on the exchange, fills may still come -> gone
-//!     \-> gone (rejected)
+//!     |          \------------+-> Settling: over on the exchange, fills may still come -> ended
+//!     |          |            |      ^
+//!     |          \------------+-> Gone: a query decides, or the ledger holds all of it
+//!     \-> ended (rejected)
 //! ```
 //! Replies and order updates change states; fills alone change what is filled. Exposure ends when the
 //! exchange has said how an order ended *and* the ledger holds the fills that implies.
 
+mod fate;
 mod look;
 mod order;
 mod others;
@@ -22,7 +25,7 @@ use crate::event::{Fill, FillKind, OpenOrder, OrderStatus, OrderUpdate};
 use crate::units::{Dur, SECOND, Side, Sz, Time};
 
 pub use look::Look;
-use order::{Ghost, replace};
+use order::{Ghost, prove, replace};
 pub use order::{Order, State};
 use others::{Others, RETRY};
 
@@ -229,15 +232,22 @@ impl Orders {
         }
     }
 
-    /// The replacement was not placed, and the old order may be gone with it.
-    pub fn on_amend_rejected(&mut self, cloid: Cloid, now: Time) {
-        let Some(order) = self.live.get(&cloid) else {
-            return;
+    /// The replacement was not placed, and the old order is gone with it. `true`: how it ended was not
+    /// told, so a query should tell.
+    pub fn on_amend_rejected(&mut self, cloid: Cloid, now: Time) -> bool {
+        let Some(order) = self.live.get_mut(&cloid) else {
+            return false;
         };
-        if let State::Amending { old_gone, .. } = order.state {
-            let expected = old_gone.map(|left| order.order.sz - left);
-            self.settle(cloid, expected, now);
+        let State::Amending { old_gone, .. } = order.state else {
+            return false;
+        };
+        if old_gone.is_none() && !order.cancelled {
+            order.vanish(now);
+            return true;
         }
+        let expected = old_gone.map(|left| order.order.sz - left);
+        self.settle(cloid, expected, now);
+        false
     }
 
     /// Nothing of the amend was carried out: the order rests as before, unless a cancel ended it since.
@@ -317,25 +327,6 @@ impl Orders {
         self.settle(cloid, None, now);
     }
 
-    /// A cancel or amend found nothing: the order is over, unless its placing is still unanswered.
-    pub fn on_not_there(&mut self, cloid: Cloid, now: Time) {
-        if self.others.on_gone(cloid, now) {
-            return;
-        }
-        if self
-            .live
-            .get(&cloid)
-            .is_some_and(|order| order.state == State::Resting)
-        {
-            self.settle(cloid, None, now);
-            return;
-        }
-        if let Some(order) = self.live.get_mut(&cloid) {
-            order.absent |= order.is_lost();
-        }
-        self.on_cancel_refused(cloid, now);
-    }
-
     /// An order update by oid. `true`: it is of an order that rests and that nobody here knows, so a
     /// query should tell what it is.
     pub fn on_update(&mut self, update: &OrderUpdate, now: Time) -> bool {
@@ -347,7 +338,7 @@ impl Orders {
         if update.status == OrderStatus::Open {
             return !self.others.contains(update.oid);
         }
-        self.others.on_ended(update.oid, now);
+        self.others.on_ended(update.oid, update.status, now);
         false
     }
 
@@ -376,9 +367,18 @@ impl Orders {
             self.on_resting(cloid, update.oid, now);
             return;
         }
+        if let State::Amending { to, old_gone } = order.state
+            && order.oid.is_some_and(|old| update.oid > old)
+        {
+            // The amend was carried out, and what it made is over before its answer was heard.
+            let ghost = replace(order, to, old_gone, now);
+            order.oid = Some(update.oid);
+            self.ghosts.extend(ghost);
+        }
         if order.oid != Some(update.oid) {
             return;
         }
+        prove(&mut self.ghosts, order.replaced, now);
         if let State::Amending { old_gone, .. } = &mut order.state
             && update.status == OrderStatus::Canceled
         {
@@ -446,12 +446,12 @@ impl Orders {
     pub fn expire(&mut self, now: Time) {
         let over = |since: Time| now.since(since) > FILL_WINDOW;
         self.ghosts
-            .retain(|ghost| ghost.expected.is_some() || !over(ghost.since));
+            .retain(|ghost| ghost.expected.is_some() || ghost.unproven || !over(ghost.since));
         self.ended.retain(|_, at| now.since(*at) <= QUERY_GRACE);
         self.live.retain(|_, order| match order.state {
             // What the exchange says was filled stays counted until the ledger holds it.
             State::Settling { expected } => expected.is_some() || !over(order.since),
-            _ => !(order.is_lost() && order.absent && now.since(order.sent) > ARRIVAL_MAX),
+            _ => true,
         });
     }
 

@@ -28,6 +28,9 @@ pub enum State {
     },
     /// No answer came to its place: it may rest, or never have been placed. A query decides.
     Unknown,
+    /// A cancel, an amend or two looks found nothing of it: filled, cancelled or never placed. All of
+    /// it counts until a query tells which, or the ledger is known to hold whatever filled until then.
+    Gone,
 }
 
 /// One order of ours.
@@ -66,7 +69,7 @@ pub struct Order {
     pub(super) cancel_at: Time,
     /// Whether a cancel was refused: the first one is sent again at once.
     pub(super) cancel_refused: bool,
-    /// Whether a cancel found nothing while its fate was unknown.
+    /// Whether a cancel or a query found nothing while its fate was unknown.
     pub(super) absent: bool,
     /// Whether the last look at the open orders did not show it, though it should have.
     pub(super) missed: bool,
@@ -181,7 +184,28 @@ impl Order {
     /// Whether it is over on the exchange, so that it can match nothing more.
     #[must_use]
     pub const fn is_over(&self) -> bool {
-        matches!(self.state, State::Settling { .. })
+        matches!(self.state, State::Settling { .. } | State::Gone)
+    }
+
+    /// Whether a query is to tell what became of it.
+    #[must_use]
+    pub const fn is_in_question(&self) -> bool {
+        !self.is_over() || matches!(self.state, State::Gone)
+    }
+
+    /// Nothing was found of it. The ghost of what it was before an amend that may have been carried out.
+    pub(super) fn vanish(&mut self, now: Time) -> Option<Ghost> {
+        let ghost = match self.state {
+            State::Amending { to, old_gone } if self.amend_lost => replace(self, to, old_gone, now),
+            _ => None,
+        };
+        self.state = State::Gone;
+        self.cancelling = false;
+        self.since = now;
+        ghost.map(|ghost| Ghost {
+            unproven: ghost.expected.is_none(),
+            ..ghost
+        })
     }
 
     /// Whether to look for it by a cancel at `now`: one that found nothing is not repeated at once, since
@@ -216,6 +240,7 @@ impl Order {
     pub const fn is_dying(&self) -> bool {
         match self.state {
             State::Settling { expected } => expected.is_none(),
+            State::Gone => true,
             _ => self.cancelling,
         }
     }
@@ -231,12 +256,23 @@ pub(super) struct Ghost {
     pub(super) filled: Sz,
     /// Total filled, once the exchange has said so.
     pub(super) expected: Option<Sz>,
+    /// Whether nothing has proved yet that it is over.
+    pub(super) unproven: bool,
     pub(super) since: Time,
 }
 
 impl Ghost {
     pub(super) fn exposure(&self) -> Sz {
         Sz((self.expected.unwrap_or(self.sz) - self.filled).0.max(0))
+    }
+}
+
+/// What replaced the order `oid` was heard of, so that one is over: its fills may still be told.
+pub(super) fn prove(ghosts: &mut [Ghost], oid: u64, now: Time) {
+    let of_it = ghosts.iter_mut().filter(|ghost| ghost.oid == oid);
+    for ghost in of_it.filter(|ghost| ghost.unproven) {
+        ghost.unproven = false;
+        ghost.since = now;
     }
 }
 
@@ -256,6 +292,7 @@ pub(super) fn replace(
         sz: old.sz,
         filled: order.filled,
         expected: old_gone.map(|left| Sz((old.sz - left).0.max(0))),
+        unproven: false,
         since: now,
     });
     order.order = to;

@@ -4,7 +4,7 @@
 //! program, are told once and never touched.
 
 use crate::action::Cloid;
-use crate::event::OpenOrder;
+use crate::event::{OpenOrder, OrderStatus};
 use crate::units::{Dur, SECOND, Sz, Time};
 
 use super::QUERY_GRACE;
@@ -108,6 +108,20 @@ impl Others {
         })
     }
 
+    /// A cancel found nothing: it counts until a query tells how it ended, or a look does not show it.
+    pub(super) fn on_doubt(&mut self, cloid: Cloid, now: Time) -> bool {
+        self.each(cloid, |other| {
+            other.cancelling = false;
+            other.not_before = now.plus(QUERY_GRACE);
+        })
+    }
+
+    /// Whether it is one of these and not known to be over.
+    pub(super) fn is_open(&self, cloid: Cloid) -> bool {
+        let mut open = self.all.iter().filter(|other| !other.over);
+        open.any(|other| other.order.cloid == Some(cloid))
+    }
+
     /// A cancel was refused or went unanswered.
     pub(super) fn on_cancel_refused(&mut self, cloid: Cloid, now: Time) -> bool {
         self.each(cloid, |other| {
@@ -116,10 +130,11 @@ impl Others {
         })
     }
 
-    /// The exchange said that the order with this oid ended.
-    pub(super) fn on_ended(&mut self, oid: u64, now: Time) {
+    /// The exchange said that the order with this oid ended. What it filled counts until the fill is
+    /// heard, or a look does not show it.
+    pub(super) fn on_ended(&mut self, oid: u64, status: OrderStatus, now: Time) {
         for other in self.all.iter_mut().filter(|other| other.order.oid == oid) {
-            other.over = true;
+            other.over |= status != OrderStatus::Filled;
             other.not_before = now.plus(QUERY_GRACE);
         }
     }

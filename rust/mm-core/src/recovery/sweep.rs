@@ -13,7 +13,8 @@ use crate::units::{Dur, Side, Sz, Time};
 pub struct Findings {
     /// Orders whose place, amend or cancel has had no answer for longer than the grace.
     pub unanswered: Vec<Cloid>,
-    /// Orders that are over, with fills that the exchange reported and the ledger does not hold.
+    /// Orders that are over, with fills that the exchange reported, or may have had, and the ledger does
+    /// not hold.
     pub unsettled: Vec<Cloid>,
     /// Orders that rest against the verdict: on the increasing side of a reduce-only position, or on
     /// its reducing side without the flag, and nobody is cancelling them.
@@ -35,9 +36,10 @@ pub fn sweep(orders: &Orders, verdict: &ReduceOnly, now: Time, grace: Dur) -> Fi
         }
         if is_unanswered(order) {
             findings.unanswered.push(*cloid);
-        } else if is_unsettled(order) {
+        }
+        if is_unsettled(order) {
             findings.unsettled.push(*cloid);
-        } else if is_forbidden(order, verdict) {
+        } else if !is_unanswered(order) && is_forbidden(order, verdict) {
             findings.forbidden.push(*cloid);
         }
     }
@@ -49,13 +51,17 @@ pub fn sweep(orders: &Orders, verdict: &ReduceOnly, now: Time, grace: Dur) -> Fi
 pub fn is_unanswered(order: &Order) -> bool {
     let waits = matches!(
         order.state,
-        State::InFlight | State::Unknown | State::Amending { .. }
+        State::InFlight | State::Unknown | State::Amending { .. } | State::Gone
     );
     waits || (order.cancelling && !order.is_over())
 }
 
 fn is_unsettled(order: &Order) -> bool {
-    matches!(order.state, State::Settling { expected: Some(_) }) && order.exposure() > Sz::ZERO
+    let ended = matches!(
+        order.state,
+        State::Settling { expected: Some(_) } | State::Gone
+    );
+    ended && order.exposure() > Sz::ZERO
 }
 
 fn is_forbidden(order: &Order, verdict: &ReduceOnly) -> bool {
@@ -103,7 +109,7 @@ mod tests {
         orders.cancelling(cloid, Reason::LevelGone, Time(0));
     }
 
-    const STATES: [(Into, bool, bool); 7] = [
+    const STATES: [(Into, bool, bool); 8] = [
         (|_, _| {}, true, false),
         (resting, false, false),
         (amending, true, false),
@@ -112,6 +118,14 @@ mod tests {
         (
             |orders, cloid| orders.on_filled_at_once(cloid, 9, Sz(5), Time(0)),
             false,
+            true,
+        ),
+        (
+            |orders, cloid| {
+                resting(orders, cloid);
+                orders.on_gone(cloid, Time(0));
+            },
+            true,
             true,
         ),
         (

@@ -1,7 +1,12 @@
 //! What tests of the engine start from.
 
+use std::collections::BTreeMap;
+
+use mm_core::action::Cloid;
 use mm_core::engine::EngineConfig;
+use mm_core::event::{EventBody, OrderFate, OrderUpdate};
 use mm_core::instrument::Instrument;
+use mm_core::recovery::ask::Ask;
 use mm_core::units::SECOND;
 
 /// When a test begins.
@@ -47,4 +52,45 @@ pub(crate) fn config() -> EngineConfig {
 /// The perp.
 pub(crate) fn btc() -> Instrument {
     Instrument::new("BTC", 0, 5, 40).unwrap()
+}
+
+/// What the venue knows of orders that ended, and which it was asked about.
+#[derive(Debug, Default)]
+pub(crate) struct Fates {
+    ended: BTreeMap<Cloid, OrderUpdate>,
+    asked: Vec<Cloid>,
+}
+
+impl Fates {
+    /// An order ended so.
+    pub(crate) fn end(&mut self, update: OrderUpdate) {
+        self.ended.extend(update.cloid.map(|cloid| (cloid, update)));
+    }
+
+    /// It, or its replacement, rests.
+    pub(crate) fn rest(&mut self, cloid: Cloid) {
+        self.ended.remove(&cloid);
+    }
+
+    /// The engine asks.
+    pub(crate) fn ask(&mut self, asks: &[Ask]) {
+        self.asked.extend(asks.iter().filter_map(|ask| match ask {
+            Ask::OrderStatus(cloid) => Some(*cloid),
+            _ => None,
+        }));
+    }
+
+    /// The answers; `resting` gives an order that still rests.
+    pub(crate) fn answers(
+        &mut self,
+        resting: impl Fn(Cloid) -> Option<OrderUpdate>,
+    ) -> Vec<EventBody> {
+        let asked = core::mem::take(&mut self.asked).into_iter();
+        asked
+            .map(|cloid| {
+                let found = resting(cloid).or_else(|| self.ended.get(&cloid).copied());
+                EventBody::OrderStatus(OrderFate { cloid, found })
+            })
+            .collect()
+    }
 }
