@@ -53,6 +53,8 @@ pub enum EventBody {
     Funding(Funding),
     /// Deposit (positive) or withdrawal.
     Transfer(Transfer),
+    /// The venue used a word that nobody here knows.
+    Novelty(Novelty),
     /// A stream came up or went down.
     Stream(StreamStatus),
     /// The time asked for with `wake_at` has come.
@@ -396,6 +398,34 @@ pub struct Transfer {
     /// one millisecond apart, and a repetition from news.
     #[serde(default)]
     pub id: u64,
+}
+
+/// A word that the venue must have added since this was written, in a message whose form is right.
+/// Bad news must not stop the maker: it is told, and what it may have changed is asked for.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Novelty {
+    /// Where it stood.
+    pub place: NoveltyPlace,
+    /// As printed.
+    pub word: String,
+}
+
+/// Where the venue can add words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NoveltyPlace {
+    /// Type of a ledger update: money may have moved.
+    LedgerUpdate,
+    /// What an order is now.
+    OrderStatus,
+    /// Answer to a query about one order.
+    OrderAnswer,
+    /// What a fill did to the position, or what caused it: it counts as an ordinary one.
+    FillDirection,
+    /// Token of a fee that is not in USDC: it counts as none, and the account's value tells.
+    FeeToken,
+    /// Websocket channel.
+    Channel,
 }
 
 /// Health of one stream.

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::kill::KillReason;
 use super::mode::{Mode, ModeReason};
 use crate::action::Cloid;
-use crate::event::{Fill, FillKind, OpenOrder};
+use crate::event::{Fill, FillKind, NoveltyPlace, OpenOrder};
 use crate::units::{Px, Side, Sz, Usd};
 
 /// One thing that happened in a step and wants to be told.
@@ -50,6 +50,13 @@ pub enum Alarm {
     UnknownRejection {
         /// The words.
         text: String,
+    },
+    /// The exchange used a word that nobody knew, elsewhere. Told once each.
+    UnknownWord {
+        /// Where it stood.
+        place: NoveltyPlace,
+        /// As printed.
+        word: String,
     },
     /// The exchange's position is not what our fills say: nothing is quoted until that is explained.
     PositionUnexplained {

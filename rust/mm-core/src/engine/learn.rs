@@ -6,14 +6,17 @@ use crate::account::{Entry, Posted};
 use crate::action::Cloid;
 use crate::control::{Alarm, KillReason, ToldFill};
 use crate::event::{
-    AccountState, Command, EventBody, Fill, Fills, HeadRoom, ItemStatus, OpenOrder, OrderFate,
-    Rejection, RejectionClass, Reply, ReplyOutcome, Stream, StreamState,
+    AccountState, Command, EventBody, Fill, Fills, HeadRoom, ItemStatus, Novelty, NoveltyPlace,
+    OpenOrder, OrderFate, Rejection, RejectionClass, Reply, ReplyOutcome, Stream, StreamState,
 };
 use crate::orders::{Look, Owner};
 use crate::recovery::ask::Ask;
 use crate::units::{Side, Sz};
 
 use super::replies::Batch;
+
+/// New words that are told: whoever sends more of them is told of often enough.
+const NOVELTIES_MAX: usize = 64;
 
 impl Engine {
     pub(super) fn learn(&mut self, body: &EventBody) {
@@ -56,6 +59,7 @@ impl Engine {
                 self.own.is_early(body);
                 self.own.on_transfer(*transfer);
             }
+            EventBody::Novelty(novelty) => self.on_novelty(novelty),
             EventBody::Stream(status) => {
                 self.own.on_stream(status.stream, status.state, now);
                 match (status.stream, status.state) {
@@ -163,6 +167,18 @@ impl Engine {
     fn on_account(&mut self, report: AccountState) {
         let drift = self.own.on_account(report, self.now);
         self.reconcile(&report, drift);
+    }
+
+    /// What a new word may have changed is asked for: the reports and looks judge. It is told once.
+    fn on_novelty(&mut self, novelty: &Novelty) {
+        if novelty.place != NoveltyPlace::Channel {
+            self.recover.doubt();
+        }
+        let told = &mut self.recover.novelties;
+        if told.len() < NOVELTIES_MAX && told.insert(novelty.clone()) {
+            let Novelty { place, word } = novelty.clone();
+            self.alarms.push(Alarm::UnknownWord { place, word });
+        }
     }
 
     /// What a query of the open orders shows and hides.

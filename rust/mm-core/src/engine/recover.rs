@@ -1,12 +1,14 @@
 //! Where the machines of `recovery` meet the engine: what they see, and what becomes of their wishes.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
 use super::{Bug, Engine};
 use crate::action::{Action, ActionBody, NewOrder, Reason, Tif};
 use crate::control::Alarm;
 use crate::diff::Tolerance;
-use crate::event::{EventBody, Fill};
+use crate::event::{EventBody, Fill, Novelty};
 use crate::filter::{Quote, ReduceOnly, ReduceOnlyReason, RefusalReason, reaches};
 use crate::gate::Gate;
 use crate::instrument::MIN_NOTIONAL;
@@ -42,6 +44,8 @@ pub(super) struct Recover {
     pub(super) sweep_due: bool,
     pub(super) findings: Findings,
     pub(super) corrections: u64,
+    /// Words of the venue that nobody knew, told already.
+    pub(super) novelties: BTreeSet<Novelty>,
     heard: Heard,
     user_down: bool,
 }

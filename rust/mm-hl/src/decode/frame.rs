@@ -2,18 +2,37 @@
 
 use std::borrow::Cow;
 
-use mm_core::event::EventBody;
+use mm_core::event::{EventBody, NoveltyPlace};
 use mm_core::instrument::Instrument;
 use mm_core::units::Time;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::value::unexpected;
+use super::value::{novelty, unexpected};
 use super::{DecodeError, Decoded, PaperClock, ledger, market, scan, user};
 
-/// Reads a websocket frame for one coin.
+/// Channels of the venue that this client has no use for. `user` (userEvents) repeats `userFills` and
+/// `userFundings`.
+const UNUSED: [&str; 14] = [
+    "user",
+    "allMids",
+    "candle",
+    "notification",
+    "post",
+    "webData2",
+    "webData3",
+    "activeSpotAssetCtx",
+    "userTwapSliceFills",
+    "userTwapHistory",
+    "twapStates",
+    "openOrders",
+    "allDexsClearinghouseState",
+    "allDexsAssetCtxs",
+];
+
+/// Reads a websocket frame for one coin. A channel that nobody knows is a [`Novelty`].
 ///
-/// `user` (userEvents) is ignored: it repeats `userFills` and `userFundings`.
+/// [`Novelty`]: mm_core::event::Novelty
 ///
 /// # Errors
 /// [`DecodeError`] where the frame is not of its channel's form or off the lattice.
@@ -40,8 +59,8 @@ pub(super) fn general(instrument: &Instrument, frame: &[u8]) -> Result<Decoded, 
         "bbo" => market::bbo(instrument, data)?.map(EventBody::Bbo),
         "trades" => market::trades(instrument, data)?.map(EventBody::Trades),
         "activeAssetCtx" => market::asset_ctx(instrument, data)?.map(EventBody::AssetCtx),
-        "userFills" => user::fills_frame(instrument, data)?.map(EventBody::Fills),
-        "orderUpdates" => user::order_updates(instrument, data)?.map(EventBody::OrderUpdates),
+        "userFills" => return Ok(events(user::fills_frame(instrument, data)?)),
+        "orderUpdates" => return Ok(events(user::order_updates(instrument, data)?)),
         "clearinghouseState" => user::account_frame(instrument, data)?.map(EventBody::Account),
         "activeAssetData" => user::head_room(instrument, data)?.map(EventBody::HeadRoom),
         "userFundings" => return Ok(events(ledger::fundings(instrument, data)?)),
@@ -50,7 +69,8 @@ pub(super) fn general(instrument: &Instrument, frame: &[u8]) -> Result<Decoded, 
         "subscriptionResponse" => return Ok(Decoded::Ack),
         "error" => return Ok(Decoded::Error(serde_json::from_str(data)?)),
         "paperClock" => return clock(data).map(Decoded::Clock),
-        _ => None,
+        _ if UNUSED.contains(&channel.as_ref()) => None,
+        word => Some(novelty(NoveltyPlace::Channel, word)),
     };
     Ok(events(event.into_iter().collect()))
 }

@@ -98,7 +98,7 @@ pub fn decode_order_status(
     asked: Cloid,
     body: &[u8],
 ) -> Result<EventBody, DecodeError> {
-    user::order_fate(instrument, asked, text(body)?).map(EventBody::OrderStatus)
+    user::order_fate(instrument, asked, text(body)?)
 }
 
 fn text(body: &[u8]) -> Result<&str, DecodeError> {

@@ -1,17 +1,19 @@
 //! Account channels and the bodies that share their forms.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use mm_core::action::Cloid;
 use mm_core::event::{
-    AccountState, Fill, FillKind, Fills, HeadRoom, OpenOrder, OrderFate, OrderStatus, OrderUpdate,
+    AccountState, EventBody, Fill, FillKind, Fills, HeadRoom, NoveltyPlace, OpenOrder, OrderFate,
+    OrderStatus, OrderUpdate,
 };
 use mm_core::instrument::Instrument;
 use mm_core::units::{Px, Sz, Time, Usd, parse_decimal_floor};
 use serde::Deserialize;
 
 use super::DecodeError;
-use super::value::{Millis, WireSide, cloid, money, px_and_sz, remaining, unexpected};
+use super::value::{Millis, WireSide, cloid, money, novelty, px_and_sz, remaining, unexpected};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -68,6 +70,39 @@ impl WireFill<'_> {
     }
 }
 
+/// What a fill of an ordinary order does to the position, in the venue's words.
+const DIRECTIONS: [&str; 8] = [
+    "Open Long",
+    "Open Short",
+    "Close Long",
+    "Close Short",
+    "Long > Short",
+    "Short > Long",
+    "Buy",
+    "Sell",
+];
+
+/// Words in fills of our coin that the venue must have added.
+fn novelties(instrument: &Instrument, printed: &[WireFill<'_>]) -> Vec<EventBody> {
+    let ours = printed.iter().filter(|fill| fill.coin == instrument.coin());
+    let words = ours.flat_map(|fill| {
+        let token = fill.fee_token.as_deref().filter(|token| *token != "USDC");
+        let token = token.map(|word| (NoveltyPlace::FeeToken, word));
+        let plain = |dir: &str| DIRECTIONS.contains(&dir) || dir.starts_with("Liquidated");
+        let dir = fill
+            .dir
+            .as_deref()
+            .filter(|dir| !plain(dir) && *dir != "Auto-Deleveraging" && *dir != "Settlement");
+        let dir = dir.map(|word| (NoveltyPlace::FillDirection, word));
+        token.into_iter().chain(dir)
+    });
+    let words: BTreeSet<_> = words.collect();
+    words
+        .into_iter()
+        .map(|(place, word)| novelty(place, word))
+        .collect()
+}
+
 /// Fills of our coin, oldest first.
 ///
 /// The venue sorts by time, newest first in snapshots; which of one millisecond comes first is not
@@ -104,13 +139,10 @@ fn fill(
     printed: &WireFill<'_>,
     user: Option<&str>,
 ) -> Result<Fill, DecodeError> {
-    if let Some(token) = printed
+    let in_usdc = printed
         .fee_token
         .as_deref()
-        .filter(|&token| token != "USDC")
-    {
-        return Err(unexpected("feeToken", token, "USDC"));
-    }
+        .is_none_or(|token| token == "USDC");
     let (px, sz) = px_and_sz(instrument, printed.px, printed.sz)?;
     Ok(Fill {
         exch: printed.time.time(),
@@ -121,17 +153,21 @@ fn fill(
         px,
         sz,
         start_position: instrument.parse_sz(printed.start_position)?,
-        fee: money("fee", printed.fee)?,
+        fee: if in_usdc {
+            money("fee", printed.fee)?
+        } else {
+            Usd::ZERO
+        },
         taker: printed.crossed,
         kind: printed.kind(user),
     })
 }
 
-/// `userFills`: a snapshot, newest first, or news; `None` where the news are of other coins.
+/// `userFills`: a snapshot, newest first, or news; nothing where the news are of other coins.
 pub(super) fn fills_frame(
     instrument: &Instrument,
     data: &str,
-) -> Result<Option<Fills>, DecodeError> {
+) -> Result<Vec<EventBody>, DecodeError> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct UserFills<'a> {
@@ -148,7 +184,11 @@ pub(super) fn fills_frame(
         fills: printed,
     } = serde_json::from_str(data)?;
     let fills = fills(instrument, &printed, is_snapshot, user.as_deref())?;
-    Ok((is_snapshot || !fills.fills.is_empty()).then_some(fills))
+    let news = (is_snapshot || !fills.fills.is_empty()).then_some(EventBody::Fills(fills));
+    Ok(news
+        .into_iter()
+        .chain(novelties(instrument, &printed))
+        .collect())
 }
 
 /// An order with what it is now.
@@ -163,29 +203,49 @@ struct WireUpdate<'a> {
 }
 
 impl WireUpdate<'_> {
-    fn update(&self, instrument: &Instrument) -> Result<OrderUpdate, DecodeError> {
-        Ok(OrderUpdate {
+    /// The update, or the word for its status that the venue must have added.
+    fn update(
+        &self,
+        instrument: &Instrument,
+    ) -> Result<Result<OrderUpdate, EventBody>, DecodeError> {
+        let (cloid, sz) = (
+            cloid(self.order.cloid.as_ref())?,
+            remaining(instrument, self.order.sz)?,
+        );
+        let Some(status) = order_status(&self.status) else {
+            return Ok(Err(novelty(
+                NoveltyPlace::OrderStatus,
+                self.status.as_ref(),
+            )));
+        };
+        Ok(Ok(OrderUpdate {
             exch: self.status_timestamp.time(),
             oid: self.order.oid,
-            cloid: cloid(self.order.cloid.as_ref())?,
-            sz: remaining(instrument, self.order.sz)?,
-            status: order_status(&self.status)?,
-        })
+            cloid,
+            sz,
+            status,
+        }))
     }
 }
 
-/// `orderUpdates` of our coin; `None` where there is none.
+/// `orderUpdates` of our coin, and the words in them that nobody knows.
 pub(super) fn order_updates(
     instrument: &Instrument,
     data: &str,
-) -> Result<Option<Vec<OrderUpdate>>, DecodeError> {
+) -> Result<Vec<EventBody>, DecodeError> {
     let printed = serde_json::from_str::<Vec<WireUpdate<'_>>>(data)?;
-    let updates = printed
+    let ours = printed
         .iter()
-        .filter(|update| update.order.coin == instrument.coin())
-        .map(|update| update.update(instrument))
-        .collect::<Result<Vec<_>, _>>()?;
-    Ok((!updates.is_empty()).then_some(updates))
+        .filter(|update| update.order.coin == instrument.coin());
+    let (mut updates, mut unknown) = (Vec::new(), Vec::new());
+    for update in ours {
+        match update.update(instrument)? {
+            Ok(update) => updates.push(update),
+            Err(word) => unknown.push(word),
+        }
+    }
+    let news = (!updates.is_empty()).then_some(EventBody::OrderUpdates(updates));
+    Ok(news.into_iter().chain(unknown).collect())
 }
 
 /// `orderStatus` of one of our cloids.
@@ -193,7 +253,7 @@ pub(super) fn order_fate(
     instrument: &Instrument,
     asked: Cloid,
     data: &str,
-) -> Result<OrderFate, DecodeError> {
+) -> Result<EventBody, DecodeError> {
     #[derive(Deserialize)]
     struct Answer<'a> {
         #[serde(borrow)]
@@ -204,14 +264,18 @@ pub(super) fn order_fate(
     let Answer { status, order } = serde_json::from_str(data)?;
     let found = match (status.as_ref(), order) {
         ("unknownOid", None) => None,
-        ("order", Some(order)) => Some(order.update(instrument)?),
-        _ => {
+        ("order", Some(order)) => match order.update(instrument)? {
+            Ok(update) => Some(update),
+            Err(word) => return Ok(word),
+        },
+        ("order" | "unknownOid", _) => {
             return Err(unexpected(
                 "status",
                 status,
                 "order with the order, or unknownOid without",
             ));
         }
+        (word, _) => return Ok(novelty(NoveltyPlace::OrderAnswer, word)),
     };
     if let Some(other) = found.filter(|found| found.cloid != Some(asked)) {
         let other = other
@@ -219,26 +283,22 @@ pub(super) fn order_fate(
             .map_or_else(|| "none".to_owned(), |cloid| cloid.to_string());
         return Err(unexpected("cloid", other, "the one asked about"));
     }
-    Ok(OrderFate {
+    Ok(EventBody::OrderStatus(OrderFate {
         cloid: asked,
         found,
-    })
+    }))
 }
 
 /// Folds the venue's vocabulary: every `..Canceled` is gone, every `..Rejected` never rested.
-fn order_status(word: &str) -> Result<OrderStatus, DecodeError> {
+fn order_status(word: &str) -> Option<OrderStatus> {
     match word {
-        "open" | "triggered" => Ok(OrderStatus::Open),
-        "filled" => Ok(OrderStatus::Filled),
-        "canceled" | "scheduledCancel" | "internalCancel" => Ok(OrderStatus::Canceled),
-        "rejected" => Ok(OrderStatus::Rejected),
-        _ if word.ends_with("Canceled") => Ok(OrderStatus::Canceled),
-        _ if word.ends_with("Rejected") => Ok(OrderStatus::Rejected),
-        _ => Err(unexpected(
-            "order status",
-            word,
-            "a word of the venue's vocabulary",
-        )),
+        "open" | "triggered" => Some(OrderStatus::Open),
+        "filled" => Some(OrderStatus::Filled),
+        "canceled" | "scheduledCancel" | "internalCancel" => Some(OrderStatus::Canceled),
+        "rejected" => Some(OrderStatus::Rejected),
+        _ if word.ends_with("Canceled") => Some(OrderStatus::Canceled),
+        _ if word.ends_with("Rejected") => Some(OrderStatus::Rejected),
+        _ => None,
     }
 }
 

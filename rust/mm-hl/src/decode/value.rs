@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use mm_core::action::Cloid;
-use mm_core::event::Level;
+use mm_core::event::{EventBody, Level, Novelty, NoveltyPlace};
 use mm_core::instrument::Instrument;
 use mm_core::units::{Px, Side, Sz, Time, Usd, parse_decimal_floor};
 use serde::Deserialize;
@@ -123,6 +123,12 @@ pub(super) fn cloid(text: Option<&Cow<'_, str>>) -> Result<Option<Cloid>, Decode
         Cloid::parse(text).ok_or_else(|| unexpected("cloid", text.as_ref(), "0x and 32 hex digits"))
     })
     .transpose()
+}
+
+/// A word that the venue must have added.
+pub(super) fn novelty(place: NoveltyPlace, word: impl Into<String>) -> EventBody {
+    let word = word.into();
+    EventBody::Novelty(Novelty { place, word })
 }
 
 pub(super) fn unexpected(
