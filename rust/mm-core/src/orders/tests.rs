@@ -127,10 +127,10 @@ fn a_cancel_that_makes_way_keeps_the_level_and_takes_no_room() {
 #[test]
 fn nothing_found_ends_what_rested_and_not_what_is_on_its_way() {
     let mut table = resting(&[bid(1, 10)]);
-    table.on_not_there(cloid(1), at(1));
+    table.on_gone(cloid(1), at(1));
     assert!(table.get(cloid(1)).unwrap().is_over());
     table.placed(bid(2, 10), at(1));
-    table.on_not_there(cloid(2), at(2));
+    table.on_gone(cloid(2), at(2));
     assert_eq!(table.get(cloid(2)).unwrap().state, State::InFlight);
 }
 
@@ -204,16 +204,20 @@ fn the_old_leg_of_an_amend_is_waited_for_as_long() {
     assert_eq!((pending(&filled), filled.ghosts.len()), (Sz(15), 0));
 }
 
-/// An order of unknown fate that a cancel did not find is believed gone when it can arrive no more.
+/// An order of unknown fate that the venue does not know is over when it can arrive no more.
 #[test]
 fn what_was_not_found_is_gone_after_the_last_arrival() {
     let mut table = Orders::new(SESSION, 0);
     table.placed(bid(1, 10), at(0));
     table.on_lost(cloid(1), at(1));
-    table.on_not_there(cloid(1), at(2));
-    table.expire(at(15));
-    assert_eq!(pending(&table), Sz(10));
+    table.on_gone(cloid(1), at(2));
+    table.on_unheard_of(cloid(1), at(15));
     table.expire(Time(at(15).0 + 1));
+    assert_eq!(pending(&table), Sz(10));
+    assert!(table.on_gone(cloid(1), Time(at(15).0 + 1)), "ask");
+    table.expire(at(60));
+    assert_eq!(pending(&table), Sz(10), "it may have filled");
+    table.on_unheard_of(cloid(1), at(60));
     assert!(table.is_clear());
 }
 
@@ -280,7 +284,7 @@ fn what_a_cancel_did_not_find_is_looked_for_once_a_second() {
     table.placed(bid(1, 10), at(0));
     table.on_lost(cloid(1), at(0));
     assert!(table.get(cloid(1)).unwrap().may_seek(at(0)));
-    table.on_not_there(cloid(1), at(0));
+    table.on_gone(cloid(1), at(0));
     let order = table.get(cloid(1)).unwrap();
     assert!(!order.may_seek(Time(at(1).0 - 1)) && order.may_seek(at(1)));
 }
