@@ -106,10 +106,16 @@ SEEDS ?= 10000
 chaos: build ## SEEDS=10000 worlds in which everything goes wrong, judged by the exchange's truth
 	$(BIN)/python -m mm chaos --seeds $(SEEDS) --json $(ARGS)
 
-SHARD ?= 0/16
 .PHONY: mutants
-mutants: $(VENV)/.dev ## mutation testing of the risk core, one shard (SHARD=k/n); see docs/mutation.md
-	cargo mutants --shard $(SHARD) --output target/mutants $(ARGS)
+mutants: $(VENV)/.dev ## mutation testing of the risk core: one build, about half an hour; see docs/mutation.md
+	nice -n 10 $(BIN)/python tests/mutation/rust_mutants.py $(ARGS)
+
+.PHONY: mutants-python
+mutants-python: build ## mutation testing of the session and the watchdog's decisions; see docs/mutation.md
+	rm -rf target/mutants/python && mkdir -p target/mutants/python
+	git ls-files | tar cf - -T - | tar xf - -C target/mutants/python
+	cp python/mm/_core*.so target/mutants/python/python/mm/
+	cd target/mutants/python && mv python src && nice -n 10 $(BIN)/mutmut run $(ARGS)
 
 .PHONY: golden
 golden: build $(VENV)/.dev ## renew tests/golden; read the diff before you commit it

@@ -67,6 +67,7 @@ class Lists:
         self.asked: list[Json] = []
 
     async def info(self, query: Mapping[str, Any]) -> bytes:
+        assert query["user"] == USER
         self.asked.append(dict(query))
         span = range(query["startTime"], query["endTime"] + 1)
         rows = [row for row in self._rows.get(query["type"], []) if row["time"] in span]

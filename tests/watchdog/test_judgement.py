@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from mm.errors import StateError
-from mm.heartbeat import Beat, Vitals, read_beat, trouble, write_beat
+from mm.heartbeat import HEALTHY_S, Beat, Vitals, read_beat, trouble, write_beat
 from mm.watchdog.judgement import Judgement, Patience
 
 FIRST = Beat(
@@ -149,3 +149,54 @@ def test_what_is_no_heartbeat_is_named(tmp_path: Path, text: str) -> None:
     path.write_text(text)
     with pytest.raises(StateError, match=r"heartbeat\.json: expected a heartbeat"):
         read_beat(path)
+
+
+def test_the_life_of_a_maker_counts_from_the_first_beat() -> None:
+    fresh = Judgement(Patience(silence_s=3.0, drift_s=2.0), 0.0)
+    assert not fresh.over()
+    assert fresh.why_act(99.0) is None, "nobody was ever there"
+    fresh.alive(lives=False)
+    assert fresh.why_act(99.0) is None
+
+
+def test_drift_is_a_third_look_and_more_than_its_time() -> None:
+    judgement = watched(100.0)
+    look(judgement, 2, 100.0, ours=5, theirs=8)
+    look(judgement, 3, 103.0, ours=5, theirs=8)
+    assert judgement.why_act(103.0) is None, "two looks"
+    look(judgement, 4, 102.0, ours=5, theirs=8)
+    assert judgement.why_act(102.0) is None, "three looks, and no more than the time"
+    assert judgement.why_act(102.1) == "drift"
+    look(judgement, 5, 102.1, ours=5, theirs=5)
+    for number in (6, 7):
+        look(judgement, number, 103.0, ours=5, theirs=8)
+    assert judgement.why_act(106.0) is None, "agreed in between: two looks again"
+
+
+def test_a_loop_is_healthy_up_to_its_bound() -> None:
+    at_bound = {"now_s": 100.0 + HEALTHY_S, "now_ns": 50 * SECOND_NS, "speed": 1.0}
+    assert trouble(vitals(), **at_bound) is None  # type: ignore[arg-type]  # one keyword each
+    behind = int((50 + HEALTHY_S) * SECOND_NS)
+    assert trouble(vitals(), 100.0, behind, speed=1.0) is None
+    assert trouble(vitals(), 100.0, behind + SECOND_NS // 10, speed=1.0) is not None
+
+
+def test_a_heartbeat_keeps_both_sides_apart_and_is_of_one_version(tmp_path: Path) -> None:
+    path = tmp_path / "heartbeat.json"
+    write_beat(path, beat(2, lots=(3, 4)))
+    found = read_beat(path)
+    assert found is not None
+    assert found.lots == (3, 4)
+    for old, new in (('"version": 1', '"version": 9'), ('"pid"', '"dip"')):
+        path.write_text(beat(2).text().replace(old, new))
+        with pytest.raises(StateError, match="another version's"):
+            read_beat(path)
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        beat(2, sigma=float("nan")).text()
+
+
+def test_a_heartbeat_that_cannot_be_read_or_written_is_named(tmp_path: Path) -> None:
+    with pytest.raises(StateError, match="cannot be read: Is a directory"):
+        read_beat(tmp_path)
+    with pytest.raises(StateError, match="cannot be written: No such file"):
+        write_beat(tmp_path / "gone" / "heartbeat.json", FIRST)

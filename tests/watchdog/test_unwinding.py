@@ -10,7 +10,16 @@ from hypothesis import strategies as st
 from mm._core import Instrument, unwind_order
 from mm.config import load
 from mm.errors import ConfigError, EventError
-from mm.watchdog.unwinding import REQUOTE_S, Escalation, Order, Pacing, View, next_step
+from mm.watchdog.unwinding import (
+    REQUOTE_S,
+    Escalation,
+    Order,
+    Pacing,
+    Quote,
+    Step,
+    View,
+    next_step,
+)
 
 RECOVERY = load(None).recovery
 PACING = Pacing.of(RECOVERY.model_dump(), RECOVERY.chase_s)
@@ -134,3 +143,44 @@ def test_what_is_no_book_or_no_section_is_an_error() -> None:
         wanted(book([], [], coin="ETH"), 700)
     with pytest.raises(ConfigError, match="recovery"):
         wanted(book([], []), 700, recovery_json="{}")
+
+
+def test_what_increases_is_all_but_our_reducing_orders() -> None:
+    def order(oid: int, is_buy: bool, ours: bool) -> Order:
+        return Order(oid=oid, is_buy=is_buy, px=Decimal(100), lots=1, ours=ours)
+
+    orders = (order(1, True, True), order(2, False, True), order(3, True, False))
+
+    def increasing(position: int) -> list[int]:
+        view = View(position, orders, (Decimal(99), Decimal(101)))
+        return [order.oid for order in view.increasing]
+
+    assert increasing(1) == [1, 3]
+    assert increasing(-1) == [2, 3]
+    assert increasing(0) == [1, 2, 3]
+
+
+def test_the_section_gives_the_pace() -> None:
+    section = {"ioc_apart_s": 2, "ioc_attempts": 3, "ioc_cooldown_s": 5, "ioc_rounds": 7}
+    assert Pacing.of(section, 1.5) == Pacing(1.5, 2.0, 3, 5.0, 7)
+
+
+def test_each_step_says_whether_an_immediate_order_follows() -> None:
+    resting = Order(oid=1, is_buy=True, px=Decimal(90), lots=5, ours=False)
+    best = (Decimal(99), Decimal(101))
+
+    def step(position: int, attempt: bool, touch: bool = True) -> Step:
+        view = View(position, (resting,), best if touch else (None, None))
+        return next_step(view, attempt=attempt, quoted_for_s=None)
+
+    assert step(0, attempt=True) == Step((1,), attempt=False, quote=None)
+    assert step(-1, attempt=True) == Step((1,), attempt=True, quote=None)
+    assert step(1, attempt=False) == Step((1,), False, Quote(False, Decimal(101), 1))
+    assert step(-1, attempt=False) == Step((1,), False, Quote(True, Decimal(99), 1))
+    assert step(1, attempt=False, touch=False) == Step((1,), attempt=False, quote=None)
+
+
+def test_a_quote_that_stays_is_not_placed_again() -> None:
+    quote = Order(oid=1, is_buy=False, px=Decimal(101), lots=5, ours=True)
+    stays = View(5, (quote,), (Decimal(100), Decimal(101)))
+    assert next_step(stays, attempt=False, quoted_for_s=1.0) == Step((), attempt=False, quote=None)

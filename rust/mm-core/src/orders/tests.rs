@@ -196,6 +196,9 @@ fn the_old_leg_of_an_amend_is_waited_for_as_long() {
     assert_eq!(pending(&known), Sz(21));
     known.clean(at(2));
     assert_eq!(pending(&known), Sz(15), "what rests is never cleaned");
+    let mut partly = amended(true);
+    partly.on_fill(&fill(101, Some(cloid(1)), 2), at(2));
+    assert_eq!(pending(&partly), Sz(4 + 12 + 3));
     let mut filled = amended(true);
     assert_eq!(
         filled.on_fill(&fill(101, Some(cloid(1)), 6), at(2)),
@@ -297,6 +300,8 @@ fn an_order_placed_by_hand_is_known_until_it_is_over() {
         cloid: None,
         ..update(6, 1, 10, OrderStatus::Open)
     };
+    assert!(table.on_update(&shown, at(0)));
+    table.on_open_orders(&[open(5, None)], at(0));
     assert!(table.on_update(&shown, at(0)));
     table.on_open_orders(&[open(5, None), open(6, None)], at(0));
     assert!(!table.on_update(&shown, at(0)));

@@ -275,6 +275,18 @@ mod tests {
         );
     }
 
+    /// What a report says counts from the grace after the fills on: at the grace itself, not before.
+    #[test]
+    fn a_report_as_old_as_the_fills_corrects_nothing() {
+        let mut machine = PositionReconciler::default();
+        assert_eq!(machine.on_break(at(0)), Finding::Unexplained);
+        machine.on_fills(at(0));
+        let mut hear = |second| machine.on_report(Some(Sz(5)), at(second), &CONFIG);
+        assert_eq!([hear(0), hear(1), hear(2)], [Finding::Look; 3]);
+        assert_eq!(hear(3), Finding::Look);
+        assert_eq!(hear(3), Finding::Correct(Sz(5)));
+    }
+
     #[test]
     fn a_suspicion_that_nothing_clears_stands() {
         let mut machine = PositionReconciler::default();
