@@ -43,10 +43,7 @@ BUILD = {
     "RUSTFLAGS": "--cap-lints=allow",
     "CARGO_TARGET_DIR": str(WORK / "build"),
 }
-AGAIN = ("missed", "unswitchable")
 TIMEOUT_FACTOR, TIMEOUT_MIN_S = 6.0, 20.0
-
-IMPL_ITERATOR = re.compile(r"-> impl (Iterator<.*>) \{")
 
 Place = tuple[int, int]
 
@@ -115,9 +112,8 @@ def listed(pattern: str) -> list[Mutant]:
 
 
 def is_switchable(mutant: Mutant) -> bool:
-    """Constants have no body to switch in; of what is `impl Trait`, only iterators can be boxed."""
-    boxable = mutant.returns.startswith("-> impl Iterator")
-    return mutant.function is not None and (boxable or "impl " not in mutant.returns)
+    """Constants have no body to switch in; the arms of an `impl Trait` would differ in type."""
+    return mutant.function is not None and "impl " not in mutant.returns
 
 
 class Source:
@@ -157,21 +153,6 @@ def switched(text: str, mutants: Iterable[Mutant]) -> str:
             for m in arms
         )
         whole = text[body[0] : body[1]]
-        if arms[0].returns.startswith("-> impl "):
-            # Iterators of different types become one type.
-            head_at, until = source.at(start), body[0]
-            lifetime = " + '_" if "&" in text[head_at:until].split("->", maxsplit=1)[0] else ""
-            found = IMPL_ITERATOR.search(text, head_at, until)
-            assert found is not None, arms[0].name
-            boxed = f"-> Box<dyn {found[1]}{lifetime}> {{"
-            choices = re.sub(r"(\*/ \d+ => )\{", r"\1Box::new({", choices)
-            choices = choices.replace("\n}\n/*end*/", "\n})\n/*end*/")
-            text = (
-                f"{text[: found.start()]}{boxed}{text[found.end() : body[0]]}"
-                f"match crate::chosen_mutant() {{{choices}"
-                f"\n_ => Box::new({{\n{whole}\n}})\n}}{text[body[1] :]}"
-            )
-            continue
         text = (
             f"{text[: body[0]]}match crate::chosen_mutant() {{{choices}"
             f"\n_ => {{\n{whole}\n}}\n}}{text[body[1] :]}"
@@ -348,7 +329,7 @@ def main() -> None:
     results |= {m.name: ("unswitchable", "") for m in mutants if not is_switchable(m)}
     chosen = [m for m in mutants if is_switchable(m) and m.id % parts == part]
     if args.iterate:
-        chosen = [m for m in chosen if results.get(m.name, ("missed", ""))[0] in AGAIN]
+        chosen = [m for m in chosen if results.get(m.name, ("missed", ""))[0] == "missed"]
     print(f"{len(chosen)} of {len(mutants)} mutants", flush=True)
     unviable, programs = build(chosen, args.package or ["mm-core"])
     results |= {m.name: ("unviable", "") for m in chosen if m.id in unviable}
