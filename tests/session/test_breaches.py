@@ -127,6 +127,16 @@ def test_what_the_journal_does_not_explain_is_a_breach() -> None:
     assert [b.kind for b in breaches(no_limit, sent(1), report[:1])] == ["unjoined"]
 
 
+def test_an_order_placed_by_hand_is_no_breach_and_one_of_ours_without_a_line_is() -> None:
+    log = [Line("h", {"config": {"session": 7}}), *HONEST]
+    ours, older, other = (f"0x{session:016x}{1:016x}" for session in (7, 6, 8))
+    for cloids, kinds in [([], []), ([other], []), ([ours], ["unjoined"]), ([older], ["unjoined"])]:
+        report = [seen(1, 0, 60, -100), {**seen(2, 0, 90, -100), "cloids": cloids}]
+        assert [b.kind for b in breaches(log, sent(1), report)] == kinds
+    report = [seen(1, 0, 60, -100), seen(2, 0, 90, -100, "updateLeverage")]
+    assert [b.kind for b in breaches(log, sent(1), report)] == ["unjoined"]
+
+
 def test_an_answered_action_that_a_whole_report_does_not_know_is_a_breach() -> None:
     log = [*HONEST, reply(2, 1)]
     assert breaches(log, sent(1), []) == []
