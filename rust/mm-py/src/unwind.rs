@@ -35,6 +35,7 @@ pub(crate) fn unwind_order(
     };
     let taken_from = if position > 0 { Side::Bid } else { Side::Ask };
     let unwinding = Unwinding {
+        pace: Sz::ZERO,
         position: Sz(position),
         aim: Sz::ZERO,
         touch,

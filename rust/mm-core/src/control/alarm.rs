@@ -123,6 +123,16 @@ pub enum Alarm {
         /// Share used, basis points.
         utilization_bps: Option<i64>,
     },
+    /// The position is to be closed at once and no immediate order can be sent: told when that begins
+    /// for another reason, and again when three quarters of the time are gone.
+    CloseWaits {
+        /// Why.
+        why: CloseWait,
+        /// Signed lots.
+        position: Sz,
+        /// What is left of the time that closing has, s.
+        left_s: i64,
+    },
     /// What `on_kill` asks for is finished.
     KillDone {
         /// Why it had latched.
@@ -139,6 +149,20 @@ pub enum Alarm {
         /// As queried.
         order: OpenOrder,
     },
+}
+
+/// Why a position cannot be closed at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CloseWait {
+    /// No fresh two-sided book: nothing can be priced, the reducing quote neither.
+    NoBook,
+    /// The venue takes post-only orders alone; a reducing quote stands at the touch.
+    PostOnlyPeriod,
+    /// The other side of the book is beyond the price bound; a reducing quote stands at the touch.
+    BookTooWide,
+    /// It shows less inside the bound than an order may be worth; a reducing quote stands at the touch.
+    BookTooThin,
 }
 
 /// A fill, as told.

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
+use super::admitted::Admitted;
 use super::config::{ControlConfig, PositionPolicy};
 use crate::event::RejectionClass;
 use crate::units::{Dur, Side, Sz, Time, Usd};
@@ -73,6 +74,8 @@ pub struct Watched {
     pub losses: Option<Losses>,
     /// Furthest the position can go, `[long, short]`, lots; negative: not even to zero.
     pub worst: [Sz; 2],
+    /// The limit in force at our last increase.
+    pub admitted: Admitted,
     /// Whether there is a position, or an order that could fill.
     pub exposed: bool,
     /// Ages of market data, own stream and account reports; of what never came, since the anchor.
@@ -96,25 +99,12 @@ pub struct Losses {
 /// Watches for reasons to end trading. Latching is the engine's.
 #[derive(Clone, Debug, Default)]
 pub struct KillWatch {
-    /// Limit in force when we last sent an increasing order, `[long, short]`.
-    limit_at_increase: [Option<Sz>; 2],
     rejections: BTreeMap<RejectionClass, VecDeque<Time>>,
     unexplained_since: Option<Time>,
     unheard_since: Option<Time>,
 }
 
 impl KillWatch {
-    /// We sent an order that may increase, under this limit of its side.
-    pub const fn on_increase(&mut self, side: Side, limit: Sz) {
-        self.limit_at_increase[side.index()] = Some(limit);
-    }
-
-    /// The limit in force when we last sent an increasing order on `side`; `None`: never.
-    #[must_use]
-    pub const fn limit_at_increase(&self, side: Side) -> Option<Sz> {
-        self.limit_at_increase[side.index()]
-    }
-
     /// One answer refused items for these reasons: one event a class, however many items.
     pub fn on_rejections(
         &mut self,
@@ -153,10 +143,7 @@ impl KillWatch {
             config.kill_unexplained_s,
         );
         losing
-            .or_else(|| {
-                self.is_runaway(watched, config)
-                    .then_some(KillReason::Runaway)
-            })
+            .or_else(|| Self::is_runaway(watched, config).then_some(KillReason::Runaway))
             .or_else(|| stale(watched, config))
             .or_else(|| {
                 self.is_storm(now, config)
@@ -194,9 +181,9 @@ impl KillWatch {
 
     /// Inherited positions are exempt: where we sent no increasing order there is nothing to compare.
     #[expect(clippy::cast_precision_loss, reason = "lots are below 2^53")]
-    fn is_runaway(&self, watched: &Watched, config: &ControlConfig) -> bool {
+    fn is_runaway(watched: &Watched, config: &ControlConfig) -> bool {
         Side::BOTH.iter().any(|side| {
-            self.limit_at_increase(*side).is_some_and(|limit| {
+            watched.admitted.at_increase(*side).is_some_and(|limit| {
                 let worst = watched.worst[side.index()];
                 worst > Sz::ZERO && worst.0 as f64 > config.kill_runaway_ratio * limit.0 as f64
             })
@@ -273,6 +260,7 @@ mod tests {
     const WELL: Watched = Watched {
         losses: None,
         worst: [Sz::ZERO; 2],
+        admitted: Admitted::NONE,
         exposed: true,
         ages: [Dur(SECOND); 3],
         explained: true,
@@ -309,22 +297,23 @@ mod tests {
     #[test]
     fn a_runaway_is_measured_against_the_limit_of_our_last_increase() {
         let mut watch = KillWatch::default();
-        let far = Watched {
+        let mut far = Watched {
             worst: [Sz(3_100), Sz(-3_100)],
             ..WELL
         };
+        far.admitted.on_valid([Sz(100); 2]);
         assert_eq!(watch.observe(at(0), &far, &CONFIG), None, "inherited");
-        watch.on_increase(Side::Ask, Sz(100));
+        far.admitted.on_increase(Side::Ask, Sz(100));
         assert_eq!(watch.observe(at(0), &far, &CONFIG), None);
-        watch.on_increase(Side::Bid, Sz(1_550));
+        far.admitted.on_increase(Side::Bid, Sz(1_550));
         assert_eq!(watch.observe(at(0), &far, &CONFIG), None);
-        watch.on_increase(Side::Bid, Sz::ZERO);
+        far.admitted.on_increase(Side::Bid, Sz::ZERO);
         let inside = Watched {
             worst: [Sz::ZERO; 2],
-            ..WELL
+            ..far
         };
         assert_eq!(watch.observe(at(0), &inside, &CONFIG), None);
-        watch.on_increase(Side::Bid, Sz(1_549));
+        far.admitted.on_increase(Side::Bid, Sz(1_549));
         let runaway = Some(KillReason::Runaway);
         assert_eq!(watch.observe(at(0), &far, &CONFIG), runaway);
     }

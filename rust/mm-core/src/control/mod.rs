@@ -2,6 +2,7 @@
 //!
 //! Guards observe and demand; [`Modes`] alone decides. None of them touches the reducing side.
 
+mod admitted;
 mod alarm;
 mod burst;
 mod config;
@@ -12,7 +13,8 @@ mod premium;
 mod ramp;
 mod suppressed;
 
-pub use alarm::{Alarm, ToldFill};
+pub use admitted::Admitted;
+pub use alarm::{Alarm, CloseWait, ToldFill};
 pub use burst::{Allowed, Burst};
 pub use config::{ControlConfig, PositionPolicy};
 pub use kill::{Kill, KillReason, KillWatch, Losses, Stop, Watched};

@@ -22,7 +22,8 @@ pub enum Mode {
     Widen,
     /// The reducing side alone.
     ReduceOnly,
-    /// Nothing rests; the position is closed by immediate, reduce-only orders.
+    /// The position is closed by immediate, reduce-only orders; nothing rests, except a reducing quote
+    /// at the touch while the venue or the book takes no such order.
     Flatten,
     /// Nothing rests.
     Halted,

@@ -48,9 +48,16 @@ pub struct Health {
 }
 
 impl Health {
-    /// Whether anything can be priced, and its fills be heard of.
+    /// Whether anything can be priced. A stream of ours that is down takes the increasing side alone:
+    /// what only reduces cannot go too far, whoever hears of its fills.
     #[must_use]
-    pub const fn can_quote(&self) -> bool {
+    pub const fn can_price(&self) -> bool {
+        self.book_fresh
+    }
+
+    /// Whether what is quoted can be priced, and its fills be heard of.
+    #[must_use]
+    pub const fn can_open(&self) -> bool {
         self.book_fresh && self.streams_up
     }
 
@@ -108,7 +115,7 @@ impl Phases {
 
     /// Moves on when it is time, and says what the phase demands.
     pub fn update(&mut self, now: Time, health: Health) -> Option<Demand> {
-        if !health.can_quote() {
+        if !health.can_open() {
             self.fresh_since = None;
         } else if self.fresh_since.is_none() {
             self.fresh_since = Some(now);
@@ -120,7 +127,7 @@ impl Phases {
             .is_some_and(|since| lasted(since, config.observe_book_s));
         if self.phase == Phase::Observe {
             let waited = lasted(self.since, config.observe_deadline_s);
-            if (book_seen && health.sigma_ready) || (waited && health.can_quote()) {
+            if (book_seen && health.sigma_ready) || (waited && health.can_open()) {
                 self.enter(Phase::QuoteMin, now);
             }
         } else if self.phase == Phase::QuoteMin && lasted(self.since, config.quote_min_s) {

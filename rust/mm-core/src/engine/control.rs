@@ -2,20 +2,17 @@
 
 use super::Engine;
 use super::capacity::Capacity;
+use super::closing::Closing;
 use crate::action::Tif;
 use crate::control::{
-    Alarm, Allowed, Burst, Demand, Jumps, Kill, KillReason, KillWatch, Losses, Mode, ModeReason,
-    Modes, PositionPolicy, Premium, Ramp, Stop, Suppressed, SuppressedSides, Watched,
+    Admitted, Alarm, Allowed, Burst, Demand, Jumps, Kill, KillReason, KillWatch, Losses, Mode,
+    ModeReason, Modes, PositionPolicy, Premium, Ramp, Stop, Suppressed, SuppressedSides, Watched,
 };
 use crate::event::Fill;
 use crate::filter::{QuoteMode, ReduceOnly, ReduceOnlyReason};
 use crate::limits::{LimitSource, Limits};
-use crate::recovery::ioc::Unwind;
 use crate::recovery::manager::Recovery;
-use crate::units::{Dur, SECOND, Side, Sz, Time, Usd};
-
-/// Longest time that closing waits for our own cancels: reduce-only on the wire, it is safe beside them.
-const CANCELS_MAX: Dur = Dur(2 * SECOND);
+use crate::units::{Dur, Side, Sz, Time, Usd};
 
 /// The guards and what they remember.
 #[derive(Clone, Debug)]
@@ -36,8 +33,9 @@ pub(super) struct Control {
     pub(super) can_quote: bool,
     pub(super) suppressed: SuppressedSides,
     anchored: Time,
-    /// Last order that closes.
-    closed: Option<Time>,
+    /// The limit in force at our last increase.
+    pub(super) admitted: Admitted,
+    pub(super) closing: Closing,
 }
 
 impl Control {
@@ -60,8 +58,14 @@ impl Control {
                 ask: unknown,
             },
             anchored: Time::ZERO,
-            closed: None,
+            admitted: Admitted::NONE,
+            closing: Closing::default(),
         }
+    }
+
+    /// Whether trading ends, by a stop or a kill.
+    pub(super) const fn is_ending(&self) -> bool {
+        self.stop.is_some() || self.kill.is_some()
     }
 
     /// The policy in force for the position, and why: that of a kill before that of a stop.
@@ -164,7 +168,9 @@ impl Engine {
             Premium::default()
         };
         let mode = self.control.modes.mode();
-        self.control.can_quote = mode <= Mode::ReduceOnly && health.can_quote();
+        self.watch_closing();
+        let quotes = mode <= Mode::ReduceOnly || self.control.closing.is_chasing();
+        self.control.can_quote = quotes && health.can_price();
         if let Some(budget) = self.own.budget {
             let explained = budget.equity() - budget.unexplained();
             let is_quoting = mode < Mode::ReduceOnly;
@@ -258,6 +264,7 @@ impl Engine {
                 age(reported),
             ],
             explained: self.is_explained(),
+            admitted: self.control.admitted,
         };
         let config = &self.config.control;
         if let Some(reason) = self.control.watch.observe(self.now, &watched, config) {
@@ -308,31 +315,8 @@ impl Engine {
             .control
             .policy()
             .is_some_and(|(policy, _)| policy == PositionPolicy::Work);
-        works || self.own.fees.is_none() || self.recovery().is_at_touch()
-    }
-
-    /// The order that closes the position now, if the mode is FLATTEN and it is time for one.
-    pub(super) fn close(&mut self) -> Option<Unwind> {
-        if self.control.modes.mode() != Mode::Flatten || !self.health().book_fresh {
-            return None;
-        }
-        let apart = Dur::from_secs(self.config.recovery.ioc_apart_s);
-        let paused = self
-            .control
-            .closed
-            .is_some_and(|at| self.now.since(at) < apart);
-        let in_flight = self
-            .orders
-            .iter()
-            .any(|(_, o)| o.order.tif == Tif::Ioc && !o.is_over());
-        let cancelling = self.orders.iter().any(|(_, o)| !o.is_over());
-        let waited = self.now.since(self.control.modes.since()) >= CANCELS_MAX;
-        if paused || in_flight || (cancelling && !waited) {
-            return None;
-        }
-        let unwind = self.unwind(Sz::ZERO)?;
-        self.control.closed = Some(self.now);
-        Some(unwind)
+        let chases = self.control.closing.is_chasing();
+        works || chases || self.own.fees.is_none() || self.recovery().is_at_touch()
     }
 
     /// Whether nothing rests or is on its way, and what the policy wanted of the position is done.
@@ -383,7 +367,8 @@ impl Engine {
         let by_mode = self.control.modes.reason().map(Suppressed::Mode);
         let mode = self.control.modes.mode();
         let quoted = of_side().any(|(_, o)| o.is_quote() && o.order.tif == Tif::Alo);
-        let forbidden = mode > Mode::ReduceOnly || !verdict.mode.permits(side);
+        let silent = mode > Mode::ReduceOnly && !self.control.closing.is_chasing();
+        let forbidden = silent || !verdict.mode.permits(side);
         if quoted && !forbidden {
             return None;
         }

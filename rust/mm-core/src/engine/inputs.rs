@@ -2,7 +2,6 @@
 
 use super::Engine;
 use crate::control::Health;
-use crate::filter::{ReduceOnly, Standing, assess};
 use crate::limits::{Ages, LimitInputs, Limits, derive_limits};
 use crate::units::{Dur, SECOND, Side, Sz, Usd};
 
@@ -97,25 +96,6 @@ impl Engine {
         }
         let lots_per_s = lots.as_f64() / quoting.as_secs();
         Some((limits.long().max(limits.short()).as_f64() / lots_per_s).max(1.0))
-    }
-
-    pub(super) fn assess(&self, limits: &Limits) -> ReduceOnly {
-        let standing = Standing {
-            position: self.own.position(),
-            mid: self
-                .market
-                .book
-                .touch()
-                .map(|touch| touch.mid() / self.instrument.px_scale()),
-            was_reduce_only: self.reduce_only,
-            other: None,
-        };
-        assess(
-            limits,
-            &standing,
-            self.config.limits.reduce_only_leave_frac(),
-            &self.instrument,
-        )
     }
 
     pub(super) fn health(&self) -> Health {

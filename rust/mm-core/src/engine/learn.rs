@@ -221,7 +221,7 @@ impl Engine {
             Owner::Ours | Owner::Past => {
                 self.on_quote_filled(fill);
                 self.govern_fill(fill);
-                self.on_our_fill(fill);
+                self.doubt_if_large(fill.side.signed(fill.sz));
             }
             Owner::Earlier => self.counts.earlier_fills += 1,
             Owner::Exchange => {

@@ -4,7 +4,9 @@
 //! It cannot know whether it is live, on paper or in a backtest.
 
 mod capacity;
+mod closing;
 mod control;
+mod grounds;
 mod inputs;
 mod learn;
 mod market;
@@ -37,6 +39,7 @@ use crate::recovery::ask::Ask;
 use crate::units::{Dur, SECOND, Side, Sz, Time};
 
 use control::Control;
+use grounds::Grounds;
 use market::Market;
 use own::Own;
 pub use recover::Heard;
@@ -245,6 +248,7 @@ pub struct Engine {
     phases: Phases,
     control: Control,
     limits: Option<(Limits, Time)>,
+    grounds: Grounds,
     reduce_only: bool,
     /// When full quoting began.
     normal_since: Option<Time>,
@@ -280,6 +284,7 @@ impl Engine {
             own: Own::default(),
             control: Control::new(widen_dwell_s),
             limits: None,
+            grounds: Grounds::default(),
             reduce_only: false,
             normal_since: None,
             cycle: 0,

@@ -222,6 +222,11 @@ impl Own {
         }
     }
 
+    /// Whether our own stream is down.
+    pub(super) const fn is_deaf(&self) -> bool {
+        !self.up[1]
+    }
+
     pub(super) const fn streams_up(&self) -> bool {
         self.up[0] && self.up[1]
     }

@@ -7,7 +7,7 @@ use crate::diff::{Change, Own, diff_orders, sort_outward};
 use crate::filter::{Quote, Refusal, RefusalReason};
 use crate::gate::{Enforcement, Exposure, Gate};
 use crate::limits::{LimitSource, Limits};
-use crate::orders::Order;
+use crate::orders::{Order, State};
 use crate::units::{Px, Side, Sz, Time};
 
 /// The changes of one cycle, by kind: each kind is one request.
@@ -141,6 +141,9 @@ impl Engine {
             .collect();
         sort_outward(side, &mut own);
         self.cancel_unknown(side, batch);
+        if wanted.is_empty() && self.control.is_ending() {
+            self.cancel_unanswered(side, batch);
+        }
         let tolerance = self.tolerance_of(side);
         for change in diff_orders(side, &wanted, &own, &tolerance) {
             match change {
@@ -173,6 +176,22 @@ impl Engine {
             .collect();
         for cloid in unknown {
             self.cancel(cloid, Reason::Expired, batch);
+        }
+    }
+
+    /// When trading ends nothing is waited for: what has left and is not answered is cancelled by cloid.
+    /// It counts until its own answer, or the cancel's success, proves what became of it; a cancel that
+    /// overtook it finds nothing and is sent again.
+    fn cancel_unanswered(&mut self, side: Side, batch: &mut Batch) {
+        let unanswered: Vec<Cloid> = self
+            .orders
+            .iter()
+            .filter(|(_, o)| o.order.side == side && o.order.tif == Tif::Alo)
+            .filter(|(_, o)| o.is_quote() && o.state != State::Resting && o.may_cancel(self.now))
+            .map(|(cloid, _)| *cloid)
+            .collect();
+        for cloid in unanswered {
+            self.cancel(cloid, Reason::Stop, batch);
         }
     }
 
@@ -246,7 +265,7 @@ impl Engine {
     /// The limit under which an order that may increase was let out: what a runaway is measured against.
     fn note_increase(&mut self, quote: &Quote, limit: Sz) {
         if !quote.reduce_only {
-            self.control.watch.on_increase(quote.side, limit);
+            self.control.admitted.on_increase(quote.side, limit);
         }
     }
 

@@ -159,6 +159,13 @@ impl Engine {
             let every = Dur::from_secs(secs);
             self.recover.questions.want_every(ask, every, self.now);
         }
+        if self.own.is_deaf() {
+            // What the stream would have told of fills and orders.
+            let every = Dur::from_secs(config.reconcile_s);
+            for ask in [Ask::Fills, Ask::OpenOrders] {
+                self.recover.questions.want_every(ask, every, self.now);
+            }
+        }
         let orders = &self.orders;
         self.recover
             .questions

@@ -6,24 +6,21 @@ use serde::Serialize;
 
 use super::{Bug, Engine};
 use crate::action::{Action, ActionBody, NewOrder, Reason, Tif};
-use crate::control::Alarm;
+use crate::control::{Alarm, Mode};
 use crate::diff::Tolerance;
-use crate::event::{EventBody, Fill, Novelty};
+use crate::event::{EventBody, Novelty};
 use crate::filter::{Quote, ReduceOnly, ReduceOnlyReason, RefusalReason, reaches};
 use crate::gate::Gate;
 use crate::instrument::MIN_NOTIONAL;
 use crate::limits::{LimitSource, Limits};
+use crate::recovery::RecoveryConfig;
 use crate::recovery::ask::{Ask, Questions};
 use crate::recovery::ioc::{Unwind, Unwinding, unwind_order};
 use crate::recovery::manager::{Cause, Excess, Recovery, RecoveryManager, Seen};
 use crate::recovery::reconciler::PositionReconciler;
 use crate::recovery::rejections::{Intent, RejectionLimiter};
 use crate::recovery::sweep::{Findings, reducing_side};
-use crate::recovery::{RecoveryConfig, liquidation_distance};
 use crate::units::{Px, Side, Sz, Time};
-
-/// Seconds in an hour, under the root of a sigma-hour.
-const HOUR_S: f64 = 3_600.0;
 
 /// The machines and what they remember.
 #[derive(Clone, Debug, Default)]
@@ -32,10 +29,6 @@ pub(super) struct Recover {
     pub(super) limiter: RejectionLimiter,
     pub(super) reconciler: PositionReconciler,
     pub(super) questions: Questions,
-    /// Limit in force at our last increase; before one, the first valid derivation.
-    limit: Option<Sz>,
-    /// Whether that was at an increase.
-    increased: bool,
     /// Position that the session began with and has not been told of.
     untold: Option<Sz>,
     /// Last full sweep.
@@ -73,11 +66,6 @@ impl Recover {
         for ask in [Ask::HeadRoom, Ask::RateLimit] {
             self.questions.want(ask);
         }
-    }
-
-    /// The limit in force at our last increase, lots; of an inherited position the one derived at start.
-    pub(super) const fn limit_at_increase(&self) -> Option<Sz> {
-        self.limit
     }
 
     /// Something does not fit: look at account, orders and fills.
@@ -144,28 +132,18 @@ impl Engine {
         self.recover.untold = (position != Sz::ZERO).then_some(position);
     }
 
-    /// Notes the limit that admitted an increase of ours.
-    pub(super) fn on_our_fill(&mut self, fill: &Fill) {
-        let after = self.own.position();
-        let before = after - fill.side.signed(fill.sz);
-        let grew = after.0.signum() != before.0.signum() || after.abs() > before.abs();
-        self.doubt_if_large(after - before);
-        if grew && let Some((limits, _)) = &self.limits {
-            self.recover.limit = Some(limits.for_position(after));
-            self.recover.increased = true;
-        }
-    }
-
     /// Moves the recovery on; the order to send now, if any.
     pub(super) fn recover_from(&mut self, limits: &Limits, verdict: &ReduceOnly) -> Option<Unwind> {
         self.tell_inherited(limits);
-        let excess = self.excess(limits, verdict);
+        // At the end of trading the position has a way out of its own, and recovery none to count.
+        let trades = self.control.modes.mode() < Mode::Flatten;
+        let excess = self.excess(limits, verdict).filter(|_| trades);
         if self.is_planted(Bug::Recovery) {
             return None;
         }
         let may_cross = excess.is_some() && self.control.can_quote;
         let unwind = may_cross
-            .then(|| self.unwind(self.leave_level(limits)))
+            .then(|| self.unwind(self.leave_level(limits), Sz::ZERO))
             .flatten();
         let seen = Seen {
             excess,
@@ -188,10 +166,9 @@ impl Engine {
     }
 
     fn tell_inherited(&mut self, limits: &Limits) {
-        let position = self.own.position();
-        let first = !self.recover.increased && limits.source() == LimitSource::Valid;
-        if first && self.recover.limit.is_none() {
-            self.recover.limit = Some(limits.for_position(position));
+        if limits.source() == LimitSource::Valid {
+            let derived = [limits.long(), limits.short()];
+            self.control.admitted.on_valid(derived);
         }
         if let Some(position) = self.recover.untold.take() {
             self.alarms.push(Alarm::Inherited {
@@ -212,7 +189,7 @@ impl Engine {
             return None;
         }
         let limit = limits.for_position(position);
-        let admitted = self.recover.limit.unwrap_or(limit);
+        let admitted = self.limit_at_increase(position).unwrap_or(limit);
         let cause = if position.abs() > admitted {
             Cause::Position
         } else {
@@ -223,26 +200,11 @@ impl Engine {
         Some(Excess {
             position,
             cause,
-            urgent: far_over || self.is_liquidation_near(),
+            urgent: far_over || self.grounds.liquidation,
         })
     }
 
-    /// Whether the price at which the account falls to its maintenance margin is within some
-    /// sigma-hours. Maintenance is half of the smallest initial margin.
-    fn is_liquidation_near(&self) -> bool {
-        let Some(((report, _), touch)) = self.own.account.zip(self.market.book.touch()) else {
-            return false;
-        };
-        let position = self.own.position();
-        let notional = (touch.mid_floor() * position.abs()).as_usd();
-        let maintenance = 0.5 / f64::from(self.instrument.max_leverage());
-        let value = report.account_value.as_usd();
-        let distance = liquidation_distance(value / notional, maintenance, position);
-        let sigma_hours = self.config.recovery.liquidation_sigma_hours;
-        distance < sigma_hours * self.sigma_for_unwinding() * libm::sqrt(HOUR_S)
-    }
-
-    fn sigma_for_unwinding(&self) -> f64 {
+    pub(super) fn sigma_for_unwinding(&self) -> f64 {
         let measured = self.market.volatility.for_limits().map(|sigma| sigma.value);
         measured.map_or(self.config.limits.sigma_prior(), |sigma| sigma)
     }
@@ -257,8 +219,9 @@ impl Engine {
         Sz(libm::floor(limit * self.config.limits.reduce_only_leave_frac()) as i64)
     }
 
-    /// The immediate order that brings the exchange's position toward `aim`, if the book can take one.
-    pub(super) fn unwind(&self, aim: Sz) -> Option<Unwind> {
+    /// The immediate order that brings the exchange's position toward `aim`, at no less than `pace` lots
+    /// an attempt, if the book can take one.
+    pub(super) fn unwind(&self, aim: Sz, pace: Sz) -> Option<Unwind> {
         // Against what the exchange says we hold, as far as it has been heard.
         let position = self.own.position() + self.own.drift.unwrap_or(Sz::ZERO);
         let side = reducing_side(position)?;
@@ -269,14 +232,26 @@ impl Engine {
             visible: self.market.book.levels(side.opposite()),
             sigma: Some(self.sigma_for_unwinding()),
             limit: self.limit_to_unwind_by(position),
+            pace,
         };
         unwind_order(&unwinding, &self.config.recovery, &self.instrument)
     }
 
-    /// The limit in force at our last increase; before a valid one was derived, the one in force.
+    /// The limit in force at our last increase toward a position like this; of an inherited one, the
+    /// derivation at start.
+    pub(super) fn limit_at_increase(&self, position: Sz) -> Option<Sz> {
+        let toward = if position < Sz::ZERO {
+            Side::Ask
+        } else {
+            Side::Bid
+        };
+        self.control.admitted.of(toward)
+    }
+
+    /// The same; before a valid one was derived, the one in force.
     fn limit_to_unwind_by(&self, position: Sz) -> Sz {
         let in_force = || self.limits().map(|limits| limits.for_position(position));
-        let admitted = self.recover.limit_at_increase().or_else(in_force);
+        let admitted = self.limit_at_increase(position).or_else(in_force);
         admitted.unwrap_or(Sz::ZERO)
     }
 

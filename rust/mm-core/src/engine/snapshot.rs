@@ -7,7 +7,9 @@ use serde::Serialize;
 use super::{Engine, Heard};
 use crate::account::Pnl;
 use crate::budget::Restored;
-use crate::control::{Kill, Mode, ModeReason, Phase, Premium, Stop, SuppressedSides, TimeInMode};
+use crate::control::{
+    CloseWait, Kill, Mode, ModeReason, Phase, Premium, Stop, SuppressedSides, TimeInMode,
+};
 use crate::estimators::markout::Markout;
 use crate::estimators::tape::Takers;
 use crate::event::{OpenOrder, RejectionClass};
@@ -72,7 +74,8 @@ pub struct RecoveryShown {
     /// Where the recovery is.
     #[serde(flatten)]
     pub recovery: Recovery,
-    /// Limit in force at our last increase; of an inherited position the first valid one, lots.
+    /// Limit in force at our last increase toward the position's side (flat: long), lots; of an inherited
+    /// position the first valid one.
     pub limit_at_increase: Option<Sz>,
     /// Sides whose new increasing orders wait because the venue refused, with class and end.
     pub waits: Vec<Wait>,
@@ -126,6 +129,8 @@ pub struct Snapshot {
     pub kill: Option<Kill>,
     /// The stop that was asked for.
     pub stop: Option<Stop>,
+    /// Why a position that is to be closed at once is not being closed; `None`: it is, or need not be.
+    pub close_wait: Option<CloseWait>,
     /// Share of the limit that the capital ramp leaves; `None`: there is no ramp.
     pub ramp_share: Option<f64>,
     /// Whether the position is being reduced only.
@@ -178,6 +183,10 @@ pub struct Snapshot {
     pub account_age_s: Option<f64>,
     /// Age of our own stream, s.
     pub own_stream_age_s: Option<f64>,
+    /// Initial margin in use, all coins, as last reported.
+    pub margin_used: Option<Usd>,
+    /// Move of the price against the position that liquidates the account, a fraction.
+    pub liquidation_distance_frac: Option<f64>,
     /// The exchange's allowance for a further trade, `[buy, sell]`, as last reported.
     pub head_room: Option<[Sz; 2]>,
     /// Age of that report, s.
@@ -228,6 +237,7 @@ impl Engine {
             premium: self.control.premium,
             kill: self.control.kill,
             stop: self.control.stop,
+            close_wait: self.control.closing.wait,
             ramp_share: self.ramp_share(),
             reduce_only: self.reduce_only,
             recovery: self.shown_recovery(),
@@ -258,6 +268,8 @@ impl Engine {
             market_age_s: age(self.market.age(self.now)),
             account_age_s: age(self.own.account.map(|(_, recv)| self.now.since(recv))),
             own_stream_age_s: age(self.own.stream_age(self.now)),
+            margin_used: report.map(|report| report.margin_used),
+            liquidation_distance_frac: self.liquidation_distance(),
             head_room: self.own.allowance.map(|known| known.room.max_trade_szs),
             head_room_age_s: age(self.own.allowance.map(|known| self.now.since(known.recv))),
             requests_left: self.own.rate_limit.map(|limit| limit.cap - limit.used),
@@ -277,7 +289,7 @@ impl Engine {
         let recover = &self.recover;
         RecoveryShown {
             recovery: self.recovery(),
-            limit_at_increase: recover.limit_at_increase(),
+            limit_at_increase: self.limit_at_increase(self.own.position()),
             waits: recover.limiter.waits(self.now).collect(),
             reconciliation: recover.reconciler.state(),
             corrections: recover.corrections,

@@ -198,6 +198,8 @@ impl Orders {
         };
         match order.state {
             State::InFlight | State::Unknown => {
+                // It is there now: a cancel that found nothing before has no pause to keep.
+                order.cancel_at = now;
                 order.oid = Some(oid);
                 order.state = State::Resting;
                 order.since = now;

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! slippage = min(max(floor bps, spreads x spread, sigmas x sigma x sqrt(horizon)), cap)      against mid
-//! size     = min(max(share x limit at our last increase, smallest order), |q|, what the book shows inside it)
+//! size     = min(max(share x limit at our last increase, smallest order, pace), |q|, what the book shows inside it)
 //! ```
 //! The venue refuses orders under $10 unless they close the whole position. So a remainder below that
 //! is never left behind on purpose, and one that exists is closed whole.
@@ -29,6 +29,8 @@ pub struct Unwinding<'a> {
     pub sigma: Option<f64>,
     /// Limit in force at our last increase, lots; of an inherited position the one derived at start.
     pub limit: Sz,
+    /// Least size of an attempt, lots, where time is short; zero where it is not.
+    pub pace: Sz,
 }
 
 /// Terms of the order: immediate or cancel, reduce-only on the wire.
@@ -64,7 +66,9 @@ pub fn unwind_order(
     };
     let px = bound_px(side, unwinding, config, instrument)?;
     let smallest = lots_worth(Usd::floor(config.ioc_min_usd), px);
-    let step = share(unwinding.limit.max(Sz::ZERO), config.ioc_limit_frac).max(smallest);
+    let step = share(unwinding.limit.max(Sz::ZERO), config.ioc_limit_frac)
+        .max(smallest)
+        .max(unwinding.pace);
     let mut wanted = step.min(excess.max(smallest)).min(held);
     if worth_less(held - wanted, px, MIN_NOTIONAL) {
         wanted = held;
@@ -165,6 +169,7 @@ mod tests {
             visible,
             sigma: None,
             limit: Sz(limit),
+            pace: Sz::ZERO,
         }
     }
 
@@ -249,6 +254,13 @@ mod tests {
         assert_eq!(order(&book(3, 0, &bids)), Some((Side::Ask, 999_500, 3)));
         // The book holds less than all of a remainder that can only be closed whole.
         assert_eq!(order(&book(3, 0, &[level(999_995, 2)])), None);
+        // Where time is short an attempt is as large as that asks for, inside position and book.
+        let hurried = |position, pace| Unwinding {
+            pace: Sz(pace),
+            ..book(position, 0, &bids)
+        };
+        assert_eq!(order(&hurried(100, 50)), Some((Side::Ask, 999_500, 50)));
+        assert_eq!(order(&hurried(100, 500)), Some((Side::Ask, 999_500, 100)));
     }
 }
 
@@ -261,7 +273,7 @@ mod property_tests {
     proptest! {
         #[test]
         fn prop_an_order_is_legal_reduces_and_stays_inside_bound_and_book(
-            position in -200_000_i64..200_000, aim in 0_i64..50_000, limit in 0_i64..100_000,
+            position in -200_000_i64..200_000, aim in 0_i64..50_000, limit in 0_i64..100_000, pace in 0_i64..100_000,
             bid in 1_000_i64..2_000_000, spread in 1_i64..20_000, sigma in proptest::option::of(0.0_f64..0.01),
             sizes in proptest::collection::vec(1_i64..5_000, 0..8), sz_decimals in 0_u32..=5,
         ) {
@@ -275,7 +287,7 @@ mod property_tests {
             let visible: Vec<Level> = (0..).zip(&sizes)
                 .map(|(i, sz)| Level { px: Px((best + away * i).max(1)), sz: Sz(*sz) }).collect();
             let unwinding = Unwinding {
-                position: Sz(position), aim: Sz(aim), touch, visible: &visible, sigma, limit: Sz(limit),
+                position: Sz(position), aim: Sz(aim), touch, visible: &visible, sigma, limit: Sz(limit), pace: Sz(pace),
             };
             let Some(order) = unwind_order(&unwinding, &CONFIG, &perp) else { return Ok(()); };
             prop_assert!(position.abs() > aim);

@@ -178,6 +178,12 @@ impl RecoveryManager {
         }
     }
 
+    /// Whether the venue is believed to take post-only orders alone.
+    #[must_use]
+    pub const fn is_post_only(&self) -> bool {
+        self.post_only_until.is_some()
+    }
+
     /// Moves on. Total: every state takes every observation.
     pub fn update(&mut self, now: Time, seen: &Seen, config: &RecoveryConfig) -> Wish {
         let mut wish = Wish::default();

@@ -1,6 +1,7 @@
 //! Modes, kill switch, burst, ramp, premium and the end of trading, from events to what is sent.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+mod closing;
 #[path = "../desk/mod.rs"]
 mod desk;
 mod ends;

@@ -2,7 +2,7 @@
 
 use mm_core::control::{Alarm, Mode, ModeReason};
 use mm_core::event::{EventBody, Fees, RejectionClass, Stream, StreamState};
-use mm_core::units::{Side, Sz};
+use mm_core::units::{Px, Side, Sz, Usd};
 
 use crate::desk::Desk;
 use crate::{code, long};
@@ -88,8 +88,16 @@ fn a_line_that_is_down_and_a_stale_book_are_named() {
         desk.mode(),
         (Mode::ReduceOnly, Some(ModeReason::StreamDown))
     );
-    assert_eq!(code(&desk, Side::Ask), Some("stream_down"));
-    assert!(desk.resting.is_empty());
+    // Nobody hears what fills: nothing that could increase rests, and what reduces goes on.
+    let held = desk.position;
+    assert_eq!(code(&desk, Side::Bid), Some("stream_down"));
+    assert_eq!(
+        (code(&desk, Side::Ask), desk.lots(Side::Bid)),
+        (None, Sz::ZERO)
+    );
+    desk.seconds(60);
+    assert!(desk.resting.values().all(|order| order.reduce_only));
+    assert_eq!(desk.lots(Side::Ask), held);
     desk.user = true;
     desk.seconds(1);
     assert_eq!(code(&desk, Side::Ask), None);
@@ -100,6 +108,58 @@ fn a_line_that_is_down_and_a_stale_book_are_named() {
     desk.market = true;
     desk.seconds(1);
     assert_eq!(code(&desk, Side::Ask), None);
+}
+
+/// What the account says against increasing: the reducing side stays, each reason is left with a margin.
+#[test]
+fn margin_and_liquidation_take_the_increasing_side() {
+    let mut desk = long("{}");
+    let equity = desk.report().account_value.0;
+    let tell = |desk: &mut Desk, margin_used: Option<i64>, away_bps: Option<i64>| {
+        desk.margin_used = margin_used.map(Usd);
+        desk.liquidation_px = away_bps.map(|bps| Px(desk.mid - desk.mid / 10_000 * bps));
+        desk.seconds(1);
+        let shown = desk.snapshot();
+        let reducing = desk.lots(Side::Ask) == desk.position
+            && desk.resting.values().all(|order| order.reduce_only);
+        assert_eq!(reducing, shown.reduce_only, "{:?}", desk.resting);
+        (shown.mode_reason, code(desk, Side::Bid))
+    };
+    let share = |hundredths: i64| Some(equity / 100 * hundredths);
+    let margin = (Some(ModeReason::Margin), Some("margin"));
+    let near = (
+        Some(ModeReason::LiquidationDistance),
+        Some("liquidation_distance"),
+    );
+    assert_eq!(tell(&mut desk, share(79), Some(9_000)), (None, None));
+    assert_eq!(tell(&mut desk, share(81), None), margin);
+    assert_eq!(desk.snapshot().margin_used, Some(Usd(equity / 100 * 81)));
+    assert_eq!(
+        tell(&mut desk, share(73), None),
+        margin,
+        "left at nine tenths"
+    );
+    assert_eq!(tell(&mut desk, share(71), None), (None, None));
+    // Three standard deviations of an hour.
+    let sigma = desk.snapshot().sigma.unwrap();
+    #[expect(clippy::cast_possible_truncation, reason = "some hundred")]
+    let bound_bps = (3.0 * sigma * 60.0 * 1e4) as i64;
+    assert!(bound_bps > 20, "{bound_bps}");
+    assert_eq!(tell(&mut desk, None, Some(bound_bps * 3 / 2)), (None, None));
+    assert_eq!(tell(&mut desk, None, Some(bound_bps - 5)), near);
+    let frac = desk.snapshot().liquidation_distance_frac.unwrap();
+    assert!((0.0..=3.0 * sigma * 60.0).contains(&frac), "{frac}");
+    let told = |alarm: &Alarm| {
+        matches!(
+            alarm,
+            Alarm::ReduceOnlyEntered {
+                reason: "LiquidationDistance",
+                ..
+            }
+        )
+    };
+    assert!(desk.alarms.iter().any(told));
+    assert_eq!(tell(&mut desk, None, Some(bound_bps * 3 / 2)), (None, None));
 }
 
 /// Over the limit: the increasing side goes, the reducing one flags itself; within again: both at once.

@@ -78,7 +78,7 @@ impl Desk {
     /// The law: a position that can be priced, heard of and accepted is being reduced.
     fn check_reducing(&self) {
         let shown = self.snapshot();
-        let listens = self.market && self.user && self.refuses.is_none();
+        let listens = self.market && self.refuses.is_none();
         let agreed = shown.position == self.position;
         if shown.mode >= Mode::Flatten || self.position == Sz::ZERO || !listens || !agreed {
             return;

@@ -76,6 +76,16 @@ pub(crate) struct Desk {
     pub(crate) refuses: Option<RejectionClass>,
     /// Immediate orders find nothing.
     pub(crate) dry: bool,
+    /// The venue takes post-only orders alone.
+    pub(crate) post_only: bool,
+    /// Half of the spread, and lots of each side of the touch.
+    pub(crate) half: i64,
+    pub(crate) depth: i64,
+    /// What the account says of its margin and its liquidation; `None`: what follows from the position.
+    pub(crate) margin_used: Option<Usd>,
+    pub(crate) liquidation_px: Option<Px>,
+    /// Orders that have not arrived: neither carried out nor answered.
+    pub(crate) late: Option<Vec<Action>>,
     ids: u64,
 }
 
@@ -98,6 +108,12 @@ impl Desk {
             user: true,
             refuses: None,
             dry: false,
+            post_only: false,
+            half: 5,
+            depth: 50_000,
+            margin_used: None,
+            liquidation_px: None,
+            late: None,
             ids: 100,
         }
     }
@@ -168,19 +184,19 @@ impl Desk {
         AccountState {
             exch: self.now,
             account_value: Usd(self.cash + self.position.0 * self.mid),
-            margin_used: Usd(value / 20),
+            margin_used: self.margin_used.unwrap_or(Usd(value / 20)),
             position: self.position,
             position_value: Usd(value),
-            liquidation_px: None,
+            liquidation_px: self.liquidation_px,
         }
     }
 
     fn touch(&self) -> (Level, Level) {
         let level = |px| Level {
             px: Px(px),
-            sz: Sz(50_000),
+            sz: Sz(self.depth),
         };
-        (level(self.mid - 5), level(self.mid + 5))
+        (level(self.mid - self.half), level(self.mid + self.half))
     }
 
     /// Seconds pass; each brings what flows.
@@ -244,6 +260,12 @@ impl Desk {
                     kinds.len() < 2,
                     "post-only and immediate in one: {action:?}"
                 );
+                let places = !matches!(action.body, ActionBody::Cancel(_));
+                if let Some(late) = self.late.as_mut().filter(|_| places) {
+                    late.push(action.clone());
+                    self.received.push((self.now, action));
+                    continue;
+                }
                 let statuses = self.carry_out(&action, &mut news);
                 news.push_back(EventBody::Reply(Reply {
                     action: action.id,
@@ -260,8 +282,26 @@ impl Desk {
         self.check_sides();
     }
 
+    /// What was late arrives, is carried out and answered.
+    pub(crate) fn arrive(&mut self) {
+        for action in self.late.take().into_iter().flatten() {
+            let mut news = VecDeque::new();
+            let statuses = self.carry_out(&action, &mut news);
+            self.tell(EventBody::Reply(Reply {
+                action: action.id,
+                outcome: ReplyOutcome::Statuses(statuses),
+            }));
+            for body in news {
+                self.tell(body);
+            }
+        }
+    }
+
     /// A side has no order exactly when there is a reason, and no order rests that the mode forbids.
     fn check_sides(&self) {
+        if self.late.is_some() {
+            return;
+        }
         let shown = self.snapshot();
         for side in Side::BOTH {
             let reason = shown.suppressed.of(side);
@@ -273,10 +313,11 @@ impl Desk {
                 shown.mode
             );
         }
-        if shown.mode >= Mode::Flatten {
+        let chases = shown.mode == Mode::Flatten && shown.close_wait.is_some();
+        if shown.mode >= Mode::Flatten && !chases {
             assert!(self.resting.is_empty(), "{:?}", self.resting);
         }
-        if shown.mode == Mode::ReduceOnly {
+        if shown.mode == Mode::ReduceOnly || chases {
             let increasing = |o: &NewOrder| o.side.signed(shown.position) >= Sz::ZERO;
             assert!(!self.resting.values().any(increasing), "{:?}", self.resting);
         }
@@ -320,11 +361,14 @@ impl Desk {
             return ItemStatus::Resting(oid);
         }
         assert!(order.reduce_only, "{order:?}");
-        if self.dry {
+        if self.post_only {
+            return refusal(RejectionClass::PostOnlyPeriod);
+        }
+        let px = self.touch_px(order.side.opposite());
+        if self.dry || !order.side.at_or_better(order.px, px) {
             return refusal(RejectionClass::NoMatch);
         }
         let sz = order.sz.min(self.position.abs());
-        let px = self.touch_px(order.side.opposite());
         news.push_back(self.execute(oid, Some(order), order.side, px, sz));
         ItemStatus::Filled { oid, sz }
     }
