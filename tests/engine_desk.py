@@ -60,6 +60,8 @@ class EngineDesk:
     mid: float = 100_000.0
     equity: float = 10_000.0
     position: float = 0.0
+    margin_used: float = 0.0
+    liquidation_px: float | None = None
     accepts: bool = True
     sent: list[Json] = field(default_factory=list)
     log: list[Json] = field(default_factory=list)
@@ -115,13 +117,14 @@ class EngineDesk:
         held = {
             "coin": "BTC", "szi": f"{self.position:.5f}", "positionValue": f"{value:.6f}",
             "entryPx": f"{self.mid:g}", "leverage": {"type": "cross", "value": 20},
-            "unrealizedPnl": "0.0", "returnOnEquity": "0.0", "liquidationPx": None,
+            "unrealizedPnl": "0.0", "returnOnEquity": "0.0",
+            "liquidationPx": None if self.liquidation_px is None else f"{self.liquidation_px}",
             "marginUsed": "0.0", "maxLeverage": 40,
             "cumFunding": {"allTime": "0.0", "sinceOpen": "0.0", "sinceChange": "0.0"},
         }  # fmt: skip
         margin = {
             "accountValue": f"{self.equity:.6f}", "totalNtlPos": f"{value:.6f}",
-            "totalRawUsd": f"{self.equity:.6f}", "totalMarginUsed": "0.0",
+            "totalRawUsd": f"{self.equity:.6f}", "totalMarginUsed": f"{self.margin_used:.6f}",
         }  # fmt: skip
         return {
             "marginSummary": margin,
@@ -202,6 +205,10 @@ class EngineDesk:
     def alive(self) -> list[Json]:
         """A pong: both streams live."""
         return self._did(self.engine.on_frame(self._ns(), b'{"channel":"pong"}'))
+
+    def down(self, stream: str) -> list[Json]:
+        """A stream is lost: market or user."""
+        return self._did(self.engine.on_stream(self._ns(), stream, False))
 
     def command(self, command: str) -> list[Json]:
         """The operator's word: stop or kill."""

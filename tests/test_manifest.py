@@ -55,6 +55,7 @@ STATES = {
     "rejection": ("event.rs", "RejectionClass"),
     "ask": ("recovery/ask.rs", "Ask"),
     "alarm": ("control/alarm.rs", "Alarm"),
+    "close_wait": ("control/alarm.rs", "CloseWait"),
     "policy": ("control/config.rs", "PositionPolicy"),
     "refusal": ("filter.rs", "RefusalReason"),
     "limit_source": ("limits/mod.rs", "LimitSource"),

@@ -75,7 +75,10 @@ class WindingUp:
             async with asyncio.timeout(deadline_s):
                 await until(lambda: self._done() or ask.hurried, LOOK_S)
         except TimeoutError:
-            log.error("position_not_wound_up", policy=self.policy, waited_s=deadline_s)
+            why = desk.engine.snapshot()["close_wait"]
+            log.error(
+                "position_not_wound_up", policy=self.policy, waited_s=deadline_s, close_wait=why
+            )
 
     def _done(self) -> bool:
         snapshot = self._desk.engine.snapshot()
