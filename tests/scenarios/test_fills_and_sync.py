@@ -46,6 +46,7 @@ async def test_the_seed_incident(stage: Stage, snapshot: bool) -> None:
     assert limit > Decimal("0.00344")
     stage.net.rewrites["user"] = lambda message: thirty_old_fills(message, snapshot=snapshot)
     await drop(stage)
+    await stage.until(lambda: stage.shown["mode"] == "normal")
     await stage.two_sided()
     # While the line was down the reducing side alone went on, flagged so.
     cycles = stage.mark()
