@@ -154,6 +154,15 @@ impl Instrument {
             .map(|tier| tier.notional_min)
     }
 
+    /// Its margin table, the first tier included.
+    pub fn margin_tiers(&self) -> impl Iterator<Item = MarginTier> + '_ {
+        let first = MarginTier {
+            notional_min: Usd::ZERO,
+            max_leverage: self.max_leverage,
+        };
+        core::iter::once(first).chain(self.tiers.iter().copied())
+    }
+
     /// The perp's name, case-sensitive.
     #[must_use]
     pub fn coin(&self) -> &str {

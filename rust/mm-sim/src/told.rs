@@ -2,12 +2,15 @@
 
 use mm_core::action::{ActionBody, Cloid};
 use mm_core::event::{
-    self, FillKind, Fills, ItemStatus, OpenOrder, OpenOrders, OrderFate, Rejection, ReplyOutcome,
+    self, EventBody, FillKind, Fills, Funding, ItemStatus, OpenOrder, OpenOrders, OrderFate,
+    Rejection, ReplyOutcome, Transfer,
 };
 use mm_hl::address::Address;
 use mm_hl::decode::classify;
 
-use crate::exchange::{CancelStatus, Fill, OrderUpdate, PlaceStatus, Response, SimExchange};
+use crate::exchange::{
+    CancelStatus, Fill, MoneyMove, MoneyWhy, OrderUpdate, PlaceStatus, Response, SimExchange,
+};
 
 /// Fills that a query returns at most.
 const FILLS_ANSWERED: usize = 2_000;
@@ -55,7 +58,7 @@ pub(crate) const fn update(update: &OrderUpdate) -> event::OrderUpdate {
 }
 
 /// A fill.
-pub(crate) const fn fill(fill: &Fill) -> event::Fill {
+pub(crate) fn fill(fill: &Fill) -> event::Fill {
     event::Fill {
         exch: fill.time,
         tid: fill.tid,
@@ -67,7 +70,21 @@ pub(crate) const fn fill(fill: &Fill) -> event::Fill {
         start_position: fill.start_position,
         fee: fill.fee,
         taker: fill.taker,
-        kind: FillKind::Trade,
+        kind: match fill.liquidation {
+            Some(cause) if cause.user == fill.user => FillKind::Liquidation,
+            _ => FillKind::Trade,
+        },
+    }
+}
+
+/// Money that moved in the perp `asset`, or without one.
+pub(crate) fn money(moved: &MoneyMove, of: u32) -> Option<EventBody> {
+    let (exch, usd) = (moved.time, moved.usd);
+    match moved.why {
+        MoneyWhy::Transfer => Some(EventBody::Transfer(Transfer { exch, usd, id: 0 })),
+        MoneyWhy::Funding { asset, .. } => {
+            (asset == of).then_some(EventBody::Funding(Funding { exch, usd }))
+        }
     }
 }
 

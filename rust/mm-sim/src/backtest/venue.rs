@@ -21,7 +21,7 @@ use mm_hl::wire::{ExchangeAction, UpdateLeverage};
 use super::markouts::{Markout, Markouts};
 use super::{BacktestConfig, BacktestError, Evidence};
 use crate::exchange::{
-    self, GtcPartial, Output, Recording, Request, ScheduleGate, SimConfig, SimExchange,
+    self, GtcPartial, Output, Recording, Request, ScheduleGate, SimConfig, SimExchange, VenueRules,
 };
 use crate::frames::Tape;
 use crate::recorded::{QueueBound, RecordedMarket};
@@ -88,6 +88,7 @@ impl Venue {
             gtc_partial: GtcPartial::Resting,
             schedule_gate: ScheduleGate::Volume,
             recording: Recording::On,
+            rules: VenueRules::VENUE,
         };
         let market = RecordedMarket::new(tape, bound, Dur(0));
         let mut exchange = SimExchange::new(sim, Box::new(market))?;
@@ -242,7 +243,8 @@ impl Venue {
                 Output::Fill(fill) => self.on_fill(&fill),
                 Output::Account(_) => changed = true,
                 Output::Bbo(_) => self.on_bbo(block),
-                Output::Trade(_) | Output::NonUserCancel(_) | Output::Money(_) => {}
+                Output::Money(moved) => self.on_money(&moved),
+                Output::Trade(_) | Output::NonUserCancel(_) | Output::Liquidated(_) => {}
             }
         }
         self.outputs = outputs;
@@ -327,6 +329,16 @@ impl Venue {
             fills: vec![fill_for_core],
         };
         self.will_hear(fill.time, EventBody::Fills(fills));
+    }
+
+    fn on_money(&mut self, moved: &exchange::MoneyMove) {
+        let Some(body) = told::money(moved, ASSET) else {
+            return;
+        };
+        if let EventBody::Funding(payment) = body {
+            self.ledger.fund(payment);
+        }
+        self.will_hear(moved.time, body);
     }
 
     fn will_hear(&mut self, happened: Time, body: EventBody) {

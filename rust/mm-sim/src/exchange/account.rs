@@ -6,6 +6,7 @@ use mm_core::action::Cloid;
 use mm_core::units::{Px, Side, Sz, Time, Usd};
 use mm_hl::address::Address;
 
+use super::liquidation::NEVER;
 use super::message::{Fill, MoneyMove, Order};
 use super::status::OrderState;
 
@@ -21,8 +22,8 @@ const COST_PARTS: i128 = 1_000_000_000;
 #[derive(Clone, Debug)]
 pub(super) struct Account {
     pub(super) address: Address,
-    /// Deposits minus signed notional of all fills minus fees: with the positions at mark it is
-    /// the account value.
+    /// Cash of the cross part: deposits minus signed notional of fills in cross coins minus fees.
+    /// With the cross positions at mark it is the cross account value.
     pub(super) raw: Usd,
     /// By asset number.
     pub(super) coins: Vec<CoinAccount>,
@@ -38,6 +39,10 @@ pub(super) struct Account {
     pub(super) money: Vec<MoneyMove>,
     pub(super) usage: Usage,
     pub(super) schedule: Schedule,
+    /// Until when the rest of a large position waits after its first part was liquidated.
+    pub(super) cools_until: Time,
+    /// Liquidations so far.
+    pub(super) liquidations: u64,
 }
 
 /// What an account holds and has resting in one coin.
@@ -45,7 +50,32 @@ pub(super) struct Account {
 pub(super) struct CoinAccount {
     pub(super) position: Position,
     pub(super) leverage: u32,
+    pub(super) mode: MarginMode,
+    /// Cash of an isolated position: with it at mark it is the position's own value. Zero otherwise.
+    pub(super) pocket: Usd,
+    /// Funding paid, positive when paid.
+    pub(super) funding: FundingPaid,
     pub(super) sides: [RestingSide; 2],
+}
+
+/// What a position's margin is shared with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MarginMode {
+    /// All other cross positions of the account.
+    Cross,
+    /// Nothing: the position has its own cash.
+    Isolated,
+}
+
+/// Funding a position paid, positive when paid.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FundingPaid {
+    /// Ever.
+    pub all_time: Usd,
+    /// Since the position was opened.
+    pub since_open: Usd,
+    /// Since its size last changed.
+    pub since_change: Usd,
 }
 
 /// Sums over the resting orders of one side.
@@ -69,6 +99,8 @@ pub(super) struct Usage {
     pub(super) requests: i64,
     pub(super) reserved: i64,
     pub(super) volume: Usd,
+    /// When an action was last admitted without budget; the epoch before the first.
+    pub(super) throttled_at: Time,
 }
 
 /// The dead-man's switch.
@@ -103,7 +135,14 @@ impl Account {
             money: Vec::new(),
             usage: Usage::default(),
             schedule: Schedule::default(),
+            cools_until: NEVER,
+            liquidations: 0,
         }
+    }
+
+    /// Whether it has any position.
+    pub(super) fn holds(&self) -> bool {
+        self.coins.iter().any(|held| held.position.szi != Sz::ZERO)
     }
 
     pub(super) fn coin(&self, asset: u32) -> &CoinAccount {
@@ -172,13 +211,11 @@ impl CoinAccount {
         Self {
             position: Position::default(),
             leverage,
+            mode: MarginMode::Cross,
+            pocket: Usd::ZERO,
+            funding: FundingPaid::default(),
             sides: Default::default(),
         }
-    }
-
-    /// Whether there is neither a position nor an order that could make one.
-    pub(super) fn is_idle(&self) -> bool {
-        self.position.szi == Sz::ZERO && self.sides.iter().all(|side| side.sz == Sz::ZERO)
     }
 
     /// Position if everything that may fill on `side` fills: reduce-only orders count together at

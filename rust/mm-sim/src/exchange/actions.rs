@@ -3,12 +3,11 @@
 use mm_core::units::{Dur, Time, Usd, format_decimal};
 use mm_hl::wire::{
     BatchModify, ExchangeAction, ModifyOne, PlaceOrders, ReserveRequestWeight, ScheduleCancel,
-    UpdateLeverage,
 };
 
 use super::SimExchange;
-use super::config::ScheduleGate;
-use super::margin::{margin, sums};
+use super::config::{Rule, ScheduleGate};
+use super::margin::sums;
 use super::message::{CancelStatus, Output, PlaceStatus, PlantedRefusal, Reply, Request, Response};
 use super::report::type_of;
 use super::status::OrderState;
@@ -64,7 +63,10 @@ impl SimExchange {
             usage.requests += 5 * cost;
             return Err("Action already expired".to_owned());
         }
-        usage.requests += cost;
+        match self.config.rules.request_budget {
+            Rule::On => usage.spend(&request.action, cost, self.now)?,
+            Rule::Off => usage.requests += cost,
+        }
         match &request.refusal {
             Some(planted) => Ok(planted_response(planted, &request.action)),
             None => self.dispatch(who, &request.action),
@@ -99,10 +101,10 @@ impl SimExchange {
             ExchangeAction::UpdateLeverage(action) => self.update_leverage(who, *action),
             ExchangeAction::Noop => Ok(Response::Default),
             ExchangeAction::ReserveRequestWeight(action) => self.reserve_requests(who, *action),
-            ExchangeAction::UpdateIsolatedMargin(_)
-            | ExchangeAction::TopUpIsolatedOnlyMargin(_) => {
-                Err("Position does not use isolated margin.".to_owned())
+            ExchangeAction::UpdateIsolatedMargin(action) => {
+                self.update_isolated_margin(who, *action)
             }
+            ExchangeAction::TopUpIsolatedOnlyMargin(action) => self.top_up_isolated(who, *action),
             other => Err(format!(
                 "Action {} is not supported by this exchange.",
                 type_of(other)
@@ -155,37 +157,6 @@ impl SimExchange {
             }
             Err(text) => vec![PlaceStatus::Error(text)],
         }
-    }
-
-    fn update_leverage(&mut self, who: u32, action: UpdateLeverage) -> Result<Response, String> {
-        let Some(coin) = self.coins.get(action.asset as usize) else {
-            return Err(format!("Asset {} is not listed.", action.asset));
-        };
-        if !(1..=coin.max_leverage).contains(&action.leverage) {
-            return Err("Invalid leverage value".to_owned());
-        }
-        if !action.is_cross {
-            return Err(
-                "Isolated margin is not supported by this exchange: use isCross true.".to_owned(),
-            );
-        }
-        let account = &self.accounts[who as usize];
-        let held = account.coin(action.asset);
-        if action.leverage < held.leverage && !held.is_idle() {
-            let notional = coin
-                .mark
-                .map_or(Usd::ZERO, |mark| mark * held.position.szi.abs());
-            let now = sums(account, &self.coins);
-            let used =
-                now.margin - margin(notional, held.leverage) + margin(notional, action.leverage);
-            if used > now.value {
-                let text = "Cross margin position does not have sufficient margin available to decrease leverage.";
-                return Err(text.to_owned());
-            }
-        }
-        self.accounts[who as usize].coin_mut(action.asset).leverage = action.leverage;
-        self.changed.insert(who);
-        Ok(Response::Default)
     }
 
     fn reserve_requests(

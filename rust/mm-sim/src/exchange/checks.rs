@@ -179,6 +179,10 @@ impl SimExchange {
             order.px
         };
         let increasing = !order.reduce_only;
+        if increasing && !self.tier_allows(who, order.asset, order.side, px, order.sz) {
+            let text = "Order would cause position to exceed margin tier limit at current leverage";
+            return Err(Refused::new(OrderState::PerpMaxPositionRejected, text));
+        }
         if increasing && !self.bears_order(who, order.asset, order.side, px, order.sz) {
             let text = "Insufficient margin to place order.";
             return Err(Refused::new(OrderState::PerpMarginRejected, text));

@@ -67,6 +67,43 @@ pub enum ScheduleGate {
     Open,
 }
 
+/// Whether a rule of the venue is in force.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rule {
+    /// As on the venue.
+    On,
+    /// Not here.
+    Off,
+}
+
+/// Rules of the venue that a test of one thing may want out of its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VenueRules {
+    /// Funding is paid on the hour.
+    pub funding: Rule,
+    /// Accounts below their maintenance margin are liquidated.
+    pub liquidation: Rule,
+    /// An address that used up its request budget is held to an action every ten seconds.
+    pub request_budget: Rule,
+}
+
+impl VenueRules {
+    /// All in force.
+    pub const VENUE: Self = Self {
+        funding: Rule::On,
+        liquidation: Rule::On,
+        request_budget: Rule::On,
+    };
+
+    /// All in force: what settings that say nothing mean.
+    #[must_use]
+    pub const fn venue() -> Self {
+        Self::VENUE
+    }
+}
+
 /// Whether actions are written down for the report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -95,6 +132,8 @@ pub struct SimConfig {
     pub schedule_gate: ScheduleGate,
     /// Whether the report is kept.
     pub recording: Recording,
+    /// Rules in force.
+    pub rules: VenueRules,
 }
 
 /// Distance of blocks on the venue (65 to 70 ms measured).
@@ -114,6 +153,7 @@ impl SimConfig {
             gtc_partial: GtcPartial::Resting,
             schedule_gate: ScheduleGate::Volume,
             recording: Recording::On,
+            rules: VenueRules::VENUE,
         }
     }
 }

@@ -23,6 +23,8 @@ pub(super) struct CrowdCoin {
     pub(super) oids: Vec<u64>,
     /// By participant.
     pub(super) ledger: Vec<Ledger>,
+    /// Of who takes over what liquidation could not sell.
+    pub(super) backstop: Ledger,
 }
 
 /// Cash and position of a participant, who pays no fees.
@@ -86,9 +88,20 @@ impl CrowdCoin {
         if self.ledger.len() <= participant {
             self.ledger.resize(participant + 1, Ledger::default());
         }
-        let ledger = &mut self.ledger[participant];
-        ledger.cash += -(px * side.signed(sz));
-        ledger.szi += side.signed(sz);
+        self.ledger[participant].trade(side, px, sz);
+    }
+
+    /// Everybody's.
+    pub(super) fn ledgers(&self) -> impl Iterator<Item = &Ledger> {
+        self.ledger.iter().chain([&self.backstop])
+    }
+}
+
+impl Ledger {
+    /// Books a trade.
+    pub(super) fn trade(&mut self, side: Side, px: Px, sz: Sz) {
+        self.cash += -(px * side.signed(sz));
+        self.szi += side.signed(sz);
     }
 }
 

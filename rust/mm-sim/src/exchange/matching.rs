@@ -7,6 +7,7 @@ use mm_hl::address::Address;
 use super::SimExchange;
 use super::account::OrderRecord;
 use super::crowd;
+use super::liquidation::{Liquidation, LiquidationMethod};
 use super::message::{Fill, NonUserCancel, Order, OrderUpdate, Output, Trade};
 use super::status::OrderState;
 use crate::market::{Best, CrowdBody, CrowdOrder, Owner, Played, Resting};
@@ -26,6 +27,8 @@ pub(super) struct Taker {
     /// Names of the order, for a client's fills.
     pub(super) oid: u64,
     pub(super) cloid: Option<Cloid>,
+    /// Whose liquidation it is, if it is one.
+    pub(super) liquidation: Option<Liquidation>,
 }
 
 impl Taker {
@@ -49,27 +52,30 @@ impl Taker {
             notional: Usd::ZERO,
             oid,
             cloid,
+            liquidation: None,
         }
     }
 }
 
 /// One side of a trade.
-struct Leg {
-    owner: Owner,
-    side: Side,
-    oid: u64,
-    cloid: Option<Cloid>,
-    taker: bool,
+pub(super) struct Leg {
+    pub(super) owner: Owner,
+    pub(super) side: Side,
+    pub(super) oid: u64,
+    pub(super) cloid: Option<Cloid>,
+    pub(super) taker: bool,
 }
 
 /// A trade.
 #[derive(Clone, Copy)]
-struct Print {
-    asset: u32,
-    tid: u64,
-    tx: u64,
-    px: Px,
-    sz: Sz,
+pub(super) struct Print {
+    pub(super) asset: u32,
+    pub(super) tid: u64,
+    pub(super) tx: u64,
+    pub(super) px: Px,
+    pub(super) sz: Sz,
+    /// Whose liquidation it is, if it is one.
+    pub(super) liquidation: Option<Liquidation>,
 }
 
 impl SimExchange {
@@ -98,6 +104,7 @@ impl SimExchange {
                 tx,
                 px: best.px,
                 sz,
+                liquidation: taker.liquidation,
             };
             self.fill_maker(best.owner, best.oid, taker.side.opposite(), print);
             let Taker {
@@ -191,13 +198,14 @@ impl SimExchange {
     }
 
     /// Moves position and cash of one side.
-    fn book_leg(&mut self, leg: &Leg, print: Print) {
+    pub(super) fn book_leg(&mut self, leg: &Leg, print: Print) {
         let Print {
             asset,
             tid,
             tx,
             px,
             sz,
+            liquidation,
         } = print;
         match leg.owner {
             Owner::Crowd(participant) => {
@@ -205,13 +213,18 @@ impl SimExchange {
             }
             Owner::Client(who) => {
                 self.coins[asset as usize].mark.get_or_insert(px);
-                let rates = self.config.fees;
-                let fee = if leg.taker { rates.taker } else { rates.maker }.on(px * sz);
+                let taken_over =
+                    liquidation.is_some_and(|cause| cause.method == LiquidationMethod::Backstop);
+                let fee = if taken_over {
+                    Usd::ZERO
+                } else {
+                    let rates = self.config.fees;
+                    if leg.taker { rates.taker } else { rates.maker }.on(px * sz)
+                };
                 let account = &mut self.accounts[who as usize];
-                let position = &mut account.coin_mut(asset).position;
-                let start_position = position.szi;
-                let closed_pnl = position.trade(leg.side, px, sz);
-                account.raw += -(px * leg.side.signed(sz)) - fee;
+                let start_position = account.coin(asset).position.szi;
+                let closed_pnl = account.settle(asset, leg.side, px, sz);
+                account.raw -= fee;
                 self.fees_taken += fee;
                 let fill = Fill {
                     user: account.address,
@@ -228,6 +241,7 @@ impl SimExchange {
                     closed_pnl,
                     fee,
                     taker: leg.taker,
+                    liquidation,
                 };
                 account.record_fill(fill);
                 self.effects.push(Output::Fill(fill));
@@ -313,6 +327,7 @@ impl SimExchange {
             tx,
             px,
             sz,
+            ..
         } = print;
         let trade = Trade {
             asset,
@@ -377,6 +392,7 @@ impl SimExchange {
                     notional,
                     oid,
                     cloid: None,
+                    liquidation: None,
                 });
             }
             CrowdBody::Replay { token } => self.run_replay(asset, participant, token),
@@ -404,6 +420,7 @@ impl SimExchange {
                             tx,
                             px,
                             sz,
+                            liquidation: None,
                         },
                         side,
                         None,
@@ -416,6 +433,7 @@ impl SimExchange {
                         tx,
                         px,
                         sz,
+                        liquidation: None,
                     };
                     self.hit(participant, owner, oid, print);
                 }

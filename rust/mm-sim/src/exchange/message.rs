@@ -5,6 +5,9 @@ use mm_core::units::{Px, Side, Sz, Time, Usd};
 use mm_hl::address::Address;
 use mm_hl::wire::{ExchangeAction, Tif};
 
+use super::account::MarginMode;
+use super::funding::RateE10;
+use super::liquidation::Liquidation;
 use super::status::OrderState;
 use crate::market::Touch;
 
@@ -55,6 +58,8 @@ pub enum Output {
     Trade(Trade),
     /// A client's order was cancelled by the exchange.
     NonUserCancel(NonUserCancel),
+    /// A client's positions are being closed for want of margin.
+    Liquidated(Liquidated),
     /// Money came into an account or left it without a trade.
     Money(MoneyMove),
     /// A client's account or leverage changed in this block: read it from the exchange.
@@ -192,12 +197,22 @@ pub struct Fill {
     pub fee: Usd,
     /// Whether this side took.
     pub taker: bool,
+    /// Whose liquidation it was, if it was one.
+    pub liquidation: Option<Liquidation>,
 }
 
 impl Fill {
     /// The venue's word for what the fill did to the position.
     #[must_use]
     pub fn dir(&self) -> &'static str {
+        if let Some(cause) = self.liquidation.filter(|cause| cause.user == self.user) {
+            return match (cause.mode, self.side) {
+                (MarginMode::Cross, Side::Ask) => "Liquidated Cross Long",
+                (MarginMode::Cross, Side::Bid) => "Liquidated Cross Short",
+                (MarginMode::Isolated, Side::Ask) => "Liquidated Isolated Long",
+                (MarginMode::Isolated, Side::Bid) => "Liquidated Isolated Short",
+            };
+        }
         let (before, after) = (
             self.start_position.0,
             self.start_position.0 + self.side.signed(self.sz).0,
@@ -269,7 +284,24 @@ pub enum MoneyWhy {
         asset: u32,
         /// Position that it was for, signed.
         szi: Sz,
+        /// Rate of the hour.
+        rate: RateE10,
     },
+}
+
+/// A liquidation that began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Liquidated {
+    /// Whose positions.
+    pub user: Address,
+    /// Block time.
+    pub time: Time,
+    /// Its number among the account's.
+    pub number: u64,
+    /// Positions at mark, without sign.
+    pub notional: Usd,
+    /// What they and their margin were worth.
+    pub value: Usd,
 }
 
 /// An account that changed.

@@ -7,9 +7,13 @@
 
 mod account;
 mod actions;
+mod budget;
 mod checks;
 mod config;
 mod crowd;
+mod funding;
+mod leverage;
+mod liquidation;
 mod margin;
 mod matching;
 mod message;
@@ -17,17 +21,22 @@ mod money;
 mod nonce;
 mod place;
 mod report;
+mod settling;
 mod status;
 mod tape;
+mod tiers;
 mod view;
 
-pub use account::OrderRecord;
+pub use account::{FundingPaid, MarginMode, OrderRecord};
 pub use config::{
-    BLOCK, FeeRate, FeeRates, GtcPartial, Recording, ScheduleGate, SimConfig, SimError, WARMUP,
+    BLOCK, FeeRate, FeeRates, GtcPartial, Recording, Rule, ScheduleGate, SimConfig, SimError,
+    VenueRules, WARMUP,
 };
+pub use funding::{FundingHour, RateE10};
+pub use liquidation::{BACKSTOP, Liquidation, LiquidationMethod};
 pub use message::{
-    AccountChange, BboChange, CancelStatus, Fill, MoneyMove, MoneyWhy, NonUserCancel, Order,
-    OrderUpdate, Output, PlaceStatus, PlantedRefusal, Reply, Request, Response, Trade,
+    AccountChange, BboChange, CancelStatus, Fill, Liquidated, MoneyMove, MoneyWhy, NonUserCancel,
+    Order, OrderUpdate, Output, PlaceStatus, PlantedRefusal, Reply, Request, Response, Trade,
 };
 pub use report::{ActionLine, CrowdLine, EndLine, Exposure, OrderLine, ReportLine};
 pub use status::OrderState;
@@ -36,15 +45,18 @@ pub use view::{AccountView, HeadRoomView, PositionView, RateLimitView};
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use mm_core::instrument::Instrument;
 use mm_core::units::{Px, Time, Usd};
 use mm_hl::address::Address;
 use mm_hl::wire::{ExchangeAction, OrderKind, OrderRequest, Tif};
 
 use self::account::Account;
 use self::crowd::Crowd;
+use self::funding::FundingClock;
 use self::nonce::Nonces;
 use self::report::Noted;
 use self::tape::Tape;
+use self::tiers::Tiers;
 use crate::market::{CrowdBody, CrowdOrder, Market, Played, Touch};
 
 /// Leverage of a fresh account: this, or the coin's maximum where that is smaller.
@@ -83,7 +95,8 @@ pub struct SimExchange {
 
 /// One perp.
 struct Coin {
-    max_leverage: u32,
+    tiers: Tiers,
+    funding: FundingClock,
     mark: Option<Px>,
     touch: Touch,
     tape: Tape,
@@ -125,11 +138,7 @@ impl SimExchange {
                 });
             }
         }
-        let coins: Vec<Coin> = market
-            .instruments()
-            .iter()
-            .map(|perp| Coin::new(perp.max_leverage()))
-            .collect();
+        let coins: Vec<Coin> = market.instruments().iter().map(Coin::new).collect();
         let start = Time::from_millis(config.start.as_millis());
         let blocks = config.warmup.0 / config.block.0;
         let mut exchange = Self {
@@ -182,7 +191,7 @@ impl SimExchange {
             let leverages = self
                 .coins
                 .iter()
-                .map(|coin| coin.max_leverage.min(LEVERAGE));
+                .map(|coin| coin.tiers.max_leverage().min(LEVERAGE));
             self.accounts.push(Account::new(user, leverages));
         }
         let account = &mut self.accounts[who as usize];
@@ -215,8 +224,12 @@ impl SimExchange {
     }
 
     fn run_block(&mut self, out: &mut Vec<Output>) {
+        let last = self.now;
         self.now = self.next_block();
         self.run_schedules(out);
+        self.run_funding(last);
+        self.run_liquidations();
+        out.append(&mut self.effects);
         out.extend(self.moved.drain(..).map(Output::Money));
         let mut crowd_orders = std::mem::take(&mut self.crowd_orders);
         crowd_orders.clear();
@@ -275,6 +288,12 @@ impl SimExchange {
         }
     }
 
+    /// The perp of an asset number.
+    fn listed(&self, asset: u32) -> Result<&Instrument, String> {
+        let perp = self.market.instruments().get(asset as usize);
+        perp.ok_or_else(|| format!("Asset {asset} is not listed."))
+    }
+
     fn next_oid(&mut self) -> u64 {
         self.last_oid += 1;
         self.last_oid
@@ -294,9 +313,10 @@ impl SimExchange {
 }
 
 impl Coin {
-    fn new(max_leverage: u32) -> Self {
+    fn new(perp: &Instrument) -> Self {
         Self {
-            max_leverage,
+            tiers: Tiers::of(perp),
+            funding: FundingClock::default(),
             mark: None,
             touch: Touch::default(),
             tape: Tape::default(),

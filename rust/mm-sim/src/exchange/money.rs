@@ -11,7 +11,7 @@ impl SimExchange {
     /// withdrawal of more than is free is a loss that the account did not choose. The next block
     /// tells of it. `false` for an unknown account.
     pub fn transfer(&mut self, user: Address, usd: Usd) -> bool {
-        let moved = self.move_money(user, usd, MoneyWhy::Transfer);
+        let moved = self.move_money(user, usd);
         if moved {
             self.deposited += usd;
         }
@@ -21,14 +21,14 @@ impl SimExchange {
     /// Pays funding to an account, or takes it when `usd` is negative. The next block tells of it.
     /// `false` for an unknown account or asset.
     pub fn fund(&mut self, user: Address, asset: u32, usd: Usd) -> bool {
-        let Some(szi) = self.position(user, asset) else {
+        let (Some(szi), Some(&who)) = (self.position(user, asset), self.by_address.get(&user))
+        else {
             return false;
         };
-        let moved = self.move_money(user, usd, MoneyWhy::Funding { asset, szi });
-        if moved {
-            self.fees_taken -= usd;
-        }
-        moved
+        let rate = self.rate_of(asset, szi, usd);
+        let time = self.now.plus(self.config.block);
+        self.pay_funding(who, asset, usd, rate, time);
+        true
     }
 
     /// Moves the market's own fair price by a fraction; `false` where it has none.
@@ -36,7 +36,7 @@ impl SimExchange {
         self.market.jump(asset, frac)
     }
 
-    fn move_money(&mut self, user: Address, usd: Usd, why: MoneyWhy) -> bool {
+    fn move_money(&mut self, user: Address, usd: Usd) -> bool {
         let Some(&who) = self.by_address.get(&user) else {
             return false;
         };
@@ -46,7 +46,7 @@ impl SimExchange {
             user,
             time: self.now.plus(self.config.block),
             usd,
-            why,
+            why: MoneyWhy::Transfer,
         };
         account.money.push(moved);
         self.moved.push(moved);

@@ -17,6 +17,8 @@ pub enum OrderState {
     SelfTradeCanceled,
     /// Reduce-only with nothing left to reduce.
     ReduceOnlyCanceled,
+    /// Cancelled because its account was liquidated.
+    LiquidatedCanceled,
     /// Cancelled by `scheduleCancel`.
     ScheduledCancel,
     /// Refused: off the price grid.
@@ -25,6 +27,8 @@ pub enum OrderState {
     MinTradeNtlRejected,
     /// Refused: not enough margin.
     PerpMarginRejected,
+    /// Refused: the position would be too large for its leverage.
+    PerpMaxPositionRejected,
     /// Refused: reduce-only that would increase.
     ReduceOnlyRejected,
     /// Refused: post-only that would match.
@@ -48,10 +52,12 @@ impl OrderState {
             Self::MarginCanceled => "marginCanceled",
             Self::SelfTradeCanceled => "selfTradeCanceled",
             Self::ReduceOnlyCanceled => "reduceOnlyCanceled",
+            Self::LiquidatedCanceled => "liquidatedCanceled",
             Self::ScheduledCancel => "scheduledCancel",
             Self::TickRejected => "tickRejected",
             Self::MinTradeNtlRejected => "minTradeNtlRejected",
             Self::PerpMarginRejected => "perpMarginRejected",
+            Self::PerpMaxPositionRejected => "perpMaxPositionRejected",
             Self::ReduceOnlyRejected => "reduceOnlyRejected",
             Self::BadAloPxRejected => "badAloPxRejected",
             Self::IocCancelRejected => "iocCancelRejected",
@@ -70,10 +76,12 @@ impl OrderState {
             | Self::MarginCanceled
             | Self::SelfTradeCanceled
             | Self::ReduceOnlyCanceled
+            | Self::LiquidatedCanceled
             | Self::ScheduledCancel => OrderStatus::Canceled,
             Self::TickRejected
             | Self::MinTradeNtlRejected
             | Self::PerpMarginRejected
+            | Self::PerpMaxPositionRejected
             | Self::ReduceOnlyRejected
             | Self::BadAloPxRejected
             | Self::IocCancelRejected

@@ -7,7 +7,7 @@ use mm_core::instrument::Instrument;
 use mm_core::units::{Dur, Px, Side, Sz, Time, Usd};
 use mm_hl::address::Address;
 
-use super::account::{Account, OrderRecord};
+use super::account::{Account, FundingPaid, MarginMode, OrderRecord};
 use super::margin::{margin, sums};
 use super::message::{Fill, MoneyMove, Order, Trade};
 use super::status::OrderState;
@@ -24,9 +24,11 @@ pub struct AccountView {
     pub notional: Usd,
     /// Account value minus signed positions at mark.
     pub raw: Usd,
-    /// Initial margin of the positions.
+    /// Margin of the positions: initial margin of cross ones, the whole value of isolated ones.
     pub margin_used: Usd,
-    /// Maintenance margin of the positions.
+    /// The same without the isolated positions.
+    pub cross: CrossView,
+    /// Maintenance margin of the cross positions.
     pub maintenance: Usd,
     /// Margin set aside for resting orders.
     pub reserve: Usd,
@@ -36,6 +38,19 @@ pub struct AccountView {
     pub positions: Vec<PositionView>,
 }
 
+/// The cross part of an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CrossView {
+    /// Cash plus cross positions at mark.
+    pub value: Usd,
+    /// Cross positions at mark, without sign.
+    pub notional: Usd,
+    /// Its value minus signed positions at mark.
+    pub raw: Usd,
+    /// Initial margin of the cross positions.
+    pub margin_used: Usd,
+}
+
 /// A position as the venue reports it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct PositionView {
@@ -43,8 +58,14 @@ pub struct PositionView {
     pub asset: u32,
     /// Size, signed.
     pub szi: Sz,
-    /// Leverage, cross.
+    /// Leverage.
     pub leverage: u32,
+    /// What it is margined by.
+    pub mode: MarginMode,
+    /// Cash in the pocket of an isolated position.
+    pub pocket: Usd,
+    /// Funding paid.
+    pub funding: FundingPaid,
     /// Average entry price in 1e-8 of a lattice unit, to the nearest.
     pub entry_px_e8: i64,
     /// Size at mark, without sign.
@@ -56,15 +77,19 @@ pub struct PositionView {
     /// Mark price at which the account is liquidated, rounded to the lattice; `None` where no
     /// price does that.
     pub liquidation_px: Option<Px>,
-    /// Initial margin.
+    /// Initial margin; of an isolated position all it is worth.
     pub margin_used: Usd,
 }
 
 /// Leverage and what may still be traded in one coin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HeadRoomView {
-    /// Leverage, cross.
+    /// Leverage.
     pub leverage: u32,
+    /// What a position would be margined by.
+    pub mode: MarginMode,
+    /// Cash in the pocket of an isolated position.
+    pub pocket: Usd,
     /// Largest further trade, buy and sell; zero where there is no mark.
     pub max_trade_szs: [Sz; 2],
     /// The margin behind it, buy and sell.
@@ -85,9 +110,6 @@ pub struct RateLimitView {
     /// Reserved requests not used.
     pub surplus: i64,
 }
-
-/// Requests of an address before it traded anything (HYPERLIQUID.md 5).
-const REQUESTS: i64 = 10_000;
 
 impl SimExchange {
     /// The configuration.
@@ -194,8 +216,7 @@ impl SimExchange {
             .iter()
             .map(|account| account.coin(asset).position.szi);
         let crowd = self.crowd.coins[asset as usize]
-            .ledger
-            .iter()
+            .ledgers()
             .map(|ledger| ledger.szi);
         clients.chain(crowd).filter(|szi| *szi > Sz::ZERO).sum()
     }
@@ -210,18 +231,23 @@ impl SimExchange {
     pub fn account(&self, user: Address) -> Option<AccountView> {
         let account = self.find(user)?;
         let sums = sums(account, &self.coins);
-        let locked = (sums.margin + sums.reserve).max(Usd(sums.notional.0 / 10));
         let positions = (0_u32..).zip(&account.coins).filter_map(|(asset, _)| {
             self.position_of(account, asset, sums.value - sums.maintenance)
         });
         Some(AccountView {
-            value: sums.value,
-            notional: sums.notional,
-            raw: account.raw,
-            margin_used: sums.margin,
+            value: sums.total_value(),
+            notional: sums.total_notional(),
+            raw: account.raw + sums.isolated_raw,
+            margin_used: sums.total_margin(),
+            cross: CrossView {
+                value: sums.value,
+                notional: sums.notional,
+                raw: account.raw,
+                margin_used: sums.margin,
+            },
             maintenance: sums.maintenance,
             reserve: sums.reserve,
-            withdrawable: (sums.value - locked).max(Usd::ZERO),
+            withdrawable: sums.withdrawable(),
             positions: positions.collect(),
         })
     }
@@ -234,23 +260,35 @@ impl SimExchange {
         let mark = coin.mark?;
         let value = mark * position.szi.abs();
         let unrealized = mark * position.szi - position.cost();
+        let isolated_value = held.pocket + mark * position.szi;
+        let (margin_used, spare) = match held.mode {
+            MarginMode::Cross => (margin(value, held.leverage), spare),
+            MarginMode::Isolated => (
+                isolated_value,
+                isolated_value - coin.tiers.maintenance(value),
+            ),
+        };
         Some(PositionView {
             asset,
             szi: position.szi,
             leverage: held.leverage,
+            mode: held.mode,
+            pocket: held.pocket,
+            funding: held.funding,
             entry_px_e8,
             value,
             unrealized,
             return_on_equity: unrealized.as_f64() * f64::from(held.leverage)
                 / position.cost().abs().as_f64(),
-            liquidation_px: liquidation_px(position.szi, mark, spare, coin.max_leverage),
-            margin_used: margin(value, held.leverage),
+            liquidation_px: liquidation_px(position.szi, mark, spare, coin.tiers.rate(value)),
+            margin_used,
         })
     }
 
     /// Leverage and what may still be traded in a coin; `None` for an unknown account.
     ///
-    /// The reducing side counts what closing frees: available = free + 2 x margin of the position.
+    /// The reducing side counts what closing frees: available = free + margin of the position + margin
+    /// of as much on the other side.
     #[must_use]
     pub fn head_room(&self, user: Address, asset: u32) -> Option<HeadRoomView> {
         let account = self.find(user)?;
@@ -259,8 +297,14 @@ impl SimExchange {
         let free = sums(account, &self.coins).free().max(Usd::ZERO);
         let available = Side::BOTH.map(|side| {
             let closable = held.closable(side);
-            let frees = mark.map_or(Usd::ZERO, |mark| margin(mark * closable, held.leverage));
-            free + frees + frees
+            let new = mark.map_or(Usd::ZERO, |mark| margin(mark * closable, held.leverage));
+            let frees = match (held.mode, mark) {
+                (MarginMode::Isolated, Some(mark)) if closable > Sz::ZERO => {
+                    held.pocket + mark * held.position.szi
+                }
+                _ => new,
+            };
+            (free + frees + new).max(Usd::ZERO)
         });
         let max_trade_szs = available.map(|usd| {
             mark.map_or(Sz::ZERO, |mark| {
@@ -269,6 +313,8 @@ impl SimExchange {
         });
         Some(HeadRoomView {
             leverage: held.leverage,
+            mode: held.mode,
+            pocket: held.pocket,
             max_trade_szs,
             available,
             mark,
@@ -281,8 +327,8 @@ impl SimExchange {
         let usage = &self.find(user)?.usage;
         Some(RateLimitView {
             volume: usage.volume,
-            used: (usage.requests - usage.reserved).max(0),
-            cap: REQUESTS + usage.volume.0.div_euclid(1_000_000),
+            used: usage.used(),
+            cap: usage.cap(),
             surplus: (usage.reserved - usage.requests).max(0),
         })
     }
@@ -363,7 +409,7 @@ impl SimExchange {
         let clients: Usd = self
             .accounts
             .iter()
-            .map(|account| sums(account, &self.coins).value)
+            .map(|account| sums(account, &self.coins).total_value())
             .sum();
         let crowd = self
             .crowd
@@ -373,8 +419,7 @@ impl SimExchange {
             .flat_map(|(crowd, coin)| {
                 let at_mark = |szi: Sz| coin.mark.map_or(Usd::ZERO, |mark| mark * szi);
                 crowd
-                    .ledger
-                    .iter()
+                    .ledgers()
                     .map(move |ledger| ledger.cash + at_mark(ledger.szi))
             });
         clients + crowd.sum::<Usd>() + self.fees_taken
@@ -407,9 +452,8 @@ fn resting(order: &Order) -> OrderRecord {
     clippy::cast_possible_truncation,
     reason = "a belief shown to clients; beyond 2^63 it saturates"
 )]
-fn liquidation_px(szi: Sz, mark: Px, spare: Usd, max_leverage: u32) -> Option<Px> {
+fn liquidation_px(szi: Sz, mark: Px, spare: Usd, rate: f64) -> Option<Px> {
     let side = szi.as_f64().signum();
-    let rate = 1.0 / f64::from(2 * max_leverage);
     let px = mark.as_f64() - side * spare.as_f64() / szi.abs().as_f64() / (1.0 - rate * side);
     let px = Px(libm::round(px) as i64);
     (px > Px::ZERO).then_some(px)

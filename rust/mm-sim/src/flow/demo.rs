@@ -78,6 +78,8 @@ pub(super) struct DemoCoin {
     pub(super) coin: &'static str,
     pub(super) sz_decimals: u32,
     pub(super) max_leverage: u32,
+    /// USDC of notional from which less leverage is allowed, and how much.
+    pub(super) second_tier: (i64, u32),
     /// Price around which the market starts, USDC.
     pub(super) px: f64,
     /// Multiplier of all moves.
@@ -89,6 +91,7 @@ pub(super) const COINS: [DemoCoin; 3] = [
         coin: "BTC",
         sz_decimals: 5,
         max_leverage: 40,
+        second_tier: (150_000_000, 20),
         px: 110_000.0,
         pace: 0.9,
     },
@@ -96,6 +99,7 @@ pub(super) const COINS: [DemoCoin; 3] = [
         coin: "ETH",
         sz_decimals: 4,
         max_leverage: 25,
+        second_tier: (100_000_000, 15),
         px: 4_300.0,
         pace: 0.95,
     },
@@ -103,6 +107,7 @@ pub(super) const COINS: [DemoCoin; 3] = [
         coin: "SOL",
         sz_decimals: 2,
         max_leverage: 20,
+        second_tier: (70_000_000, 10),
         px: 205.0,
         pace: 1.0,
     },

@@ -8,8 +8,8 @@ mod demo;
 mod dice;
 mod path;
 
-use mm_core::instrument::Instrument;
-use mm_core::units::{Px, Side, Sz, Time};
+use mm_core::instrument::{Instrument, MarginTier};
+use mm_core::units::{Px, Side, Sz, Time, Usd};
 
 pub(crate) use self::dice::Dice;
 
@@ -33,7 +33,18 @@ impl FlowMarket {
     #[must_use]
     pub fn demo(seed: u64) -> Self {
         let perps = (0_u32..).zip(demo::COINS).map(|(asset, coin)| {
+            let (above, leverage) = coin.second_tier;
+            let tier = |notional_min, max_leverage| MarginTier {
+                notional_min,
+                max_leverage,
+            };
             Instrument::new(coin.coin, asset, coin.sz_decimals, coin.max_leverage)
+                .and_then(|perp| {
+                    perp.with_margin_tiers(&[
+                        tier(Usd::ZERO, coin.max_leverage),
+                        tier(Usd(above * 1_000_000), leverage),
+                    ])
+                })
                 .expect("Invariant: the demo's perps are legal")
         });
         Self {

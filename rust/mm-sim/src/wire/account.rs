@@ -17,13 +17,18 @@ use super::orders::{
     FillJson, FrontendOrderJson, OrderJson, OrderStateJson, ROWS_MAX, UserFillsJson, merged,
 };
 use super::request::OidOrCloid;
-use crate::exchange::{AccountView, Fill, MoneyMove, MoneyWhy, PositionView, SimExchange};
+use crate::exchange::{
+    AccountView, BACKSTOP, Fill, Liquidated, MarginMode, MoneyMove, MoneyWhy, PositionView,
+    SimExchange,
+};
 
 const DAY_MS: i64 = 86_400_000;
 /// Decimals of a return on equity.
 const RETURN_DECIMALS: u32 = 10;
 /// Digits of an average entry price beyond the lattice.
 const ENTRY_EXTRA: u32 = 8;
+/// Hash of what no transaction caused.
+const NO_TRANSACTION: &str = "0x0000000000000000000000000000000000000000000000000000000000000000";
 const ZERO: Num = Num::new(0, 0);
 
 #[derive(Debug, Serialize)]
@@ -36,13 +41,22 @@ struct MarginSummaryJson {
 }
 
 impl MarginSummaryJson {
-    fn new(view: Option<&AccountView>) -> Self {
-        let usd = |part: fn(&AccountView) -> Usd| view.map_or(ZERO, |view| Num::usd(part(view)));
+    fn whole(view: Option<&AccountView>) -> Self {
+        Self::new(view.map(|view| [view.value, view.notional, view.raw, view.margin_used]))
+    }
+
+    fn cross(view: Option<&AccountView>) -> Self {
+        let cross = view.map(|view| view.cross);
+        Self::new(cross.map(|cross| [cross.value, cross.notional, cross.raw, cross.margin_used]))
+    }
+
+    fn new(parts: Option<[Usd; 4]>) -> Self {
+        let [value, notional, raw, margin] = parts.map_or([ZERO; 4], |parts| parts.map(Num::usd));
         Self {
-            account_value: usd(|view| view.value),
-            total_ntl_pos: usd(|view| view.notional),
-            total_raw_usd: usd(|view| view.raw),
-            total_margin_used: usd(|view| view.margin_used),
+            account_value: value,
+            total_ntl_pos: notional,
+            total_raw_usd: raw,
+            total_margin_used: margin,
         }
     }
 }
@@ -53,8 +67,8 @@ pub(crate) fn clearinghouse(sim: &SimExchange, user: Address) -> Value {
     let view = view.as_ref();
     let positions = view.map_or(&[][..], |view| &view.positions);
     json!({
-        "marginSummary": MarginSummaryJson::new(view),
-        "crossMarginSummary": MarginSummaryJson::new(view),
+        "marginSummary": MarginSummaryJson::whole(view),
+        "crossMarginSummary": MarginSummaryJson::cross(view),
         "crossMaintenanceMarginUsed": view.map_or(ZERO, |view| Num::usd(view.maintenance)),
         "withdrawable": view.map_or(ZERO, |view| Num::usd(view.withdrawable)),
         "assetPositions": positions.iter().map(|held| position(sim, held)).collect::<Vec<_>>(),
@@ -67,7 +81,7 @@ fn position(sim: &SimExchange, held: &PositionView) -> Value {
     json!({"type": "oneWay", "position": {
         "coin": instrument.coin(),
         "szi": Num::sz(instrument, held.szi),
-        "leverage": {"type": "cross", "value": held.leverage},
+        "leverage": leverage(held.mode, held.leverage, Some(held.pocket)),
         "entryPx": entry_px(instrument, held.entry_px_e8),
         "positionValue": Num::usd(held.value),
         "unrealizedPnl": Num::usd(held.unrealized),
@@ -75,8 +89,23 @@ fn position(sim: &SimExchange, held: &PositionView) -> Value {
         "liquidationPx": held.liquidation_px.map(|px| Num::px(instrument, px)),
         "marginUsed": Num::usd(held.margin_used),
         "maxLeverage": instrument.max_leverage(),
-        "cumFunding": {"allTime": "0.0", "sinceOpen": "0.0", "sinceChange": "0.0"},
+        "cumFunding": {
+            "allTime": Num::usd(held.funding.all_time),
+            "sinceOpen": Num::usd(held.funding.since_open),
+            "sinceChange": Num::usd(held.funding.since_change),
+        },
     }})
+}
+
+/// Leverage and margin mode; an isolated position also shows its own cash.
+fn leverage(mode: MarginMode, value: u32, pocket: Option<Usd>) -> Value {
+    match (mode, pocket) {
+        (MarginMode::Cross, _) => json!({"type": "cross", "value": value}),
+        (MarginMode::Isolated, None) => json!({"type": "isolated", "value": value}),
+        (MarginMode::Isolated, Some(pocket)) => {
+            json!({"type": "isolated", "value": value, "rawUsd": Num::usd(pocket)})
+        }
+    }
 }
 
 /// Average entry price, to the nearest price of the lattice with one digit more, as shown.
@@ -223,20 +252,36 @@ pub(crate) fn ledger_row(moved: &MoneyMove) -> Option<Value> {
 
 /// A funding payment as a row of `userFundings`; `None` for transfers.
 pub(crate) fn funding_row(sim: &SimExchange, moved: &MoneyMove) -> Option<Value> {
-    let MoneyWhy::Funding { asset, szi } = moved.why else {
+    let MoneyWhy::Funding { asset, szi, rate } = moved.why else {
         return None;
     };
     let perp = &sim.instruments()[asset as usize];
-    let value = sim.mark(asset).map_or(0, |mark| i128::from((mark * szi).0));
-    let rate = Num::ratio(i128::from(-moved.usd.0), value, 8).unwrap_or(ZERO);
     Some(json!({
         "time": moved.time.as_millis(),
         "coin": perp.coin(),
         "usdc": Num::usd(moved.usd),
         "szi": Num::sz(perp, szi),
-        "fundingRate": rate,
-        "nSamples": 1,
+        "fundingRate": context::rate(rate),
+        "nSamples": null,
     }))
+}
+
+/// `userFunding`, milliseconds, both ends included: at most 500 payments, oldest first.
+pub(crate) fn funding_between(
+    sim: &SimExchange,
+    user: Address,
+    start_ms: i64,
+    end_ms: i64,
+) -> Vec<Value> {
+    let inside = |moved: &&MoneyMove| (start_ms..=end_ms).contains(&moved.time.as_millis());
+    let rows = sim.money(user).filter(inside).filter_map(|moved| {
+        let mut delta = funding_row(sim, moved)?;
+        let fields = delta.as_object_mut()?;
+        let time = fields.remove("time")?;
+        fields.insert("type".to_owned(), json!("funding"));
+        Some(json!({"time": time, "hash": NO_TRANSACTION, "delta": delta}))
+    });
+    rows.take(context::PERIOD_ROWS_MAX).collect()
 }
 
 /// `userFundings`: all there were, newest first.
@@ -247,6 +292,17 @@ pub(crate) fn fundings(sim: &SimExchange, user: Address) -> Vec<Value> {
         .collect();
     rows.reverse();
     rows
+}
+
+/// A liquidation as `userEvents` tells it.
+pub(crate) fn liquidation(told: &Liquidated) -> Value {
+    json!({
+        "lid": told.number,
+        "liquidator": BACKSTOP,
+        "liquidated_user": told.user,
+        "liquidated_ntl_pos": Num::usd(told.notional),
+        "liquidated_account_value": Num::usd(told.value),
+    })
 }
 
 /// What an account was paid in, net of what it took out.
@@ -319,12 +375,15 @@ fn daily_volume(sim: &SimExchange, user: Address) -> Vec<Value> {
 pub(crate) fn active_asset_data(sim: &SimExchange, user: Address, asset: u32) -> Value {
     let instrument = &sim.instruments()[asset as usize];
     let view = sim.head_room(user, asset);
-    let leverage = view.map_or_else(|| instrument.max_leverage().min(20), |view| view.leverage);
+    let leverage = view.map_or_else(
+        || leverage(MarginMode::Cross, instrument.max_leverage().min(20), None),
+        |view| leverage(view.mode, view.leverage, None),
+    );
     let mark = sim.mark(asset).unwrap_or_default();
     json!({
         "user": user,
         "coin": instrument.coin(),
-        "leverage": {"type": "cross", "value": leverage},
+        "leverage": leverage,
         "maxTradeSzs": view.map_or([ZERO; 2], |view| view.max_trade_szs.map(|sz| Num::sz(instrument, sz))),
         "availableToTrade": view.map_or([ZERO; 2], |view| view.available.map(Num::usd)),
         "markPx": Num::px(instrument, mark),

@@ -4,7 +4,7 @@ use core::fmt;
 use std::borrow::Cow;
 
 use mm_core::instrument::Instrument;
-use mm_core::units::{Px, Side, Sz, Usd};
+use mm_core::units::{Px, Side, Sz};
 use mm_hl::address::Address;
 use mm_hl::sign::keccak256;
 use serde::{Serialize, Serializer};
@@ -210,24 +210,6 @@ pub(crate) const fn side_letter(side: Side) -> &'static str {
     }
 }
 
-/// Average price of `notional` traded into one side, rounded down to the lattice; `None` when the
-/// side holds less.
-pub(crate) fn impact_px(levels: &[DepthLevel], notional: Usd) -> Option<Px> {
-    let (mut spent, mut lots) = (Usd::ZERO, Sz::ZERO);
-    for level in levels {
-        let left = notional - spent;
-        let all = level.px * level.sz;
-        if all < left {
-            spent += all;
-            lots += level.sz;
-            continue;
-        }
-        let part = (left.0 + level.px.0 - 1) / level.px.0;
-        return Some(Px((spent + level.px * Sz(part)).0 / (lots.0 + part)));
-    }
-    None
-}
-
 /// A frame: a channel and its data.
 #[derive(Debug, Serialize)]
 pub(crate) struct Frame<'a, T: Serialize> {
@@ -307,17 +289,6 @@ mod tests {
             );
         }
         assert_eq!(Aggregation::new(None, None), Ok(None));
-    }
-
-    #[test]
-    fn impact_is_the_average_price_of_the_notional() {
-        let levels = [level(100, 10), level(110, 100)];
-        assert_eq!(impact_px(&levels, Usd(1_000)), Some(Px(100)));
-        assert_eq!(
-            impact_px(&levels, Usd(3_200)),
-            Some(Px((1_000 + 2_200) / 30))
-        );
-        assert_eq!(impact_px(&levels, Usd(1_000_000)), None);
     }
 
     #[test]

@@ -5,7 +5,9 @@ use mm_core::units::{Dur, Time, Usd, parse_decimal};
 use mm_hl::address::Address;
 use serde::Deserialize;
 
-use crate::exchange::{FeeRates, GtcPartial, Recording, ScheduleGate, SimConfig, SimError};
+use crate::exchange::{
+    FeeRates, GtcPartial, Recording, ScheduleGate, SimConfig, SimError, VenueRules,
+};
 use crate::faults::{FaultError, FaultPlan};
 use crate::frames::FrameError;
 
@@ -79,6 +81,9 @@ pub struct PaperConfig {
     pub gtc_partial: GtcPartial,
     /// Who may use `scheduleCancel`.
     pub schedule_gate: ScheduleGate,
+    /// Rules in force; absent: all, as on the venue.
+    #[serde(default = "VenueRules::venue")]
+    pub rules: VenueRules,
     /// Accounts open at the start.
     pub accounts: Vec<FundedAccount>,
     /// What goes wrong, to the first account; absent: nothing.
@@ -177,6 +182,7 @@ impl PaperConfig {
             gtc_partial: self.gtc_partial,
             schedule_gate: self.schedule_gate,
             recording: Recording::On,
+            rules: self.rules,
         }
     }
 }

@@ -2,27 +2,20 @@
 
 use std::collections::BTreeMap;
 
-use mm_core::instrument::Instrument;
-use mm_core::units::{Px, Usd};
+use mm_core::units::Px;
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::book::{Aggregation, FAST_LEVELS};
-use super::book::{BookJson, DEEP_LEVELS, LEVELS, TradeJson, impact_px};
+use super::book::{BookJson, DEEP_LEVELS, LEVELS, TradeJson};
 use super::listing;
 use super::number::Num;
-use crate::exchange::SimExchange;
+use crate::exchange::{FundingHour, RateE10, SimExchange};
 
 /// Decimals of a premium and of a funding rate.
 const RATE_DECIMALS: u32 = 10;
-/// One, in units of a premium.
-const ONE: i128 = 10_000_000_000;
-/// Interest of eight hours, in units of a premium.
-const INTEREST: i128 = ONE / 10_000;
-/// Largest difference of premium and interest that funding makes up for.
-const CLAMP: i128 = ONE * 5 / 10_000;
-/// Cap of an hour's rate.
-const RATE_CAP: i128 = ONE * 4 / 100;
+/// Most rows that a query over a period returns.
+pub(crate) const PERIOD_ROWS_MAX: usize = 500;
 /// Trades replayed to a new subscriber and shown by `recentTrades`.
 const RECENT_TRADES: usize = 30;
 
@@ -42,25 +35,17 @@ pub(crate) struct ContextJson {
     day_base_vlm: Num,
 }
 
-/// Notional whose average price is the impact price.
-fn impact_notional(instrument: &Instrument) -> Usd {
-    Usd(match instrument.coin() {
-        "BTC" | "ETH" => 20_000_000_000,
-        _ => 6_000_000_000,
-    })
-}
-
 /// The context of `asset`; before the first price it shows zeros, as the venue does for a new perp.
 pub(crate) fn context(sim: &SimExchange, asset: u32) -> ContextJson {
     let instrument = &sim.instruments()[asset as usize];
     let px = |px: Px| Num::px(instrument, px);
     let mark = sim.mark(asset).unwrap_or_default();
     let oracle = sim.oracle(asset).unwrap_or(mark);
-    let impact = impact_pxs(sim, asset);
-    let premium = impact.and_then(|impact| premium(impact, oracle));
+    let impact = sim.impact_pxs(asset);
+    let premium = sim.premium(asset);
     let (base, notional) = sim.day_volume(asset);
     ContextJson {
-        funding: rate(hourly_rate(premium.unwrap_or(0))),
+        funding: rate(sim.funding_rate(asset)),
         open_interest: Num::sz(instrument, sim.open_interest(asset)),
         prev_day_px: px(sim.previous_day_px(asset).unwrap_or(mark)),
         day_ntl_vlm: Num::usd(notional),
@@ -73,31 +58,8 @@ pub(crate) fn context(sim: &SimExchange, asset: u32) -> ContextJson {
     }
 }
 
-/// Impact bid and ask; `None` when a side holds less than the impact notional.
-fn impact_pxs(sim: &SimExchange, asset: u32) -> Option<[Px; 2]> {
-    let notional = impact_notional(&sim.instruments()[asset as usize]);
-    let depth = sim.depth(asset, DEEP_LEVELS);
-    Some([
-        impact_px(&depth.bids, notional)?,
-        impact_px(&depth.asks, notional)?,
-    ])
-}
-
-/// `(max(impact bid - oracle, 0) - max(oracle - impact ask, 0)) / oracle` (HYPERLIQUID.md 6).
-fn premium([bid, ask]: [Px; 2], oracle: Px) -> Option<i128> {
-    let above = i128::from((bid.0 - oracle.0).max(0));
-    let below = i128::from((oracle.0 - ask.0).max(0));
-    ((above - below) * ONE).checked_div(i128::from(oracle.0))
-}
-
-/// An eighth of `premium + clamp(interest - premium)`, capped.
-fn hourly_rate(premium: i128) -> i128 {
-    let eight_hours = premium + (INTEREST - premium).clamp(-CLAMP, CLAMP);
-    (eight_hours / 8).clamp(-RATE_CAP, RATE_CAP)
-}
-
-fn rate(units: i128) -> Num {
-    Num::new(i64::try_from(units).unwrap_or(i64::MAX), RATE_DECIMALS)
+pub(crate) const fn rate(rate: RateE10) -> Num {
+    Num::new(rate.0, RATE_DECIMALS)
 }
 
 /// The mid, exact; `None` while a side is empty.
@@ -155,6 +117,27 @@ pub(crate) fn predicted_fundings(sim: &SimExchange) -> Value {
     json!(rows)
 }
 
+/// `fundingHistory`, milliseconds, both ends included: at most 500 hours, oldest first.
+pub(crate) fn funding_history(
+    sim: &SimExchange,
+    asset: u32,
+    start_ms: i64,
+    end_ms: i64,
+) -> Vec<Value> {
+    let coin = sim.instruments()[asset as usize].coin();
+    let inside = |hour: &&FundingHour| (start_ms..=end_ms).contains(&hour.time.as_millis());
+    let hours = sim.funding_hours(asset).iter().filter(inside);
+    let row = |hour: &FundingHour| {
+        json!({
+            "coin": coin,
+            "fundingRate": rate(hour.rate),
+            "premium": rate(hour.premium),
+            "time": hour.time.as_millis(),
+        })
+    };
+    hours.take(PERIOD_ROWS_MAX).map(row).collect()
+}
+
 /// A book snapshot of 20 levels, or of 5 when `fast`, merged as asked.
 pub(crate) fn book(
     sim: &SimExchange,
@@ -184,25 +167,4 @@ pub(crate) fn recent_trades(sim: &SimExchange, asset: u32) -> Vec<TradeJson<'_>>
         .range(first..)
         .map(|trade| TradeJson::new(instrument, trade))
         .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn funding_rests_at_the_interest_while_the_premium_is_small() {
-        assert_eq!(rate(hourly_rate(0)).to_string(), "0.0000125");
-        assert_eq!(rate(hourly_rate(ONE * 3 / 10_000)).to_string(), "0.0000125");
-        assert_eq!(rate(hourly_rate(ONE / 100)).to_string(), "0.0011875");
-        assert_eq!(rate(hourly_rate(-ONE)).to_string(), "-0.04");
-    }
-
-    #[test]
-    fn a_premium_is_measured_at_the_impact_prices() {
-        assert_eq!(premium([Px(102), Px(104)], Px(100)), Some(ONE / 50));
-        assert_eq!(premium([Px(96), Px(98)], Px(100)), Some(-ONE / 50));
-        assert_eq!(premium([Px(99), Px(101)], Px(100)), Some(0));
-        assert_eq!(premium([Px(99), Px(101)], Px(0)), None);
-    }
 }

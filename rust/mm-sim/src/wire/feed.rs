@@ -105,6 +105,21 @@ impl Block<'_> {
         if !fills.is_empty() {
             frames.push(frame("user", json!({"fills": fills})));
         }
+        for moved in self.money(user) {
+            if let Some(row) = account::funding_row(self.sim, moved) {
+                frames.push(frame("user", json!({"funding": row})));
+            }
+        }
+        for output in self.outputs {
+            if let Output::Liquidated(told) = output
+                && told.user == user
+            {
+                frames.push(frame(
+                    "user",
+                    json!({"liquidation": account::liquidation(told)}),
+                ));
+            }
+        }
         let perps = self.sim.instruments();
         let cancels: Vec<_> = self
             .outputs

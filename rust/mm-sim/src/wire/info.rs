@@ -73,7 +73,7 @@ impl PaperExchange {
             Ask::Meta { .. } => Answer::ok(&listing::meta(sim.instruments())),
             Ask::AllPerpMetas => Answer::ok(&json!([listing::meta(sim.instruments())])),
             Ask::PerpDexs => Answer::ok(&json!([null])),
-            Ask::MarginTable { id } => Answer::ok(&listing::margin_table(*id)),
+            Ask::MarginTable { id } => Answer::ok(&listing::margin_table(sim.instruments(), *id)),
             Ask::SpotMeta => Answer::ok(&listing::spot_meta()),
             Ask::SpotMetaAndAssetCtxs => Answer::ok(&json!([listing::spot_meta(), []])),
             Ask::ExchangeStatus => {
@@ -120,8 +120,14 @@ impl PaperExchange {
                     .map(|row| CandleJson::new(instrument, req.interval, row));
                 Answer::ok(&rows.collect::<Vec<_>>())
             }),
-            // Nothing is paid on this exchange, so there is no history of payments.
-            Ask::FundingHistory { coin, .. } => self.about(coin, |_| Answer::ok(&json!([]))),
+            Ask::FundingHistory {
+                coin,
+                start_time,
+                end_time,
+            } => self.about(coin, |asset| {
+                let end = end_time.unwrap_or(i64::MAX);
+                Answer::ok(&context::funding_history(sim, asset, *start_time, end))
+            }),
             _ => Answer::unknown(),
         }
     }
@@ -182,10 +188,18 @@ impl PaperExchange {
             Ask::SubAccounts { .. } => Answer::ok(&json!(null)),
             Ask::MaxBuilderFee { .. } => Answer::ok(&json!(0)),
             Ask::WebData2 { user } => Answer::ok(&account::web_data_2(sim, *user)),
-            // No funding is paid and there are no vaults or twaps: nothing to list.
-            Ask::UserFunding { .. }
-            | Ask::UserVaultEquities { .. }
-            | Ask::UserTwapSliceFills { .. } => Answer::ok(&json!([])),
+            Ask::UserFunding {
+                user,
+                start_time,
+                end_time,
+            } => {
+                let (start, end) = (start_time.unwrap_or(0), end_time.unwrap_or(i64::MAX));
+                Answer::ok(&account::funding_between(sim, *user, start, end))
+            }
+            // There are no vaults or twaps: nothing to list.
+            Ask::UserVaultEquities { .. } | Ask::UserTwapSliceFills { .. } => {
+                Answer::ok(&json!([]))
+            }
             _ => Answer::unknown(),
         }
     }

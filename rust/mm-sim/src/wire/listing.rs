@@ -1,6 +1,9 @@
 //! What does not change while the exchange runs: perps, tokens, fee schedule.
 
+use std::collections::BTreeMap;
+
 use mm_core::instrument::Instrument;
+use mm_core::units::Usd;
 use serde_json::{Value, json};
 
 use super::number::Num;
@@ -11,33 +14,76 @@ const LISTED_TABLES: u32 = 50;
 /// Decimals of a fee rate.
 const RATE_DECIMALS: u32 = 8;
 
+/// A margin table: notional from which a tier holds, and its largest leverage.
+type Tiers = Vec<(Usd, u32)>;
+
+fn tiers(perp: &Instrument) -> Tiers {
+    let tiers = perp.margin_tiers();
+    tiers
+        .map(|tier| (tier.notional_min, tier.max_leverage))
+        .collect()
+}
+
+/// The tables that have a number of their own: the single tiers from [`LISTED_TABLES`] up under
+/// their leverage, then those of several tiers.
+fn tables(perps: &[Instrument]) -> BTreeMap<u32, Tiers> {
+    let own = perps.iter().map(tiers);
+    let (single, several): (Vec<Tiers>, Vec<Tiers>) = own.partition(|tiers| tiers.len() == 1);
+    let mut tables: BTreeMap<u32, Tiers> = single
+        .into_iter()
+        .map(|tiers| (tiers[0].1, tiers))
+        .filter(|(leverage, _)| *leverage >= LISTED_TABLES)
+        .collect();
+    for tiers in several {
+        if !tables.values().any(|known| *known == tiers) {
+            let free = (LISTED_TABLES + 1..).find(|id| !tables.contains_key(id));
+            tables.extend(free.map(|id| (id, tiers)));
+        }
+    }
+    tables
+}
+
 /// `meta`: every perp by asset number.
 pub(crate) fn meta(instruments: &[Instrument]) -> Value {
+    let tables = tables(instruments);
     let universe: Vec<Value> = instruments
         .iter()
         .map(|instrument| {
+            let own = tiers(instrument);
+            let listed = tables.iter().find(|(_, tiers)| **tiers == own);
             json!({
                 "szDecimals": instrument.sz_decimals(),
                 "name": instrument.coin(),
                 "maxLeverage": instrument.max_leverage(),
-                "marginTableId": instrument.max_leverage(),
+                "marginTableId": listed.map_or(instrument.max_leverage(), |(id, _)| *id),
             })
         })
         .collect();
-    let mut listed: Vec<u32> = instruments.iter().map(Instrument::max_leverage).collect();
-    listed.sort_unstable();
-    listed.dedup();
-    let tables: Vec<Value> = listed
-        .into_iter()
-        .filter(|&leverage| leverage >= LISTED_TABLES)
-        .map(|leverage| json!([leverage, margin_table(leverage)]))
-        .collect();
-    json!({"universe": universe, "marginTables": tables, "collateralToken": 0})
+    let tables = tables.iter().map(|(id, tiers)| json!([id, table(tiers)]));
+    json!({
+        "universe": universe,
+        "marginTables": tables.collect::<Vec<_>>(),
+        "collateralToken": 0,
+    })
 }
 
-/// `marginTable`: one tier up to a leverage.
-pub(crate) fn margin_table(leverage: u32) -> Value {
-    json!({"description": "", "marginTiers": [{"lowerBound": "0.0", "maxLeverage": leverage}]})
+/// `marginTable`: a listed one, else one tier up to a leverage.
+pub(crate) fn margin_table(perps: &[Instrument], id: u32) -> Value {
+    match tables(perps).get(&id) {
+        Some(tiers) => table(tiers),
+        None => table(&[(Usd::ZERO, id)]),
+    }
+}
+
+fn table(tiers: &[(Usd, u32)]) -> Value {
+    let description = match tiers {
+        [(_, leverage), _, ..] => format!("tiered {leverage}x"),
+        _ => String::new(),
+    };
+    let rows = tiers
+        .iter()
+        .map(|(from, leverage)| json!({"lowerBound": Num::usd(*from), "maxLeverage": leverage}));
+    json!({"description": description, "marginTiers": rows.collect::<Vec<_>>()})
 }
 
 /// `spotMeta`: the one token that perps are margined in; no spot pairs.
@@ -108,6 +154,7 @@ pub(crate) const fn rate(units: i64) -> Num {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use mm_core::instrument::MarginTier;
 
     #[test]
     fn only_tables_from_fifty_are_listed() {
@@ -119,5 +166,29 @@ mod tests {
         assert_eq!(meta["universe"][1]["name"], "ETH");
         assert_eq!(meta["marginTables"][0][0], 50);
         assert_eq!(meta["marginTables"].as_array().unwrap().len(), 1);
+        assert_eq!(meta["universe"][0]["marginTableId"], 40);
+    }
+
+    #[test]
+    fn perps_with_the_same_tiers_share_a_table() {
+        let tier = |usdc: i64, max_leverage| MarginTier {
+            notional_min: Usd(usdc * 1_000_000),
+            max_leverage,
+        };
+        let tiered = |coin, asset| {
+            let perp = Instrument::new(coin, asset, 2, 10).unwrap();
+            perp.with_margin_tiers(&[tier(0, 10), tier(3_000_000, 5)])
+                .unwrap()
+        };
+        let perps = [tiered("A", 0), tiered("B", 1)];
+        let meta = meta(&perps);
+        let tables = meta["marginTables"].as_array().unwrap();
+        assert_eq!(tables.len(), 1);
+        assert_eq!(tables[0][1]["description"], "tiered 10x");
+        assert_eq!(tables[0][1]["marginTiers"][1]["lowerBound"], "3000000.0");
+        assert_eq!(meta["universe"][0]["marginTableId"], tables[0][0]);
+        assert_eq!(meta["universe"][1]["marginTableId"], tables[0][0]);
+        assert_eq!(margin_table(&perps, 51), tables[0][1]);
+        assert_eq!(margin_table(&perps, 7)["marginTiers"][0]["maxLeverage"], 7);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use mm_core::instrument::Instrument;
+use mm_core::instrument::{Instrument, MarginTier};
 use mm_core::units::{Dur, Time};
 use serde::Deserialize;
 
@@ -45,6 +45,9 @@ pub struct PerpListing {
     pub sz_decimals: u32,
     /// Largest leverage.
     pub max_leverage: u32,
+    /// Its margin table, the first tier included; empty: that one alone.
+    #[serde(default)]
+    pub margin_tiers: Vec<MarginTier>,
 }
 
 /// A market, opened.
@@ -58,12 +61,11 @@ pub struct OpenMarket {
 impl PerpListing {
     fn instrument(&self, asset: u32) -> Result<Instrument, PaperError> {
         let coin = self.coin.clone();
-        Ok(Instrument::new(
-            coin,
-            asset,
-            self.sz_decimals,
-            self.max_leverage,
-        )?)
+        let perp = Instrument::new(coin, asset, self.sz_decimals, self.max_leverage)?;
+        if self.margin_tiers.is_empty() {
+            return Ok(perp);
+        }
+        Ok(perp.with_margin_tiers(&self.margin_tiers)?)
     }
 }
 

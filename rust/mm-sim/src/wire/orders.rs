@@ -9,7 +9,9 @@ use serde::Serialize;
 
 use super::book::{TxHash, side_letter};
 use super::number::Num;
-use crate::exchange::{Fill, Order, OrderRecord, OrderState, OrderUpdate};
+use crate::exchange::{
+    Fill, Liquidation, LiquidationMethod, Order, OrderRecord, OrderState, OrderUpdate,
+};
 
 /// Most fills or orders a query returns.
 pub(crate) const ROWS_MAX: usize = 2_000;
@@ -176,6 +178,8 @@ pub(crate) struct FillJson<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     cloid: Option<Cloid>,
     fee_token: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    liquidation: Option<LiquidationJson>,
     twap_id: Option<u64>,
 }
 
@@ -199,7 +203,32 @@ impl<'a> FillJson<'a> {
             tid: fill.tid,
             cloid: fill.cloid,
             fee_token: "USDC",
+            liquidation: fill
+                .liquidation
+                .map(|cause| LiquidationJson::new(instrument, &cause)),
             twap_id: None,
+        }
+    }
+}
+
+/// Whose liquidation a fill was.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct LiquidationJson {
+    liquidated_user: Address,
+    mark_px: Num,
+    method: &'static str,
+}
+
+impl LiquidationJson {
+    fn new(instrument: &Instrument, cause: &Liquidation) -> Self {
+        Self {
+            liquidated_user: cause.user,
+            mark_px: Num::px(instrument, cause.mark),
+            method: match cause.method {
+                LiquidationMethod::Market => "market",
+                LiquidationMethod::Backstop => "backstop",
+            },
         }
     }
 }

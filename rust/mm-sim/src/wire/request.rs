@@ -40,8 +40,8 @@ pub(crate) enum InfoRequest {
     },
     FundingHistory {
         coin: String,
-        #[serde(rename = "startTime")]
-        _start_time: i64,
+        start_time: i64,
+        end_time: Option<i64>,
     },
     PredictedFundings,
     PerpDexs,
@@ -92,8 +92,9 @@ pub(crate) enum InfoRequest {
         reversed: Option<bool>,
     },
     UserFunding {
-        #[serde(rename = "user")]
-        _user: Address,
+        user: Address,
+        start_time: Option<i64>,
+        end_time: Option<i64>,
     },
     UserNonFundingLedgerUpdates {
         user: Address,

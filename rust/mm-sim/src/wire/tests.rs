@@ -5,6 +5,11 @@ use mm_hl::sign::{Network, Signer};
 use mm_hl::wire::ExchangeAction;
 use serde_json::{Value, json};
 
+mod budget;
+mod funding;
+mod liquidation;
+mod margin;
+
 use super::{Answer, MarketChoice, PaperConfig, PaperExchange, Submitted, Verdict};
 
 const START_MS: i64 = 1_700_000_000_000;
@@ -23,17 +28,28 @@ struct Desk {
 
 impl Desk {
     fn open(speed: f64) -> Self {
+        Self::with(
+            &json!({"speed": speed}),
+            &json!([
+                {"coin": "BTC", "sz_decimals": 5, "max_leverage": 40},
+                {"coin": "SOL", "sz_decimals": 2, "max_leverage": 20},
+            ]),
+        )
+    }
+
+    /// The same with other settings and perps.
+    fn with(changes: &Value, perps: &Value) -> Self {
         let account = |who| json!({"address": signer(who).address(), "usdc": "10000"});
-        let config = json!({
-            "instance": "test", "start_ms": START_MS, "warmup_ms": 0, "speed": speed,
+        let mut config = json!({
+            "instance": "test", "start_ms": START_MS, "warmup_ms": 0, "speed": 1.0,
             "block_ms": 70, "entry_ms": 0, "fees": {"maker": 15_000, "taker": 45_000},
             "cadence": "2026", "gtc_partial": "resting", "schedule_gate": "volume",
             "accounts": [account(MAKER), account(TAKER)],
         });
-        let market = json!({"kind": "clients", "perps": [
-            {"coin": "BTC", "sz_decimals": 5, "max_leverage": 40},
-            {"coin": "SOL", "sz_decimals": 2, "max_leverage": 20},
-        ]});
+        for (key, value) in changes.as_object().unwrap() {
+            config[key] = value.clone();
+        }
+        let market = json!({"kind": "clients", "perps": perps});
         let config = PaperConfig::parse(&config.to_string()).unwrap();
         let market: MarketChoice = serde_json::from_value(market).unwrap();
         let market = market.open(config.start(), None).unwrap();

@@ -1,0 +1,137 @@
+//! Leverage, margin mode, and the collateral of isolated positions.
+
+use mm_core::units::{Px, Sz, Usd};
+use mm_hl::wire::{TopUpIsolatedOnlyMargin, UpdateIsolatedMargin, UpdateLeverage};
+
+use super::SimExchange;
+use super::account::MarginMode;
+use super::margin::{margin, sums};
+use super::message::Response;
+
+/// One, in units of a decimal's eighth place.
+const ONE_E8: i128 = 100_000_000;
+
+impl SimExchange {
+    pub(super) fn update_leverage(
+        &mut self,
+        who: u32,
+        action: UpdateLeverage,
+    ) -> Result<Response, String> {
+        let perp = self.listed(action.asset)?;
+        let coin = &self.coins[action.asset as usize];
+        let account = &self.accounts[who as usize];
+        let held = account.coin(action.asset);
+        let szi = held.position.szi;
+        let notional = coin.mark.map_or(Usd::ZERO, |mark| mark * szi.abs());
+        let beyond = perp.notional_max_at(action.leverage);
+        if !(1..=perp.max_leverage()).contains(&action.leverage)
+            || (szi != Sz::ZERO && beyond.is_some_and(|bound| notional >= bound))
+        {
+            return Err("Invalid leverage value".to_owned());
+        }
+        let mode = if action.is_cross {
+            MarginMode::Cross
+        } else {
+            MarginMode::Isolated
+        };
+        if mode != held.mode && szi != Sz::ZERO {
+            return Err("Cannot switch leverage type with open position.".to_owned());
+        }
+        if action.leverage < held.leverage && szi != Sz::ZERO {
+            let wanted = margin(notional, action.leverage);
+            let now = sums(account, &self.coins);
+            let (short, text) = match mode {
+                MarginMode::Cross => (
+                    now.margin - margin(notional, held.leverage) + wanted > now.value,
+                    "Cross margin position does not have sufficient margin available to decrease leverage.",
+                ),
+                MarginMode::Isolated => (
+                    wanted > held.pocket + coin.mark.unwrap_or_default() * szi,
+                    "Isolated position does not have sufficient margin available to decrease leverage. To decrease leverage, add margin to the position.",
+                ),
+            };
+            if short {
+                return Err(text.to_owned());
+            }
+        }
+        let held = self.accounts[who as usize].coin_mut(action.asset);
+        (held.leverage, held.mode) = (action.leverage, mode);
+        self.changed.insert(who);
+        Ok(Response::Default)
+    }
+
+    /// Adds collateral to an isolated position, or takes some out of it.
+    pub(super) fn update_isolated_margin(
+        &mut self,
+        who: u32,
+        action: UpdateIsolatedMargin,
+    ) -> Result<Response, String> {
+        let (mark, szi) = self.isolated_position(who, action.asset)?;
+        let account = &self.accounts[who as usize];
+        let held = account.coin(action.asset);
+        let usd = Usd(action.ntli);
+        if usd > Usd::ZERO {
+            if usd > sums(account, &self.coins).withdrawable() {
+                return Err("Insufficient margin available to add to the position.".to_owned());
+            }
+        } else {
+            // What is left must carry the position like a new one, and a tenth of its notional.
+            let notional = mark * szi.abs();
+            let needed = margin(notional, held.leverage).max(Usd(notional.0 / 10));
+            if (held.pocket + mark * szi)
+                .0
+                .checked_add(usd.0)
+                .is_none_or(|left| left < needed.0)
+            {
+                return Err("Insufficient margin available to remove from the position.".to_owned());
+            }
+        }
+        self.move_collateral(who, action.asset, usd);
+        Ok(Response::Default)
+    }
+
+    /// Adds the collateral that brings an isolated position down to a leverage.
+    pub(super) fn top_up_isolated(
+        &mut self,
+        who: u32,
+        action: TopUpIsolatedOnlyMargin,
+    ) -> Result<Response, String> {
+        let (mark, szi) = self.isolated_position(who, action.asset)?;
+        let leverage_e8 = i128::from(action.leverage.units());
+        if leverage_e8 <= 0 {
+            return Err("Invalid leverage value".to_owned());
+        }
+        let account = &self.accounts[who as usize];
+        let notional = mark * szi.abs();
+        let wanted = i128::from(notional.0) * ONE_E8 / leverage_e8;
+        let worth = account.coin(action.asset).pocket + mark * szi;
+        let missing = (wanted - i128::from(worth.0)).max(0);
+        let free = sums(account, &self.coins).withdrawable();
+        let Some(usd) = i64::try_from(missing)
+            .ok()
+            .map(Usd)
+            .filter(|usd| *usd <= free)
+        else {
+            return Err("Insufficient margin available to add to the position.".to_owned());
+        };
+        self.move_collateral(who, action.asset, usd);
+        Ok(Response::Default)
+    }
+
+    fn move_collateral(&mut self, who: u32, asset: u32, usd: Usd) {
+        let account = &mut self.accounts[who as usize];
+        account.raw -= usd;
+        account.coin_mut(asset).pocket += usd;
+        self.changed.insert(who);
+    }
+
+    /// Mark and size of an isolated position, or the venue's words that there is none.
+    fn isolated_position(&self, who: u32, asset: u32) -> Result<(Px, Sz), String> {
+        self.listed(asset)?;
+        let held = self.accounts[who as usize].coin(asset);
+        let isolated = held.mode == MarginMode::Isolated && held.position.szi != Sz::ZERO;
+        let mark = self.coins[asset as usize].mark.filter(|_| isolated);
+        let mark = mark.ok_or("Position does not use isolated margin.")?;
+        Ok((mark, held.position.szi))
+    }
+}
