@@ -27,7 +27,7 @@ pub(crate) fn items(body: &ActionBody) -> usize {
 /// The answer to an action of so many items. One error for several of them refuses them all.
 pub(crate) fn outcome(response: Response, items: usize) -> ReplyOutcome {
     match response {
-        Response::Default => ReplyOutcome::Statuses(Vec::new()),
+        Response::Default | Response::Created(_) => ReplyOutcome::Statuses(Vec::new()),
         Response::Err(text) => ReplyOutcome::Refused(rejection(text)),
         Response::Order(mut statuses) => match statuses.pop() {
             Some(PlaceStatus::Error(text)) if statuses.is_empty() && items > 1 => {
@@ -81,10 +81,10 @@ pub(crate) fn fill(fill: &Fill) -> event::Fill {
 pub(crate) fn money(moved: &MoneyMove, of: u32) -> Option<EventBody> {
     let (exch, usd) = (moved.time, moved.usd);
     match moved.why {
-        MoneyWhy::Transfer => Some(EventBody::Transfer(Transfer { exch, usd, id: 0 })),
         MoneyWhy::Funding { asset, .. } => {
             (asset == of).then_some(EventBody::Funding(Funding { exch, usd }))
         }
+        _ => Some(EventBody::Transfer(Transfer { exch, usd, id: 0 })),
     }
 }
 
@@ -137,7 +137,9 @@ fn rejection(text: String) -> Rejection {
 
 fn placed(status: PlaceStatus) -> ItemStatus {
     match status {
-        PlaceStatus::Resting { oid, .. } => ItemStatus::Resting(oid),
+        PlaceStatus::Resting { oid, .. } | PlaceStatus::WaitingForTrigger { oid } => {
+            ItemStatus::Resting(oid)
+        }
         PlaceStatus::Filled { oid, total_sz, .. } => ItemStatus::Filled { oid, sz: total_sz },
         PlaceStatus::Error(text) => ItemStatus::Error(rejection(text)),
     }

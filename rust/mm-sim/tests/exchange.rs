@@ -11,8 +11,8 @@ use mm_core::units::{Dur, Px, Sz, Time, Usd};
 use mm_hl::wire::Tif::{Alo, Gtc, Ioc};
 use mm_hl::wire::{ExchangeAction, ModifyOne, OrderRef, ScheduleCancel, UpdateLeverage};
 use mm_sim::exchange::{
-    CancelStatus, FeeRate, GtcPartial, OrderState, Output, PlaceStatus, Response, ScheduleGate,
-    SimConfig, SimError, SimExchange,
+    CancelStatus, FeeRate, GtcPartial, MarginMode, OrderState, Output, PlaceStatus, Response,
+    ScheduleGate, SimConfig, SimError, SimExchange,
 };
 use mm_sim::market::BookMarket;
 
@@ -553,7 +553,7 @@ fn a_noop_on_the_same_nonce_beats_a_pending_taker() {
 }
 
 #[test]
-fn leverage_is_cross_within_the_coins_maximum() {
+fn leverage_is_chosen_within_the_coins_maximum() {
     let mut desk = quoted(RICH);
     let set = |desk: &mut Desk, is_cross, leverage| {
         desk.ask(
@@ -574,10 +574,9 @@ fn leverage_is_cross_within_the_coins_maximum() {
             Response::Err("Invalid leverage value".to_owned())
         );
     }
-    assert!(
-        matches!(set(&mut desk, false, 5), Response::Err(text) if text.contains("Isolated margin"))
-    );
-    assert_eq!(desk.exchange.head_room(user(1), 0).unwrap().leverage, 5);
+    assert_eq!(set(&mut desk, false, 4), Response::Default);
+    let room = desk.exchange.head_room(user(1), 0).unwrap();
+    assert_eq!((room.leverage, room.mode), (4, MarginMode::Isolated));
 }
 
 #[test]

@@ -182,6 +182,22 @@ impl ExchangeAction {
         })
     }
 
+    /// Whether the account itself must sign it, and no agent may.
+    #[must_use]
+    pub const fn is_user_signed(&self) -> bool {
+        matches!(
+            self,
+            Self::ApproveAgent(_)
+                | Self::ApproveBuilderFee(_)
+                | Self::UsdSend(_)
+                | Self::SpotSend(_)
+                | Self::Withdraw3(_)
+                | Self::UsdClassTransfer(_)
+                | Self::SendAsset(_)
+                | Self::UserSetAbstraction(_)
+        )
+    }
+
     /// Items in the action: what the 200 limit and the address budget count.
     #[must_use]
     pub fn items(&self) -> usize {

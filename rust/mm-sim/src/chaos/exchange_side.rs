@@ -1,13 +1,13 @@
 //! The exchange's end: what a block brings, as the frames that tell of it.
 
 use mm_core::event::{
-    AccountState, AssetCtx, Bbo, BookSnapshot, Candle, Command, EventBody, Fees, Fills, Funding,
-    HeadRoom, Level, RateLimit, Stream, StreamState, StreamStatus, Trade, Transfer,
+    AccountState, AssetCtx, Bbo, BookSnapshot, Candle, Command, EventBody, Fees, Fills, HeadRoom,
+    Level, RateLimit, Stream, StreamState, StreamStatus, Trade,
 };
 use mm_core::units::{Dur, SECOND, Time};
 
 use super::world::{ASSET, USER, World};
-use crate::exchange::{MoneyMove, MoneyWhy, Output};
+use crate::exchange::Output;
 use crate::faults::{Feed, FrameFate};
 use crate::market::DepthLevel;
 use crate::told;
@@ -42,7 +42,7 @@ impl World {
                     sz: trade.sz,
                 }),
                 Output::Money(moved) if moved.user == USER => {
-                    if let Some(body) = money(moved) {
+                    if let Some(body) = told::money(moved, ASSET) {
                         self.frame(Feed::Money, body);
                     }
                 }
@@ -191,7 +191,10 @@ impl World {
 
     /// All money that ever moved without a trade, as snapshots repeat it.
     pub(super) fn money_report(&self) -> Vec<EventBody> {
-        self.exchange.money(USER).filter_map(money).collect()
+        self.exchange
+            .money(USER)
+            .filter_map(|moved| told::money(moved, ASSET))
+            .collect()
     }
 
     fn bbo(&self) -> Option<EventBody> {
@@ -245,20 +248,4 @@ const fn level(level: DepthLevel) -> Level {
         px: level.px,
         sz: level.sz,
     }
-}
-
-/// Money that moved, as the engine hears of it.
-fn money(moved: &MoneyMove) -> Option<EventBody> {
-    Some(match moved.why {
-        MoneyWhy::Transfer => EventBody::Transfer(Transfer {
-            exch: moved.time,
-            usd: moved.usd,
-            id: 0,
-        }),
-        MoneyWhy::Funding { asset: ASSET, .. } => EventBody::Funding(Funding {
-            exch: moved.time,
-            usd: moved.usd,
-        }),
-        MoneyWhy::Funding { .. } => return None,
-    })
 }

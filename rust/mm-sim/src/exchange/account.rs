@@ -25,10 +25,14 @@ pub(super) struct Account {
     /// Cash of the cross part: deposits minus signed notional of fills in cross coins minus fees.
     /// With the cross positions at mark it is the cross account value.
     pub(super) raw: Usd,
+    /// USDC of the spot balance.
+    pub(super) spot: Usd,
     /// By asset number.
     pub(super) coins: Vec<CoinAccount>,
     /// Resting orders by oid.
     pub(super) open: BTreeMap<u64, Order>,
+    /// Orders that wait for the mark price, by oid.
+    pub(super) triggers: BTreeMap<u64, Order>,
     /// Newest resting order of a cloid.
     pub(super) cloids: BTreeMap<Cloid, u64>,
     /// Orders no longer resting, oldest first.
@@ -127,8 +131,10 @@ impl Account {
         Self {
             address,
             raw: Usd::ZERO,
+            spot: Usd::ZERO,
             coins: leverages.map(CoinAccount::new).collect(),
             open: BTreeMap::new(),
+            triggers: BTreeMap::new(),
             cloids: BTreeMap::new(),
             history: VecDeque::new(),
             fills: VecDeque::new(),
@@ -138,6 +144,16 @@ impl Account {
             cools_until: NEVER,
             liquidations: 0,
         }
+    }
+
+    /// The resting or else the waiting order of a cloid.
+    pub(super) fn named(&self, cloid: Cloid) -> Option<u64> {
+        let waits = || {
+            let mut waiting = self.triggers.values();
+            waiting.find(|order| order.cloid == Some(cloid))
+        };
+        let resting = self.cloids.get(&cloid).copied();
+        resting.or_else(|| waits().map(|order| order.oid))
     }
 
     /// Whether it has any position.

@@ -85,10 +85,7 @@ impl SimExchange {
             ExchangeAction::CancelByCloid(action) => {
                 let cancels = action.cancels.iter();
                 let statuses = cancels.map(|cancel| {
-                    let oid = self.accounts[who as usize]
-                        .cloids
-                        .get(&cancel.cloid)
-                        .copied();
+                    let oid = self.accounts[who as usize].named(cancel.cloid);
                     self.cancel(who, cancel.asset, oid)
                 });
                 Ok(Response::Cancel(statuses.collect()))
@@ -101,6 +98,13 @@ impl SimExchange {
             ExchangeAction::UpdateLeverage(action) => self.update_leverage(who, *action),
             ExchangeAction::Noop => Ok(Response::Default),
             ExchangeAction::ReserveRequestWeight(action) => self.reserve_requests(who, *action),
+            ExchangeAction::CreateSubAccount(action) => self.create_sub_account(who, action),
+            ExchangeAction::SubAccountTransfer(action) => self.sub_account_transfer(who, *action),
+            ExchangeAction::VaultTransfer(action) => self.vault_transfer(who, *action),
+            ExchangeAction::UsdSend(action) => self.usd_send(who, action),
+            ExchangeAction::Withdraw3(action) => self.withdraw(who, action),
+            ExchangeAction::UsdClassTransfer(action) => self.class_transfer(who, action),
+            ExchangeAction::UserSetAbstraction(action) => Self::set_abstraction(action),
             ExchangeAction::UpdateIsolatedMargin(action) => {
                 self.update_isolated_margin(who, *action)
             }
@@ -120,13 +124,19 @@ impl SimExchange {
     }
 
     fn cancel(&mut self, who: u32, asset: u32, oid: Option<u64>) -> CancelStatus {
-        let open = &self.accounts[who as usize].open;
-        let found = oid.filter(|oid| open.get(oid).is_some_and(|order| order.asset == asset));
+        let account = &self.accounts[who as usize];
+        let order_of = |oid: &u64| account.open.get(oid).or_else(|| account.triggers.get(oid));
+        let found = oid.filter(|oid| order_of(oid).is_some_and(|order| order.asset == asset));
         let Some(oid) = found else {
             let text = "Order was never placed, already canceled, or filled.";
             return CancelStatus::Error(format!("{text} asset={asset}"));
         };
-        self.cancel_order(who, oid, OrderState::Canceled);
+        if self
+            .cancel_trigger(who, oid, OrderState::Canceled)
+            .is_none()
+        {
+            self.cancel_order(who, oid, OrderState::Canceled);
+        }
         CancelStatus::Success
     }
 
@@ -134,7 +144,9 @@ impl SimExchange {
         let new = self.read_order(&action.order)?;
         match self.replace(who, action.oid, &new, action.always_place == Some(true)) {
             PlaceStatus::Error(text) => Err(text),
-            PlaceStatus::Resting { .. } | PlaceStatus::Filled { .. } => Ok(Response::Default),
+            PlaceStatus::Resting { .. }
+            | PlaceStatus::Filled { .. }
+            | PlaceStatus::WaitingForTrigger { .. } => Ok(Response::Default),
         }
     }
 
@@ -221,7 +233,11 @@ impl SimExchange {
             self.schedules.remove(&(at, who));
             let account = &mut self.accounts[who as usize];
             account.schedule.fire(self.now);
+            let waiting: Vec<u64> = account.triggers.keys().copied().collect();
             let oids: Vec<u64> = account.open.keys().copied().collect();
+            for oid in waiting {
+                self.cancel_trigger(who, oid, OrderState::ScheduledCancel);
+            }
             for oid in oids {
                 self.cancel_order(who, oid, OrderState::ScheduledCancel);
             }

@@ -8,9 +8,10 @@ use mm_hl::wire::{Grouping, OrderKind, OrderRequest, PlaceOrders, Tif};
 use super::SimExchange;
 use super::message::Order;
 use super::status::OrderState;
+use super::triggers::Trigger;
 
 /// Open orders anybody may have; the venue grants one more per $5M of volume, up to a bound.
-const OPEN_ORDERS: usize = 1_000;
+pub(super) const OPEN_ORDERS: usize = 1_000;
 const OPEN_ORDERS_MAX: usize = 5_000;
 const VOLUME_AN_ORDER: i64 = 5_000_000_000_000;
 
@@ -24,6 +25,8 @@ pub(super) struct NewOrder {
     pub(super) tif: Tif,
     pub(super) reduce_only: bool,
     pub(super) cloid: Option<Cloid>,
+    /// What it waits for before it is placed.
+    pub(super) trigger: Option<Trigger>,
 }
 
 impl NewOrder {
@@ -37,6 +40,7 @@ impl NewOrder {
             tif,
             reduce_only,
             cloid,
+            trigger,
         } = *self;
         Order {
             oid,
@@ -49,6 +53,7 @@ impl NewOrder {
             tif,
             reduce_only,
             placed,
+            trigger,
         }
     }
 }
@@ -84,7 +89,9 @@ impl SimExchange {
         match action.grouping {
             Grouping::Na => {}
             Grouping::NormalTpsl | Grouping::PositionTpsl => {
-                return Err("Unexpected number of trigger orders".to_owned());
+                let text =
+                    "Only grouping na is supported by this exchange: place TP/SL one by one.";
+                return Err(text.to_owned());
             }
             Grouping::Priority { .. } => {
                 return Err("Insufficient delegatable balance for priority order".to_owned());
@@ -107,9 +114,6 @@ impl SimExchange {
             .instruments()
             .get(order.asset as usize)
             .ok_or_else(|| format!("Asset {} is not listed.", order.asset))?;
-        let OrderKind::Limit(limit) = order.kind else {
-            return Err("Trigger orders are not supported by this exchange.".to_owned());
-        };
         let positive_sz = order.sz.sz(instrument).filter(|sz| *sz > Sz::ZERO);
         let sz = positive_sz.ok_or("Order has invalid size.")?;
         let positive_px = order.px.px(instrument).filter(|px| *px > Px::ZERO);
@@ -128,14 +132,22 @@ impl SimExchange {
                 return Err(text.to_owned());
             }
         }
+        let (tif, trigger) = match order.kind {
+            OrderKind::Limit(limit) => (limit.tif, None),
+            OrderKind::Trigger(trigger) => {
+                let trigger = self.read_trigger(order.asset, trigger);
+                (Tif::Gtc, Some(trigger.ok_or("Order has invalid price.")?))
+            }
+        };
         Ok(NewOrder {
             asset: order.asset,
             side: order.side(),
             px,
             sz,
-            tif: limit.tif,
+            tif,
             reduce_only: order.reduce_only,
             cloid: order.cloid,
+            trigger,
         })
     }
 
@@ -160,7 +172,7 @@ impl SimExchange {
             let text = "Order must have minimum value of $10.";
             return Err(Refused::new(OrderState::MinTradeNtlRejected, text));
         }
-        let open = account.open.len();
+        let open = account.open.len() + account.triggers.len();
         let full = open >= open_orders_cap(account.usage.volume);
         if takes_only(order.tif) {
             // An immediate order never rests.

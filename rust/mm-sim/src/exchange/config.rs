@@ -1,6 +1,7 @@
 //! What the simulated exchange is told at its start.
 
 use mm_core::units::{Dur, Time, Usd};
+use mm_hl::address::Address;
 use serde::{Deserialize, Serialize};
 
 /// A fee as an exact fraction of notional, in units of 1e-8: 1.5 bps is 15,000, a rebate negative.
@@ -178,6 +179,9 @@ pub enum SimError {
         /// Its place in the list.
         expected: usize,
     },
+    /// An account that is there already.
+    #[error("address {0} has an account already")]
+    Taken(Address),
     /// A deposit of nothing.
     #[error("deposit was {0} micro-USDC, expected more than 0")]
     Deposit(i64),

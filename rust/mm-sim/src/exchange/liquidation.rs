@@ -95,14 +95,19 @@ impl SimExchange {
             return;
         }
         self.changed.insert(who);
-        let doomed: Vec<u64> = self.accounts[who as usize]
+        let account = &self.accounts[who as usize];
+        let doomed: Vec<u64> = account
             .open
             .values()
+            .chain(account.triggers.values())
             .filter(|order| pocket == Pocket::Cross || pocket == Pocket::Isolated(order.asset))
             .map(|order| order.oid)
             .collect();
         for oid in doomed {
-            self.cancel_order(who, oid, OrderState::LiquidatedCanceled);
+            let state = OrderState::LiquidatedCanceled;
+            if self.cancel_trigger(who, oid, state).is_none() {
+                self.cancel_order(who, oid, state);
+            }
         }
         let backstop = before.is_beyond_the_book();
         if !backstop && self.accounts[who as usize].cools_until > self.now {

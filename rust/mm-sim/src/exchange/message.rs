@@ -9,6 +9,7 @@ use super::account::MarginMode;
 use super::funding::RateE10;
 use super::liquidation::Liquidation;
 use super::status::OrderState;
+use super::triggers::Trigger;
 use crate::market::Touch;
 
 /// A signed action on its way to the exchange, signature already checked.
@@ -90,6 +91,8 @@ pub enum Response {
     Order(Vec<PlaceStatus>),
     /// `{"type":"cancel"}`: one status an item.
     Cancel(Vec<CancelStatus>),
+    /// `{"type":"createSubAccount"}`: the address of the new account.
+    Created(Address),
     /// `{"status":"err"}`: the action as a whole was refused.
     Err(String),
 }
@@ -114,6 +117,11 @@ pub enum PlaceStatus {
         total_sz: Sz,
         /// Average price, truncated to the lattice.
         avg_px: Px,
+    },
+    /// Waits for the mark price.
+    WaitingForTrigger {
+        /// The exchange's order id.
+        oid: u64,
     },
     /// Refused, in the venue's words.
     Error(String),
@@ -151,6 +159,8 @@ pub struct Order {
     pub reduce_only: bool,
     /// Block of its placement.
     pub placed: Time,
+    /// What it waits or waited for, where it is a trigger order.
+    pub trigger: Option<Trigger>,
 }
 
 /// A change of an order.
@@ -276,8 +286,37 @@ pub struct MoneyMove {
 /// Why money moved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MoneyWhy {
-    /// Deposit or withdrawal.
+    /// Deposit or withdrawal done to the account.
     Transfer,
+    /// Withdrawal over the bridge, which keeps this much of it.
+    Withdrawn {
+        /// The bridge's fee.
+        fee: Usd,
+    },
+    /// Sent from one account to another.
+    Sent {
+        /// Who paid.
+        from: Address,
+        /// Who was paid.
+        to: Address,
+    },
+    /// Between a master and its sub-account.
+    SubAccount {
+        /// Who paid.
+        from: Address,
+        /// Who was paid.
+        to: Address,
+    },
+    /// Between a vault and its leader.
+    Vault {
+        /// The vault.
+        vault: Address,
+    },
+    /// Between the perp and the spot balance.
+    Class {
+        /// Into the perp balance, else out of it.
+        to_perp: bool,
+    },
     /// Funding of this asset, for this position.
     Funding {
         /// Asset number.

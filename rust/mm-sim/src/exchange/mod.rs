@@ -19,12 +19,15 @@ mod matching;
 mod message;
 mod money;
 mod nonce;
+mod owned;
 mod place;
 mod report;
 mod settling;
 mod status;
 mod tape;
 mod tiers;
+mod transfers;
+mod triggers;
 mod view;
 
 pub use account::{FundingPaid, MarginMode, OrderRecord};
@@ -38,9 +41,11 @@ pub use message::{
     AccountChange, BboChange, CancelStatus, Fill, Liquidated, MoneyMove, MoneyWhy, NonUserCancel,
     Order, OrderUpdate, Output, PlaceStatus, PlantedRefusal, Reply, Request, Response, Trade,
 };
+pub use owned::{Owned, OwnedKind};
 pub use report::{ActionLine, CrowdLine, EndLine, Exposure, OrderLine, ReportLine};
 pub use status::OrderState;
 pub use tape::MarketCandle;
+pub use triggers::Trigger;
 pub use view::{AccountView, HeadRoomView, PositionView, RateLimitView};
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -73,6 +78,7 @@ pub struct SimExchange {
     arrivals: u64,
     accounts: Vec<Account>,
     by_address: BTreeMap<Address, u32>,
+    owned: BTreeMap<Address, Owned>,
     nonces: BTreeMap<Address, Nonces>,
     schedules: BTreeSet<(Time, u32)>,
     coins: Vec<Coin>,
@@ -149,6 +155,7 @@ impl SimExchange {
             arrivals: 0,
             accounts: Vec::new(),
             by_address: BTreeMap::new(),
+            owned: BTreeMap::new(),
             nonces: BTreeMap::new(),
             schedules: BTreeSet::new(),
             crowd: Crowd::new(coins.len()),
@@ -185,15 +192,7 @@ impl SimExchange {
         if usd <= Usd::ZERO {
             return Err(SimError::Deposit(usd.0));
         }
-        let next = u32::try_from(self.accounts.len()).expect("Invariant: fewer than 2^32 accounts");
-        let who = *self.by_address.entry(user).or_insert(next);
-        if who == next {
-            let leverages = self
-                .coins
-                .iter()
-                .map(|coin| coin.tiers.max_leverage().min(LEVERAGE));
-            self.accounts.push(Account::new(user, leverages));
-        }
+        let who = self.open_account(user);
         let account = &mut self.accounts[who as usize];
         account.raw += usd;
         let moved = MoneyMove {
@@ -206,6 +205,20 @@ impl SimExchange {
         self.deposited += usd;
         self.changed.insert(who);
         Ok(())
+    }
+
+    /// The account of an address, opened where there is none.
+    fn open_account(&mut self, user: Address) -> u32 {
+        let next = u32::try_from(self.accounts.len()).expect("Invariant: fewer than 2^32 accounts");
+        let who = *self.by_address.entry(user).or_insert(next);
+        if who == next {
+            let leverages = self
+                .coins
+                .iter()
+                .map(|coin| coin.tiers.max_leverage().min(LEVERAGE));
+            self.accounts.push(Account::new(user, leverages));
+        }
+        who
     }
 
     /// Queues a request. It runs in the first block at or after its arrival; one that arrives in
@@ -228,6 +241,7 @@ impl SimExchange {
         self.now = self.next_block();
         self.run_schedules(out);
         self.run_funding(last);
+        self.run_triggers();
         self.run_liquidations();
         out.append(&mut self.effects);
         out.extend(self.moved.drain(..).map(Output::Money));

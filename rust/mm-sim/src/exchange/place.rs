@@ -14,7 +14,11 @@ use crate::market::{Owner, Resting};
 impl SimExchange {
     /// Places an order that passed the static checks.
     pub(super) fn place(&mut self, who: u32, new: &NewOrder) -> PlaceStatus {
-        match self.try_place(who, new) {
+        let placed = match new.trigger {
+            Some(trigger) => self.wait_for_trigger(who, new, trigger),
+            None => self.try_place(who, new),
+        };
+        match placed {
             Ok(status) => status,
             Err(refused) => PlaceStatus::Error(refused.with_asset(new.asset)),
         }
@@ -22,6 +26,16 @@ impl SimExchange {
 
     fn try_place(&mut self, who: u32, new: &NewOrder) -> Result<PlaceStatus, Refused> {
         let oid = self.next_oid();
+        self.place_as(who, new, oid)
+    }
+
+    /// Places an order under an oid it has.
+    pub(super) fn place_as(
+        &mut self,
+        who: u32,
+        new: &NewOrder,
+        oid: u64,
+    ) -> Result<PlaceStatus, Refused> {
         let mut order = new.order(oid, self.now);
         if let Err(refused) = self.check(who, new) {
             self.end_order(who, order, refused.state);
@@ -121,6 +135,10 @@ impl SimExchange {
         let Some(&order) = same else {
             return PlaceStatus::Error("Cannot modify canceled or filled order".to_owned());
         };
+        if new.trigger.is_some() {
+            let text = "Trigger orders are not modified by this exchange: cancel and place anew.";
+            return PlaceStatus::Error(text.to_owned());
+        }
         if !always_place && takes_only(new.tif) {
             let text =
                 "Modify must place a post-only or non-crossing order unless always_place is set";

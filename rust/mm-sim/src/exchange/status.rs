@@ -7,6 +7,8 @@ use mm_core::event::OrderStatus;
 pub enum OrderState {
     /// Rests.
     Open,
+    /// Its mark price was reached.
+    Triggered,
     /// Wholly filled.
     Filled,
     /// Cancelled by its owner, or the rest of an immediate order.
@@ -35,6 +37,8 @@ pub enum OrderState {
     BadAloPxRejected,
     /// Refused: immediate order that found nothing.
     IocCancelRejected,
+    /// Refused: a trigger price that is reached already.
+    BadTriggerPxRejected,
     /// Refused: too many open orders.
     TooManyOpenOrdersRejected,
     /// Refused for any other reason.
@@ -47,6 +51,7 @@ impl OrderState {
     pub const fn word(self) -> &'static str {
         match self {
             Self::Open => "open",
+            Self::Triggered => "triggered",
             Self::Filled => "filled",
             Self::Canceled => "canceled",
             Self::MarginCanceled => "marginCanceled",
@@ -61,6 +66,7 @@ impl OrderState {
             Self::ReduceOnlyRejected => "reduceOnlyRejected",
             Self::BadAloPxRejected => "badAloPxRejected",
             Self::IocCancelRejected => "iocCancelRejected",
+            Self::BadTriggerPxRejected => "badTriggerPxRejected",
             Self::TooManyOpenOrdersRejected => "tooManyOpenOrdersRejected",
             Self::Rejected => "rejected",
         }
@@ -70,7 +76,7 @@ impl OrderState {
     #[must_use]
     pub const fn folded(self) -> OrderStatus {
         match self {
-            Self::Open => OrderStatus::Open,
+            Self::Open | Self::Triggered => OrderStatus::Open,
             Self::Filled => OrderStatus::Filled,
             Self::Canceled
             | Self::MarginCanceled
@@ -85,6 +91,7 @@ impl OrderState {
             | Self::ReduceOnlyRejected
             | Self::BadAloPxRejected
             | Self::IocCancelRejected
+            | Self::BadTriggerPxRejected
             | Self::TooManyOpenOrdersRejected
             | Self::Rejected => OrderStatus::Rejected,
         }

@@ -285,6 +285,12 @@ impl SimExchange {
         })
     }
 
+    /// USDC of the spot balance; zero for an unknown account.
+    #[must_use]
+    pub fn spot_balance(&self, user: Address) -> Usd {
+        self.find(user).map_or(Usd::ZERO, |account| account.spot)
+    }
+
     /// Leverage and what may still be traded in a coin; `None` for an unknown account.
     ///
     /// The reducing side counts what closing frees: available = free + margin of the position + margin
@@ -333,35 +339,35 @@ impl SimExchange {
         })
     }
 
-    /// Resting orders, oldest first; empty for an unknown account.
+    /// Resting orders, oldest first, then waiting ones; empty for an unknown account.
     pub fn open_orders(&self, user: Address) -> impl Iterator<Item = &Order> {
         self.find(user)
             .into_iter()
-            .flat_map(|account| account.open.values())
+            .flat_map(|account| account.open.values().chain(account.triggers.values()))
     }
 
     /// An order by its oid, resting or among the last 2,000 that ended.
     #[must_use]
     pub fn order(&self, user: Address, oid: u64) -> Option<OrderRecord> {
         let account = self.find(user)?;
-        account.open.get(&oid).map(resting).or_else(|| {
-            account
-                .history
-                .iter()
-                .rev()
-                .find(|record| record.order.oid == oid)
-                .copied()
-        })
+        let open = account.open.get(&oid);
+        open.or_else(|| account.triggers.get(&oid))
+            .map(resting)
+            .or_else(|| {
+                account
+                    .history
+                    .iter()
+                    .rev()
+                    .find(|record| record.order.oid == oid)
+                    .copied()
+            })
     }
 
     /// The newest order of a cloid, resting or among the last 2,000 that ended.
     #[must_use]
     pub fn order_by_cloid(&self, user: Address, cloid: Cloid) -> Option<OrderRecord> {
         let account = self.find(user)?;
-        let open = account
-            .cloids
-            .get(&cloid)
-            .map(|oid| resting(&account.open[oid]));
+        let open = account.named(cloid).and_then(|oid| self.order(user, oid));
         let ended = account
             .history
             .iter()
@@ -409,7 +415,7 @@ impl SimExchange {
         let clients: Usd = self
             .accounts
             .iter()
-            .map(|account| sums(account, &self.coins).total_value())
+            .map(|account| sums(account, &self.coins).total_value() + account.spot)
             .sum();
         let crowd = self
             .crowd

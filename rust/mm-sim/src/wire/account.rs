@@ -18,7 +18,7 @@ use super::orders::{
 };
 use super::request::OidOrCloid;
 use crate::exchange::{
-    AccountView, BACKSTOP, Fill, Liquidated, MarginMode, MoneyMove, MoneyWhy, PositionView,
+    AccountView, BACKSTOP, Fill, Liquidated, MarginMode, MoneyMove, MoneyWhy, Owned, PositionView,
     SimExchange,
 };
 
@@ -129,6 +129,32 @@ fn return_on_equity(held: &PositionView) -> Option<Num> {
     )
 }
 
+/// `spotClearinghouseState`: USDC is the only token.
+pub(crate) fn spot(sim: &SimExchange, user: Address) -> Value {
+    let usdc = sim.spot_balance(user);
+    if usdc == Usd::ZERO {
+        return json!({"balances": []});
+    }
+    json!({"balances": [{
+        "coin": "USDC", "token": 0, "total": Num::usd(usdc), "hold": "0.0", "entryNtl": "0.0",
+    }]})
+}
+
+/// `subAccounts`; `null` where there are none.
+pub(crate) fn sub_accounts(sim: &SimExchange, master: Address) -> Option<Vec<Value>> {
+    let row = |sub: &Owned| {
+        json!({
+            "name": sub.name,
+            "subAccountUser": sub.address,
+            "master": sub.master,
+            "clearinghouseState": clearinghouse(sim, sub.address),
+            "spotState": spot(sim, sub.address),
+        })
+    };
+    let rows: Vec<Value> = sim.sub_accounts(master).map(row).collect();
+    (!rows.is_empty()).then_some(rows)
+}
+
 /// `openOrders`, newest last.
 pub(crate) fn open_orders(sim: &SimExchange, user: Address) -> Vec<OrderJson<'_>> {
     let instrument = |asset: u32| &sim.instruments()[asset as usize];
@@ -236,8 +262,29 @@ pub(crate) fn ledger(sim: &SimExchange, user: Address, start_ms: i64, end_ms: i6
 /// A deposit or withdrawal as a row of the ledger; `None` for funding.
 pub(crate) fn ledger_row(moved: &MoneyMove) -> Option<Value> {
     let usdc = Num::usd(moved.usd.abs());
+    let millis = moved.time.as_millis();
     let delta = match moved.why {
         MoneyWhy::Funding { .. } => return None,
+        MoneyWhy::Withdrawn { fee } => json!({
+            "type": "withdraw",
+            "usdc": Num::usd(moved.usd.abs() - fee),
+            "nonce": millis,
+            "fee": Num::usd(fee),
+        }),
+        MoneyWhy::Sent { from, to } => json!({
+            "type": "internalTransfer",
+            "usdc": usdc,
+            "user": from,
+            "destination": to,
+            "fee": "0.0",
+        }),
+        MoneyWhy::SubAccount { from, to } => json!({
+            "type": "subAccountTransfer", "usdc": usdc, "user": from, "destination": to,
+        }),
+        MoneyWhy::Vault { vault } => vault_row(moved, vault),
+        MoneyWhy::Class { to_perp } => {
+            json!({"type": "accountClassTransfer", "usdc": usdc, "toPerp": to_perp})
+        }
         MoneyWhy::Transfer if moved.usd < Usd::ZERO => {
             json!({"type": "withdraw", "usdc": usdc, "nonce": moved.time.as_millis(), "fee": "0.0"})
         }
@@ -248,6 +295,27 @@ pub(crate) fn ledger_row(moved: &MoneyMove) -> Option<Value> {
         "hash": TxHash(u64::from_be_bytes(moved.time.0.to_be_bytes())),
         "delta": delta,
     }))
+}
+
+/// Money between a vault and its leader, as either of them sees it.
+fn vault_row(moved: &MoneyMove, vault: Address) -> Value {
+    let usdc = Num::usd(moved.usd.abs());
+    let is_deposit = (moved.user == vault) == (moved.usd > Usd::ZERO);
+    match (moved.user == vault, is_deposit) {
+        (true, true) => json!({"type": "deposit", "usdc": usdc}),
+        (true, false) => json!({"type": "withdraw", "usdc": usdc, "nonce": 0, "fee": "0.0"}),
+        (false, true) => json!({"type": "vaultDeposit", "vault": vault, "usdc": usdc}),
+        (false, false) => json!({
+            "type": "vaultWithdraw",
+            "vault": vault,
+            "user": moved.user,
+            "requestedUsd": usdc,
+            "commission": "0.0",
+            "closingCost": "0.0",
+            "basis": usdc,
+            "netWithdrawnUsd": usdc,
+        }),
+    }
 }
 
 /// A funding payment as a row of `userFundings`; `None` for transfers.
@@ -308,7 +376,7 @@ pub(crate) fn liquidation(told: &Liquidated) -> Value {
 /// What an account was paid in, net of what it took out.
 fn paid(sim: &SimExchange, user: Address) -> Usd {
     sim.money(user)
-        .filter(|moved| moved.why == MoneyWhy::Transfer)
+        .filter(|moved| !matches!(moved.why, MoneyWhy::Funding { .. }))
         .map(|moved| moved.usd)
         .sum()
 }
@@ -445,7 +513,7 @@ pub(crate) fn web_data_2(sim: &SimExchange, user: Address) -> Value {
         "isVault": false,
         "user": user,
         "twapStates": [],
-        "spotState": {"balances": []},
+        "spotState": spot(sim, user),
         "spotAssetCtxs": [],
     })
 }

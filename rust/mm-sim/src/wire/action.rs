@@ -75,10 +75,22 @@ impl PaperExchange {
     fn admit(&mut self, envelope: Envelope, origin: Origin) -> Result<Submitted, String> {
         let signer = verify(&envelope, Network::Testnet)
             .map_err(|_| "Unable to recover signer.".to_owned())?;
+        let unregistered = |vault: Address| format!("Vault not registered: {vault}");
         if let Some(vault) = envelope.vault_address {
-            return Err(format!("Vault not registered: {vault}"));
+            self.sim.owned(vault).ok_or_else(|| unregistered(vault))?;
         }
-        let (user, approval) = self.account_of(signer, &envelope.action)?;
+        let (master, approval) = self.account_of(signer, &envelope.action)?;
+        let user = match envelope.vault_address {
+            None => master,
+            Some(_) if envelope.action.is_user_signed() => {
+                return Err("This action cannot be done for a vault or sub-account.".to_owned());
+            }
+            Some(vault) => {
+                let owned = self.sim.owned(vault);
+                let own = owned.filter(|owned| owned.master == master);
+                own.ok_or_else(|| unregistered(vault))?.address
+            }
+        };
         let action = match envelope.action {
             ExchangeAction::ApproveAgent(_) => ExchangeAction::Noop,
             action => action,
@@ -125,11 +137,15 @@ impl PaperExchange {
         let now_ms = self.sim.now().as_millis();
         let own = self.sim.account(signer).is_some().then_some(signer);
         let missing = || format!("User or API Wallet {signer} does not exist.");
+        let unfunded = || format!("Must deposit before performing actions. User: {signer}");
         match action {
             ExchangeAction::ApproveAgent(action) => {
-                let master = own.ok_or_else(missing)?;
-                Ok((master, Some(self.agents.check(master, action, now_ms)?)))
+                let master = own.ok_or_else(unfunded)?;
+                let subs = self.sim.sub_accounts(master).count();
+                let approval = self.agents.check(master, action, now_ms, subs)?;
+                Ok((master, Some(approval)))
             }
+            _ if action.is_user_signed() => Ok((own.ok_or_else(unfunded)?, None)),
             _ => Ok((
                 own.or_else(|| self.agents.master(signer, now_ms))
                     .ok_or_else(missing)?,
@@ -221,6 +237,9 @@ fn reply_json(response: &Response, assets: &[u32], perps: &[Instrument]) -> Valu
     let data = |kind: &str, statuses: Vec<StatusJson<'_>>| json!({"status": "ok", "response": {"type": kind, "data": {"statuses": statuses}}});
     match response {
         Response::Default => json!({"status": "ok", "response": {"type": "default"}}),
+        Response::Created(address) => {
+            json!({"status": "ok", "response": {"type": "createSubAccount", "data": address}})
+        }
         Response::Err(text) => json!({"status": "err", "response": text}),
         Response::Order(statuses) => {
             let items = statuses.iter().enumerate();
@@ -260,6 +279,7 @@ fn placed<'a>(
                 cloid: *cloid,
             }
         }
+        PlaceStatus::WaitingForTrigger { .. } => StatusJson::Word("waitingForTrigger"),
         PlaceStatus::Error(text) => StatusJson::Error(text),
     }
 }

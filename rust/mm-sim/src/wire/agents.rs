@@ -13,6 +13,8 @@ const VALID_MS: i64 = 90 * DAY_MS;
 const VALID_MS_MAX: i64 = 180 * DAY_MS;
 /// Named agents of an account.
 const NAMED_MAX: usize = 3;
+/// More of them for each of its sub-accounts.
+const NAMED_A_SUB_ACCOUNT: usize = 2;
 /// Characters of a name.
 const NAME_MAX: usize = 16;
 /// Address that takes an agent off.
@@ -74,7 +76,7 @@ impl Agents {
         self.by_address.iter().filter(own)
     }
 
-    /// Checks an approval by `master` at `now_ms`.
+    /// Checks an approval by `master`, who has so many sub-accounts, at `now_ms`.
     ///
     /// # Errors
     /// The venue's words.
@@ -83,6 +85,7 @@ impl Agents {
         master: Address,
         action: &ApproveAgent,
         now_ms: i64,
+        sub_accounts: usize,
     ) -> Result<Approval, String> {
         let text = action.agent_name.as_deref().unwrap_or_default();
         let (name, valid_until_ms) = match text.split_once(" valid_until ") {
@@ -105,9 +108,10 @@ impl Agents {
             return Err("Extra agent already used.".to_owned());
         }
         let replaced = self.named(master).any(|(_, agent)| agent.name == name);
-        if !name.is_empty() && !replaced && self.named(master).count() >= NAMED_MAX {
+        let most = NAMED_MAX + NAMED_A_SUB_ACCOUNT * sub_accounts;
+        if !name.is_empty() && !replaced && self.named(master).count() >= most {
             let limit = "Too many extra agents for cumulative volume traded. Current limit is";
-            return Err(format!("{limit} {NAMED_MAX}"));
+            return Err(format!("{limit} {most}"));
         }
         let agent = Agent {
             master,
@@ -148,7 +152,7 @@ mod tests {
     }
 
     fn approve(agents: &mut Agents, agent: u8, name: &str) -> Result<(), String> {
-        let approval = agents.check(MASTER, &action(agent, name), 0)?;
+        let approval = agents.check(MASTER, &action(agent, name), 0, 0)?;
         agents.approve(approval);
         Ok(())
     }
@@ -193,7 +197,7 @@ mod tests {
         assert_eq!(agents.master(Address([3; 20]), 0), None);
         assert_eq!(agents.master(Address([4; 20]), 50), Some(MASTER));
         assert_eq!(agents.listed(MASTER).len(), 3);
-        let expired = agents.check(MASTER, &action(5, "c valid_until -1"), 0);
+        let expired = agents.check(MASTER, &action(5, "c valid_until -1"), 0, 0);
         assert_eq!(expired.unwrap_err(), "Agent valid_until already expired.");
     }
 }

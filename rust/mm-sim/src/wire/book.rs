@@ -4,7 +4,7 @@ use core::fmt;
 use std::borrow::Cow;
 
 use mm_core::instrument::Instrument;
-use mm_core::units::{Px, Side, Sz};
+use mm_core::units::{Px, Side};
 use mm_hl::address::Address;
 use mm_hl::sign::keccak256;
 use serde::{Serialize, Serializer};
@@ -236,6 +236,7 @@ pub(crate) fn json<T: Serialize>(value: &T) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use mm_core::units::Sz;
 
     fn level(px: i64, sz: i64) -> DepthLevel {
         DepthLevel {

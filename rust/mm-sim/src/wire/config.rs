@@ -57,6 +57,16 @@ pub struct FundedAccount {
     pub usdc: String,
 }
 
+/// A vault, who trades for it, and the USDC it starts with.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FundedVault {
+    /// Its leader.
+    pub leader: Address,
+    /// The vault.
+    pub account: FundedAccount,
+}
+
 /// Settings of the paper exchange.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -86,6 +96,9 @@ pub struct PaperConfig {
     pub rules: VenueRules,
     /// Accounts open at the start.
     pub accounts: Vec<FundedAccount>,
+    /// Vaults open at the start; absent: none.
+    #[serde(default)]
+    pub vaults: Vec<FundedVault>,
     /// What goes wrong, to the first account; absent: nothing.
     #[serde(default)]
     pub faults: FaultPlan,

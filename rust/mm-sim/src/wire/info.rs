@@ -8,7 +8,7 @@ use super::book::{Aggregation, json as to_json};
 use super::candles::{CandleJson, candles};
 use super::request::InfoRequest;
 use super::{Answer, PaperExchange, account, context, listing};
-use crate::exchange::SimExchange;
+use crate::exchange::{OwnedKind, SimExchange};
 
 /// The venue's answer to a body that is no JSON.
 const NOT_JSON: &str = "Failed to parse the request body as JSON";
@@ -138,7 +138,7 @@ impl PaperExchange {
         let sim = &self.sim;
         match request {
             Ask::ClearinghouseState { user, .. } => Answer::ok(&account::clearinghouse(sim, *user)),
-            Ask::SpotClearinghouseState { .. } => Answer::ok(&json!({"balances": []})),
+            Ask::SpotClearinghouseState { user } => Answer::ok(&account::spot(sim, *user)),
             Ask::OpenOrders { user, .. } => Answer::ok(&account::open_orders(sim, *user)),
             Ask::FrontendOpenOrders { user, .. } => {
                 Answer::ok(&account::frontend_open_orders(sim, *user))
@@ -185,7 +185,7 @@ impl PaperExchange {
             Ask::UserRole { user } => Answer::ok(&self.role(*user)),
             Ask::ExtraAgents { user } => Answer::ok(&self.agents.listed(*user)),
             Ask::UserAbstraction { .. } => Answer::ok(&json!("disabled")),
-            Ask::SubAccounts { .. } => Answer::ok(&json!(null)),
+            Ask::SubAccounts { user } => Answer::ok(&account::sub_accounts(sim, *user)),
             Ask::MaxBuilderFee { .. } => Answer::ok(&json!(0)),
             Ask::WebData2 { user } => Answer::ok(&account::web_data_2(sim, *user)),
             Ask::UserFunding {
@@ -215,6 +215,14 @@ impl PaperExchange {
     }
 
     fn role(&self, user: Address) -> serde_json::Value {
+        if let Some(owned) = self.sim.owned(user) {
+            return match owned.kind {
+                OwnedKind::SubAccount => {
+                    json!({"role": "subAccount", "data": {"master": owned.master}})
+                }
+                OwnedKind::Vault => json!({"role": "vault"}),
+            };
+        }
         if self.sim.account(user).is_some() {
             return json!({"role": "user"});
         }

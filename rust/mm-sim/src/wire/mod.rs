@@ -30,7 +30,7 @@ use std::collections::BTreeMap;
 use mm_core::units::Time;
 
 pub use action::Submitted;
-pub use config::{Cadence, FundedAccount, PaperConfig, PaperError};
+pub use config::{Cadence, FundedAccount, FundedVault, PaperConfig, PaperError};
 pub use markets::{MarketChoice, OpenMarket, PerpListing};
 pub use sockets::FrameBytes;
 pub use talk::Verdict;
@@ -79,6 +79,10 @@ impl PaperExchange {
         let mut sim = SimExchange::new(config.sim(), market.market)?;
         for account in &config.accounts {
             sim.deposit(account.address, account.deposit()?)?;
+        }
+        for vault in &config.vaults {
+            let usd = vault.account.deposit()?;
+            sim.open_vault(vault.account.address, vault.leader, usd)?;
         }
         let first_block = sim.next_block();
         sim.advance(first_block, &mut Vec::new());

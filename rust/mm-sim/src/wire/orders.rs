@@ -4,13 +4,13 @@ use mm_core::action::Cloid;
 use mm_core::instrument::Instrument;
 use mm_core::units::Sz;
 use mm_hl::address::Address;
-use mm_hl::wire::Tif;
+use mm_hl::wire::{Tif, Tpsl};
 use serde::Serialize;
 
 use super::book::{TxHash, side_letter};
 use super::number::Num;
 use crate::exchange::{
-    Fill, Liquidation, LiquidationMethod, Order, OrderRecord, OrderState, OrderUpdate,
+    Fill, Liquidation, LiquidationMethod, Order, OrderRecord, OrderState, OrderUpdate, Trigger,
 };
 
 /// Most fills or orders a query returns.
@@ -76,7 +76,7 @@ pub(crate) struct FrontendOrderJson<'a> {
     sz: Num,
     oid: u64,
     timestamp: i64,
-    trigger_condition: &'static str,
+    trigger_condition: String,
     is_trigger: bool,
     trigger_px: Num,
     children: [(); 0],
@@ -84,7 +84,7 @@ pub(crate) struct FrontendOrderJson<'a> {
     reduce_only: bool,
     order_type: &'static str,
     orig_sz: Num,
-    tif: Tif,
+    tif: Option<Tif>,
     cloid: Option<Cloid>,
 }
 
@@ -98,21 +98,47 @@ impl<'a> FrontendOrderJson<'a> {
             sz: Num::sz(instrument, sz),
             oid: order.oid,
             timestamp: order.placed.as_millis(),
-            trigger_condition: "N/A",
-            is_trigger: false,
-            trigger_px: Num::new(0, 0),
+            trigger_condition: condition(instrument, order),
+            is_trigger: order.trigger.is_some(),
+            trigger_px: order
+                .trigger
+                .map_or(Num::new(0, 0), |trigger| Num::px(instrument, trigger.px)),
             children: [],
             is_position_tpsl: false,
             reduce_only: order.reduce_only,
-            order_type: if order.tif == Tif::FrontendMarket {
-                "Market"
-            } else {
-                "Limit"
-            },
+            order_type: order_type(order),
             orig_sz: Num::sz(instrument, order.orig_sz),
-            tif: order.tif,
+            tif: order.trigger.is_none().then_some(order.tif),
             cloid: order.cloid,
         }
+    }
+}
+
+/// What the venue says a trigger order waits for.
+fn condition(instrument: &Instrument, order: &Order) -> String {
+    let Some(trigger) = order.trigger else {
+        return "N/A".to_owned();
+    };
+    let way = if trigger.is_above(order.side) {
+        "above"
+    } else {
+        "below"
+    };
+    format!("Price {way} {}", instrument.format_px(trigger.px))
+}
+
+fn order_type(order: &Order) -> &'static str {
+    match order.trigger {
+        Some(Trigger {
+            tpsl, is_market, ..
+        }) => match (tpsl, is_market) {
+            (Tpsl::Sl, true) => "Stop Market",
+            (Tpsl::Sl, false) => "Stop Limit",
+            (Tpsl::Tp, true) => "Take Profit Market",
+            (Tpsl::Tp, false) => "Take Profit Limit",
+        },
+        None if order.tif == Tif::FrontendMarket => "Market",
+        None => "Limit",
     }
 }
 

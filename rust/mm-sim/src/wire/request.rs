@@ -60,8 +60,7 @@ pub(crate) enum InfoRequest {
         dex: String,
     },
     SpotClearinghouseState {
-        #[serde(rename = "user")]
-        _user: Address,
+        user: Address,
     },
     OpenOrders {
         user: Address,
@@ -125,8 +124,7 @@ pub(crate) enum InfoRequest {
         user: Address,
     },
     SubAccounts {
-        #[serde(rename = "user")]
-        _user: Address,
+        user: Address,
     },
     MaxBuilderFee {
         #[serde(rename = "user")]

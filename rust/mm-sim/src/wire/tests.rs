@@ -9,6 +9,8 @@ mod budget;
 mod funding;
 mod liquidation;
 mod margin;
+mod owned;
+mod triggers;
 
 use super::{Answer, MarketChoice, PaperConfig, PaperExchange, Submitted, Verdict};
 
