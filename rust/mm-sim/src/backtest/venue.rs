@@ -21,7 +21,8 @@ use mm_hl::wire::{ExchangeAction, UpdateLeverage};
 use super::markouts::{Markout, Markouts};
 use super::{BacktestConfig, BacktestError, Evidence};
 use crate::exchange::{
-    self, GtcPartial, Output, Recording, Request, ScheduleGate, SimConfig, SimExchange, VenueRules,
+    self, GtcPartial, Output, Recording, Request, Rule, ScheduleGate, SimConfig, SimExchange,
+    VenueRules,
 };
 use crate::frames::Tape;
 use crate::recorded::{QueueBound, RecordedMarket};
@@ -88,7 +89,11 @@ impl Venue {
             gtc_partial: GtcPartial::Resting,
             schedule_gate: ScheduleGate::Volume,
             recording: Recording::On,
-            rules: VenueRules::VENUE,
+            // The fees of a backtest are those it was given.
+            rules: VenueRules {
+                fee_tiers: Rule::Off,
+                ..VenueRules::VENUE
+            },
         };
         let market = RecordedMarket::new(tape, bound, Dur(0));
         let mut exchange = SimExchange::new(sim, Box::new(market))?;

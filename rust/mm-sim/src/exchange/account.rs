@@ -6,6 +6,7 @@ use mm_core::action::Cloid;
 use mm_core::units::{Px, Side, Sz, Time, Usd};
 use mm_hl::address::Address;
 
+use super::fees::DailyVolume;
 use super::liquidation::NEVER;
 use super::message::{Fill, MoneyMove, Order};
 use super::status::OrderState;
@@ -42,6 +43,7 @@ pub(super) struct Account {
     /// Deposits, withdrawals and funding, oldest first.
     pub(super) money: Vec<MoneyMove>,
     pub(super) usage: Usage,
+    pub(super) daily: DailyVolume,
     pub(super) schedule: Schedule,
     /// Until when the rest of a large position waits after its first part was liquidated.
     pub(super) cools_until: Time,
@@ -140,6 +142,7 @@ impl Account {
             fills: VecDeque::new(),
             money: Vec::new(),
             usage: Usage::default(),
+            daily: DailyVolume::default(),
             schedule: Schedule::default(),
             cools_until: NEVER,
             liquidations: 0,
@@ -219,6 +222,7 @@ impl Account {
         }
         self.fills.push_back(fill);
         self.usage.volume += fill.px * fill.sz;
+        self.daily.add(fill.time, fill.px * fill.sz);
     }
 }
 

@@ -88,6 +88,8 @@ pub struct VenueRules {
     pub liquidation: Rule,
     /// An address that used up its request budget is held to an action every ten seconds.
     pub request_budget: Rule,
+    /// Fees fall with the volume of fourteen days.
+    pub fee_tiers: Rule,
 }
 
 impl VenueRules {
@@ -96,6 +98,7 @@ impl VenueRules {
         funding: Rule::On,
         liquidation: Rule::On,
         request_budget: Rule::On,
+        fee_tiers: Rule::On,
     };
 
     /// All in force: what settings that say nothing mean.

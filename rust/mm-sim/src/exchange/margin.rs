@@ -140,7 +140,7 @@ impl SimExchange {
         }
         let mark = self.coins[asset as usize].mark.unwrap_or(px);
         let now = sums(account, &self.coins);
-        let fee = self.config.fees.maker.on(px * sz);
+        let fee = self.rates_of(account).maker.on(px * sz);
         if held.mode == MarginMode::Isolated {
             // What closes gives its pocket back before the rest needs a new one.
             let freed = if closes > Sz::ZERO {

@@ -218,7 +218,7 @@ impl SimExchange {
                 let fee = if taken_over {
                     Usd::ZERO
                 } else {
-                    let rates = self.config.fees;
+                    let rates = self.rates_of(&self.accounts[who as usize]);
                     if leg.taker { rates.taker } else { rates.maker }.on(px * sz)
                 };
                 let account = &mut self.accounts[who as usize];

@@ -11,6 +11,7 @@ mod budget;
 mod checks;
 mod config;
 mod crowd;
+mod fees;
 mod funding;
 mod leverage;
 mod liquidation;
@@ -35,6 +36,7 @@ pub use config::{
     BLOCK, FeeRate, FeeRates, GtcPartial, Recording, Rule, ScheduleGate, SimConfig, SimError,
     VenueRules, WARMUP,
 };
+pub use fees::{FEE_TIERS, FeeTier};
 pub use funding::{FundingHour, RateE10};
 pub use liquidation::{BACKSTOP, Liquidation, LiquidationMethod};
 pub use message::{

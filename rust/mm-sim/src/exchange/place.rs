@@ -77,8 +77,17 @@ impl SimExchange {
             self.end_order(who, order, state);
             return Ok(filled(&order, total_sz, taker.notional));
         }
-        let text = "Order could not immediately match against any resting orders.";
-        let refused = Refused::new(OrderState::IocCancelRejected, text);
+        let empty = self
+            .market
+            .best(order.asset, order.side.opposite())
+            .is_none();
+        let refused = if empty && order.tif == Tif::FrontendMarket {
+            let text = "No liquidity available for market order.";
+            Refused::new(OrderState::MarketOrderNoLiquidityRejected, text)
+        } else {
+            let text = "Order could not immediately match against any resting orders.";
+            Refused::new(OrderState::IocCancelRejected, text)
+        };
         self.end_order(who, order, refused.state);
         Err(refused)
     }

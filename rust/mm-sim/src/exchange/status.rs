@@ -37,6 +37,8 @@ pub enum OrderState {
     BadAloPxRejected,
     /// Refused: immediate order that found nothing.
     IocCancelRejected,
+    /// Refused: a market order without anybody on the other side.
+    MarketOrderNoLiquidityRejected,
     /// Refused: a trigger price that is reached already.
     BadTriggerPxRejected,
     /// Refused: too many open orders.
@@ -66,6 +68,7 @@ impl OrderState {
             Self::ReduceOnlyRejected => "reduceOnlyRejected",
             Self::BadAloPxRejected => "badAloPxRejected",
             Self::IocCancelRejected => "iocCancelRejected",
+            Self::MarketOrderNoLiquidityRejected => "marketOrderNoLiquidityRejected",
             Self::BadTriggerPxRejected => "badTriggerPxRejected",
             Self::TooManyOpenOrdersRejected => "tooManyOpenOrdersRejected",
             Self::Rejected => "rejected",
@@ -91,6 +94,7 @@ impl OrderState {
             | Self::ReduceOnlyRejected
             | Self::BadAloPxRejected
             | Self::IocCancelRejected
+            | Self::MarketOrderNoLiquidityRejected
             | Self::BadTriggerPxRejected
             | Self::TooManyOpenOrdersRejected
             | Self::Rejected => OrderStatus::Rejected,

@@ -12,7 +12,7 @@ use super::margin::{margin, sums};
 use super::message::{Fill, MoneyMove, Order, Trade};
 use super::status::OrderState;
 use super::tape::MarketCandle;
-use super::{SimConfig, SimExchange};
+use super::{FeeRates, SimConfig, SimExchange};
 use crate::market::{Depth, Touch};
 
 /// An account as the venue reports it, at the marks of now.
@@ -283,6 +283,13 @@ impl SimExchange {
             liquidation_px: liquidation_px(position.szi, mark, spare, coin.tiers.rate(value)),
             margin_used,
         })
+    }
+
+    /// What an account pays today; the base rates for an unknown one.
+    #[must_use]
+    pub fn fee_rates(&self, user: Address) -> FeeRates {
+        self.find(user)
+            .map_or(self.config.fees, |account| self.rates_of(account))
     }
 
     /// USDC of the spot balance; zero for an unknown account.

@@ -396,12 +396,12 @@ pub(crate) fn rate_limit(sim: &SimExchange, user: Address) -> Value {
     })
 }
 
-/// `userFees`: one rate for everybody.
+/// `userFees`.
 pub(crate) fn fees(sim: &SimExchange, user: Address) -> Value {
-    let fees = sim.config().fees;
+    let fees = sim.fee_rates(user);
     json!({
         "dailyUserVlm": daily_volume(sim, user),
-        "feeSchedule": listing::fee_schedule(fees),
+        "feeSchedule": listing::fee_schedule(sim.config().fees),
         "userCrossRate": rate(fees.taker.0),
         "userAddRate": rate(fees.maker.0),
         "userSpotCrossRate": "0.0007",

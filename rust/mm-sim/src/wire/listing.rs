@@ -7,7 +7,7 @@ use mm_core::units::Usd;
 use serde_json::{Value, json};
 
 use super::number::Num;
-use crate::exchange::FeeRates;
+use crate::exchange::{FEE_TIERS, FeeRates};
 
 /// A margin table number below this is itself the largest leverage of its single tier.
 const LISTED_TABLES: u32 = 50;
@@ -36,8 +36,8 @@ fn tables(perps: &[Instrument]) -> BTreeMap<u32, Tiers> {
         .collect();
     for tiers in several {
         if !tables.values().any(|known| *known == tiers) {
-            let free = (LISTED_TABLES + 1..).find(|id| !tables.contains_key(id));
-            tables.extend(free.map(|id| (id, tiers)));
+            let last = tables.keys().next_back().copied();
+            tables.insert(last.unwrap_or(LISTED_TABLES).max(LISTED_TABLES) + 1, tiers);
         }
     }
     tables
@@ -105,20 +105,27 @@ pub(crate) fn spot_meta() -> Value {
 
 /// `feeSchedule` of `userFees`: the venue's tiers, with the rates of this exchange as the base.
 pub(crate) fn fee_schedule(fees: FeeRates) -> Value {
-    let vip = [
-        ("5000000.0", "0.0004", "0.00012", "0.0006", "0.0003"),
-        ("25000000.0", "0.00035", "0.00008", "0.0005", "0.0002"),
-        ("100000000.0", "0.0003", "0.00004", "0.0004", "0.0001"),
-        ("500000000.0", "0.00028", "0.0", "0.00035", "0.0"),
-        ("2000000000.0", "0.00026", "0.0", "0.0003", "0.0"),
-        ("7000000000.0", "0.00024", "0.0", "0.00025", "0.0"),
-    ]
-    .map(|(cutoff, cross, add, spot_cross, spot_add)| {
-        json!({
-            "ntlCutoff": cutoff, "cross": cross, "add": add,
-            "spotCross": spot_cross, "spotAdd": spot_add,
+    let spot = [
+        ("0.0006", "0.0003"),
+        ("0.0005", "0.0002"),
+        ("0.0004", "0.0001"),
+        ("0.00035", "0.0"),
+        ("0.0003", "0.0"),
+        ("0.00025", "0.0"),
+    ];
+    let vip: Vec<Value> = FEE_TIERS
+        .iter()
+        .zip(spot)
+        .map(|(tier, (spot_cross, spot_add))| {
+            json!({
+                "ntlCutoff": Num::new(tier.volume_usdc, 0),
+                "cross": rate(tier.rates.taker.0),
+                "add": rate(tier.rates.maker.0),
+                "spotCross": spot_cross,
+                "spotAdd": spot_add,
+            })
         })
-    });
+        .collect();
     let mm = [
         ("0.005", "-0.00001"),
         ("0.015", "-0.00002"),

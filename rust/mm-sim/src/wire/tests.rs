@@ -6,6 +6,7 @@ use mm_hl::wire::ExchangeAction;
 use serde_json::{Value, json};
 
 mod budget;
+mod fees;
 mod funding;
 mod liquidation;
 mod margin;

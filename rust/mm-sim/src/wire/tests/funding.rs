@@ -89,7 +89,8 @@ fn the_hour_is_paid_on_the_notional_by_the_long_to_the_short() {
 
 #[test]
 fn funding_that_is_off_is_not_paid() {
-    let rules = json!({"funding": "off", "liquidation": "on", "request_budget": "on"});
+    let rules =
+        json!({"funding": "off", "liquidation": "on", "request_budget": "on", "fee_tiers": "on"});
     let mut desk = Desk::with(&json!({"start_ms": START_MS, "rules": rules}), &perps());
     desk.quote(SOL, 100, "80");
     desk.act(TAKER, &order(SOL, true, "101", "10", "Ioc"));
