@@ -81,8 +81,8 @@ fn a_stop_waits_for_the_mark_then_closes_the_position() {
         .filter(|frame| frame["channel"] == "orderUpdates")
         .flat_map(|frame| frame["data"].as_array().unwrap())
         .collect();
-    let states: Vec<&Value> = told.iter().map(|row| &row["status"]).collect();
-    assert_eq!(states, ["triggered", "filled"]);
+    let told_states: Vec<&Value> = told.iter().map(|row| &row["status"]).collect();
+    assert_eq!(told_states, ["triggered", "filled"]);
     assert!(told.iter().all(|row| row["order"]["oid"] == waiting["oid"]));
     let fills = desk.info(&json!({"type": "userFills", "user": user(TAKER)}));
     assert_eq!(
