@@ -61,6 +61,10 @@ def exchange(
         Literal["first", "last"],
         typer.Option(help="REST replies before or after the stream frames of their block."),
     ] = "first",
+    ip_limits: Annotated[
+        Literal["venue", "off"],
+        typer.Option(help="Request weight, sockets and messages of one address: held to, or not."),
+    ] = "off",
     faults: Annotated[
         Path | None,
         typer.Option(
@@ -102,5 +106,6 @@ def exchange(
         schedule_gate=schedule_gate,
         replies=replies,
         faults=faults,
+        ip_limits=ip_limits,
     )
     serve(terms, port, report, ready_file, patience_s)

@@ -57,6 +57,7 @@ class Terms:
         schedule_gate: Whether `scheduleCancel` needs $1,000,000 of traded volume.
         replies: Whether REST replies come before or after the stream frames of their block.
         faults: What goes wrong, to the first account: a TOML or JSON file; None: nothing.
+        ip_limits: Whether an address is held to the venue's request weight and sockets.
     """
 
     market: str
@@ -73,6 +74,7 @@ class Terms:
     schedule_gate: Literal["volume", "open"]
     replies: Literal["first", "last"]
     faults: Path | None = None
+    ip_limits: Literal["venue", "off"] = "off"
 
 
 @dataclass(frozen=True, slots=True)

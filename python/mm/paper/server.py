@@ -14,6 +14,7 @@ from aiohttp import WSMsgType, web
 
 from mm._core import PaperExchange
 from mm.paper.clock import MarketClock
+from mm.paper.ip_limits import IpLimits, exchange_weight, info_weight
 
 NOT_JSON = b"Expected request with `Content-Type: application/json`"
 """The venue's answer to another content type."""
@@ -95,6 +96,7 @@ class PaperServer:
         report: BinaryIO | None = None,
         replies: Literal["first", "last"] = "first",
         patience_s: float | None = None,
+        ip_limits: bool = False,
     ) -> None:
         """Put the front before an exchange.
 
@@ -105,7 +107,9 @@ class PaperServer:
             replies: Whether a client hears its REST replies of a block before the block's stream
                 frames or after them; the venue promises neither.
             patience_s: Wall time without a client after which it ends by itself; None: never.
+            ip_limits: Whether an address is held to the venue's request weight and sockets.
         """
+        self._ip = IpLimits(clock.now_ns) if ip_limits else None
         self._patience_s = patience_s
         self._visited = time.monotonic()
         self._replies = replies
@@ -230,8 +234,13 @@ class PaperServer:
             return refusal
         body = await request.read()
         self._visited = time.monotonic()
+        address = request.remote or ""
+        if self._ip is not None and not self._ip.admits(address, info_weight(body)):
+            return _answer(HTTPStatus.TOO_MANY_REQUESTS, b"null")
         self._set_clock()
         status, answer = self._exchange.info(body)
+        if self._ip is not None and status == HTTPStatus.OK:
+            self._ip.charge_rows(address, body, answer)
         if (hold_s := self._exchange.info_hold_s) > 0:
             await asyncio.sleep(hold_s / self._clock.speed)
         return _answer(status, answer)
@@ -242,6 +251,9 @@ class PaperServer:
             return refusal
         body = await request.read()
         self._visited = time.monotonic()
+        address = request.remote or ""
+        if self._ip is not None and not self._ip.admits(address, exchange_weight(body)):
+            return _answer(HTTPStatus.TOO_MANY_REQUESTS, b"null")
         self._set_clock()
         submitted = self._exchange.submit(body)
         if not isinstance(submitted, int):
@@ -265,6 +277,19 @@ class PaperServer:
             return web.Response(status=HTTPStatus.BAD_REQUEST)
         if not self._exchange.accepts_sockets:
             return web.Response(status=HTTPStatus.SERVICE_UNAVAILABLE)
+        address = request.remote or ""
+        if self._ip is not None and not self._ip.opens(address):
+            return web.Response(status=HTTPStatus.TOO_MANY_REQUESTS)
+        try:
+            return await self._converse(request, ws, address)
+        finally:
+            if self._ip is not None:
+                self._ip.closes(address)
+
+    async def _converse(
+        self, request: web.Request, ws: web.WebSocketResponse, address: str
+    ) -> web.StreamResponse:
+        """Carry what is said over one websocket until it ends."""
         await ws.prepare(request)
         held = _Socket(ws, request.transport)
         connection = self._exchange.connect()
@@ -274,6 +299,9 @@ class PaperServer:
             async for message in ws:
                 if message.type is not WSMsgType.TEXT:
                     continue
+                if self._ip is not None and not self._ip.says(address):
+                    held.drop()
+                    break
                 self._set_clock()
                 if not self._exchange.ws_message(connection, message.data):
                     await asyncio.sleep(DROP_AFTER_S)

@@ -51,7 +51,9 @@ def _server(
     terms: Terms, opened: Opened, report: BinaryIO | None, patience_s: float | None
 ) -> PaperServer:
     clock = MarketClock(opened.exchange.time_ns, terms.speed)
-    return PaperServer(opened.exchange, clock, report, terms.replies, patience_s)
+    return PaperServer(
+        opened.exchange, clock, report, terms.replies, patience_s, terms.ip_limits == "venue"
+    )
 
 
 async def _serve(
