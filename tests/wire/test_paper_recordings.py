@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 from eth_account import Account
 
-from paper_desk import Desk, Json
+from paper_desk import START_MS, Desk, Json
 
 BTC = ("BTC", 5, 40)
+HOUR_MS = 3_600_000
+BLOCKS_AN_HOUR = 60_000
 DECIMAL = re.compile(r"-?\d+\.\d+")
 DROPPED = {".position.maxTradeSzs", ".position.maxTradeSzs[]"}
 """Keys that the venue no longer sends."""
@@ -128,6 +130,25 @@ def test_contexts_and_perps_have_the_venues_shape(desk: Desk, shared_data: Path)
     assert_like(contexts[0], recorded["response"][1][0])
     assert_like(meta["universe"][0], recorded["response"][0]["universe"][0])
     assert set(meta) - {"collateralToken"} == set(recorded["response"][0])
+
+
+def test_the_hours_funding_has_the_venues_shape(shared_data: Path) -> None:
+    desk = Desk([BTC])
+    desk.order(desk.maker, b=False, p="100000", s="0.3")
+    desk.order(desk.maker, b=True, p="99000", s="0.3")
+    desk.order(desk.taker, p="100000", t={"limit": {"tif": "Ioc"}})
+    desk.exchange.advance((START_MS + HOUR_MS) * 1_000_000, BLOCKS_AN_HOUR)
+    for name, kind in (
+        ("test_user_funding_history_without_end_time", "userFunding"),
+        ("test_get_funding_history[None]", "fundingHistory"),
+    ):
+        [recorded, *_] = conversation(shared_data, f"info-python-sdk/{name}", kind)
+        request = recorded["request"] | {"coin": "BTC", "user": desk.taker.address, "startTime": 0}
+        [ours] = desk.info(**request)
+        assert_like(ours, recorded["response"][0])
+    [_, snapshot] = desk.subscribe(type="userFundings", user=desk.taker.address)
+    [paid] = snapshot["data"]["fundings"]
+    assert float(paid["usdc"]) < 0
 
 
 def test_order_status_has_the_venues_shape(desk: Desk, shared_data: Path) -> None:
