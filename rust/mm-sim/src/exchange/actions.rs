@@ -77,16 +77,18 @@ impl SimExchange {
         match action {
             ExchangeAction::Order(action) => Ok(Response::Order(self.place_batch(who, action))),
             ExchangeAction::Cancel(action) => {
+                let fast = action.fast == Some(true);
                 let cancels = action.cancels.iter();
                 let statuses =
-                    cancels.map(|cancel| self.cancel(who, cancel.asset, Some(cancel.oid)));
+                    cancels.map(|cancel| self.cancel(who, cancel.asset, Some(cancel.oid), fast));
                 Ok(Response::Cancel(statuses.collect()))
             }
             ExchangeAction::CancelByCloid(action) => {
+                let fast = action.fast == Some(true);
                 let cancels = action.cancels.iter();
                 let statuses = cancels.map(|cancel| {
                     let oid = self.accounts[who as usize].named(cancel.cloid);
-                    self.cancel(who, cancel.asset, oid)
+                    self.cancel(who, cancel.asset, oid, fast)
                 });
                 Ok(Response::Cancel(statuses.collect()))
             }
@@ -123,7 +125,7 @@ impl SimExchange {
         }
     }
 
-    fn cancel(&mut self, who: u32, asset: u32, oid: Option<u64>) -> CancelStatus {
+    fn cancel(&mut self, who: u32, asset: u32, oid: Option<u64>, fast: bool) -> CancelStatus {
         let account = &self.accounts[who as usize];
         let order_of = |oid: &u64| account.open.get(oid).or_else(|| account.triggers.get(oid));
         let found = oid.filter(|oid| order_of(oid).is_some_and(|order| order.asset == asset));
@@ -131,6 +133,10 @@ impl SimExchange {
             let text = "Order was never placed, already canceled, or filled.";
             return CancelStatus::Error(format!("{text} asset={asset}"));
         };
+        if fast && account.triggers.contains_key(&oid) {
+            let text = "Fast cancel is not allowed for trigger orders.";
+            return CancelStatus::Error(format!("{text} asset={asset}"));
+        }
         if self
             .cancel_trigger(who, oid, OrderState::Canceled)
             .is_none()

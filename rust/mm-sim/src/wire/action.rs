@@ -5,7 +5,7 @@ use mm_core::instrument::Instrument;
 use mm_core::units::Dur;
 use mm_hl::address::Address;
 use mm_hl::sign::{Network, verify};
-use mm_hl::wire::{Envelope, ExchangeAction};
+use mm_hl::wire::{Envelope, ExchangeAction, Json};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -15,6 +15,24 @@ use super::number::Num;
 use super::{Answer, PaperExchange};
 use crate::exchange::{CancelStatus, PlaceStatus, Reply, Request, Response};
 use crate::faults::ReplyFate;
+
+/// Actions of the venue that this exchange knows by name only.
+const NOT_HERE: [&str; 14] = [
+    "twapOrder",
+    "twapCancel",
+    "createVault",
+    "vaultDistribute",
+    "vaultModify",
+    "setReferrer",
+    "registerReferrer",
+    "agentSetAbstraction",
+    "subAccountSpotTransfer",
+    "convertToMultiSigUser",
+    "multiSig",
+    "perpDeploy",
+    "spotDeploy",
+    "gossipPriorityBid",
+];
 
 /// What became of a body handed in.
 #[derive(Debug, PartialEq, Eq)]
@@ -62,8 +80,13 @@ impl PaperExchange {
             Ok(envelope) => envelope,
             Err(error) => return Submitted::Answered(Answer::unreadable(error.is_syntax())),
         };
-        if let ExchangeAction::Other(_) = envelope.action {
-            return Submitted::Answered(Answer::unreadable(false));
+        if let ExchangeAction::Other(action) = &envelope.action {
+            let kind = match action.get("type") {
+                Some(Json::Text(kind)) if NOT_HERE.contains(&kind.as_str()) => kind,
+                _ => return Submitted::Answered(Answer::unreadable(false)),
+            };
+            let text = format!("Action {kind} is not supported by this exchange.");
+            return Submitted::Answered(refused(&text));
         }
         match self.admit(envelope, origin) {
             Ok(submitted) => submitted,

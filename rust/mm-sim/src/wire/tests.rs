@@ -292,6 +292,10 @@ fn what_is_no_action_is_refused_in_the_venues_words() {
         .to_string()
         .replace("noop", "dance");
     assert_eq!(answer(&unknown), (422, not_known.to_owned()));
+    let known = unknown.replace("dance", "twapOrder");
+    let (status, said) = answer(&known);
+    assert_eq!(status, 200);
+    assert!(said.contains("Action twapOrder is not supported by this exchange."));
 }
 
 #[test]

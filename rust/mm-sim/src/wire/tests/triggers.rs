@@ -131,6 +131,10 @@ fn a_stop_is_cancelled_by_either_name_and_nothing_is_left_of_it() {
         } else {
             json!({"type": "cancel", "cancels": [{"a": SOL, "o": oid}]})
         };
+        let mut fast = cancel.clone();
+        fast["f"] = json!(true);
+        let answer = desk.act(TAKER, &fast);
+        assert!(error_of(&answer).starts_with("Fast cancel is not allowed"));
         let answer = desk.act(TAKER, &cancel);
         assert_eq!(answer["response"]["data"]["statuses"], json!(["success"]));
         requote(&mut desk, 90);
