@@ -126,7 +126,8 @@ class Tally:
     """Sums over worlds.
 
     Attributes:
-        counts: Of worlds, fills, limit changes, sessions, events, actions, breaches.
+        counts: Of worlds, fills, limit changes, sessions and those that took up the
+            day's losses, events, actions, breaches.
         faults: By kind.
         worst: The largest of each figure that should be small, with its seed.
         to_flat_s: Times over the limit until back inside, s.
@@ -146,7 +147,15 @@ class Tally:
     def add(self, outcome: Json) -> None:
         """Count a world."""
         self.counts["seeds"] += 1
-        for key in ("fills", "limit_changes", "sessions", "events", "actions", "breaches"):
+        for key in (
+            "fills",
+            "limit_changes",
+            "sessions",
+            "restored",
+            "events",
+            "actions",
+            "breaches",
+        ):
             self.counts[key] += outcome[key]
         self.faults.update(outcome["faults"])
         self.market_s += outcome["market_s"]
@@ -163,7 +172,9 @@ class Tally:
     def never(self) -> list[str]:
         """What never happened: a run that misses any of it proves nothing about it."""
         kinds = [kind for kind, count in self.faults.items() if count == 0]
-        return kinds + [key for key in ("fills", "limit_changes") if self.counts[key] == 0]
+        return kinds + [
+            key for key in ("fills", "limit_changes", "restored") if self.counts[key] == 0
+        ]
 
     def summary(self) -> Json:
         """The whole run as one JSON object."""

@@ -8,16 +8,15 @@ the exchange's, or the difference becomes an entry of its own.
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Any
 
 import structlog
 
 from mm._core import Instrument, check_budget, read_entries
 from mm.clock import SECOND_NS, Clock
-from mm.errors import EventError, VenueError
+from mm.errors import EventError
 from mm.figures import usd_text
 from mm.hyperliquid.account import Account
+from mm.hyperliquid.lists import FILLS, FUNDINGS, TRANSFERS, as_frame, pages
 from mm.hyperliquid.nonces import MILLISECOND_NS
 from mm.inbox import Command, Inbox
 from mm.ledger import Books, Reconciled
@@ -28,16 +27,6 @@ log = structlog.get_logger(__name__)
 # How far back from the newest entry the exchange is asked again: what a line that was lost shortly
 # before a kill had hidden, and no repetition of the account's whole life.
 OVERLAP_NS = 3_600 * SECOND_NS
-# The exchange keeps 10,000 fills and gives 2,000 at once; payments come by the 500.
-PAGES = 50
-# Type of the query, and channel of the frame that tells the same.
-LISTS = (
-    ("userFillsByTime", "userFills"),
-    ("userFunding", "userFundings"),
-    ("userNonFundingLedgerUpdates", "userNonFundingLedgerUpdates"),
-)
-
-Json = Mapping[str, Any]  # Any: whatever JSON holds
 
 
 def restore_day(store: Store, inbox: Inbox, clock: Clock) -> None:
@@ -84,32 +73,7 @@ async def reconcile(
     anchor_ms = json.loads(anchor)["time"]
     if (newest_ns := books.last_ns()) is not None:
         span = (max(newest_ns - OVERLAP_NS, 0) // MILLISECOND_NS, anchor_ms)
-        for query, channel in LISTS:
-            async for rows in _pages(account, query, span):
-                books.post(read_entries(instrument, _frame(channel, account.user, rows)))
+        for query in (FILLS, FUNDINGS, TRANSFERS):
+            async for rows in pages(account, query, span):
+                books.post(read_entries(instrument, as_frame(query, account.user, rows)))
     return books.reconcile(position, anchor_ms * MILLISECOND_NS)
-
-
-async def _pages(account: Account, query: str, span: tuple[int, int]) -> AsyncIterator[list[Json]]:
-    """Everything in one of the exchange's lists from a millisecond to another, page by page."""
-    start_ms, end_ms = span
-    for _ in range(PAGES):
-        between = {"startTime": start_ms, "endTime": end_ms}
-        body = await account.info({"type": query, "user": account.user, **between})
-        rows = json.loads(body)
-        yield rows
-        newest_ms = max((row["time"] for row in rows), default=start_ms)
-        if newest_ms == start_ms:
-            return
-        # A page may end within a millisecond, so that one is asked for again: known is known.
-        start_ms = newest_ms
-    raise VenueError(f"{query} did not end after {PAGES} pages")
-
-
-def _frame(channel: str, user: str, rows: Sequence[Json]) -> bytes:
-    """The rows of an answer as the frame of the stream that tells the same."""
-    if channel == "userFundings":
-        rows = [{**row["delta"], "time": row["time"]} for row in rows]
-    name = channel[4].lower() + channel[5:]
-    data = {"isSnapshot": True, "user": user, name: rows}
-    return json.dumps({"channel": channel, "data": data}).encode()

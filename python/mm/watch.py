@@ -7,10 +7,12 @@ import time
 
 import structlog
 
-from mm.clock import Clock
+from mm.clock import SECOND_NS, Clock
 from mm.errors import VenueError
 from mm.hyperliquid.account import Account
-from mm.inbox import Inbox, Info
+from mm.hyperliquid.lists import FUNDINGS, TRANSFERS, as_frame, pages
+from mm.hyperliquid.nonces import MILLISECOND_NS
+from mm.inbox import Frame, Inbox, Info
 
 log = structlog.get_logger(__name__)
 
@@ -18,6 +20,10 @@ log = structlog.get_logger(__name__)
 FASTEST_S = 0.2
 # What a lost line may have hidden, in the order in which the engine should hear it.
 AFTER_RECONNECT = ("userFills", "frontendOpenOrders", "clearinghouseState", "activeAssetData")
+# Lists of payments, and how far back they are asked for: the engine asks within a minute or so of
+# hearing an account report that a payment is missing from, and again while it is missing.
+PAYMENTS = frozenset({FUNDINGS, TRANSFERS})
+PAYMENTS_SPAN_NS = 24 * 3_600 * SECOND_NS
 
 Question = tuple[str, str | None]
 
@@ -88,6 +94,19 @@ class Watch:
             say("query_failed", kind=kind, why=str(error))
 
     async def _ask(self, kind: str, cloid: str | None = None) -> None:
+        if kind in PAYMENTS:
+            await self._ask_payments(kind)
+            return
         body = await self._account.ask(kind, cloid)
         self._failing.discard(kind)
         self._inbox.put(Info(self._clock.now_ns(), kind, body, cloid))
+
+    async def _ask_payments(self, kind: str) -> None:
+        """Hear a list of payments like the stream's snapshot of it: what is known is known."""
+        now_ns = self._clock.now_ns()
+        span = ((now_ns - PAYMENTS_SPAN_NS) // MILLISECOND_NS, now_ns // MILLISECOND_NS)
+        async for rows in pages(self._account, kind, span):
+            self._failing.discard(kind)
+            frame = as_frame(kind, self._account.user, rows)
+            heard_ns, arrived_ns = self._clock.now_ns(), time.perf_counter_ns()
+            self._inbox.put(Frame(heard_ns, arrived_ns, frame, about_us=True))

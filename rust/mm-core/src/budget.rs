@@ -28,9 +28,10 @@ pub struct Restored {
     pub peak: Usd,
     /// Equity last reported.
     pub equity: Usd,
-    /// Transfers in, taken out of these equities.
+    /// Transfers in up to `at`, taken out of these equities.
     pub transfers: Usd,
-    /// Exchange time of that report: a transfer after it is not in `transfers`.
+    /// Exchange time of the last report that the ledger explained: a transfer after it is not in
+    /// `transfers`, told or not.
     pub at: Time,
     /// Hours without a loss that the capital ramp has counted, 0 to 3.
     pub ramp_hours: u32,

@@ -7,7 +7,7 @@ use mm_core::account::Entry;
 use mm_core::action::{ActionBody, NewOrder, Tif};
 use mm_core::control::Alarm;
 use mm_core::event::{
-    Command, EventBody, Fills, OpenOrder, OpenOrders, OrderFate, OrderStatus, OrderUpdate,
+    Command, EventBody, Fills, Funding, OpenOrder, OpenOrders, OrderFate, OrderStatus, OrderUpdate,
     RejectionClass, Stream, StreamState, Transfer,
 };
 use mm_core::recovery::ask::Ask;
@@ -481,6 +481,7 @@ fn questions_keep_their_beats_and_answer_to_triggers() {
     assert!(
         !asked(&scripted, Ask::Fills).is_empty() && !asked(&scripted, Ask::OpenOrders).is_empty()
     );
+    assert_eq!(asked(&scripted, Ask::Money).len(), 1);
     let (snapshot, fills) = (true, Vec::new());
     scripted.tell(EventBody::Fills(Fills { snapshot, fills }));
     scripted.seconds(20);
@@ -744,4 +745,34 @@ fn an_answer_with_too_few_items_loses_the_rest() {
         .iter()
         .filter(|(_, ask)| matches!(ask, Ask::OrderStatus(_)));
     assert!(fates.count() > 0);
+}
+
+#[test]
+fn a_payment_that_nobody_told_is_asked_for_ever_less_often_until_it_is_told() {
+    let mut scripted = Scripted::quoting(0);
+    scripted.seconds(30);
+    assert_eq!(asked(&scripted, Ask::Money), [0_i64; 0]);
+    scripted.cash += 1_000_000;
+    scripted.seconds(200);
+    let asks = asked(&scripted, Ask::Money);
+    let gaps: Vec<i64> = asks.windows(2).map(|w| w[1] - w[0]).collect();
+    assert_eq!(gaps, [20, 40, 80], "{asks:?}");
+    scripted.tell(EventBody::Funding(Funding {
+        exch: scripted.now,
+        usd: Usd(1_000_000),
+    }));
+    scripted.seconds(400);
+    assert_eq!(asked(&scripted, Ask::Money).len(), asks.len());
+}
+
+#[test]
+fn what_a_dropped_withdrawal_took_is_saved_as_not_yet_told() {
+    let mut scripted = Scripted::quoting(0);
+    scripted.seconds(5);
+    let before = scripted.engine.snapshot().budget.unwrap();
+    scripted.cash -= 50_000_000;
+    scripted.seconds(5);
+    let after = scripted.engine.snapshot().budget.unwrap();
+    // The report that shows the loss explains nothing: the next session must look from before it.
+    assert_eq!((after.at, after.transfers), (before.at, Usd::ZERO));
 }

@@ -234,7 +234,7 @@ impl PyEngine {
     /// where it is about one.
     fn take_asks(&mut self) -> Vec<(&'static str, Option<String>)> {
         let asks = core::mem::take(&mut self.asks);
-        asks.into_iter().map(query).collect()
+        asks.into_iter().flat_map(queries).collect()
     }
 
     /// Writes the log's last line.
@@ -303,16 +303,20 @@ impl PyEngine {
     }
 }
 
-/// The venue's name for a question.
-fn query(ask: Ask) -> (&'static str, Option<String>) {
-    match ask {
+/// The venue's names for a question.
+fn queries(ask: Ask) -> Vec<(&'static str, Option<String>)> {
+    let one = match ask {
         Ask::Account => ("clearinghouseState", None),
         Ask::OpenOrders => ("frontendOpenOrders", None),
         Ask::HeadRoom => ("activeAssetData", None),
         Ask::RateLimit => ("userRateLimit", None),
         Ask::Fills => ("userFills", None),
+        Ask::Money => {
+            return vec![("userFunding", None), ("userNonFundingLedgerUpdates", None)];
+        }
         Ask::OrderStatus(cloid) => ("orderStatus", Some(cloid.to_string())),
-    }
+    };
+    vec![one]
 }
 
 const fn up(stream: Stream) -> EventBody {

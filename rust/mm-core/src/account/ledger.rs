@@ -250,6 +250,14 @@ impl Ledger {
         Some(drift)
     }
 
+    /// What of the equity the entries do not explain, as of a report that agrees on the position and
+    /// holds every fill known; `None` for any other report.
+    #[must_use]
+    pub fn unexplained(&self, report: &AccountState) -> Option<Usd> {
+        let agrees = report.exch >= self.last_fill && report.position == self.position;
+        agrees.then(|| self.pnl(report).residual)
+    }
+
     /// Believes a report against the ledger: its position becomes ours, and money that the ledger
     /// could not explain is written down with it. Whatever is told later of the time up to the report
     /// is in it. `None` when there is nothing to correct, or the report is older than the last fill.

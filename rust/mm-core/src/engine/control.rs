@@ -319,7 +319,7 @@ impl Engine {
         works || chases || self.own.fees.is_none() || self.recovery().is_at_touch()
     }
 
-    /// Whether nothing rests or is on its way, and what the policy wanted of the position is done.
+    /// Whether nothing of ours rests or is on its way, and what the policy wanted of the position is done.
     fn is_wound_up(&self, policy: PositionPolicy) -> bool {
         let gone = self.is_flat() || policy == PositionPolicy::Hold;
         gone && self.orders.is_clear()

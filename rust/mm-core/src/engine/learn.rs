@@ -166,6 +166,11 @@ impl Engine {
     /// A report checks the ledger, it does not overwrite it.
     fn on_account(&mut self, report: AccountState) {
         let drift = self.own.on_account(report, self.now);
+        let ledger = self.own.ledger.as_ref().filter(|_| drift.is_some());
+        if let Some(residual) = ledger.and_then(|ledger| ledger.unexplained(&report)) {
+            let config = &self.config.recovery;
+            self.recover.on_residual(residual, self.now, config);
+        }
         self.reconcile(&report, drift);
     }
 

@@ -30,6 +30,9 @@ pub(super) struct Own {
     pub(super) budget: Option<LossBudget>,
     /// What an earlier session saved.
     restored: Option<Restored>,
+    /// Newest report whose whole equity is explained, and the transfers in it: one that nobody has told
+    /// of yet happened later, and the next session must count it when it is told.
+    settled: Option<(Time, Usd)>,
     /// Transfers that the ledger does not hold: of before the anchor.
     earlier: BTreeSet<(Time, Usd, u64)>,
     pub(super) allowance: Option<Allowance>,
@@ -53,6 +56,7 @@ impl Default for Own {
             account: None,
             budget: None,
             restored: None,
+            settled: None,
             earlier: BTreeSet::new(),
             allowance: None,
             fees: None,
@@ -121,6 +125,9 @@ impl Own {
         let equity = report.account_value - self.transfers();
         let ledger = self.ledger.as_ref();
         let unexplained = ledger.map_or(Usd::ZERO, |ledger| ledger.pnl(&report).residual);
+        if ledger.and_then(|ledger| ledger.unexplained(&report)) == Some(Usd::ZERO) {
+            self.settled = Some((report.exch, self.transfers()));
+        }
         match &mut self.budget {
             Some(budget) => budget.observe(now, equity, unexplained),
             None => self.budget = Some(LossBudget::new(now, equity)),
@@ -174,9 +181,8 @@ impl Own {
 
     /// What the next session should take up.
     pub(super) fn to_save(&self, ramp_hours: u32) -> Option<Restored> {
-        let (report, _) = self.account?;
-        let budget = self.budget?;
-        Some(budget.to_save(self.transfers(), report.exch, ramp_hours))
+        let (at, transfers) = self.settled?;
+        Some(self.budget?.to_save(transfers, at, ramp_hours))
     }
 
     pub(super) fn post(&mut self, fill: &Fill, now: Time) -> Option<Posted> {

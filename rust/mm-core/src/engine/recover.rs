@@ -20,7 +20,7 @@ use crate::recovery::manager::{Cause, Excess, Recovery, RecoveryManager, Seen};
 use crate::recovery::reconciler::PositionReconciler;
 use crate::recovery::rejections::{Intent, RejectionLimiter};
 use crate::recovery::sweep::{Findings, reducing_side};
-use crate::units::{Px, Side, Sz, Time};
+use crate::units::{Dur, Px, Side, Sz, Time, Usd};
 
 /// The machines and what they remember.
 #[derive(Clone, Debug, Default)]
@@ -41,6 +41,8 @@ pub(super) struct Recover {
     pub(super) novelties: BTreeSet<Novelty>,
     heard: Heard,
     user_down: bool,
+    /// Askings for money since the ledger last explained the whole equity.
+    unpaid: u32,
 }
 
 /// When the exchange was last heard on what the ledger and our orders are checked by.
@@ -84,6 +86,21 @@ impl Recover {
     pub(super) fn on_user_up(&mut self) {
         if core::mem::take(&mut self.user_down) {
             self.doubt();
+            self.questions.want(Ask::Money);
+        }
+    }
+
+    /// A report agrees on the position and leaves this much of the equity unexplained: a payment that
+    /// nobody told. Asked for again ever less often, up to 32 check intervals apart, while it stays.
+    pub(super) fn on_residual(&mut self, residual: Usd, now: Time, config: &RecoveryConfig) {
+        if residual == Usd::ZERO {
+            self.unpaid = 0;
+            return;
+        }
+        let every = config.reconcile_s * f64::from(1_u32 << self.unpaid.min(5));
+        let every = Dur::from_secs(every);
+        if self.questions.want_every(Ask::Money, every, now) {
+            self.unpaid = self.unpaid.saturating_add(1);
         }
     }
 
@@ -105,6 +122,7 @@ impl Recover {
                 Ask::Fills
             }
             EventBody::OrderStatus(fate) => Ask::OrderStatus(fate.cloid),
+            EventBody::Funding(_) | EventBody::Transfer(_) => Ask::Money,
             _ => return,
         };
         self.questions.on_answer(ask);

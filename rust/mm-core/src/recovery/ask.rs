@@ -24,6 +24,8 @@ pub enum Ask {
     RateLimit,
     /// Our recent fills, as a snapshot.
     Fills,
+    /// Money that moved without a trade of late: funding, deposits, withdrawals.
+    Money,
     /// What became of one order.
     OrderStatus(Cloid),
 }
@@ -52,10 +54,12 @@ impl Questions {
         self.of.entry(ask).or_default().wanted = true;
     }
 
-    /// Wants one when it was last asked `every` ago or more.
-    pub fn want_every(&mut self, ask: Ask, every: Dur, now: Time) {
+    /// Wants one when it was last asked `every` ago or more; whether it newly does.
+    pub fn want_every(&mut self, ask: Ask, every: Dur, now: Time) -> bool {
         let asked = self.of.entry(ask).or_default();
-        asked.wanted |= asked.at.is_none_or(|at| now.since(at) >= every);
+        let due = !asked.wanted && asked.at.is_none_or(|at| now.since(at) >= every);
+        asked.wanted |= due;
+        due
     }
 
     /// An answer came, asked for or not.

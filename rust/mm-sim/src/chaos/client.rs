@@ -265,22 +265,25 @@ impl World {
         if !self.faults.has_ended() && self.dice.chance(QUERY_FAILS) {
             return;
         }
-        let body = self.answer_to(ask);
         let heard = self.now.plus(self.heard_latency());
-        self.line.put(heard, Heard::Event(body));
+        for body in self.answer_to(ask) {
+            self.line.put(heard, Heard::Event(body));
+        }
     }
 
-    fn answer_to(&self, ask: Ask) -> EventBody {
-        match ask {
+    fn answer_to(&self, ask: Ask) -> Vec<EventBody> {
+        let one = match ask {
             Ask::Account => EventBody::Account(self.account_report()),
             Ask::HeadRoom => self.head_room_report(),
             Ask::RateLimit => self.rate_limit_report(),
             Ask::OpenOrders => self.open_orders_report(),
             Ask::Fills => self.fills_report(usize::MAX),
+            Ask::Money => return self.money_report(),
             Ask::OrderStatus(cloid) => {
                 EventBody::OrderStatus(told::fate(&self.exchange, USER, cloid))
             }
-        }
+        };
+        vec![one]
     }
 
     pub(super) fn open_orders_report(&self) -> EventBody {

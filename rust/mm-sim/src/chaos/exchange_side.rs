@@ -103,8 +103,6 @@ impl World {
                 self.deliver(false, self.now, body);
             }
             FrameFate::LateAt(at) => self.deliver(true, at, body),
-            // No query finds a payment again: only a lost line, whose snapshot does, may lose one.
-            FrameFate::Never if feed == Feed::Money => self.deliver(false, self.now, body),
             FrameFate::Never => {}
         }
     }
@@ -130,8 +128,12 @@ impl World {
             self.head_room_report(),
             self.rate_limit_report(),
             self.open_orders_report(),
-            EventBody::Command(Command::Anchor(self.account_report())),
         ];
+        if let Some(saved) = self.saved {
+            told.push(EventBody::Command(Command::Restore(saved)));
+        }
+        told.extend(self.money_report());
+        told.push(EventBody::Command(Command::Anchor(self.account_report())));
         told.push(self.book_report());
         told
     }

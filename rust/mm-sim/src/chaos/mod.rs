@@ -7,6 +7,7 @@
 
 mod client;
 mod exchange_side;
+mod killed;
 mod outcome;
 mod terms;
 mod truth;

@@ -36,17 +36,19 @@ pub struct Outcome {
     pub limit_changes: u64,
     /// Sessions begun.
     pub sessions: u64,
+    /// Sessions that took up the day's losses from the one before.
+    pub restored: u64,
     /// Items refused, by class.
     pub rejections: BTreeMap<RejectionClass, u64>,
     /// Faults that happened, by kind.
     pub faults: BTreeMap<FaultKind, u64>,
-    /// Whether the kill switch latched.
+    /// Why the kill switch latched, if it did.
     pub killed: Option<String>,
     /// Largest excess of an admitted worst case over its limit, USD; zero unless the law was broken.
     pub worst_over_limit_usd: f64,
     /// Breaches of LIMITS.md 5.
     pub breaches: u64,
-    /// Largest loss from the money paid in, fraction of it.
+    /// Largest loss from the money paid in, fraction of what was there at the start.
     pub worst_loss_frac: f64,
     /// Longest time without a reducing quote while one was needed and could be sent, s.
     pub no_reducing_quote_s: f64,
@@ -69,6 +71,7 @@ impl Outcome {
             fills: 0,
             limit_changes: 0,
             sessions: 0,
+            restored: 0,
             rejections: BTreeMap::new(),
             faults: BTreeMap::new(),
             killed: None,

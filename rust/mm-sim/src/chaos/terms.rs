@@ -1,5 +1,6 @@
 //! What one seed's world is like.
 
+use mm_core::control::PositionPolicy;
 use mm_core::engine::EngineConfig;
 use mm_core::units::{Dur, Usd};
 use serde::{Deserialize, Serialize};
@@ -9,6 +10,15 @@ use crate::flow::Dice;
 
 /// Chance stream of a world's terms.
 const STREAM: u64 = 1 << 40;
+
+/// Settings of a nervous world: the smallest losses, gaps and excesses end it.
+const NERVOUS: [(&str, &str, f64); 5] = [
+    ("limits", "daily_loss_frac", 0.002),
+    ("limits", "drawdown_frac", 0.004),
+    ("control", "kill_runaway_ratio", 1.2),
+    ("control", "kill_stale_s", 15.0),
+    ("control", "kill_unexplained_s", 5.0),
+];
 
 /// How worlds are made: the same for all seeds.
 #[derive(Clone, Debug, Deserialize)]
@@ -49,11 +59,33 @@ pub(super) struct Drawn {
     pub(super) wobble: f64,
     /// When sessions end early, s after the start, and whether without a word.
     pub(super) ends: Vec<(f64, bool)>,
+    /// When the operator kills, s after the start.
+    pub(super) killed_by_hand_s: Option<f64>,
+    /// What becomes of the position after a kill.
+    pub(super) on_kill: PositionPolicy,
+    /// Whether the guards of the kill switch are tight: so much goes wrong that one of them ends it.
+    pub(super) nervous: bool,
     /// What goes wrong.
     pub(super) plan: FaultPlan,
 }
 
 impl Terms {
+    /// The configuration of a world's sessions.
+    ///
+    /// # Errors
+    /// [`serde_json::Error`] where the engine refuses it.
+    pub(super) fn engine_of(&self, drawn: &Drawn) -> Result<EngineConfig, serde_json::Error> {
+        let mut json = serde_json::to_value(&self.engine)?;
+        if drawn.nervous {
+            for (section, key, value) in NERVOUS {
+                json[section][key] = value.into();
+            }
+        }
+        let mut config: EngineConfig = serde_json::from_value(json)?;
+        config.control.on_kill = drawn.on_kill;
+        Ok(config)
+    }
+
     pub(super) fn draw(&self, seed: u64) -> (Drawn, Dice) {
         let mut dice = Dice::new(seed, STREAM);
         let equity = 500.0 * libm::exp(dice.uniform() * libm::log(200.0));
@@ -94,6 +126,13 @@ impl Terms {
             heard_s: [dice.between(0.01, 0.15), dice.between(0.01, 0.2)],
             wobble: dice.between(1e-4, 8e-4),
             ends,
+            killed_by_hand_s: dice.chance(0.04).then(|| dice.between(20.0, stormy_s)),
+            on_kill: match dice.pick(4) {
+                0 => PositionPolicy::Work,
+                1 => PositionPolicy::Hold,
+                _ => PositionPolicy::Flatten,
+            },
+            nervous: dice.chance(0.15),
             plan,
         };
         (drawn, dice)

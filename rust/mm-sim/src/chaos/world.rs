@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use mm_core::action::Action;
+use mm_core::budget::Restored;
 use mm_core::engine::{ConfigError, Engine};
 use mm_core::event::{Command, Event, EventBody};
 use mm_core::instrument::Instrument;
@@ -10,6 +11,7 @@ use mm_core::units::{Dur, SECOND, Sz, Time, Usd};
 use mm_hl::address::Address;
 
 use super::client::{Flight, Line, Query};
+use super::killed::Killed;
 use super::outcome::Outcome;
 use super::terms::{Drawn, Terms};
 use super::truth::{Judge, Moment};
@@ -23,7 +25,7 @@ pub(super) const USER: Address = Address([0xc4; 20]);
 /// The perp.
 pub(super) const ASSET: u32 = 0;
 /// When worlds begin.
-const START: Time = Time(1_700_000_000 * SECOND);
+pub(super) const START: Time = Time(1_700_000_000 * SECOND);
 /// Time between a session's end and the next one's start, at least.
 const PAUSE: Dur = Dur(2 * SECOND);
 /// Time in which everything that happened has been heard, reports of the account included.
@@ -85,8 +87,15 @@ pub struct World {
     outputs: Vec<Output>,
     /// When the next session starts.
     start_at: Option<Time>,
-    ends: Vec<(Time, bool)>,
+    pub(super) ends: Vec<(Time, bool)>,
     paid_in: Usd,
+    /// When the first session began.
+    pub(super) first_at: Option<Time>,
+    /// When the operator kills.
+    pub(super) kill_at: Option<Time>,
+    pub(super) killed: Option<Killed>,
+    /// Loss budgets as last kept.
+    pub(super) saved: Option<Restored>,
     /// Whether lines of the log are kept.
     keep: bool,
     logs: Vec<Vec<u8>>,
@@ -111,8 +120,14 @@ impl World {
         let mut world = Self {
             stage: Stage::new(USER, ASSET),
             paid_in: drawn.equity,
+            first_at: None,
             outcome: Outcome::new(seed, drawn.clone(), START),
             terms: terms.clone(),
+            kill_at: drawn
+                .killed_by_hand_s
+                .map(|at_s| START.plus(Dur::from_secs(at_s))),
+            killed: None,
+            saved: None,
             drawn,
             dice,
             exchange,
@@ -257,6 +272,7 @@ impl World {
         outputs.clear();
         self.outputs = outputs;
         self.watch_block();
+        self.kill_by_hand()?;
         self.sessions(block)
     }
 
@@ -289,7 +305,7 @@ impl World {
         self.start_at = None;
         self.outcome.sessions += 1;
         let number = self.outcome.sessions;
-        let mut config = self.terms.engine.clone();
+        let mut config = self.terms.engine_of(&self.drawn)?;
         config.session = number;
         let engine = Engine::new(config.clone(), self.instrument.clone())?;
         let log = if self.keep {
@@ -304,9 +320,12 @@ impl World {
         });
         self.line.reopen();
         self.judge.restarted();
+        let before = self.saved;
+        self.first_at.get_or_insert(self.now);
         for body in self.synchronised() {
             self.step(body)?;
         }
+        self.judge_restored(before);
         self.beat();
         Ok(())
     }
@@ -360,6 +379,9 @@ impl World {
         }
         let asks = session.engine.asks().to_vec();
         self.outcome.events += 1;
+        self.note_kill();
+        self.save_budget(&event.body);
+        self.judge_killed(&actions);
         self.judge_actions(&actions);
         for action in actions.drain(..) {
             self.outcome.actions += 1;
@@ -442,7 +464,7 @@ impl World {
     fn watch_block(&mut self) {
         let view = self.exchange.account(USER);
         let value = view.expect("Invariant: our account is funded").value;
-        let paid = self.paid_in.as_usd().max(1.0);
+        let paid = self.drawn.equity.as_usd();
         let loss = (self.paid_in - value).as_usd() / paid;
         self.outcome.worst_loss_frac = self.outcome.worst_loss_frac.max(loss);
         for order in self.exchange.open_orders(USER) {
@@ -453,7 +475,8 @@ impl World {
         let Some(bounds) = self.bounds() else {
             return;
         };
-        let able = self.line.is_up() && self.session.is_some();
+        // After a kill its policy is judged in place of the way out.
+        let able = self.line.is_up() && self.session.is_some() && self.killed.is_none();
         let could = self.could();
         let moment = Moment {
             now: self.now,
@@ -486,7 +509,7 @@ impl World {
             return;
         };
         let shown = session.engine.snapshot();
-        self.outcome.killed = shown.kill.map(|kill| kill.reason.as_str().to_owned());
+        self.judge_wound_up();
         let truth = self.position();
         let rests = self
             .rested
@@ -523,6 +546,7 @@ impl World {
             let words = format!("position {} here, {} there", shown.position.0, truth.0);
             self.outcome.fail(self.now, &words);
         }
+        self.judge_budget();
         let residual = shown.pnl.map(|pnl| pnl.residual);
         if residual != Some(Usd::ZERO) {
             let words = format!("residual {residual:?}");
@@ -530,7 +554,7 @@ impl World {
         }
     }
 
-    fn own_rests(&self) -> bool {
+    pub(super) fn own_rests(&self) -> bool {
         let mut own = self.exchange.open_orders(USER);
         own.any(|order| order.cloid.is_some())
     }

@@ -1,0 +1,172 @@
+//! What must hold once the kill switch has latched, and across restarts for the day's losses.
+
+use mm_core::action::{Action, ActionBody, NewOrder, Tif};
+use mm_core::budget::Restored;
+use mm_core::control::{Alarm, KillReason, PositionPolicy};
+use mm_core::event::{Command, EventBody};
+use mm_core::units::{Dur, SECOND, Sz, Time, Usd};
+
+use super::world::{ChaosError, USER, World};
+use crate::exchange::MoneyWhy;
+
+/// Longest time from the end of the faults, or from a later latch, until a position is closed.
+const CLOSED_WITHIN: Dur = Dur(45 * SECOND);
+
+/// The latch, as the world remembers it: a session that died after it is not followed by another.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Killed {
+    pub(super) reason: KillReason,
+    pub(super) at: Time,
+}
+
+impl World {
+    /// The operator kills, when it is time.
+    pub(super) fn kill_by_hand(&mut self) -> Result<(), ChaosError> {
+        if self.session.is_none() || self.kill_at.is_none_or(|at| at > self.now) {
+            return Ok(());
+        }
+        self.kill_at = None;
+        self.step(EventBody::Command(Command::Kill))
+    }
+
+    /// Notes a latch among the alarms of a step. Nobody unlocks: the runs end with this session.
+    pub(super) fn note_kill(&mut self) {
+        let Some(session) = &self.session else {
+            return;
+        };
+        let latched = session
+            .engine
+            .alarms()
+            .iter()
+            .find_map(|alarm| match alarm {
+                Alarm::KillLatched { reason, .. } => Some(*reason),
+                _ => None,
+            });
+        let Some(reason) = latched else {
+            return;
+        };
+        if let Some(earlier) = self.killed {
+            let words = format!("killed again: {reason:?} after {:?}", earlier.reason);
+            self.outcome.fail(self.now, &words);
+        }
+        let at = self.now;
+        self.killed = Some(Killed { reason, at });
+        self.outcome.killed = Some(reason.as_str().to_owned());
+        self.ends.clear();
+    }
+
+    /// After the latch only what reduces is sent, and only in the way that the policy allows.
+    pub(super) fn judge_killed(&mut self, actions: &[Action]) {
+        if self.killed.is_none() {
+            return;
+        }
+        let policy = self.drawn.on_kill;
+        let orders = actions.iter().flat_map(|action| -> Vec<NewOrder> {
+            match &action.body {
+                ActionBody::Place(orders) => orders.clone(),
+                ActionBody::Modify(amends) => amends.iter().map(|amend| amend.order).collect(),
+                ActionBody::Cancel(_) => Vec::new(),
+            }
+        });
+        let allowed = |order: &NewOrder| {
+            order.reduce_only
+                && match policy {
+                    PositionPolicy::Work => true,
+                    PositionPolicy::Flatten => order.tif == Tif::Ioc,
+                    PositionPolicy::Hold => false,
+                }
+        };
+        let wrong: Vec<NewOrder> = orders.filter(|order| !allowed(order)).collect();
+        if !wrong.is_empty() {
+            let words = format!("sent after the kill, which asks for {policy:?}: {wrong:?}");
+            self.outcome.fail(self.now, &words);
+        }
+    }
+
+    /// At the end of the calm: what the policy wants is done, at the exchange and as shown.
+    pub(super) fn judge_wound_up(&mut self) {
+        let Some((killed, session)) = self.killed.zip(self.session.as_ref()) else {
+            return;
+        };
+        let shown = session.engine.snapshot();
+        let Some(kill) = shown.kill else {
+            self.outcome.fail(self.now, "the latch is gone");
+            return;
+        };
+        let position = self.position();
+        let flat = position == Sz::ZERO;
+        let free = self
+            .exchange
+            .open_orders(USER)
+            .any(|order| order.cloid.is_some() && !order.reduce_only);
+        let as_it_should = !free
+            && match self.drawn.on_kill {
+                PositionPolicy::Flatten => flat && kill.done && !self.own_rests(),
+                PositionPolicy::Hold => kill.done && !self.own_rests(),
+                PositionPolicy::Work => flat == kill.done,
+            };
+        let storm_over = crate::chaos::world::START.plus(self.drawn.stormy);
+        let had = self.now.since(killed.at.max(storm_over));
+        if !as_it_should && had >= CLOSED_WITHIN {
+            let words = format!(
+                "{:?} {:.1} s after the kill: position {}, done {}, orders {:?}, mode {:?}",
+                self.drawn.on_kill,
+                self.now.since(killed.at).as_secs(),
+                position.0,
+                kill.done,
+                shown.orders,
+                shown.mode
+            );
+            self.outcome.fail(self.now, &words);
+        }
+    }
+
+    /// Keeps what the next session takes up, whenever equity may have changed.
+    pub(super) fn save_budget(&mut self, body: &EventBody) {
+        let moves = matches!(
+            body,
+            EventBody::Account(_) | EventBody::Transfer(_) | EventBody::Command(Command::Anchor(_))
+        );
+        if let Some(session) = self.session.as_ref().filter(|_| moves) {
+            self.saved = session.engine.snapshot().budget.or(self.saved);
+        }
+    }
+
+    /// A restart goes on with the day as it was.
+    pub(super) fn judge_restored(&mut self, before: Option<Restored>) {
+        let Some((before, now)) = before.zip(self.saved) else {
+            return;
+        };
+        let goes_on =
+            now.day > before.day || (now.opening == before.opening && now.day == before.day);
+        if !goes_on || now.peak < before.peak {
+            let words = format!("the day began anew at a restart: {before:?}, then {now:?}");
+            self.outcome.fail(self.now, &words);
+        }
+        self.outcome.restored += 1;
+    }
+
+    /// The budgets' equity is the account's value less what was paid in since the first session.
+    pub(super) fn judge_budget(&mut self) {
+        let Some(session) = &self.session else {
+            return;
+        };
+        let shown = session.engine.snapshot();
+        let moved: Usd = self
+            .exchange
+            .money(USER)
+            .filter(|moved| moved.why == MoneyWhy::Transfer && Some(moved.time) > self.first_at)
+            .map(|moved| moved.usd)
+            .sum();
+        let net = shown.account_value.map(|value| value - moved);
+        let equity = shown.budget.map(|budget| budget.equity);
+        if equity
+            .zip(net)
+            .is_none_or(|(equity, net)| equity - net != Usd::ZERO)
+        {
+            let words =
+                format!("the budgets count {equity:?}, the account net of transfers {net:?}");
+            self.outcome.fail(self.now, &words);
+        }
+    }
+}
