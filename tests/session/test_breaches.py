@@ -3,12 +3,16 @@
 from collections.abc import Sequence
 from typing import Any
 
+import pytest
+
 from mm.audit.breaches import Breach, find_breaches
 from mm.audit.journal import Line, Sent, read_report, read_sends
 
 USER, COIN = "0xAbC", "BTC"
 MS = 1_000_000
 Json = dict[str, Any]
+Pair = tuple[int, int]
+NONE: tuple[Pair, Pair] = ((0, 0), (0, 0))
 
 
 def event(recv_ms: int, body: object = "Timer") -> Line:
@@ -39,11 +43,26 @@ def cancel(action: int, number: int, *cloids: str) -> Line:
     return Line("a", {"id": action, "cycle": number, "body": {"Cancel": items}})
 
 
-def seen(nonce: int, position: int, longest: int, shortest: int, kind: str = "order") -> Json:
+def at(coin: str, position: int, own: tuple[Pair, Pair], hands: tuple[Pair, Pair] = NONE) -> Json:
+    """One coin in the exchange's report: of buys and sells what may increase, may only reduce."""
+    resting = [[a + b for a, b in zip(*of, strict=True)] for of in zip(own, hands, strict=True)]
+    (bids, closing_bids), (asks, closing_asks) = resting
+    longest = position + bids + min(closing_bids, max(0, -position))
+    shortest = position - asks - min(closing_asks, max(0, position))
     lots = [position, longest, shortest]
-    exposure = [{"coin": "ETH", "lots": [0, 9**9, -(9**9)]}, {"coin": COIN, "lots": lots}]
-    row = {"kind": "action", "time": nonce, "user": "0xabc", "nonce": nonce, "action": kind}
-    return {**row, "exposure": exposure}
+    return {"coin": coin, "lots": lots, "resting": resting, "unnamed": hands}
+
+
+def row(nonce: int, kind: str, exposure: Json) -> Json:
+    """An action and what the exchange saw after it, in another coin too."""
+    other = at("ETH", 0, ((9**9, 0), (9**9, 0)))
+    about = {"kind": "action", "time": nonce, "user": "0xabc", "nonce": nonce, "action": kind}
+    return {**about, "exposure": [other, exposure]}
+
+
+def seen(nonce: int, position: int, longest: int, shortest: int, kind: str = "order") -> Json:
+    """Without hands, and without orders that may only reduce."""
+    return row(nonce, kind, at(COIN, position, ((longest - position, 0), (position - shortest, 0))))
 
 
 def breaches(
@@ -118,6 +137,56 @@ def test_a_partly_filled_order_covers_only_what_is_left_of_it() -> None:
     assert [b.text for b in breaches(log, sent(1, 2), report)] == [
         "worst long 60 lots, 10 being cancelled, limit 40"
     ]
+
+
+def shown(recv_ms: int, *by_hand: tuple[str, int]) -> Line:
+    """A query shows these orders without a client id."""
+    rows = [{"cloid": None, "side": side, "sz": sz, "reduce_only": False} for side, sz in by_hand]
+    return event(recv_ms, {"OpenOrders": {"orders": rows}})
+
+
+def hand(side: str, sz: int) -> tuple[Pair, Pair]:
+    return ((sz, 0), (0, 0)) if side == "Bid" else ((0, 0), (sz, 0))
+
+
+@pytest.mark.parametrize(("held", "side", "longest"), [(30, "Ask", False), (-30, "Bid", True)])
+def test_a_hands_order_keeps_nothing_in_that_only_reduces(
+    held: int, side: str, longest: bool
+) -> None:
+    """Five times the limit by hand: a close of the position is lawful, what may flip is not."""
+
+    def judged(free: int, closing: int, *, told: bool = True) -> list[str]:
+        ours = (free, closing)
+        own = (ours, (0, 0)) if longest else ((0, 0), ours)
+        log = [
+            shown(1, *([(side, 500)] if told else [])),
+            cycle(1, 100, 100),
+            place(1, 1, ("a", side, free + closing)),
+        ]
+        report = [row(1, "order", at(COIN, held, own, hand(side, 500)))]
+        return [breach.kind for breach in breaches(log, sent(1), report)]
+
+    assert judged(0, 30) == []
+    assert judged(0, 45) == []  # the venue lets 30 of it happen
+    assert judged(10, 0) == ["forbidden"]
+    assert judged(10, 30) == ["forbidden"]
+    # Nobody had shown it: judged by ours alone.
+    assert judged(10, 30, told=False) == []
+    assert judged(101, 30, told=False) == ["forbidden"]
+
+
+def test_what_may_increase_beside_a_hands_order_is_to_be_cancelled_and_what_reduces_is_not() -> (
+    None
+):
+    log = [event(1), cycle(1, 100, 100), place(1, 1, ("a", "Ask", 60)), reply(2, 1)]
+    later = [*log, shown(3, ("Ask", 500)), cycle(3, 100, 100)]
+    may_flip = at(COIN, 30, ((0, 0), (60, 0)), hand("Ask", 500))
+    closes = at(COIN, 30, ((0, 0), (0, 60)), hand("Ask", 500))
+    report = [row(1, "order", may_flip)]
+    assert [b.kind for b in breaches(later, sent(1), report)] == ["uncovered"]
+    assert breaches([*later, cancel(2, 3, "a")], sent(1, 2), report) == []
+    assert breaches(log, sent(1), report) == []
+    assert breaches(later, sent(1), [row(1, "order", closes)]) == []
 
 
 def test_what_the_journal_does_not_explain_is_a_breach() -> None:

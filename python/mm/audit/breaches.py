@@ -4,9 +4,11 @@ Shares no code with the gate. For every action that the exchange received it tak
 worst case that the *exchange* saw after it, joins them by nonce with the action that we journalled,
 and judges them by the limit journalled for that action's cycle. A breach is
 
-* `forbidden`: an action that raised the worst case of a side beyond that side's limit;
-* `uncovered`: exposure above a limit that has since fallen, and no cancel of the excess was in
-  flight or sent with the step that lowered it;
+* `forbidden`: an action that raised the worst case of a side beyond that side's limit. Orders by
+  hand, as far as the journal had been told of them, count against whatever may increase or flip;
+  what is reduce-only and toward zero has to fit beside our own alone;
+* `uncovered`: exposure of ours above a limit that has since fallen, or beside an order by hand, and
+  no cancel of the excess was in flight or sent with that step. What only reduces is no excess;
 * `unjoined`: an action of the exchange's report that the journal does not explain, or whose cycle
   has no limit, or one that was answered and is missing from a whole report. One placed by hand,
   which names no cloid of ours, is none: the engine tells it and counts it as exposure;
@@ -22,6 +24,9 @@ from dataclasses import dataclass, field
 from mm.audit.journal import Json, Line, Sent, of_user, one_kind
 
 BID, ASK = 0, 1
+# Lots that may increase and lots that may only reduce, of buys and of sells.
+Parts = tuple[tuple[int, int], tuple[int, int]]
+NOTHING: Parts = ((0, 0), (0, 0))
 SIDES = {"Bid": BID, "Ask": ASK}
 # What a session may send by itself: nothing that could add exposure.
 OWN_KINDS = frozenset({"cancel", "updateLeverage", "noop", "approveAgent", "scheduleCancel"})
@@ -61,6 +66,8 @@ class Seen:
         kind: Its type.
         position: Signed lots.
         worst: Furthest position toward long, and toward short as a magnitude, lots.
+        own: What rests of ours.
+        hands: What rests without a client id.
         cloids: Client ids that it names.
     """
 
@@ -69,7 +76,30 @@ class Seen:
     kind: str
     position: int
     worst: tuple[int, int]
+    own: Parts
+    hands: Parts
     cloids: tuple[str, ...] = ()
+
+    def worst_beside(self, side: int, told: Parts) -> int:
+        """The worst case of a side without the orders by hand that nobody had been told of."""
+        known = _smaller(self.hands[side], told[side])
+        if known == self.hands[side]:
+            return self.worst[side]
+        (free, reducing), (free_hand, reducing_hand) = self.own[side], known
+        return self._furthest(side, free + free_hand, reducing + reducing_hand)
+
+    def worst_own(self, side: int) -> int:
+        """The worst case of a side by our orders alone."""
+        return self._furthest(side, *self.own[side])
+
+    def only_reduces(self, side: int, before: Parts) -> bool:
+        """Whether nothing was added on a side, which reduces, but what may only reduce."""
+        toward_zero = self.position < 0 if side == BID else self.position > 0
+        return toward_zero and self.own[side][0] <= before[side][0]
+
+    def _furthest(self, side: int, free: int, reducing: int) -> int:
+        toward = self.position if side == BID else -self.position
+        return toward + free + min(reducing, max(0, -toward))
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +111,14 @@ class Cycle:
         recv_ns: Receive time of its event.
         bounds: The limit of each side, lots: long, short.
         limits: The whole record of the limit.
+        hands: What had been shown of orders by hand.
     """
 
     number: int
     recv_ns: int
     bounds: tuple[int, int]
     limits: Json
+    hands: Parts
 
 
 @dataclass(slots=True)
@@ -124,6 +156,7 @@ class _Reader:
     session: int | None = None
     _orders: dict[str, OrderSent] = field(default_factory=dict)
     _leaving: dict[int, tuple[int, int]] = field(default_factory=dict)
+    _hands: Parts = NOTHING
     _open: Cycle | None = None
 
     def read(self, lines: Iterable[Line]) -> None:
@@ -134,7 +167,7 @@ class _Reader:
                 self._close_step()
                 self._event(line.value)
             elif line.key == "c":
-                self._open = _cycle(line.value)
+                self._open = _cycle(line.value, self._hands)
                 self.cycles[self._open.number] = self._open
             elif line.key == "a":
                 self._action(line.value)
@@ -162,6 +195,7 @@ class _Reader:
                 if (order := self._orders.get(fill["cloid"] or "")) is not None:
                     order.sz = max(0, order.sz - fill["sz"])
         elif kind == "OpenOrders":
+            self._hands = _by_hand(content["orders"])
             for row in content["orders"]:
                 if row["cloid"] is not None:
                     left = OrderSent(SIDES[row["side"]], row["sz"])
@@ -190,19 +224,48 @@ class _Reader:
             self._leaving[action["id"]] = (leaving[BID], leaving[ASK])
 
 
-def _cycle(record: Json) -> Cycle:
+def _cycle(record: Json, hands: Parts) -> Cycle:
     long, short = record["limits"]["lots"]
-    return Cycle(record["cycle"], record["recv"], (long, short), record["limits"])
+    return Cycle(record["cycle"], record["recv"], (long, short), record["limits"], hands)
+
+
+def _by_hand(shown: Iterable[Json]) -> Parts:
+    """What a query shows of orders without a client id."""
+    lots = [[0, 0], [0, 0]]
+    for row in shown:
+        if row["cloid"] is None:
+            lots[SIDES[row["side"]]][int(row["reduce_only"])] += row["sz"]
+    return _parts(lots)
+
+
+def _parts(lots: Sequence[Sequence[int]]) -> Parts:
+    (free_bids, reducing_bids), (free_asks, reducing_asks) = lots
+    return (free_bids, reducing_bids), (free_asks, reducing_asks)
+
+
+def _smaller(one: tuple[int, int], other: tuple[int, int]) -> tuple[int, int]:
+    return min(one[0], other[0]), min(one[1], other[1])
 
 
 def seen_by_exchange(report: Sequence[Json], user: str, coin: str) -> list[Seen]:
     """The exchange's view after each action of one account, in its own order."""
     views = []
     for row in of_user(report, user, "action"):
-        lots = next((at["lots"] for at in row["exposure"] if at["coin"] == coin), [0, 0, 0])
-        position, highest, lowest = lots
-        worst, cloids = (highest, -lowest), tuple(row.get("cloids", ()))
-        views.append(Seen(row["time"], row["nonce"], row["action"], position, worst, cloids))
+        about = (row["time"], row["nonce"], row["action"])
+        cloids = tuple(row.get("cloids", ()))
+        at = next((at for at in row["exposure"] if at["coin"] == coin), None)
+        if at is None:
+            views.append(Seen(*about, 0, (0, 0), NOTHING, NOTHING, cloids))
+            continue
+        position, highest, lowest = at["lots"]
+        hands = _parts(at["unnamed"])
+        own = _parts(
+            [
+                [lots - hand for lots, hand in zip(*of_side, strict=True)]
+                for of_side in zip(at["resting"], hands, strict=True)
+            ]
+        )
+        views.append(Seen(*about, position, (highest, -lowest), own, hands, cloids))
     return views
 
 
@@ -244,12 +307,14 @@ def _judge_actions(
     views: Sequence[Seen], by_nonce: dict[int, Sent], reader: _Reader
 ) -> Iterable[Breach]:
     before: tuple[int, int] | None = None
+    rested = NOTHING
     for view in views:
         # Whatever rested or was held before our first action is not of our making.
         held = (view.position, -view.position)
-        was = held if before is None else before
-        inherited, before = before is None, view.worst
-        raised = [side for side in (BID, ASK) if view.worst[side] > was[side]]
+        was, rested_before = held if before is None else before, rested
+        worst = (view.worst_own(BID), view.worst_own(ASK))
+        inherited, before, rested = before is None, worst, view.own
+        raised = [side for side in (BID, ASK) if worst[side] > was[side]]
         sent = by_nonce.get(view.nonce)
         if sent is None and _is_by_hand(view, reader.session):
             # Told and counted by the engine, as a foreign order or fill.
@@ -263,9 +328,9 @@ def _judge_actions(
             if sent.watchdog:
                 # An order that closes a position raises the other side's worst case to zero.
                 legal, whose = WATCHDOG_KINDS, "watchdog's"
-                raised = [side for side in raised if view.worst[side] > 0]
+                raised = [side for side in raised if worst[side] > 0]
             if (raised and not inherited) or view.kind not in legal:
-                text = f"the {whose} {view.kind} took the worst case to {view.worst} lots"
+                text = f"the {whose} {view.kind} took the worst case to {worst} lots"
                 yield Breach("forbidden", None, view.time_ms, text)
             continue
         number = reader.cycle_of.get(sent.action)
@@ -275,10 +340,12 @@ def _judge_actions(
             yield Breach("unjoined", number, view.time_ms, text)
             continue
         for side in raised:
-            if view.worst[side] > cycle.bounds[side]:
+            beside = view.worst_beside(side, cycle.hands)
+            reached = worst[side] if view.only_reduces(side, rested_before) else beside
+            if reached > cycle.bounds[side]:
                 text = (
                     f"{view.kind} {sent.action} took the worst {_name(side)} from {was[side]} to"
-                    f" {view.worst[side]} lots, limit {cycle.bounds[side]}"
+                    f" {reached} lots, limit {cycle.bounds[side]}"
                 )
                 yield Breach("forbidden", cycle.number, view.time_ms, text)
 
@@ -337,10 +404,11 @@ def _judge_moments(
         for side in (BID, ASK):
             held = view.position if side == BID else -view.position
             bound = max(moment.cycle.bounds[side], held)
-            left = view.worst[side] - moment.covered[side]
-            if left > bound:
+            worst = view.worst_beside(side, moment.cycle.hands)
+            covered = moment.covered[side]
+            if worst - covered > bound and view.own[side][0] > covered:
                 text = (
-                    f"worst {_name(side)} {view.worst[side]} lots, {moment.covered[side]} being"
+                    f"worst {_name(side)} {worst} lots, {covered} being"
                     f" cancelled, limit {moment.cycle.bounds[side]}"
                 )
                 time_ms = moment.cycle.recv_ns // 1_000_000

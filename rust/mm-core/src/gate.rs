@@ -3,6 +3,10 @@
 //! Worst case: whatever subset of (resting + in-flight places + cancels not yet successful) fills, in
 //! any order, `-short <= position <= long`; a position already over may only move toward zero.
 //! Orders that are reduce-only on the wire count together at most `|position|`. LIMITS.md 5.
+//!
+//! What rests by other hands counts against every order that may increase or flip. One that is
+//! reduce-only on the wire and toward zero needs to fit beside our own exposure alone: when it fills
+//! the position is nearer to zero, whatever the others do, and a stranger's order must not keep us in.
 
 use serde::{Deserialize, Serialize};
 
@@ -22,10 +26,12 @@ pub enum Enforcement {
 /// What could still fill, by side.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Exposure {
-    /// Lots that could increase or flip the position, `[bid, ask]`.
+    /// Lots of this program's that could increase or flip the position, `[bid, ask]`.
     pub free: [Sz; 2],
-    /// Lots flagged reduce-only on the wire, `[bid, ask]`.
+    /// Lots of this program's flagged reduce-only on the wire, `[bid, ask]`.
     pub reduce_only: [Sz; 2],
+    /// Lots of orders that nothing this program made, `[bid, ask]`; of `[free, reduce-only]` each.
+    pub foreign: [[Sz; 2]; 2],
 }
 
 impl Exposure {
@@ -39,6 +45,18 @@ impl Exposure {
         of[side.index()] += sz;
     }
 
+    /// Adds what could still fill of an order that nothing this program made.
+    pub fn add_foreign(&mut self, side: Side, sz: Sz, reduce_only: bool) {
+        self.foreign[side.index()][usize::from(reduce_only)] += sz;
+    }
+
+    /// Lots on a side, whoever placed them.
+    #[must_use]
+    pub fn lots(&self, side: Side) -> Sz {
+        let i = side.index();
+        self.free[i] + self.reduce_only[i] + self.foreign[i].iter().copied().sum()
+    }
+
     /// Whether nothing can fill.
     #[must_use]
     pub fn is_nothing(&self) -> bool {
@@ -49,10 +67,28 @@ impl Exposure {
     /// for a bid, `-(position - asks)` for an ask.
     #[must_use]
     pub fn worst(&self, position: Sz, side: Side) -> Sz {
-        let toward = Sz(side.sign() * position.0);
-        let reducible = Sz((-toward.0).max(0));
-        toward + self.free[side.index()] + self.reduce_only[side.index()].min(reducible)
+        let [free, reduce_only] = self.foreign[side.index()];
+        let i = side.index();
+        furthest(
+            position,
+            side,
+            self.free[i] + free,
+            self.reduce_only[i] + reduce_only,
+        )
     }
+
+    /// The same of what this program could still let happen: orders by hand are left out.
+    #[must_use]
+    pub fn own_worst(&self, position: Sz, side: Side) -> Sz {
+        let i = side.index();
+        furthest(position, side, self.free[i], self.reduce_only[i])
+    }
+}
+
+fn furthest(position: Sz, side: Side, free: Sz, reduce_only: Sz) -> Sz {
+    let toward = side.signed(position);
+    let reducible = (-toward).max(Sz::ZERO);
+    toward + free + reduce_only.min(reducible)
 }
 
 /// Gate over one cycle: starts from what is out there and adds what it admits.
@@ -87,7 +123,10 @@ impl Gate {
     pub fn admit(&mut self, side: Side, sz: Sz, reduce_only: bool) -> bool {
         let mut with = self.exposure;
         with.add(side, sz, reduce_only);
-        let fits = with.worst(self.position, side) <= self.bounds[side.index()];
+        let bound = self.bounds[side.index()];
+        let reduces = reduce_only && side.signed(self.position) < Sz::ZERO;
+        let fits = with.worst(self.position, side) <= bound
+            || (reduces && with.own_worst(self.position, side) <= bound);
         if !fits && self.enforcement == Enforcement::Enforced {
             return false;
         }
@@ -95,12 +134,12 @@ impl Gate {
         true
     }
 
-    /// Lots by which what is out there exceeds the bound of a side; zero when inside.
+    /// Lots of ours that may increase and by which what is out there, by other hands too, exceeds the
+    /// bound of a side; zero when inside. What only reduces is not part of any excess.
     #[must_use]
     pub fn excess(&self, side: Side) -> Sz {
         let over = self.exposure.worst(self.position, side) - self.bounds[side.index()];
-        let by_orders = self.exposure.free[side.index()] + self.exposure.reduce_only[side.index()];
-        Sz(over.0.clamp(0, by_orders.0))
+        over.min(self.exposure.free[side.index()]).max(Sz::ZERO)
     }
 }
 
@@ -118,6 +157,77 @@ mod tests {
                 exposure.add(side, Sz(1), reduce_only);
                 assert!(!exposure.is_nothing(), "{side:?} {reduce_only}");
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn gate(position: i64, exposure: Exposure) -> Gate {
+        Gate {
+            position: Sz(position),
+            bounds: [Sz(100), Sz(80)],
+            exposure,
+            enforcement: Enforcement::Enforced,
+        }
+    }
+
+    /// Ours, flagged, and a hand's, on one side, flagged or not.
+    fn beside(side: Side, ours: [i64; 2], foreign: [i64; 2]) -> Exposure {
+        let mut exposure = Exposure::default();
+        exposure.add(side, Sz(ours[0]), false);
+        exposure.add(side, Sz(ours[1]), true);
+        exposure.add_foreign(side, Sz(foreign[0]), false);
+        exposure.add_foreign(side, Sz(foreign[1]), true);
+        exposure
+    }
+
+    #[test]
+    fn a_hands_order_counts_against_all_that_may_increase_or_flip() {
+        for (side, bound) in [(Side::Bid, 100), (Side::Ask, 80)] {
+            for position in [-30, 0, 30] {
+                let toward = side.sign() * position;
+                let taken = beside(side, [0, 0], [bound - toward - 10, 0]);
+                assert!(gate(position, taken).admit(side, Sz(10), false));
+                assert!(!gate(position, taken).admit(side, Sz(11), false));
+                assert!(gate(position, taken).admit(side.opposite(), Sz(10), false));
+            }
+        }
+    }
+
+    #[test]
+    fn what_only_reduces_needs_room_beside_our_own_alone() {
+        for side in Side::BOTH {
+            let held = -30 * side.sign();
+            let bound = gate(0, Exposure::default()).bounds[side.index()].0;
+            for foreign in [[0, 0], [5_000, 0], [5_000, 5_000]] {
+                let full = beside(side, [bound, 0], foreign);
+                assert!(gate(held, full).admit(side, Sz(30), true));
+                assert!(gate(held, full).admit(side, Sz(400), true), "at most 30");
+                let over = beside(side, [bound + 1, 0], foreign);
+                assert!(gate(held, over).admit(side, Sz(29), true));
+                assert!(!gate(held, over).admit(side, Sz(30), true));
+            }
+            // Not toward zero: flagged or not, it is nothing that gets us out.
+            let foreign = beside(side, [0, 0], [5_000, 0]);
+            assert!(!gate(0, foreign).admit(side, Sz(1), true));
+            assert!(!gate(-held, foreign).admit(side, Sz(1), true));
+        }
+    }
+
+    #[test]
+    fn an_excess_is_of_ours_that_may_increase() {
+        for side in Side::BOTH {
+            let held = -30 * side.sign();
+            let bound = gate(0, Exposure::default()).bounds[side.index()].0;
+            let excess = |ours, foreign| gate(held, beside(side, ours, foreign)).excess(side).0;
+            assert_eq!(excess([0, 30], [5_000, 0]), 0);
+            assert_eq!(excess([20, 30], [5_000, 0]), 20);
+            assert_eq!(excess([20, 0], [bound + 15, 0]), 5);
+            assert_eq!(excess([bound + 7, 30], [0, 0]), 7);
+            assert_eq!(excess([bound, 30], [0, 30]), 0);
         }
     }
 }

@@ -72,7 +72,8 @@ impl KillReason {
 pub struct Watched {
     /// The day's loss left and the drawdown left; `None` while equity is not known.
     pub losses: Option<Losses>,
-    /// Furthest the position can go, `[long, short]`, lots; negative: not even to zero.
+    /// Furthest this program's orders can move the position, `[long, short]`, lots; negative: not even
+    /// to zero. A hand's order is no runaway of ours while it rests; the position it makes is.
     pub worst: [Sz; 2],
     /// The limit in force at our last increase.
     pub admitted: Admitted,

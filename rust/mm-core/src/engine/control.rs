@@ -256,7 +256,7 @@ impl Engine {
         let reported = self.own.account.map(|(_, recv)| self.now.since(recv));
         let watched = Watched {
             losses: self.losses(),
-            worst: Side::BOTH.map(|side| exposure.worst(position, side)),
+            worst: Side::BOTH.map(|side| exposure.own_worst(position, side)),
             exposed: position != Sz::ZERO || !exposure.is_nothing(),
             ages: [
                 age(self.market.age(self.now)),

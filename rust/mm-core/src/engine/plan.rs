@@ -67,16 +67,23 @@ impl Engine {
     pub(super) fn exposure(&self) -> Exposure {
         let mut exposure = Exposure::default();
         for pending in self.orders.exposures() {
-            exposure.add(pending.side, pending.sz, pending.reduce_only);
+            let (side, sz, reduce_only) = (pending.side, pending.sz, pending.reduce_only);
+            if pending.foreign {
+                exposure.add_foreign(side, sz, reduce_only);
+            } else {
+                exposure.add(side, sz, reduce_only);
+            }
         }
         exposure
     }
 
-    /// What the plan cannot replace: orphans, dying orders, orders of unknown fate.
-    pub(super) fn unreplaced(&self) -> [Sz; 2] {
+    /// What the plan cannot replace: orphans, dying orders, orders of unknown fate. Orders by hand take
+    /// no room from a plan that `only_reduces`.
+    pub(super) fn unreplaced(&self, only_reduces: bool) -> [Sz; 2] {
         let mut lots = [Sz::ZERO; 2];
         for pending in self.orders.exposures() {
-            if pending.unreplaced && !pending.reduce_only {
+            let in_the_way = pending.unreplaced && !(pending.foreign && only_reduces);
+            if in_the_way && !pending.reduce_only {
                 lots[pending.side.index()] += pending.sz;
             }
         }

@@ -110,13 +110,13 @@ impl Engine {
     ) -> Vec<Quote> {
         let quoting = &self.config.quoting;
         let min_level = Usd::floor(quoting.min_level_usd);
+        // Never below one smallest order: the sweep guard would leave a reducing side without any.
+        let smallest = Sz(min_level.0.div_euclid(beliefs.touch.bid.px.0.max(1)) + 1);
         let target = if opening {
-            Sz(min_level.0.div_euclid(beliefs.touch.bid.px.0.max(1)) + 1)
+            smallest
         } else {
-            share(
-                limits.long().max(limits.short()),
-                quoting.target_liquidity_frac,
-            )
+            let whole = limits.long().max(limits.short());
+            share(whole, quoting.target_liquidity_frac).max(smallest)
         };
         let costs_bps = quoting.break_even_bps(beliefs.maker_fee_bps);
         let levels = Side::BOTH.map(|side| -> Vec<LadderLevel> {
@@ -133,7 +133,7 @@ impl Engine {
         let sizing = Sizing {
             position: self.own.position(),
             verdict: *verdict,
-            unreplaced: self.unreplaced(),
+            unreplaced: self.unreplaced(verdict.mode.is_reduce_only()),
             target,
             min_level,
             limit_use_frac: self.config.limits.limit_use_frac(),

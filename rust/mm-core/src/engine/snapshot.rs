@@ -277,7 +277,7 @@ impl Engine {
             orders: self.shown_orders(),
             orphans: self.orders.orphans().count(),
             foreign: self.orders.foreign().copied().collect(),
-            pending: [0, 1].map(|i| exposure.free[i] + exposure.reduce_only[i]),
+            pending: Side::BOTH.map(|side| exposure.lots(side)),
             worst_case: [-worst(Side::Ask), worst(Side::Bid)],
             counts: self.counts.clone(),
             market_takers: self.market.tape.takers(),

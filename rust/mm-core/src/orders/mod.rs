@@ -47,6 +47,8 @@ pub struct Pending {
     pub reduce_only: bool,
     /// Whether the plan cannot replace it, so that it takes room from the ladder.
     pub unreplaced: bool,
+    /// Whether nothing this program made it: placed by hand, or by another program.
+    pub foreign: bool,
 }
 
 /// Whose order a fill belonged to.
@@ -110,19 +112,20 @@ impl Orders {
 
     /// Orders on the account that this session did not place and that can still fill.
     pub fn orphans(&self) -> impl Iterator<Item = &OpenOrder> {
-        self.others.open()
+        self.others.open().map(|(order, _)| order)
     }
 
     /// Of them those that nothing this program made.
     pub fn foreign(&self) -> impl Iterator<Item = &OpenOrder> {
-        self.others.foreign()
+        let foreign = self.others.open().filter(|(_, earlier)| !earlier);
+        foreign.map(|(order, _)| order)
     }
 
     /// Whether nothing of this program rests or is on its way. What was placed by hand does not count.
     #[must_use]
     pub fn is_clear(&self) -> bool {
         let mut live = self.live.values();
-        let earlier = self.others.open().count() > self.others.foreign().count();
+        let earlier = self.others.open().any(|(_, earlier)| earlier);
         !earlier && self.ghosts.is_empty() && live.all(|order| order.exposure() == Sz::ZERO)
     }
 
@@ -140,6 +143,7 @@ impl Orders {
                 sz,
                 reduce_only,
                 unreplaced: order.is_unreplaced(),
+                foreign: false,
             })
         });
         // Over on the exchange, unconfirmed: the gate counts them, the room does not, or sizes would
@@ -149,12 +153,14 @@ impl Orders {
             sz: ghost.exposure(),
             reduce_only: ghost.reduce_only,
             unreplaced: false,
+            foreign: false,
         });
-        let orphans = self.others.open().map(|orphan| Pending {
+        let orphans = self.others.open().map(|(orphan, earlier)| Pending {
             side: orphan.side,
             sz: orphan.sz,
             reduce_only: orphan.reduce_only,
             unreplaced: true,
+            foreign: !earlier,
         });
         live.chain(ghosts).chain(orphans)
     }

@@ -65,21 +65,10 @@ impl Others {
         foreign
     }
 
-    /// Those that can still fill.
-    pub(super) fn open(&self) -> impl Iterator<Item = &OpenOrder> {
-        self.all
-            .iter()
-            .filter(|other| !other.over)
-            .map(|other| &other.order)
-    }
-
-    /// Those that nothing this program made.
-    pub(super) fn foreign(&self) -> impl Iterator<Item = &OpenOrder> {
-        let foreign = self
-            .all
-            .iter()
-            .filter(|other| !other.over && !other.earlier);
-        foreign.map(|other| &other.order)
+    /// Those that can still fill, and whether an earlier session of this program placed them.
+    pub(super) fn open(&self) -> impl Iterator<Item = (&OpenOrder, bool)> {
+        let open = self.all.iter().filter(|other| !other.over);
+        open.map(|other| (&other.order, other.earlier))
     }
 
     pub(super) fn contains(&self, oid: u64) -> bool {

@@ -419,13 +419,25 @@ impl World {
         }));
     }
 
+    /// What rests by other hands and was shown to the session.
+    pub(super) fn by_hand(&self) -> Vec<Could> {
+        let shown = |oid: &u64| self.shown_hands.contains(oid);
+        let resting = self.exchange.open_orders(USER);
+        let known = resting.filter(|order| order.cloid.is_none() && shown(&order.oid));
+        let could = known.map(|order| Could {
+            side: order.side.index(),
+            lots: order.sz.0,
+            reduce_only: order.reduce_only,
+            ending: false,
+        });
+        could.collect()
+    }
+
     /// Everything of ours that could fill: what rests at the exchange and what is on its way there.
     pub(super) fn could(&mut self) -> Vec<Could> {
         let now = self.now;
-        let grace = Dur(SECOND + SECOND / 10);
-        self.flights.retain(|_, flight| {
-            !flight.arrived || flight.known.is_none_or(|at| now.since(at) <= grace)
-        });
+        self.flights
+            .retain(|_, flight| !flight.arrived || flight.known.is_none_or(|at| at >= now));
         let mut ending: Vec<Cloid> = Vec::new();
         let mut could = Vec::new();
         for flight in self.flights.values() {

@@ -9,14 +9,19 @@ use mm_core::units::{Dur, SECOND, Sz, Time, Usd};
 use super::world::{ChaosError, USER, World};
 use crate::exchange::MoneyWhy;
 
-/// Longest time from the end of the faults, or from a later latch, until a position is closed.
-const CLOSED_WITHIN: Dur = Dur(45 * SECOND);
+/// Longest time from the end of the faults, a later latch or the last piece closed until a policy is done:
+/// a position goes in pieces of a share of the limit, a second apart, however many those are, and a
+/// piece whose answer is lost is waited for as long as any.
+const CLOSED_WITHIN: Dur = Dur(15 * SECOND);
 
 /// The latch, as the world remembers it: a session that died after it is not followed by another.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Killed {
     pub(super) reason: KillReason,
     pub(super) at: Time,
+    /// Magnitude of the position at the last block, lots, and when it last fell.
+    held: Sz,
+    fell: Time,
 }
 
 impl World {
@@ -50,9 +55,25 @@ impl World {
             self.outcome.fail(self.now, &words);
         }
         let at = self.now;
-        self.killed = Some(Killed { reason, at });
+        self.killed = Some(Killed {
+            reason,
+            at,
+            held: self.position().abs(),
+            fell: at,
+        });
         self.outcome.killed = Some(reason.as_str().to_owned());
         self.ends.clear();
+    }
+
+    /// Notes whether the position falls, at each block.
+    pub(super) fn watch_killed(&mut self) {
+        let (held, now) = (self.position().abs(), self.now);
+        if let Some(killed) = &mut self.killed {
+            if held < killed.held {
+                killed.fell = now;
+            }
+            killed.held = held;
+        }
     }
 
     /// After the latch only what reduces is sent, and only in the way that the policy allows.
@@ -106,14 +127,16 @@ impl World {
                 PositionPolicy::Work => flat == kill.done,
             };
         let storm_over = crate::chaos::world::START.plus(self.drawn.stormy);
-        let had = self.now.since(killed.at.max(storm_over));
+        let had = self.now.since(killed.fell.max(storm_over));
         if !as_it_should && had >= CLOSED_WITHIN {
             let words = format!(
-                "{:?} {:.1} s after the kill: position {}, done {}, orders {:?}, mode {:?}",
+                "{:?} {:.1} s after the kill: position {}, drift {:?}, done {}, pending {:?}, orders {:?}, mode {:?}",
                 self.drawn.on_kill,
                 self.now.since(killed.at).as_secs(),
                 position.0,
+                shown.drift,
                 kill.done,
+                shown.pending,
                 shown.orders,
                 shown.mode
             );

@@ -5,11 +5,15 @@ use mm_core::engine::EngineConfig;
 use mm_core::units::{Dur, Usd};
 use serde::{Deserialize, Serialize};
 
-use crate::faults::{FaultKind, FaultPlan};
+use crate::faults::{Act, Fault, FaultKind, FaultPlan, Feed, Scripted, TimedAct, Way};
 use crate::flow::Dice;
 
-/// Chance stream of a world's terms.
+/// Chance streams of a world's terms, and of a trade at the end of the storm that nobody tells.
 const STREAM: u64 = 1 << 40;
+const UNTOLD: u64 = STREAM + 1;
+/// How long before the end of the storm that trade happens, s: nothing is lost after it, so that no
+/// snapshot of fills is asked for by the way.
+const UNTOLD_BEFORE_S: f64 = 0.4;
 
 /// Settings of a nervous world: the smallest losses, gaps and excesses end it.
 const NERVOUS: [(&str, &str, f64); 5] = [
@@ -112,9 +116,12 @@ impl Terms {
             };
             (*kind, (rate * intensity).min(most))
         });
+        let (script, acts) = untold(seed, stormy_s - UNTOLD_BEFORE_S);
         let plan = FaultPlan {
             seed: seed ^ 0x5eed,
             rates: rates.collect(),
+            script,
+            acts,
             ..FaultPlan::default()
         };
         let drawn = Drawn {
@@ -137,4 +144,28 @@ impl Terms {
         };
         (drawn, dice)
     }
+}
+
+/// In every fourth world hands trade and the frame of that fill never comes: only a report of the account
+/// against the ledger can tell.
+fn untold(seed: u64, at_s: f64) -> (Vec<Scripted>, Vec<TimedAct>) {
+    let mut dice = Dice::new(seed, UNTOLD);
+    if !dice.chance(0.25) {
+        return (Vec::new(), Vec::new());
+    }
+    let way = if dice.chance(0.5) {
+        Way::Buy
+    } else {
+        Way::Sell
+    };
+    let act = Act::HandOrder {
+        way,
+        usd: dice.between(20.0, 200.0),
+        resting_bps: None,
+    };
+    let fault = Fault::DropFrame {
+        feed: Feed::Fills,
+        count: 1,
+    };
+    (vec![Scripted { at_s, fault }], vec![TimedAct { at_s, act }])
 }

@@ -1,8 +1,20 @@
 //! The judge: the exchange's positions and orders and what was sent, against the limit in force.
 //!
 //! It knows orders, not ladders, and shares no code with the gate. A fill moves exposure from an order
-//! into the position, so what the engine has not heard yet changes no worst case of its own orders; what
-//! hands trade does, and counts from when the engine could know of it.
+//! into the position, so what the engine has not heard yet changes no worst case of its own orders.
+//!
+//! What it allows, and why:
+//!
+//! * Trades of hands count from when the engine heard of them, or could have: `HANDS_KNOWN`. Nothing
+//!   tells of them sooner when the frame of the fill was lost.
+//! * Orders of hands count from when a query showed them: no stream names them to a session. They count
+//!   against whatever may increase or flip; what only reduces has to fit beside our own alone.
+//! * An excess over a limit that fell is covered while a cancel of it is on its way, and until the
+//!   client learns, or gives up learning, that it failed: before that it cannot know better. Then the
+//!   pause of a second before a refused cancel is sent again is all it has: `RETRY`.
+//! * An amend of an order that is over counts nothing: the venue modifies only what rests, and an oid
+//!   never comes back.
+//! * The limit is the engine's own: `mm.audit` recomputes it from the journal of a run.
 
 use std::collections::BTreeMap;
 
@@ -22,12 +34,11 @@ pub(super) struct Could {
     pub(super) ending: bool,
 }
 
-/// Longest time by which trades of our hands must be known: the reconciler's own deadlines.
-const HANDS_KNOWN: Dur = Dur(30 * SECOND);
-/// Shorter gaps in what covers an excess are the pause before a failed cancel is tried again.
-const RETRY: Dur = Dur(1_500_000_000);
-/// A gap in reducing quotes counts while one is needed for longer than replacing takes.
-const QUOTED: Dur = Dur(SECOND);
+/// Longest time by which trades of our hands must be known: two checks of the reconciler, 10 s apart,
+/// and a query with its answer.
+const HANDS_KNOWN: Dur = Dur(25 * SECOND);
+/// Longest gap in what covers an excess: the pause before a failed cancel is sent again, and a step.
+const RETRY: Dur = Dur(SECOND + SECOND / 10);
 
 /// What the judge remembers.
 #[derive(Clone, Debug, Default)]
@@ -51,6 +62,8 @@ pub(super) struct Moment<'a> {
     pub(super) position: i64,
     /// Everything of ours that could fill.
     pub(super) could: &'a [Could],
+    /// What rests by other hands and was shown to the engine.
+    pub(super) hands: &'a [Could],
     /// Limits of the engine's last cycle: long, short.
     pub(super) bounds: [i64; 2],
     /// USD of a lot.
@@ -69,6 +82,29 @@ fn worst(position: i64, could: impl Iterator<Item = Could>, side: usize) -> i64 
         }
     }
     toward + free + reducing.min((-toward).max(0))
+}
+
+/// Judges `fresh` orders of one side beside ours and `beside`.
+fn admitted(
+    moment: &Moment<'_>,
+    position: i64,
+    side: usize,
+    [beside, fresh]: [&[Could]; 2],
+    outcome: &mut Outcome,
+) {
+    let known = || moment.could.iter().chain(beside).copied();
+    let before = worst(position, known(), side);
+    let after = worst(position, known().chain(fresh.iter().copied()), side);
+    let bound = moment.bounds[side];
+    if after > bound && after > before {
+        let over = Sz(after - bound.max(0)).as_f64() * moment.lot_usd;
+        outcome.worst_over_limit_usd = outcome.worst_over_limit_usd.max(over);
+        let hands = beside.len();
+        outcome.breach(
+                moment.now,
+                &format!("forbidden: worst case {before} -> {after} lots on side {side}, limit {bound}, position {position}, {hands} orders by hand"),
+            );
+    }
 }
 
 impl Judge {
@@ -113,18 +149,16 @@ impl Judge {
     pub(super) fn sent(&mut self, moment: &Moment<'_>, fresh: &[Could], outcome: &mut Outcome) {
         let position = self.knowable(moment);
         for side in [0, 1] {
-            let before = worst(position, moment.could.iter().copied(), side);
-            let with = moment.could.iter().chain(fresh).copied();
-            let after = worst(position, with, side);
-            let bound = moment.bounds[side];
-            if after > bound && after > before {
-                let over = Sz(after - bound.max(0)).as_f64() * moment.lot_usd;
-                outcome.worst_over_limit_usd = outcome.worst_over_limit_usd.max(over);
-                outcome.breach(
-                    moment.now,
-                    &format!("forbidden: worst case {before} -> {after} lots on side {side}, limit {bound}, position {position}"),
-                );
-            }
+            let may_grow = |order: &&Could| order.side == side && !order.reduce_only;
+            let growing: Vec<Could> = fresh.iter().filter(may_grow).copied().collect();
+            let beside = if growing.is_empty() {
+                &[]
+            } else {
+                moment.hands
+            };
+            // What may increase beside everything that is known; then all of it beside our own.
+            admitted(moment, position, side, [beside, &growing], outcome);
+            admitted(moment, position, side, [&[], fresh], outcome);
         }
     }
 
@@ -138,7 +172,8 @@ impl Judge {
         let position = self.knowable(moment);
         for side in [0, 1] {
             let staying = moment.could.iter().filter(|order| !order.ending).copied();
-            let over = worst(position, staying.clone(), side) - moment.bounds[side].max(0);
+            let known = staying.clone().chain(moment.hands.iter().copied());
+            let over = worst(position, known, side) - moment.bounds[side].max(0);
             let own: i64 = staying
                 .filter(|order| order.side == side && !order.reduce_only)
                 .map(|order| order.lots)
@@ -197,10 +232,8 @@ impl Judge {
             return;
         }
         let since = *self.needed_since.get_or_insert(moment.now);
-        let lasted = moment.now.since(since);
-        if lasted > QUOTED {
-            outcome.no_reducing_quote_s = outcome.no_reducing_quote_s.max(lasted.as_secs());
-        }
+        let lasted_s = moment.now.since(since).as_secs();
+        outcome.no_reducing_quote_s = outcome.no_reducing_quote_s.max(lasted_s);
     }
 
     /// How long the position has been over its limit now, s.

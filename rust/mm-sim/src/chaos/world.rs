@@ -1,6 +1,6 @@
 //! One world from its first block to its judgement.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use mm_core::action::Action;
 use mm_core::budget::Restored;
@@ -30,7 +30,10 @@ pub(super) const START: Time = Time(1_700_000_000 * SECOND);
 const PAUSE: Dur = Dur(2 * SECOND);
 /// Time in which everything that happened has been heard, reports of the account included.
 const HEARD: Dur = Dur(12 * SECOND);
-/// A side that rested at some block so recently is quoted: orders are replaced all the time.
+/// Smallest order, USD: the configuration's.
+const SMALLEST_USD: f64 = 12.0;
+/// A side that rested at some block so recently is quoted: orders are replaced all the time, and one
+/// that a taker swept rightly stays away for the governor's 5 s and returns in steps of 3 s.
 const LATELY: Dur = Dur(10 * SECOND);
 /// Longest wait for our orders to be gone after the stop.
 const STOP_DEADLINE: Dur = Dur(20 * SECOND);
@@ -78,6 +81,8 @@ pub struct World {
     pub(super) flights: BTreeMap<u64, Flight>,
     pub(super) queries: BTreeMap<(Time, u64), Query>,
     pub(super) judge: Judge,
+    /// Orders by hand that the last query showed this session.
+    pub(super) shown_hands: BTreeSet<u64>,
     pub(super) outcome: Outcome,
     pub(super) now: Time,
     pub(super) reduce_only: bool,
@@ -138,6 +143,7 @@ impl World {
             flights: BTreeMap::new(),
             queries: BTreeMap::new(),
             judge: Judge::default(),
+            shown_hands: BTreeSet::new(),
             now: START,
             reduce_only: false,
             rested: [None; 2],
@@ -271,6 +277,7 @@ impl World {
         self.after_block(&outputs);
         outputs.clear();
         self.outputs = outputs;
+        self.watch_killed();
         self.watch_block();
         self.kill_by_hand()?;
         self.sessions(block)
@@ -288,7 +295,9 @@ impl World {
                 }
                 self.close();
                 let pause = Dur::from_secs(self.dice.exponential(3.0));
-                self.start_at = Some(self.now.plus(PAUSE).plus(pause));
+                let again = self.now.plus(PAUSE).plus(pause);
+                // Killed while it stopped: nobody unlocks.
+                self.start_at = self.killed.is_none().then_some(again);
             }
         }
         if self.session.is_none() && self.start_at.is_some_and(|at| at <= self.now) {
@@ -320,6 +329,7 @@ impl World {
         });
         self.line.reopen();
         self.judge.restarted();
+        self.shown_hands.clear();
         let before = self.saved;
         self.first_at.get_or_insert(self.now);
         for body in self.synchronised() {
@@ -354,10 +364,17 @@ impl World {
         let Some(session) = &mut self.session else {
             return Ok(());
         };
-        if let EventBody::Fills(fills) = &body {
-            for fill in &fills.fills {
-                self.judge.heard(fill.tid);
+        match &body {
+            EventBody::Fills(fills) => {
+                for fill in &fills.fills {
+                    self.judge.heard(fill.tid);
+                }
             }
+            EventBody::OpenOrders(open) => {
+                let by_hand = open.orders.iter().filter(|order| order.cloid.is_none());
+                self.shown_hands = by_hand.map(|order| order.oid).collect();
+            }
+            _ => {}
         }
         let event = Event {
             recv: self.now,
@@ -424,11 +441,12 @@ impl World {
         if fresh.is_empty() {
             return;
         }
-        let could = self.could();
+        let (could, hands) = (self.could(), self.by_hand());
         let moment = Moment {
             now: self.now,
             position: self.position().0,
             could: &could,
+            hands: &hands,
             bounds,
             lot_usd: self.lot_usd(),
         };
@@ -449,11 +467,12 @@ impl World {
         let Some(bounds) = self.bounds() else {
             return;
         };
-        let could = self.could();
+        let (could, hands) = (self.could(), self.by_hand());
         let moment = Moment {
             now: self.now,
             position: self.position().0,
             could: &could,
+            hands: &hands,
             bounds,
             lot_usd: self.lot_usd(),
         };
@@ -477,11 +496,12 @@ impl World {
         };
         // After a kill its policy is judged in place of the way out.
         let able = self.line.is_up() && self.session.is_some() && self.killed.is_none();
-        let could = self.could();
+        let (could, hands) = (self.could(), self.by_hand());
         let moment = Moment {
             now: self.now,
             position: self.position().0,
             could: &could,
+            hands: &hands,
             bounds,
             lot_usd: self.lot_usd(),
         };
@@ -504,8 +524,10 @@ impl World {
             self.outcome.to_flat_s.push(over_s);
         }
         let Some(session) = &self.session else {
-            let words = format!("no session at the end: {} sessions", self.outcome.sessions);
-            self.outcome.fail(self.now, &words);
+            if self.killed.is_none() {
+                let words = format!("no session at the end: {} sessions", self.outcome.sessions);
+                self.outcome.fail(self.now, &words);
+            }
             return;
         };
         let shown = session.engine.snapshot();
@@ -515,12 +537,14 @@ impl World {
             .rested
             .map(|at| at.is_some_and(|at| self.now.since(at) < LATELY));
         let reducing = usize::from(truth > Sz::ZERO);
+        let should = self.should_quote();
+        let missing = |side: usize| should[side] && !rests[side];
         let as_it_should = if shown.reduce_only {
-            rests[reducing]
+            !missing(reducing)
         } else {
-            rests == [true; 2]
+            !missing(0) && !missing(1)
         };
-        if !as_it_should && self.should_quote() {
+        if !as_it_should {
             let words = format!(
                 "rests {rests:?} at the end: {:?}, {:?}, reduce-only {}, position {}, limits {:?}, equity {:?}",
                 shown.phase,
@@ -559,14 +583,18 @@ impl World {
         own.any(|order| order.cloid.is_some())
     }
 
-    /// Whether both limits hold a smallest order, and no order of our hands takes their room.
-    fn should_quote(&self) -> bool {
-        let mut resting = self.exchange.open_orders(USER);
-        if self.outcome.killed.is_some() || resting.any(|order| order.cloid.is_none()) {
-            return false;
-        }
-        let smallest = 2.0 * 12.0 / self.lot_usd();
-        self.bounds()
-            .is_some_and(|bounds| bounds.iter().all(|lots| Sz(*lots).as_f64() > smallest))
+    /// Which sides have room for a smallest order and a half, beside orders of hands.
+    fn should_quote(&self) -> [bool; 2] {
+        let Some(bounds) = self.bounds().filter(|_| self.killed.is_none()) else {
+            return [false; 2];
+        };
+        let smallest = 1.5 * SMALLEST_USD / self.lot_usd();
+        let usable = self.terms.engine.limits.limit_use_frac();
+        let hands = self.by_hand();
+        [(0, 1), (1, -1)].map(|(side, sign)| {
+            let beside = hands.iter().filter(|order| order.side == side);
+            let taken = sign * self.position().0 + beside.map(|order| order.lots).sum::<i64>();
+            usable * Sz(bounds[side]).as_f64() - Sz(taken).as_f64() > smallest
+        })
     }
 }

@@ -172,6 +172,17 @@ impl Account {
         &mut self.coins[asset as usize]
     }
 
+    /// Lots in one coin that rest without a client id, `[buy, sell]` of `[may increase, may only
+    /// reduce]`.
+    pub(super) fn unnamed(&self, asset: u32) -> [[Sz; 2]; 2] {
+        let mut lots = [[Sz::ZERO; 2]; 2];
+        let of_coin = self.open.values().filter(|order| order.asset == asset);
+        for order in of_coin.filter(|order| order.cloid.is_none()) {
+            lots[order.side.index()][usize::from(order.reduce_only)] += order.sz;
+        }
+        lots
+    }
+
     /// Enters an order that starts to rest.
     pub(super) fn rest(&mut self, order: Order) {
         self.coin_mut(order.asset).sides[order.side.index()].add(&order);

@@ -55,6 +55,19 @@ pub struct Exposure {
     pub worst_short: String,
     /// The same in lots: position, worst long, worst short.
     pub lots: [Sz; 3],
+    /// Lots that rest, `[buy, sell]` of `[may increase, may only reduce]`.
+    pub resting: [[Sz; 2]; 2],
+    /// What of them has no client id: orders placed by hand.
+    pub unnamed: [[Sz; 2]; 2],
+}
+
+/// What is noted of one coin: all in lots, as in [`Exposure`].
+#[derive(Clone, Copy, Debug)]
+struct InLots {
+    asset: u32,
+    lots: [Sz; 3],
+    resting: [[Sz; 2]; 2],
+    unnamed: [[Sz; 2]; 2],
 }
 
 /// An order that rests.
@@ -112,8 +125,7 @@ pub(super) struct Noted {
     action: &'static str,
     cloids: Vec<Cloid>,
     error: Option<String>,
-    /// Asset; position, worst long, worst short.
-    exposure: Vec<(u32, [Sz; 3])>,
+    exposure: Vec<InLots>,
 }
 
 impl SimExchange {
@@ -137,7 +149,7 @@ impl SimExchange {
         let time = time.as_millis();
         let exposure = exposure
             .into_iter()
-            .map(|(asset, lots)| self.exposure(asset, lots))
+            .map(|of_coin| self.exposure(of_coin))
             .collect();
         ActionLine {
             time,
@@ -209,7 +221,13 @@ impl SimExchange {
                 use mm_core::units::Side::{Ask, Bid};
                 let lots = [held.position.szi, held.worst(Bid), held.worst(Ask)];
                 let shown = named.contains(&asset) || lots.iter().any(|sz| *sz != Sz::ZERO);
-                shown.then_some((asset, lots))
+                let resting = held.sides.each_ref();
+                shown.then(|| InLots {
+                    asset,
+                    lots,
+                    resting: resting.map(|side| [side.sz, side.reduce_only]),
+                    unnamed: account.unnamed(asset),
+                })
             })
         });
         let noted = Noted {
@@ -224,15 +242,17 @@ impl SimExchange {
         self.noted.push(noted);
     }
 
-    fn exposure(&self, asset: u32, lots: [Sz; 3]) -> Exposure {
-        let instrument = &self.market.instruments()[asset as usize];
-        let [position, worst_long, worst_short] = lots.map(|sz| instrument.format_sz(sz));
+    fn exposure(&self, of_coin: InLots) -> Exposure {
+        let instrument = &self.market.instruments()[of_coin.asset as usize];
+        let [position, worst_long, worst_short] = of_coin.lots.map(|sz| instrument.format_sz(sz));
         Exposure {
             coin: instrument.coin().to_owned(),
             position,
             worst_long,
             worst_short,
-            lots,
+            lots: of_coin.lots,
+            resting: of_coin.resting,
+            unnamed: of_coin.unnamed,
         }
     }
 }

@@ -1,0 +1,128 @@
+//! Orders placed by hand beside ours: from what a query shows of them to what we send.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+#[allow(dead_code, reason = "each test takes what it needs of the exchange")]
+mod desk;
+
+use desk::Desk;
+use mm_core::action::{ActionBody, NewOrder, Reason, Tif};
+use mm_core::control::{KillReason, Mode};
+use mm_core::event::{Command, EventBody, OpenOrder, OpenOrders};
+use mm_core::units::{Px, Side, Sz};
+
+/// Quoting, with 60 lots toward `side`.
+fn holding(side: Side) -> Desk {
+    let mut desk = Desk::quoting("{}");
+    desk.fill(side, 60);
+    desk.seconds(2);
+    assert_eq!(desk.mode().0, Mode::Normal);
+    assert!(Side::BOTH.iter().all(|side| desk.lots(*side) > Sz::ZERO));
+    desk
+}
+
+/// A query shows an order by hand of ten times the limit, far from the market, beside all of ours.
+fn hand(desk: &mut Desk, side: Side) {
+    let limit = desk.engine.limits().unwrap().of(side);
+    let mut orders: Vec<OpenOrder> = desk
+        .resting
+        .iter()
+        .map(|(oid, order)| OpenOrder {
+            oid: *oid,
+            cloid: Some(order.cloid),
+            side: order.side,
+            px: order.px,
+            sz: order.sz,
+            reduce_only: order.reduce_only,
+        })
+        .collect();
+    orders.push(OpenOrder {
+        oid: 5,
+        cloid: None,
+        side,
+        px: Px(1_000_000 - 100_000 * side.sign()),
+        sz: Sz(10 * limit.0),
+        reduce_only: false,
+    });
+    desk.tell(EventBody::OpenOrders(OpenOrders { orders }));
+    assert_eq!(desk.snapshot().foreign.len(), 1);
+}
+
+/// Reasons of the cancels received since the `from`th action.
+fn cancels(desk: &Desk, from: usize) -> Vec<Reason> {
+    let of = |body: &ActionBody| match body {
+        ActionBody::Cancel(cancels) => cancels.iter().map(|cancel| cancel.reason).collect(),
+        _ => Vec::new(),
+    };
+    let actions = desk.received[from..].iter();
+    actions.flat_map(|(_, action)| of(&action.body)).collect()
+}
+
+fn of_side(desk: &Desk, side: Side) -> Vec<NewOrder> {
+    let resting = desk.resting.values().filter(|order| order.side == side);
+    resting.copied().collect()
+}
+
+#[test]
+fn a_hands_order_toward_zero_keeps_no_close_of_ours_in() {
+    for side in Side::BOTH {
+        let mut desk = holding(side);
+        let from = desk.received.len();
+        hand(&mut desk, side.opposite());
+        // Ours that may flip no longer fit beside it, and go; the other side stays.
+        assert_eq!(desk.lots(side.opposite()), Sz::ZERO);
+        assert!(desk.lots(side) > Sz::ZERO);
+        let reasons = cancels(&desk, from);
+        assert!(!reasons.is_empty() && reasons.iter().all(|why| *why == Reason::OverLimit));
+        desk.seconds(30);
+        assert_eq!((desk.snapshot().kill, desk.position.abs()), (None, Sz(60)));
+        let from = desk.received.len();
+        desk.tell(EventBody::Command(Command::Kill));
+        desk.seconds(10);
+        let closing = desk.placed(from, Tif::Ioc);
+        assert!(!closing.is_empty() && closing.iter().all(|(_, order)| order.reduce_only));
+        assert_eq!(desk.position, Sz::ZERO);
+        assert!(desk.snapshot().kill.unwrap().done);
+    }
+}
+
+#[test]
+fn what_we_have_that_only_reduces_stays_beside_a_hands_order_and_follows_the_market() {
+    for side in Side::BOTH {
+        let mut desk = holding(side);
+        let limit = desk.engine.limits().unwrap().of(side);
+        desk.stranger(side, limit.0);
+        desk.seconds(1);
+        let reducing = side.opposite();
+        let before = of_side(&desk, reducing);
+        assert!(desk.mode().0 == Mode::ReduceOnly && !before.is_empty());
+        let from = desk.received.len();
+        hand(&mut desk, reducing);
+        assert_eq!(of_side(&desk, reducing), before);
+        assert_eq!(cancels(&desk, from), []);
+        // The market moves: new prices, flagged, for the whole position.
+        desk.mid += 3_000 * side.sign();
+        desk.seconds(3);
+        let after = of_side(&desk, reducing);
+        assert!(after.iter().all(|order| order.reduce_only));
+        assert_ne!(after, before);
+        let lots: Sz = after.iter().map(|order| order.sz).sum();
+        assert_eq!(lots, desk.position.abs());
+    }
+}
+
+#[test]
+fn a_hands_order_is_no_runaway_of_ours_and_the_position_it_makes_is() {
+    for side in Side::BOTH {
+        let mut desk = holding(side);
+        let limit = desk.engine.limits().unwrap().of(side);
+        let from = desk.received.len();
+        hand(&mut desk, side);
+        assert_eq!(desk.lots(side), Sz::ZERO, "no room beside it");
+        assert!(cancels(&desk, from).contains(&Reason::OverLimit));
+        desk.seconds(30);
+        assert_eq!(desk.snapshot().kill, None);
+        assert!(desk.lots(side.opposite()) > Sz::ZERO);
+        desk.stranger(side, 2 * limit.0);
+        assert_eq!(desk.snapshot().kill.unwrap().reason, KillReason::Runaway);
+    }
+}
