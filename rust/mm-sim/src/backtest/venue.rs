@@ -209,7 +209,17 @@ impl Venue {
     fn answer(&mut self, block: Time) {
         while let Some((at, ask)) = self.asked.front().copied().filter(|(at, _)| *at < block) {
             self.asked.pop_front();
+            // One that was asked before the exchange's first block is answered after it.
+            let heard = at.max(self.exchange.now());
             let body = match ask {
+                Ask::Money => {
+                    let moved = self.exchange.money(USER);
+                    let told: Vec<_> = moved.filter_map(|m| told::money(m, ASSET)).collect();
+                    for body in told {
+                        self.will_hear(heard, body);
+                    }
+                    continue;
+                }
                 Ask::Account => EventBody::Account(self.account()),
                 Ask::HeadRoom => self.head_room(),
                 Ask::RateLimit => self.rate_limit(),
@@ -219,8 +229,7 @@ impl Venue {
                     EventBody::OrderStatus(told::fate(&self.exchange, USER, cloid))
                 }
             };
-            // One that was asked before the exchange's first block is answered after it.
-            self.will_hear(at.max(self.exchange.now()), body);
+            self.will_hear(heard, body);
         }
     }
 

@@ -193,10 +193,8 @@ impl World {
 
     /// All money that ever moved without a trade, as snapshots repeat it.
     pub(super) fn money_report(&self) -> Vec<EventBody> {
-        self.exchange
-            .money(USER)
-            .filter_map(|moved| told::money(moved, ASSET))
-            .collect()
+        let moved = self.exchange.money(USER);
+        moved.filter_map(|m| told::money(m, ASSET)).collect()
     }
 
     fn bbo(&self) -> Option<EventBody> {
