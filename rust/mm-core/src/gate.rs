@@ -159,11 +159,6 @@ mod tests {
             }
         }
     }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
 
     fn gate(position: i64, exposure: Exposure) -> Gate {
         Gate {
