@@ -583,7 +583,8 @@ impl World {
         own.any(|order| order.cloid.is_some())
     }
 
-    /// Which sides have room for a smallest order and a half, beside orders of hands.
+    /// Which sides have room for a smallest order and a half, and no order of hands, which takes what
+    /// the sweep guard leaves.
     fn should_quote(&self) -> [bool; 2] {
         let Some(bounds) = self.bounds().filter(|_| self.killed.is_none()) else {
             return [false; 2];
@@ -592,9 +593,9 @@ impl World {
         let usable = self.terms.engine.limits.limit_use_frac();
         let hands = self.by_hand();
         [(0, 1), (1, -1)].map(|(side, sign)| {
-            let beside = hands.iter().filter(|order| order.side == side);
-            let taken = sign * self.position().0 + beside.map(|order| order.lots).sum::<i64>();
-            usable * Sz(bounds[side]).as_f64() - Sz(taken).as_f64() > smallest
+            let beside = hands.iter().any(|order| order.side == side);
+            let toward = Sz(sign * self.position().0).as_f64();
+            !beside && usable * Sz(bounds[side]).as_f64() - toward > smallest
         })
     }
 }
