@@ -39,7 +39,7 @@ def test_defaults_are_those_of_the_table() -> None:
     config = load(None)
     assert (config.process.network, config.process.coin) == ("paper", "BTC")
     assert (config.process.market, config.process.speed) == ("demo", 20)
-    assert (config.paper.equity_usd, config.paper.leverage) == (10_000, 20)
+    assert (config.paper.equity_usd, config.account.leverage) == (10_000, 20)
     assert (config.paper.maker_fee_bps, config.paper.taker_fee_bps) == (1.5, 4.5)
     limits = config.limits
     assert (limits.risk_fraction, limits.num_sigmas, limits.risk_horizon_s) == (0.03, 3, 3600)
@@ -204,9 +204,9 @@ def test_bare_max_position_is_refused_with_both_meanings(
 
 
 def test_every_fault_is_a_line(tmp_path: Path) -> None:
-    said = refusal("[limits]\nrisk_fraction = 3\nx = 1\n[paper]\nleverage = 0", tmp_path)
+    said = refusal("[limits]\nrisk_fraction = 3\nx = 1\n[account]\nleverage = 0", tmp_path)
     assert [re.sub(r"\].*", "]", line) for line in said.splitlines()] == [
-        "mm.toml: [paper]",
+        "mm.toml: [account]",
         "mm.toml: [limits]",
         "mm.toml: [limits]",
     ]

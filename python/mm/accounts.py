@@ -25,7 +25,10 @@ def choose(config: Path | None, network: str | None, account: str | None) -> tup
     """
     if network is not None and network not in NETWORKS:
         raise ConfigError(f"--network was {network!r}, expected one of {', '.join(NETWORKS)}")
-    chosen = network or load(config, {}).process.network
+    given = load(config, {})
+    chosen = network or given.process.network
+    if account is None and chosen != "paper":
+        account = given.account.address
     if account is None and chosen != "paper":
         raise ConfigError(f"network {chosen}: give --account, the address that owns the position")
     return chosen, (account or PAPER_ACCOUNT).lower()

@@ -153,7 +153,7 @@ def run_backtest(
         engine_config_json(config, session),
         tape,
         equity_usd=config.paper.equity_usd,
-        leverage=config.paper.leverage,
+        leverage=config.account.leverage,
         maker_fee_bps=config.paper.maker_fee_bps,
         taker_fee_bps=config.paper.taker_fee_bps,
         order_s=config.backtest.order_latency_s,

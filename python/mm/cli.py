@@ -21,6 +21,7 @@ COMMANDS = {
     "unlock": "Acknowledge the kill that keeps an account from trading.",
     "explain": "Say why: the limit, the quotes or the mode of a run at a time.",
     "watchdog": "Watch over a maker; started by run, restartable alone.",
+    "keys": "Make, keep and approve the agent keys that sign on testnet and mainnet.",
     "chaos": "Live through worlds where everything goes wrong; judge from the exchange's side.",
     "config": "Write, check or show a configuration.",
 }

@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from mm._core import Engine, Instrument
 from mm.answers import answer_on, answer_reconcile_on
-from mm.clock import PaperClock
+from mm.clock import Clock, PaperClock
 from mm.config import Config, engine_config_json, expires_after_s
 from mm.config.engine import freshness_s
 from mm.control_socket import ControlSocket
@@ -28,10 +29,10 @@ from mm.ledger import Books
 from mm.meter import Meter
 from mm.metrics import Metrics, Reading
 from mm.paper.process import read_announcement
-from mm.paper.venue import Venue
 from mm.recorder import Recorder
 from mm.session import Session
 from mm.state import StateDir
+from mm.venue import Venue
 from mm.watch import Watch
 
 # Wall seconds between pings, at most: the engine's deadline for our own stream is in market time.
@@ -44,7 +45,7 @@ class Desk:
     """What a run works with, and what its end has to close."""
 
     session_id: int
-    clock: PaperClock
+    clock: Clock
     instrument: Instrument
     engine: Engine
     inbox: Inbox
@@ -79,15 +80,14 @@ async def open_desk(
         VenueError: No answer.
     """
     http = await stack.enter_async_context(HttpClient(venue.base_url))
-    clock = PaperClock(venue.clock.time_ns, venue.clock.speed)
+    clock = venue.clock
     instrument = await load_instrument(http, config.process.coin)
     session_id = state.new_session(time.time_ns() // MILLISECOND_NS)
     engine = Engine(engine_config_json(config, session_id), instrument)
     inbox, pacer, meter = Inbox(), Pacer(clock), Meter()
-    user = venue.signer.address
-    account = Account(http, pacer, user, instrument.coin, session_id)
+    account = Account(http, pacer, venue.user, instrument.coin, session_id)
     watch = Watch(account, clock, inbox)
-    nonces = nonces_of(user, state, clock)
+    nonces = nonces_of(venue.signer.address, state, clock)
     gateway = Gateway(
         http=http,
         signer=venue.signer,
@@ -97,7 +97,7 @@ async def open_desk(
         pacer=pacer,
         inbox=inbox,
         meter=meter,
-        envelope=Envelope(expires_after_s(config), vault=None, mainnet=False),
+        envelope=Envelope(expires_after_s(config), vault=venue.vault, mainnet=venue.mainnet),
         sent=stack.enter_context((run_dir / "sent.jsonl").open("ab")),
         on_fate_known=watch.look,
     )
@@ -141,7 +141,7 @@ async def open_desk(
             diary=keeper,
             asker=watch,
         ),
-        streams=_streams(config, venue, clock, inbox),
+        streams=_streams(config, venue, inbox),
         watch=watch,
         meter=meter,
         books=books,
@@ -163,35 +163,27 @@ def metrics_of(desk: Desk) -> Metrics:
     )
 
 
-def _streams(
-    config: Config, venue: Venue, clock: PaperClock, inbox: Inbox
-) -> tuple[Stream, Stream]:
-    coin, user = config.process.coin, venue.signer.address
+def _streams(config: Config, venue: Venue, inbox: Inbox) -> tuple[Stream, Stream]:
+    coin, clock = config.process.coin, venue.clock
     url = "ws" + venue.base_url.removeprefix("http") + "/ws"
     stale_s = freshness_s(config)["own_stream_degraded_s"]
     deadlines = Deadlines(ping_s=min(PING_S, stale_s / PINGS_PER_DEADLINE / clock.speed))
     market = Stream(MARKET, url, market_subscriptions(coin), clock, inbox, deadlines=deadlines)
-    subscriptions: list[dict[str, object]] = [
-        *user_subscriptions(user, coin),
-        {"type": "paperClock"},
-    ]
-
-    def hear(frame: bytes) -> None:
-        announced = read_announcement(frame)
-        # One that was started anew in its place has a time of its own, and no say here.
-        if announced.instance == venue.clock.instance:
-            clock.announce(announced.time_ns)
-
-    own = Stream(
-        USER,
-        url,
-        subscriptions,
-        clock,
-        inbox,
-        deadlines=deadlines,
-        on_clock=hear,
-    )
+    subscriptions = user_subscriptions(venue.user, coin)
+    on_clock = None
+    if isinstance(clock, PaperClock):
+        subscriptions.append({"type": "paperClock"})
+        on_clock = partial(_hear, clock, venue.instance)
+    own = Stream(USER, url, subscriptions, clock, inbox, deadlines=deadlines, on_clock=on_clock)
     return market, own
+
+
+def _hear(clock: PaperClock, instance: str | None, frame: bytes) -> None:
+    """Take the time that a paper exchange announces."""
+    announced = read_announcement(frame)
+    # One that was started anew in its place has a time of its own, and no say here.
+    if announced.instance == instance:
+        clock.announce(announced.time_ns)
 
 
 def static_max_position(config: Config) -> str:

@@ -16,16 +16,19 @@ from typing import Any, Literal
 
 import structlog
 
+from mm._core import Signer
 from mm.config import Config, expires_after_s
 from mm.config.engine import recovery
 from mm.desk import Desk
-from mm.errors import MmError
+from mm.errors import ConfigError, MmError
 from mm.heartbeat import Heart, Vitals
 from mm.hyperliquid.deadman import ScheduledCancel
 from mm.hyperliquid.nonces import MILLISECOND_NS
 from mm.inbox import ALARM
-from mm.paper.venue import Venue
+from mm.keys.sources import secret_for
+from mm.live.roles import mandate_of
 from mm.state import StateDir
+from mm.venue import Venue
 from mm.watchdog.agent import ready_key
 from mm.watchdog.charge import Charge, wall_s, write_charge
 from mm.watchdog.directory import WatchdogDir
@@ -86,7 +89,7 @@ class Protection:
             self._no_watchdog = OFF
             return
         try:
-            await self._charge(desk, venue)
+            secret = await self._charge(desk, venue)
             heart.beat()
             # Kept before it is started: a stop in the meantime must reach it.
             self._leash = Leash(
@@ -95,6 +98,7 @@ class Protection:
                 self._run_dir / LOG,
                 desk.session_id,
                 heart,
+                secret,
             )
             started = await self._leash.start()
         except (MmError, OSError) as error:
@@ -103,17 +107,26 @@ class Protection:
             return
         self._no_watchdog = None if started else "it did not start: see watchdog.log"
 
-    async def _charge(self, desk: Desk, venue: Venue) -> None:
-        instance = venue.clock.instance
+    async def _charge(self, desk: Desk, venue: Venue) -> str | None:
+        """Leave what it needs where it looks; returns the key that it gets with its environment."""
         now_ms = desk.clock.now_ns() // MILLISECOND_NS
-        await ready_key(self._directory, desk.account, desk.gateway, instance, now_ms)
+        secret = None
+        if venue.paper is None:
+            secret, agent = await self._own_key(desk, venue, now_ms)
+        else:
+            key = await ready_key(
+                self._directory, desk.account, desk.gateway, venue.instance, now_ms
+            )
+            agent = key.signer.address
         process = self._config.process
         charge = Charge(
             session=desk.session_id,
             network=process.network,
             base_url=venue.base_url,
-            instance=instance,
+            instance=venue.instance,
             user=desk.account.user,
+            vault=venue.vault,
+            agent=agent,
             coin=desk.instrument.coin,
             run_dir=str(self._run_dir),
             silence_s=wall_s(self._config, process.watchdog_silence_s),
@@ -122,6 +135,22 @@ class Protection:
             recovery=json.dumps(recovery(self._config)),
         )
         write_charge(self._directory.path, charge)
+        return secret
+
+    async def _own_key(self, desk: Desk, venue: Venue, now_ms: int) -> tuple[str, str]:
+        """The watchdog's key where the operator keeps it, with its address; it may act for us.
+
+        Raises:
+            ConfigError: It is not there, is the maker's, or may not act for the account.
+            VenueError: No answer.
+        """
+        account = self._config.account
+        secret = secret_for("watchdog", account, self._config.process.network)
+        address = Signer(secret).address
+        if address == venue.signer.address:
+            raise ConfigError("its key is the maker's: expected another agent, with its own nonces")
+        await mandate_of(desk.http, address, venue.user, master_key_allowed=False, now_ms=now_ms)
+        return secret, address
 
     def work(self, resync: Callable[[], None]) -> list[Coroutine[Any, Any, None]]:
         """The tasks that keep it up for the length of a run.

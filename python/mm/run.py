@@ -22,17 +22,18 @@ from mm import postmortem
 from mm._core import Engine
 from mm.accounts import PAPER_ACCOUNT, command_for
 from mm.audit.verdict import Verdict, judge
-from mm.clock import SECOND_NS
+from mm.clock import SECOND_NS, PaperClock
 from mm.config import Config
 from mm.desk import Desk, metrics_of, open_desk
 from mm.ending import HARD_DEADLINE_S, StopRequest, settle_account, stop_trading
-from mm.errors import ConfigError, InvariantError, RiskStop, VenueError
+from mm.errors import InvariantError, RiskStop, VenueError
 from mm.exits import Exit, exit_of
 from mm.hyperliquid.account import cancel_all
 from mm.kill_record import KillRecord, refusal
 from mm.lines import GoneError, Lines
+from mm.live.opening import open_live
 from mm.paper.process import ask_clock, is_running, kill, stop
-from mm.paper.venue import Venue, open_given, open_own
+from mm.paper.venue import open_given, open_own
 from mm.protection import Protection
 from mm.report import RunFacts, summary
 from mm.restart import reconcile, restore_day
@@ -46,6 +47,7 @@ from mm.startup import (
 )
 from mm.state import StateDir
 from mm.terminal import Opening, Terminal, closing
+from mm.venue import Venue
 from mm.waiting import until
 from mm.winding_up import LeftTo, WindingUp
 
@@ -73,7 +75,8 @@ class Options:
 
     Attributes:
         config: The effective configuration.
-        base_url: Of a paper exchange that somebody else runs; `None`: our own.
+        base_url: Of a paper exchange that somebody else runs, or instead of the network's own;
+            `None`: an exchange of our own, or the network's.
         duration_s: Exchange seconds from the anchor to the stop; `None`: until told.
         screen: Whether to show the first screen and the status line.
         as_json: Whether standard output is for the summary alone.
@@ -98,12 +101,11 @@ async def make_markets(options: Options) -> int:
     Raises:
         MmError: Nothing could be started.
     """
-    if options.config.process.network != "paper":
-        raise ConfigError(
-            f"network = {options.config.process.network}: only paper can be traded by this version"
-        )
     ask = StopRequest()
-    with StateDir.open("paper", PAPER_ACCOUNT) as state, ask.on_signals():
+    network = options.config.process.network
+    account = PAPER_ACCOUNT if network == "paper" else options.config.account.address
+    assert account is not None, "the configuration demands it"
+    with StateDir.open(network, account) as state, ask.on_signals():
         refuse_while_killed(state)
         return await Run(options, state, ask).go()
 
@@ -128,12 +130,7 @@ class Run:
 
     async def go(self) -> int:
         """Run, and leave in order."""
-        config, base_url = self._config, self._options.base_url
-        opening = (
-            open_own(config, self._state, self._dir)
-            if base_url is None
-            else open_given(base_url, self._state)
-        )
+        opening = self._opening()
         venue: Venue | None = None
         try:
             venue = await self._unless_stopped(opening)
@@ -151,6 +148,14 @@ class Run:
             if venue is not None and venue.own is not None and self._left_to != "watchdog":
                 await stop(venue.own)
             await self._protection.part()
+
+    def _opening(self) -> Coroutine[Any, Any, Venue]:
+        config, base_url = self._config, self._options.base_url
+        if config.process.network != "paper":
+            return open_live(config, base_url)
+        if base_url is None:
+            return open_own(config, self._state, self._dir)
+        return open_given(base_url, self._state)
 
     async def _trade(self, venue: Venue, stack: AsyncExitStack) -> int:
         error: BaseException | None = None
@@ -205,7 +210,7 @@ class Run:
                 desk.account,
                 desk.gateway,
                 desk.instrument,
-                min(self._config.paper.leverage, desk.instrument.max_leverage),
+                min(self._config.account.leverage, desk.instrument.max_leverage),
                 desk.clock,
                 desk.inbox,
             )
@@ -217,7 +222,7 @@ class Run:
             desk.streams,
             lambda: self._resync(desk, venue),
             bound_s=GONE_S,
-            where=f"the paper exchange at {venue.base_url}",
+            where=venue.name,
         )
         self._start(desk.watch.run(), desk.keeper.run(), lines.run())
         await self._failing_fast(self._protection.begin(desk, venue))
@@ -257,13 +262,14 @@ class Run:
 
     async def _resync(self, desk: Desk, venue: Venue) -> None:
         """After a lost line: the same exchange? Then older orders go, the gap is filled, and on."""
-        clock = await ask_clock(desk.http)
-        if clock.instance != venue.clock.instance:
-            raise GoneError(
-                f"the paper exchange at {venue.base_url} was started anew: the market and the"
-                " account of this run are gone with the old one"
-            )
-        desk.clock.announce(clock.time_ns)
+        if isinstance(desk.clock, PaperClock):
+            announced = await ask_clock(desk.http)
+            if announced.instance != venue.instance:
+                raise GoneError(
+                    f"{venue.name} was started anew: the market and the account of this run are"
+                    " gone with the old one"
+                )
+            desk.clock.announce(announced.time_ns)
         await cancel_all(desk.account, desk.gateway, desk.instrument, CANCELLED_S, quoting=True)
         await desk.watch.fill_gap()
 
@@ -307,15 +313,12 @@ class Run:
         snapshot = desk.engine.snapshot()
         opening = Opening(
             config=self._config,
-            seed=venue.seed,
-            base_url=venue.base_url,
-            speed=venue.clock.speed,
+            venue=venue,
             command=own_command(),
             run_dir=self._dir,
             sz_decimals=desk.instrument.sz_decimals,
             inherited=snapshot["position_start"] or 0,
             cancelled=found.cancelled,
-            attached=venue.attached,
             protected=self._protection.there(),
             unprotected=self._protection.missing(),
         )
@@ -356,7 +359,7 @@ class Run:
             await stop(venue.own)
         report = None if venue.own is None else venue.own.report
         verdict = await asyncio.to_thread(
-            judge, self._dir, report, venue.signer.address, desk.instrument.coin
+            judge, self._dir, report, venue.user, desk.instrument.coin
         )
         result = self._summary(desk, verdict, verified, reason)
         if desk.keeper.killed is not None and not isinstance(error, InvariantError):
@@ -417,7 +420,7 @@ class Run:
         duration_s = None
         if self._anchor_ns is not None and self._stopped_ns is not None:
             duration_s = (self._stopped_ns - self._anchor_ns) / SECOND_NS
-        left = verdict.open_orders
+        left, clock = verdict.open_orders, desk.clock
         facts = RunFacts(
             session=desk.session_id,
             network=process.network,
@@ -425,7 +428,7 @@ class Run:
             coin=desk.instrument.coin,
             sz_decimals=desk.instrument.sz_decimals,
             duration_s=duration_s,
-            speed_achieved=desk.clock.speed_achieved(),
+            speed_achieved=clock.speed_achieved() if isinstance(clock, PaperClock) else None,
             requests=desk.gateway.requests,
             breaches=None if verdict.breaches is None else len(verdict.breaches),
             open_orders_after_stop=0 if left is None and verified else left,

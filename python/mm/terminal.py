@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
-from mm.config import Config
+from mm.config import Config, ProcessConfig
 from mm.cycles import percent, position_text, utilisation
 from mm.figures import coin_text
 from mm.report import Snapshot, binding_text
+from mm.venue import PaperSide, Venue
 
 DEMO_PROVES_NOT = (
     "The demo market is seeded and lively, NOT CALIBRATED: it shows that the machine works, not",
@@ -25,6 +26,7 @@ DEMO_PROVES_NOT = (
 REPLAY_PROVES_NOT = (
     "A recorded market does not react to our orders, and our place in its queues is a guess.",
 )
+TRY_ON_PAPER = "run --coin ETH --speed 60"
 SECONDS_PER_HOUR = 3600
 WIDTH = 96
 LEFT_TO = {
@@ -48,29 +50,23 @@ class Opening:
 
     Attributes:
         config: The effective configuration.
-        seed: Of the demo market; `None` where the exchange is not ours.
-        base_url: Of the exchange.
-        speed: Market seconds per second, as the exchange says.
+        venue: Where it trades.
         command: What starts this program, for the commands to try.
         run_dir: Of this run's log and summary.
         sz_decimals: Of the coin's sizes.
         inherited: Position found at the start, lots.
         cancelled: Orders found at the start and cancelled.
-        attached: Whether the exchange was left alive by an earlier run.
         protected: What looks after orders and position, should this process not be able to.
         unprotected: What of that is not available, each with its reason.
     """
 
     config: Config
-    seed: int | None
-    base_url: str
-    speed: float
+    venue: Venue
     command: str
     run_dir: Path
     sz_decimals: int
     inherited: int
     cancelled: int
-    attached: bool
     protected: Sequence[str]
     unprotected: Sequence[str]
 
@@ -134,17 +130,13 @@ class Terminal:
 
 def first_screen(opening: Opening, snapshot: Snapshot) -> list[str]:
     """Lines of the first screen."""
-    config = opening.config
-    process = config.process
-    demo = process.market == "demo"
-    seed = f", seed {opening.seed}" if demo and opening.seed is not None else ""
+    config, process = opening.config, opening.config.process
+    side = opening.venue.paper
     lines = [
         "",
-        f"  PAPER  {process.coin} on the {process.market} market, {opening.speed:g}x speed{seed}",
-        "  No keys, no real money: an exchange on this machine that speaks Hyperliquid's protocol.",
-        *(f"  {line}" for line in (DEMO_PROVES_NOT if demo else REPLAY_PROVES_NOT)),
+        *(live_lines(opening.venue, process) if side is None else paper_lines(side, process)),
         "",
-        f"  Exchange     {opening.base_url}{' (left alive by an earlier run)' * opening.attached}",
+        *_where(opening.venue),
         f"  Limit        {limit_line(snapshot, process.coin, opening.sz_decimals)}",
         f"               {leverage_line(snapshot, process.coin, opening.sz_decimals)}",
         f"  Phase        {phase_line(snapshot)}",
@@ -165,12 +157,38 @@ def first_screen(opening: Opening, snapshot: Snapshot) -> list[str]:
         "",
         "  Stop         Ctrl-C once: cancel everything, verify, report. Twice: at once.",
         f"  Record       {opening.run_dir}",
-        f"  Try next     {opening.command} run --coin ETH --speed 60",
+        f"  Try next     {opening.command} {'status' if side is None else TRY_ON_PAPER}",
         f"               {opening.command} replay {opening.run_dir}",
         f"               {opening.command} config show",
         "",
     ]
     return lines
+
+
+def paper_lines(side: PaperSide, process: ProcessConfig) -> list[str]:
+    """That no real money is at stake, and what the market at hand does not prove."""
+    demo = process.market == "demo"
+    seed = f", seed {side.seed}" if demo and side.seed is not None else ""
+    speed = side.announced.speed
+    return [
+        f"  PAPER  {process.coin} on the {process.market} market, {speed:g}x speed{seed}",
+        "  No keys, no real money: an exchange on this machine that speaks Hyperliquid's protocol.",
+        *(f"  {line}" for line in (DEMO_PROVES_NOT if demo else REPLAY_PROVES_NOT)),
+    ]
+
+
+def live_lines(venue: Venue, process: ProcessConfig) -> list[str]:
+    """Whose money is at stake, and which key moves it."""
+    real = "REAL MONEY" if venue.mainnet else "test money"
+    return [
+        f"  {process.network.upper()}  {process.coin}, {real}",
+        *(f"  {line}" for line in venue.says),
+    ]
+
+
+def _where(venue: Venue) -> list[str]:
+    attached = venue.paper is not None and venue.paper.attached
+    return [f"  Exchange     {venue.base_url}{' (left alive by an earlier run)' * attached}"]
 
 
 def _wrapped(label: str, text: str) -> list[str]:

@@ -9,11 +9,14 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from mm._core import Engine, Instrument
+from mm._core import Engine, Instrument, Signer
+from mm.clock import PaperClock
 from mm.config import engine_config_json, load
 from mm.cycles import CycleWatch
 from mm.log import writing
+from mm.paper.process import Announcement
 from mm.terminal import Opening, Terminal, breaches_text, first_screen, status_line
+from mm.venue import PaperSide, Venue
 
 Json = dict[str, Any]
 
@@ -35,18 +38,29 @@ def quoting(unknown: Json, **more: object) -> Json:
     return {**unknown, **known, "break_even_bps": 2.0, "not_quoting": None, **more}
 
 
+def paper(*, attached: bool = False, seed: int | None = 7) -> Venue:
+    """A paper exchange, as a run has found it."""
+    return Venue(
+        name="the paper exchange at http://127.0.0.1:5",
+        base_url="http://127.0.0.1:5",
+        clock=PaperClock(0, 20.0),
+        signer=Signer("11" * 32),
+        user=Signer("11" * 32).address,
+        vault=None,
+        mainnet=False,
+        paper=PaperSide(Announcement(0, 20.0, "a"), seed, None, attached),
+    )
+
+
 def screen(snapshot: Json, market: str = "demo", **more: object) -> str:
     opening: dict[str, Any] = {
         "config": load(None, {"process.market": market}),
-        "seed": 7,
-        "base_url": "http://127.0.0.1:5",
-        "speed": 20.0,
+        "venue": paper(),
         "command": ".venv/bin/mm",
         "run_dir": Path("/runs/a"),
         "sz_decimals": 5,
         "inherited": 0,
         "cancelled": 0,
-        "attached": False,
         "protected": ["an expiry on every order", "a watchdog process"],
         "unprotected": ["the venue's scheduleCancel: refused", "a stop order that rests"],
     }

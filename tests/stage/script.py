@@ -97,7 +97,7 @@ class Stage:
         # As a live clock: it does not stand still where the exchange's announcements are lost.
         self._patch.setattr("mm.clock.EXTRAPOLATION_NS", 10**18)
         clock = partial(SkewedClock, skew_ns=round(skew_s * 1e9), monotonic=loop.time_ns)
-        self._patch.setattr("mm.desk.PaperClock", clock)
+        self._patch.setattr("mm.paper.venue.PaperClock", clock)
         self._patch.setattr("mm.desk.Engine", self._engine)
         self._tasks.append(asyncio.ensure_future(self.house.run()))
         directory = state_root() / "paper" / "default"

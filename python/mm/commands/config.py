@@ -31,7 +31,7 @@ def check(path: Annotated[Path, typer.Argument(help="TOML file.")]) -> None:
     from mm.config import levels_possible, load
 
     config = load(path)
-    possible = levels_possible(config, config.paper.equity_usd, config.paper.leverage)
+    possible = levels_possible(config, config.paper.equity_usd, config.account.leverage)
     if config.process.network == "paper" and possible < config.quoting.levels:
         print(
             f"{path}: {possible} of {config.quoting.levels} levels fit this account;"

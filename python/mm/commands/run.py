@@ -8,9 +8,17 @@ import typer
 Coin = Annotated[
     str | None, typer.Option("--asset", "--coin", help="The perp, as the venue names it.")
 ]
-Network = Annotated[str | None, typer.Option(help="paper (testnet and mainnet: not yet).")]
+Network = Annotated[str | None, typer.Option(help="paper, testnet or mainnet.")]
+Account = Annotated[
+    str | None,
+    typer.Option(help="The address that holds the position, of master, sub-account or vault."),
+]
 BaseUrl = Annotated[
-    str | None, typer.Option("--base-url", help="A paper exchange that runs already (mm exchange).")
+    str | None,
+    typer.Option(
+        "--base-url",
+        help="A paper exchange that runs already (mm exchange), or instead of the network's own.",
+    ),
 ]
 File = Annotated[Path | None, typer.Option("--config", help="TOML file; without it: the defaults.")]
 Duration = Annotated[
@@ -32,6 +40,7 @@ LogFile = Annotated[Path | None, typer.Option(help="Also write the log here, as 
 def run(
     coin: Coin = None,
     network: Network = None,
+    account: Account = None,
     base_url: BaseUrl = None,
     config: File = None,
     duration: Duration = None,
@@ -57,6 +66,7 @@ def run(
     given = {
         "process.coin": coin,
         "process.network": network,
+        "account.address": account,
         "process.seed": seed,
         "process.market": market,
         "process.speed": speed,

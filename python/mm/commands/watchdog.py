@@ -33,4 +33,4 @@ def watchdog(
     from mm.watchdog.process import stand_guard
 
     network, account = choose(config, network, account)
-    asyncio.run(stand_guard(network, account, account_dir(network, account, state)))
+    asyncio.run(stand_guard(network, account, account_dir(network, account, state), config))

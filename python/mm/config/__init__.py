@@ -2,6 +2,7 @@
 
 from mm.config.engine import engine_config_json, expires_after_s, levels_possible
 from mm.config.models import (
+    AccountConfig,
     BacktestConfig,
     Config,
     ControlConfig,
@@ -15,6 +16,7 @@ from mm.config.reading import load, parse
 from mm.config.writing import example_toml, to_toml
 
 __all__ = [
+    "AccountConfig",
     "BacktestConfig",
     "Config",
     "ControlConfig",

@@ -110,11 +110,38 @@ class ProcessConfig(Section):
     log_fsync_s: float = _key(1.0, SECONDS, "between fsyncs of the event log", gt=0, le=60)
 
 
+class AccountConfig(Section):
+    """Whose money, and where the key that signs for it is kept; on paper both are made for you."""
+
+    address: Annotated[str, Field(pattern=r"^0x[0-9a-fA-F]{40}$")] | None = _key(
+        None,
+        "0x and 40 hexadecimal digits",
+        "holds the position: a master account, a sub-account or a vault; never the agent's",
+    )
+    key_source: Literal["environment", "keystore", "keyring"] = _key(
+        "environment",
+        WORD,
+        "of agent keys: the environment (MM_AGENT_KEY, MM_WATCHDOG_KEY), files with a passphrase,"
+        " or the system's keyring (both: mm keys)",
+    )
+    key_name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")] = _key(
+        "maker", "a short name", "of the agent key that trades, as mm keys lists it"
+    )
+    watchdog_key_name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")] = _key(
+        "watchdog", "a short name", "of the watchdog's agent key: another one, it has own nonces"
+    )
+    master_key_allowed: bool = _key(
+        False,
+        "true or false",
+        "whether the account's own key may sign; whoever has that key can withdraw everything",
+    )
+    leverage: int = _key(20, RATIO, "set on the exchange for the coin", ge=1, le=100)
+
+
 class PaperConfig(Section):
     """The account that the paper exchange opens for us."""
 
     equity_usd: float = _key(10_000.0, USD, "funded at the start", gt=0, le=1e12)
-    leverage: int = _key(20, RATIO, "set on the exchange for the coin", ge=1, le=100)
     maker_fee_bps: float = _key(1.5, BPS, "of notional, base tier", ge=-5, le=100)
     taker_fee_bps: float = _key(4.5, BPS, "of notional, base tier", ge=0, le=100)
 
@@ -553,6 +580,7 @@ class Config(Section):
     """A whole, effective configuration: nothing is filled in after this."""
 
     process: ProcessConfig = ProcessConfig()
+    account: AccountConfig = AccountConfig()
     paper: PaperConfig = PaperConfig()
     limits: LimitConfig = LimitConfig()
     quoting: QuotingConfig = QuotingConfig()
@@ -572,8 +600,22 @@ class Config(Section):
         return self
 
     @model_validator(mode="after")
+    def _money_has_an_owner(self) -> Self:
+        if self.process.network != "paper" and self.account.address is None:
+            raise ValueError(
+                f"[account] address: expected the address that holds the position, 0x and 40"
+                f" hexadecimal digits, on network = {self.process.network}"
+            )
+        if self.account.key_name == self.account.watchdog_key_name:
+            raise ValueError(
+                f"[account] key_name = watchdog_key_name = {self.account.key_name!r}: expected two"
+                " names: one key's nonces cannot be shared by two processes"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _one_level_fits(self) -> Self:
-        leverage = min(self.limits.leverage_cap, float(self.paper.leverage))
+        leverage = min(self.limits.leverage_cap, float(self.account.leverage))
         side_usd = self.paper.equity_usd * leverage * self.quoting.target_liquidity_frac
         if self.process.network == "paper" and side_usd < self.quoting.min_level_usd:
             raise ValueError(

@@ -49,7 +49,7 @@ RENAMED = {
     "inventory_skew_factor": "quoting.inventory_skew_bps (bps at full inventory)",
     "gamma": "quoting.risk_aversion (a multiple of the gamma derived from the ladder)",
     "decimals": "nothing: decimals come from the venue",
-    "leverage": "limits.leverage_cap, or paper.leverage for the paper account",
+    "leverage": "limits.leverage_cap, or account.leverage for what is set on the exchange",
 }
 """Names of the original's options, and what they are called here."""
 

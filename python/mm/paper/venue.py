@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import re
 import secrets
-from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
 
 from mm._core import Signer
+from mm.clock import PaperClock
 from mm.config import Config
 from mm.config.engine import cadence
 from mm.errors import ConfigError, MmError, VenueError
@@ -18,7 +18,6 @@ from mm.figures import decimal_text
 from mm.hyperliquid.http import HttpClient
 from mm.log import hide
 from mm.paper.process import (
-    Announcement,
     Living,
     Wanted,
     ask_clock,
@@ -28,32 +27,12 @@ from mm.paper.process import (
     stop,
 )
 from mm.state import StateDir
+from mm.venue import PaperSide, Venue
 
 log = structlog.get_logger(__name__)
 
 SEEDS = 2**32
 _BASE_URL = re.compile(r"https?://[^/\s]+")
-
-
-@dataclass(frozen=True, slots=True)
-class Venue:
-    """Where a run trades.
-
-    Attributes:
-        base_url: Of the exchange.
-        clock: Its announcement when it was found.
-        signer: Our key there.
-        seed: Of the demo market; `None` where the exchange is not ours and does not say.
-        own: The process, where it is ours to end.
-        attached: Whether it was left alive by an earlier run.
-    """
-
-    base_url: str
-    clock: Announcement
-    signer: Signer
-    seed: int | None
-    own: Living | None
-    attached: bool
 
 
 def wanted_of(config: Config, seed: int) -> Wanted:
@@ -110,8 +89,23 @@ async def open_own(config: Config, state: StateDir, run_dir: Path) -> Venue:
 
 async def _venue(living: Living, signer: Signer, *, attached: bool) -> Venue:
     async with HttpClient(living.base_url) as http:
-        clock = await ask_clock(http)
-    return Venue(living.base_url, clock, signer, living.wanted.seed, living, attached)
+        announced = await ask_clock(http)
+    side = PaperSide(announced, living.wanted.seed, living, attached)
+    return _paper(living.base_url, signer, side)
+
+
+def _paper(base_url: str, signer: Signer, side: PaperSide) -> Venue:
+    announced = side.announced
+    return Venue(
+        name=f"the paper exchange at {base_url}",
+        base_url=base_url,
+        clock=PaperClock(announced.time_ns, announced.speed),
+        signer=signer,
+        user=signer.address,
+        vault=None,
+        mainnet=False,
+        paper=side,
+    )
 
 
 async def open_given(base_url: str, state: StateDir) -> Venue:
@@ -126,8 +120,8 @@ async def open_given(base_url: str, state: StateDir) -> Venue:
         raise ConfigError(f"--base-url was {base_url!r}, expected http://HOST:PORT")
     wallet = _wallet(state)
     async with HttpClient(base_url) as http:
-        clock = await ask_clock(http)
-        same = state.adopt_instance(clock.instance)
+        announced = await ask_clock(http)
+        same = state.adopt_instance(announced.instance)
         if wallet is None:
             secret = secrets.token_hex(32)
             wallet = {"address": _signer(secret).address, "secret": secret}
@@ -141,7 +135,7 @@ async def open_given(base_url: str, state: StateDir) -> Venue:
                 f"account {signer.address} holds nothing at {base_url}:"
                 f" start that exchange with --account {signer.address}=10000"
             )
-    return Venue(base_url, clock, signer, None, None, attached=False)
+    return _paper(base_url, signer, PaperSide(announced, None, None, attached=False))
 
 
 def _kept(state: StateDir) -> Living | None:

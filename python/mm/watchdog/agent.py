@@ -1,24 +1,32 @@
-"""The watchdog's own key: made here, approved by the account's key, kept for the watchdog alone.
+"""The watchdog's own key: an agent's, so that its nonces can never collide with the maker's.
 
-An agent has nonces of its own, so the watchdog's actions can never be refused for the maker's. Its
-key may trade and cancel for the account; it cannot withdraw.
+On paper it is made here, approved by the account's key and kept for the watchdog alone. Elsewhere
+it is the operator's, approved by hand (`mm keys`), and handed over in the process's environment. It
+may trade and cancel for the account; it cannot withdraw.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import secrets
+from pathlib import Path
 
 import structlog
 
 from mm._core import Signer
+from mm.config import load
+from mm.errors import StateError
 from mm.hyperliquid.account import Account, check
 from mm.hyperliquid.gateway import Gateway
+from mm.keys.sources import VARIABLES, checked, signer_for
 from mm.log import hide
+from mm.watchdog.charge import Charge
 from mm.watchdog.directory import AgentKey, WatchdogDir
 
 log = structlog.get_logger(__name__)
 
+WATCHDOG_KEY = VARIABLES["watchdog"]
 NAME = "mm watchdog"
 """At most 16 characters; a new approval of this name replaces the one before."""
 LEFT_MS = 86_400_000
@@ -64,3 +72,30 @@ async def ready_key(
     check(await gateway.approve_agent(address, NAME), f"approving the agent {NAME!r}")
     log.info("agent_approved", name=NAME, address=address)
     return key
+
+
+def own_signer(directory: WatchdogDir, charge: Charge, config: Path | None) -> Signer:
+    """The key of a watchdog's process.
+
+    Args:
+        directory: Of the watchdog: has the key on paper.
+        charge: Names the agent that was approved.
+        config: Says where else the key is kept, when the environment does not have it.
+
+    Raises:
+        StateError: It is not there, or it is another one.
+        ConfigError: It is not where the configuration says.
+    """
+    if charge.network == "paper":
+        kept = directory.read_key()
+        signer = None if kept is None or kept.instance != charge.instance else kept.signer
+    elif os.environ.get(WATCHDOG_KEY):
+        signer = Signer(checked(os.environ[WATCHDOG_KEY], WATCHDOG_KEY))
+    else:
+        signer = signer_for("watchdog", load(config).account, charge.network)
+    if signer is None or signer.address != charge.agent:
+        found = "none" if signer is None else signer.address
+        raise StateError(
+            f"{directory.path}: expected the key of the agent {charge.agent}, found {found}"
+        )
+    return signer

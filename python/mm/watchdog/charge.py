@@ -27,6 +27,8 @@ class Charge:
         base_url: Of the venue.
         instance: Of a paper exchange; `None` on a venue of its own.
         user: The account that holds the position.
+        vault: The same where it is a sub-account or a vault that the agent acts for, else `None`.
+        agent: Address of the watchdog's own key.
         coin: The perp.
         run_dir: Of the run: takes the watchdog's log and its list of sends.
         silence_s: Wall seconds without a heartbeat after which the maker is silent.
@@ -40,6 +42,8 @@ class Charge:
     base_url: str
     instance: str | None
     user: str
+    vault: str | None
+    agent: str
     coin: str
     run_dir: str
     silence_s: float

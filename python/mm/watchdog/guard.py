@@ -13,9 +13,10 @@ from typing import Any
 
 import structlog
 
+from mm._core import Signer
 from mm.audit.verdict import WATCHDOG_SENT
 from mm.clock import Clock, LiveClock, PaperClock
-from mm.errors import RejectedError, StateError, VenueError
+from mm.errors import RejectedError, VenueError
 from mm.heartbeat import Beat, read_beat
 from mm.hyperliquid.account import Account
 from mm.hyperliquid.gateway import Envelope, Gateway
@@ -28,7 +29,7 @@ from mm.meter import Meter
 from mm.paper.process import Announcement, ask_clock
 from mm.store import Counter
 from mm.watchdog.charge import Charge
-from mm.watchdog.directory import AgentKey, Doing, Status, WatchdogDir
+from mm.watchdog.directory import Doing, Status, WatchdogDir
 from mm.watchdog.judgement import Judgement, Why
 from mm.watchdog.trade import Trade
 from mm.watchdog.unwinding import Escalation, Pacing
@@ -62,16 +63,20 @@ class _Work:
 class Guard:
     """Watches one maker until it says goodbye or its position is closed."""
 
-    def __init__(self, directory: WatchdogDir, charge: Charge, nonces: Counter) -> None:
+    def __init__(
+        self, directory: WatchdogDir, charge: Charge, signer: Signer, nonces: Counter
+    ) -> None:
         """Prepare, without looking.
 
         Args:
             directory: Of the watchdog, held.
             charge: What it is in charge of.
+            signer: Its own key.
             nonces: Durable, of the agent's key alone.
         """
         self._directory = directory
         self._charge = charge
+        self._signer = signer
         self._nonces = nonces
         self._judgement = Judgement(charge.patience, time.monotonic())
         self._looks = 0
@@ -96,9 +101,6 @@ class Guard:
             StateError: The directory cannot be used.
             VenueError: The venue could not be reached at the start.
         """
-        key = self._directory.read_key()
-        if key is None or key.master != self._charge.user or key.instance != self._charge.instance:
-            raise StateError(f"{self._directory.path}: no agent key for {self._charge.user}")
         log.info(
             "watchdog_started",
             pid=os.getpid(),
@@ -108,7 +110,7 @@ class Guard:
         )
         async with AsyncExitStack() as stack:
             try:
-                ended = await self._watch(await self._open(key, stack))
+                ended = await self._watch(await self._open(stack))
             except Gone as gone:
                 log.error("exchange_gone", why=str(gone), hint="nothing rests and nothing is held")
                 ended = "gone"
@@ -116,7 +118,7 @@ class Guard:
         log.info("watchdog_ended", how=ended, position=self._position)
         return ended
 
-    async def _open(self, key: AgentKey, stack: AsyncExitStack) -> Trade:
+    async def _open(self, stack: AsyncExitStack) -> Trade:
         charge = self._charge
         http = await stack.enter_async_context(HttpClient(charge.base_url, TIMEOUTS))
         clock: Clock
@@ -131,7 +133,7 @@ class Guard:
         sent = (Path(charge.run_dir) / WATCHDOG_SENT).open("ab")
         gateway = Gateway(
             http=http,
-            signer=key.signer,
+            signer=self._signer,
             instrument=instrument,
             clock=clock,
             nonces=Nonces(clock, self._nonces),
@@ -139,7 +141,7 @@ class Guard:
             inbox=Inbox(),
             meter=Meter(),
             envelope=Envelope(
-                charge.expires_after_s, vault=None, mainnet=charge.network == "mainnet"
+                charge.expires_after_s, vault=charge.vault, mainnet=charge.network == "mainnet"
             ),
             sent=stack.enter_context(sent),
             on_fate_known=_nothing,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import subprocess
 import sys
 import time
@@ -15,6 +16,7 @@ import structlog
 from mm.errors import RiskStop
 from mm.heartbeat import Asks, Heart
 from mm.waiting import until
+from mm.watchdog.agent import WATCHDOG_KEY
 from mm.watchdog.directory import Status, WatchdogDir
 
 log = structlog.get_logger(__name__)
@@ -43,6 +45,7 @@ class Leash:
         words: Path,
         session: int,
         heart: Heart,
+        secret: str | None = None,
     ) -> None:
         """Prepare, without starting.
 
@@ -52,7 +55,9 @@ class Leash:
             words: Takes what the process writes, should it not come to its own log.
             session: Id of the run.
             heart: Beats for the run.
+            secret: Its key, for its environment; `None`: it finds it in `directory`.
         """
+        self._secret = secret
         self._directory = directory
         self._command = [sys.executable, "-m", "mm", *command]
         self._words = words
@@ -147,6 +152,7 @@ class Leash:
                 stdin=subprocess.DEVNULL,
                 stdout=words,
                 stderr=words,
+                env=None if self._secret is None else {**os.environ, WATCHDOG_KEY: self._secret},
                 start_new_session=True,
             )
 

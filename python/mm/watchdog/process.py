@@ -11,6 +11,7 @@ from pathlib import Path
 from mm.heartbeat import read_beat
 from mm.log import writing
 from mm.store import Counter, Store
+from mm.watchdog.agent import own_signer
 from mm.watchdog.charge import read_charge
 from mm.watchdog.directory import WatchdogDir
 from mm.watchdog.guard import Guard
@@ -22,13 +23,16 @@ LOG = "watchdog.log"
 """In the run directory of the maker it watches."""
 
 
-async def stand_guard(network: str, account: str, account_state: Path) -> None:
+async def stand_guard(
+    network: str, account: str, account_state: Path, config: Path | None = None
+) -> None:
     """Watch until the end.
 
     Args:
         network: paper, testnet or mainnet.
         account: The name of the account, as its directory has it.
         account_state: The account's state directory.
+        config: Says where the key is kept, for one that no maker started.
 
     Raises:
         StateError: There is nothing to watch, or another watchdog does.
@@ -41,10 +45,9 @@ async def stand_guard(network: str, account: str, account_state: Path) -> None:
         if beat is not None and beat.session == charge.session and beat.asks == "goodbye":
             print("nothing to watch: the last run ended in order")
             return
+        signer = own_signer(directory, charge, config)
         store = Store.open(directory.path, network, account)
-        key = directory.read_key()
-        name = "nonce" if key is None else f"nonce-{key.signer.address}"
-        guard = Guard(directory, charge, Counter(store, name, NONCES))
+        guard = Guard(directory, charge, signer, Counter(store, f"nonce-{signer.address}", NONCES))
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, guard.stop)
