@@ -267,11 +267,13 @@ def test_prop_freshness_is_never_under_half_a_second_of_wall_time(speed: float) 
     control = json.loads(engine_config_json(config, session=1))["control"]
     assert control["kill_stale_s"] / speed >= 5 * (1 - 1e-12)
     assert control["kill_unexplained_s"] / speed >= 2 * (1 - 1e-12)
-    live = parse({"process": {"speed": speed, "network": "testnet"}, "control": CHOSEN}, "mm.toml")
+    process = {"speed": speed, "network": "testnet"}
+    live = parse({"process": process, "account": OWNED, "control": CHOSEN}, "mm.toml")
     assert json.loads(engine_config_json(live, 1))["freshness"]["market_degraded_s"] == 5
 
 
 CHOSEN = {"on_kill": "work", "on_exit": "work"}
+OWNED = {"address": f"0x{'ab' * 20}"}
 
 
 def test_what_becomes_of_a_position_is_chosen_where_it_is_real() -> None:
@@ -283,13 +285,34 @@ def test_what_becomes_of_a_position_is_chosen_where_it_is_real() -> None:
     assert control({"control": {"on_kill": "hold", "ramp": True}}) == ("hold", "hold", True)
     for network, ramp in (("testnet", False), ("mainnet", True)):
         process: dict[str, object] = {"network": network}
-        assert control({"process": process, "control": dict(CHOSEN)}) == ("work", "work", ramp)
+        assert control({"process": process, "account": dict(OWNED), "control": dict(CHOSEN)}) == (
+            "work",
+            "work",
+            ramp,
+        )
         for missing in CHOSEN:
             rest = {key: word for key, word in CHOSEN.items() if key != missing}
             with pytest.raises(
                 ConfigError, match=rf"\[control\] {missing}: expected work, flatten"
             ):
-                parse({"process": process, "control": rest}, "mm.toml")
+                parse({"process": process, "account": dict(OWNED), "control": rest}, "mm.toml")
+
+
+@pytest.mark.parametrize(
+    ("account", "said"),
+    [
+        ({}, r"\[account\] address: expected the address that holds the position"),
+        ({"address": "0x12"}, r"\[account\] address = '0x12': not one of the accepted forms"),
+        ({**OWNED, "key_name": "a", "watchdog_key_name": "a"}, "expected two names"),
+        ({**OWNED, "key_source": "argv"}, r"\[account\] key_source = 'argv'"),
+    ],
+)
+def test_money_has_an_owner_and_two_keys(account: dict[str, object], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        parse(
+            {"process": {"network": "mainnet"}, "account": account, "control": dict(CHOSEN)},
+            "mm.toml",
+        )
 
 
 def test_levels_possible_counts_whole_minimum_levels() -> None:

@@ -236,10 +236,3 @@ def test_what_cannot_start_says_why_in_one_line(
     assert said in log
     assert log.startswith("mm: ")
     assert log.count("\n") == 1
-
-
-def test_only_paper_can_be_traded(tmp_path: Path) -> None:
-    config = tmp_path / "mm.toml"
-    config.write_text('[control]\non_kill = "flatten"\non_exit = "hold"\n')
-    _, log = Maker("--network", "mainnet", "--config", str(config)).ends(2)
-    assert "only paper can be traded by this version" in log

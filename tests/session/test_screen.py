@@ -38,17 +38,17 @@ def quoting(unknown: Json, **more: object) -> Json:
     return {**unknown, **known, "break_even_bps": 2.0, "not_quoting": None, **more}
 
 
-def paper(*, attached: bool = False, seed: int | None = 7) -> Venue:
+def paper(speed: float = 20.0) -> Venue:
     """A paper exchange, as a run has found it."""
     return Venue(
         name="the paper exchange at http://127.0.0.1:5",
         base_url="http://127.0.0.1:5",
-        clock=PaperClock(0, 20.0),
+        clock=PaperClock(0, speed),
         signer=Signer("11" * 32),
         user=Signer("11" * 32).address,
         vault=None,
         mainnet=False,
-        paper=PaperSide(Announcement(0, 20.0, "a"), seed, None, attached),
+        paper=PaperSide(Announcement(0, speed, "a"), 7, None, attached=False),
     )
 
 
@@ -93,7 +93,7 @@ def test_the_first_screen_says_what_this_is_and_what_it_does_not_prove(unknown: 
 def test_the_first_screen_says_the_speed_of_the_exchange_and_commands_that_work(
     unknown: Json,
 ) -> None:
-    text = screen(quoting(unknown), speed=60.0)
+    text = screen(quoting(unknown), venue=paper(60.0))
     assert "BTC on the demo market, 60x speed" in text
     assert "Try next     .venv/bin/mm run --coin ETH" in text
     assert ".venv/bin/mm replay /runs/a" in text
