@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mm.config import load
+from mm.config import Config, load
 from mm.errors import ConfigError
 
 # On paper everything about the account is under this name: its key is new for each exchange.
@@ -32,6 +32,21 @@ def choose(config: Path | None, network: str | None, account: str | None) -> tup
     if account is None and chosen != "paper":
         raise ConfigError(f"network {chosen}: give --account, the address that owns the position")
     return chosen, (account or PAPER_ACCOUNT).lower()
+
+
+def effective(
+    config: Path | None, network: str | None, account: str | None, coin: str | None
+) -> Config:
+    """The configuration as `mm run` with the same options has it, for a command that runs nothing.
+
+    Raises:
+        ConfigError: It is illegal.
+    """
+    given = {"process.network": network, "account.address": account, "process.coin": coin}
+    if config is None:
+        # Only a maker needs to know what becomes of its position, and none is started.
+        given |= {"control.on_kill": "hold", "control.on_exit": "hold"}
+    return load(config, {key: value for key, value in given.items() if value is not None})
 
 
 def command_for(name: str, network: str, account: str) -> str:

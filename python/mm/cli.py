@@ -15,9 +15,12 @@ COMMANDS = {
     "exchange": "Serve the paper exchange alone, in Hyperliquid's own protocol.",
     "backtest": "Run the same engine over recorded market data.",
     "replay": "Step a finished run again from its events; compare every action.",
+    "doctor": "Ask the venue what would stop or hurt a run; sends nothing.",
     "status": "Show how an account's maker stands, or how it stood when it was last alive.",
     "reconcile": "Compare the running maker's position, orders and fills with the exchange now.",
     "kill": "Latch the kill switch of the maker that runs.",
+    "cancel-all": "Show the orders of an account for a perp; cancel them and verify.",
+    "flatten": "Show what closing a position costs; close it.",
     "unlock": "Acknowledge the kill that keeps an account from trading.",
     "explain": "Say why: the limit, the quotes or the mode of a run at a time.",
     "watchdog": "Watch over a maker; started by run, restartable alone.",
@@ -25,7 +28,8 @@ COMMANDS = {
     "chaos": "Live through worlds where everything goes wrong; judge from the exchange's side.",
     "config": "Write, check or show a configuration.",
 }
-"""Name and help line. Command `x` is the function `x` (or the group `app`) of `mm.commands.x`."""
+"""Name and help line. Command `x` is the function `x` (or the group `app`) of `mm.commands.x`;
+a dash in a name is an underscore there."""
 
 INTERRUPTED = 130
 """What typer makes of a KeyboardInterrupt, without a word."""
@@ -72,11 +76,12 @@ def application(named: str | None) -> typer.Typer:
         if name != named:
             app.command(name, help=help_line)(_not_named)
             continue
-        module = import_module(f"mm.commands.{name}")
+        word = name.replace("-", "_")
+        module = import_module(f"mm.commands.{word}")
         if hasattr(module, "app"):
             app.add_typer(module.app, name=name, help=help_line)
         else:
-            app.command(name)(getattr(module, name))
+            app.command(name)(getattr(module, word))
     return app
 
 

@@ -57,7 +57,7 @@ async def open_live(config: Config, base_url: str | None) -> Venue:
             master_key_allowed=account.master_key_allowed,
             now_ms=now_ms,
         )
-        await _refuse_mode(http, mandate.account)
+        await refuse_mode(http, mandate.account)
     if mandate.expires_soon(now_ms):
         log.warning(
             "agent_expires_soon", agent=mandate.agent, valid_until_ms=mandate.valid_until_ms
@@ -91,12 +91,21 @@ async def clock_skew_s(http: HttpClient) -> float:
     return middle_ns / 1e9 - told_ms / 1e3
 
 
-async def _refuse_mode(http: HttpClient, account: str) -> None:
-    """In a unified account the perps account's value is not the equity: nothing may size on it."""
-    mode = json.loads(await http.info({"type": "userAbstraction", "user": account}))
+async def refuse_mode(http: HttpClient, account: str) -> str:
+    """In a unified account the perps account's value is not the equity: nothing may size on it.
+
+    Returns:
+        The account's mode.
+
+    Raises:
+        ConfigError: It is one in which nothing may size on that value.
+        VenueError: No answer.
+    """
+    mode: str = json.loads(await http.info({"type": "userAbstraction", "user": account}))
     if mode not in SEPARATE_MODES:
         raise ConfigError(
             f"account mode of {account} is {mode!r}: expected a standard account"
             f" ({' or '.join(sorted(SEPARATE_MODES))}), where the perps account's own value is its"
             " equity; the venue's page of the account changes it"
         )
+    return mode

@@ -108,6 +108,37 @@ def _paper(base_url: str, signer: Signer, side: PaperSide) -> Venue:
     )
 
 
+async def open_standing(state: StateDir) -> Venue:
+    """Attach to the exchange that a run left alive, and to nothing else.
+
+    Raises:
+        VenueError: None lives.
+    """
+    kept, wallet = _kept(state), _wallet(state)
+    living = None if kept is None else await still_living(kept)
+    if living is None or wallet is None:
+        raise VenueError(
+            "no paper exchange of an earlier run lives: nothing rests, nothing is held"
+        )
+    return await _venue(living, _signer(wallet["secret"]), attached=True)
+
+
+async def standing(home: Path) -> tuple[str, str]:
+    """Base URL and our address of the paper exchange that lives for an account's directory, which
+    a maker may hold.
+
+    Raises:
+        VenueError: None lives.
+    """
+    try:
+        living = Living.of_record(json.loads((home / "exchange.json").read_text(encoding="utf-8")))
+    except (OSError, ValueError, KeyError, TypeError):
+        living = None
+    if living is None or await still_living(living) is None:
+        raise VenueError("no paper exchange lives: start one with mm run, or name it: --base-url")
+    return living.base_url, living.address
+
+
 async def open_given(base_url: str, state: StateDir) -> Venue:
     """Use a paper exchange that somebody else runs, with the key kept for it in the state.
 

@@ -1,0 +1,66 @@
+"""`mm doctor`."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+Network = Annotated[str | None, typer.Option(help="paper, testnet or mainnet.")]
+Account = Annotated[
+    str | None, typer.Option(help="The address that holds the position; not needed on paper.")
+]
+Coin = Annotated[
+    str | None, typer.Option("--asset", "--coin", help="The perp, as the venue names it.")
+]
+BaseUrl = Annotated[str | None, typer.Option("--base-url", help="Instead of the network's own.")]
+File = Annotated[Path | None, typer.Option("--config", help="TOML file; without it: the defaults.")]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object.")]
+
+
+def doctor(
+    network: Network = None,
+    account: Account = None,
+    coin: Coin = None,
+    base_url: BaseUrl = None,
+    config: File = None,
+    as_json: AsJson = False,
+) -> int:
+    """Check clock, keys, account, leverage, fees, feasibility and request budget with the venue.
+
+    Nothing is sent but queries, and a maker may run beside it. Exit 1: something would stop a run.
+    """
+    import asyncio
+    import json
+    from dataclasses import asdict
+
+    from mm.accounts import effective
+    from mm.exits import Exit
+
+    found = asyncio.run(_examine(effective(config, network, account, coin), base_url))
+    failed = any(finding.grade == "fail" for finding in found)
+    if as_json:
+        print(json.dumps({"good": not failed, "findings": [asdict(one) for one in found]}))
+    else:
+        for finding in found:
+            print(f"{finding.grade:<5} {finding.name:<13} {finding.text}")
+    return Exit.DIFFERENCE if failed else Exit.DONE
+
+
+async def _examine(config: Any, base_url: str | None) -> list[Any]:  # noqa: ANN401 - load late
+    from mm.accounts import PAPER_ACCOUNT
+    from mm.doctor import Doctor
+    from mm.hyperliquid.http import HttpClient
+    from mm.live.opening import BASE_URLS
+    from mm.paper.venue import standing
+    from mm.runs import last_burn
+    from mm.state import account_dir
+
+    network = config.process.network
+    if network == "paper":
+        home = account_dir("paper", PAPER_ACCOUNT)
+        url, user = await standing(home)
+    else:
+        home = account_dir(network, config.account.address)
+        url, user = BASE_URLS[network], config.account.address.lower()
+    async with HttpClient((base_url or url).rstrip("/")) as http:
+        return await Doctor(config, http, user, last_burn(home)).examine()

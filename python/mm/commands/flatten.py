@@ -1,0 +1,60 @@
+"""`mm flatten`."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+Network = Annotated[str | None, typer.Option(help="paper, testnet or mainnet.")]
+Account = Annotated[
+    str | None, typer.Option(help="The address that holds the position; not needed on paper.")
+]
+Coin = Annotated[
+    str | None, typer.Option("--asset", "--coin", help="The perp, as the venue names it.")
+]
+BaseUrl = Annotated[str | None, typer.Option("--base-url", help="Instead of the network's own.")]
+File = Annotated[Path | None, typer.Option("--config", help="TOML file; without it: the defaults.")]
+Deadline = Annotated[
+    float, typer.Option("--deadline", help="Seconds after which it gives up.", min=1, max=86_400)
+]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+
+
+def flatten(
+    network: Network = None,
+    account: Account = None,
+    coin: Coin = None,
+    base_url: BaseUrl = None,
+    config: File = None,
+    deadline: Deadline = 120.0,
+    yes: Yes = False,
+) -> None:
+    """Show a position and what closing it costs against the book; once confirmed, cancel every
+    order of the perp and close it with immediate reduce-only orders inside [recovery]'s bound.
+    Exit 3: something is left. Refused while a maker runs: that one has `mm kill`."""
+    import asyncio
+
+    from mm.accounts import effective
+
+    asyncio.run(_flatten(effective(config, network, account, coin), base_url, deadline, yes))
+
+
+async def _flatten(  # Any: `Config`, which loads late
+    config: Any,  # noqa: ANN401
+    base_url: str | None,
+    deadline_s: float,
+    yes: bool,
+) -> None:
+    from mm.by_hand import opened
+    from mm.closing import close, preview
+
+    async with opened(config, base_url) as hand:
+        shown = await preview(hand)
+        for line in shown.lines():
+            print(line)
+        if shown.position == 0 and not shown.orders:
+            return
+        if not yes:
+            typer.confirm("cancel its orders and close it?", abort=True)
+        attempts = await close(hand, deadline_s)
+        print(f"flat after {attempts} attempts; verified: nothing rests and nothing is held")

@@ -1,0 +1,231 @@
+"""Asks the venue everything that would stop or hurt a run, before one is started. Sends nothing.
+
+Each check stands alone: one that fails leaves the others their say. All are asked at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from mm._core import Signer
+from mm.config import Config, expires_after_s, levels_possible
+from mm.errors import ConfigError, MmError
+from mm.hyperliquid.http import HttpClient
+from mm.hyperliquid.meta import load_instrument
+from mm.hyperliquid.nonces import MILLISECOND_NS
+from mm.keys.sources import secret_for
+from mm.live.opening import clock_skew_s, refuse_mode
+from mm.live.roles import mandate_of
+from mm.runs import Burn
+
+Grade = Literal["ok", "warn", "fail"]
+SKEW_WARN_S = 0.5
+ROUND_TRIP_WARN_S = 0.5
+SCHEDULE_CANCEL_USD = 1_000_000
+"""Volume below which the venue refuses `scheduleCancel`."""
+BUDGET_WARN_DAYS = 7.0
+
+Json = dict[str, Any]  # Any: what the venue answered
+Check = Callable[[], Awaitable["Finding"]]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One check.
+
+    Attributes:
+        name: Of the check.
+        grade: `fail`: a run would be refused, or should not be started.
+        text: What was found, and what to do where that is not good.
+    """
+
+    name: str
+    grade: Grade
+    text: str
+
+
+class Doctor:
+    """The checks of one configuration at one venue."""
+
+    def __init__(self, config: Config, http: HttpClient, user: str, burn: Burn | None) -> None:
+        """Prepare.
+
+        Args:
+            config: The effective configuration.
+            http: The venue.
+            user: The account that holds the position.
+            burn: Of the last run; `None`: there was none.
+        """
+        self._config = config
+        self._http = http
+        self._user = user
+        self._burn = burn
+
+    async def examine(self) -> list[Finding]:
+        """Run every check at once; in a fixed order."""
+        checks: list[tuple[str, Check]] = [("venue", self._venue), ("clock", self._clock)]
+        if self._config.process.network != "paper":
+            checks += [
+                ("key", self._key),
+                ("watchdog key", self._watchdog_key),
+                ("account mode", self._mode),
+            ]
+        checks += [
+            ("coin", self._coin),
+            ("leverage", self._leverage),
+            ("fees", self._fees),
+            ("feasibility", self._feasibility),
+            ("requests", self._requests),
+        ]
+        return list(await asyncio.gather(*(_standing_alone(*check) for check in checks)))
+
+    # ---- venue and clock ------------------------------------------------------------------------
+
+    async def _venue(self) -> Finding:
+        begun = time.monotonic()
+        await self._ask({"type": "exchangeStatus"})
+        took_s = time.monotonic() - begun
+        text = f"{self._http.base_url} answers in {1e3 * took_s:.0f} ms"
+        if took_s > ROUND_TRIP_WARN_S:
+            return Finding("venue", "warn", f"{text}: quotes will be late")
+        return Finding("venue", "ok", text)
+
+    async def _clock(self) -> Finding:
+        if self._config.process.network == "paper":
+            return Finding("clock", "ok", "a paper market has its own")
+        skew_s = await clock_skew_s(self._http)
+        text = f"{skew_s:+.3f} s off the venue's"
+        if abs(skew_s) > expires_after_s(self._config) / 2:
+            return Finding("clock", "fail", f"{text}: set it (NTP); a run is refused")
+        grade: Grade = "warn" if abs(skew_s) > SKEW_WARN_S else "ok"
+        return Finding("clock", grade, text)
+
+    # ---- key and account ------------------------------------------------------------------------
+
+    async def _key(self) -> Finding:
+        account, now_ms = self._config.account, _now_ms()
+        secret = secret_for("maker", account, self._config.process.network)
+        mandate = await mandate_of(
+            self._http,
+            Signer(secret).address,
+            self._user,
+            master_key_allowed=account.master_key_allowed,
+            now_ms=now_ms,
+        )
+        text = "; ".join(line.replace("  ", " ") for line in mandate.lines(now_ms))
+        return Finding("key", "warn" if mandate.expires_soon(now_ms) else "ok", text)
+
+    async def _watchdog_key(self) -> Finding:
+        name, config = "watchdog key", self._config
+        if config.process.watchdog == "off":
+            return Finding(name, "warn", "the watchdog is switched off: nobody closes for us")
+        secret = secret_for("watchdog", config.account, config.process.network)
+        address, now_ms = Signer(secret).address, _now_ms()
+        mandate = await mandate_of(
+            self._http, address, self._user, master_key_allowed=False, now_ms=now_ms
+        )
+        ours = secret_for("maker", config.account, config.process.network)
+        if Signer(ours).address == address:
+            raise ConfigError(f"{address} is the maker's key too: expected another agent")
+        return Finding(
+            name, "warn" if mandate.expires_soon(now_ms) else "ok", mandate.lines(now_ms)[1]
+        )
+
+    async def _mode(self) -> Finding:
+        mode = await refuse_mode(self._http, self._user)
+        return Finding("account mode", "ok", f"{mode}: the perps account's value is its equity")
+
+    # ---- coin and configuration -----------------------------------------------------------------
+
+    async def _coin(self) -> Finding:
+        coin = self._config.process.coin
+        instrument = await load_instrument(self._http, coin)
+        return Finding(
+            "coin",
+            "ok",
+            f"{coin}: sizes to {instrument.sz_decimals} decimals, leverage to"
+            f" {instrument.max_leverage}x",
+        )
+
+    async def _leverage(self) -> Finding:
+        data = await self._ask_user("activeAssetData", coin=self._config.process.coin)
+        now = f"{data['leverage']['type']} {data['leverage']['value']}x"
+        wanted = f"cross {self._config.account.leverage}x"
+        if now == wanted:
+            return Finding("leverage", "ok", f"{now}, as configured")
+        return Finding("leverage", "warn", f"{now}; a run sets {wanted} before it quotes")
+
+    async def _fees(self) -> Finding:
+        fees = await self._ask_user("userFees")
+        maker, taker = (1e4 * float(fees[key]) for key in ("userAddRate", "userCrossRate"))
+        return Finding(
+            "fees",
+            "ok",
+            f"maker {maker:g} bps, taker {taker:g} bps: a round trip of two fills at the touch"
+            f" costs {2 * maker:g} bps",
+        )
+
+    async def _feasibility(self) -> Finding:
+        state = await self._ask_user("clearinghouseState")
+        equity_usd = float(state["marginSummary"]["accountValue"])
+        config = self._config
+        wanted = config.quoting.levels
+        possible = levels_possible(config, equity_usd, config.account.leverage)
+        text = f"{possible} of {wanted} levels a side fit {equity_usd:,.2f} USD"
+        if possible == 0:
+            return Finding("feasibility", "fail", f"{text}: fund the account or quote more of it")
+        return Finding("feasibility", "ok" if possible == wanted else "warn", text)
+
+    async def _requests(self) -> Finding:
+        said = await self._ask_user("userRateLimit")
+        used, cap = int(said["nRequestsUsed"]), int(said["nRequestsCap"])
+        left, volume_usd = cap - used, float(said["cumVlm"])
+        text = f"{left:,} of {cap:,} requests left"
+        if volume_usd < SCHEDULE_CANCEL_USD:
+            text += (
+                f"; scheduleCancel needs {SCHEDULE_CANCEL_USD - volume_usd:,.0f} USD more volume"
+            )
+        days = math.inf if self._burn is None else _days(left, self._burn)
+        if self._burn is None:
+            text += "; no run yet to project from"
+        elif math.isinf(days):
+            text += "; the last run earned what it spent"
+        else:
+            text += f"; {days:,.1f} days at the last run's {self._burn.net_per_day:,.0f} a day"
+        if left <= 0:
+            return Finding(
+                "requests", "fail", f"{text}: one action per 10 s until volume earns more"
+            )
+        return Finding("requests", "warn" if days < BUDGET_WARN_DAYS else "ok", text)
+
+    # ---- asking ---------------------------------------------------------------------------------
+
+    async def _ask(self, query: Json) -> Any:  # noqa: ANN401 - what the venue answered
+        return json.loads(await self._http.info(query))
+
+    async def _ask_user(self, kind: str, **more: object) -> Json:
+        answer: Json = await self._ask({"type": kind, "user": self._user, **more})
+        return answer
+
+
+async def _standing_alone(name: str, check: Check) -> Finding:
+    try:
+        return await check()
+    except MmError as error:
+        return Finding(name, "fail", str(error))
+    except (KeyError, TypeError, ValueError) as error:
+        return Finding(name, "fail", f"not the answer expected: {type(error).__name__}: {error}")
+
+
+def _days(left: int, burn: Burn) -> float:
+    return math.inf if burn.net_per_day == 0 else max(0.0, left / burn.net_per_day)
+
+
+def _now_ms() -> int:
+    return time.time_ns() // MILLISECOND_NS
