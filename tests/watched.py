@@ -60,10 +60,15 @@ def position(url: str | None = None) -> float:
     return next((float(row["szi"]) for row in rows if row["coin"] == "BTC"), 0.0)
 
 
+def resting(url: str | None = None) -> list[Json]:
+    """Its orders at the exchange."""
+    rows: list[Json] = ask({"type": "frontendOpenOrders", "user": user()}, url)
+    return rows
+
+
 def increasing(url: str | None = None) -> list[Json]:
     """Orders at the exchange that could make its position larger; reduce-only ones cannot."""
-    rows = ask({"type": "frontendOpenOrders", "user": user()}, url)
-    return [row for row in rows if not row["reduceOnly"]]
+    return [row for row in resting(url) if not row["reduceOnly"]]
 
 
 def eventually(happened: Callable[[], bool], what: str, within_s: float = WAIT_S) -> float:
