@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Callable
 from decimal import Decimal
 
 import pytest
@@ -30,7 +31,7 @@ async def kill_by_hand(stage: Stage) -> None:
     await stage.until(lambda: stage.shown["kill"] is not None, 5)
 
 
-def first_piece(command: str) -> object:
+def first_piece(command: str) -> Callable[[Told], Effect]:
     """Lots of the first order that closes a position of six times the limit."""
 
     def story(told: Told) -> Effect:
