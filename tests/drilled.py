@@ -14,8 +14,6 @@ from watched import ended, position, status
 DEMO = ("--coin", "BTC", "--speed", "60", "--seed", "7")
 HELD = 0.004
 """A position worth closing, BTC."""
-TOO_MUCH = 0.01
-"""More than one immediate order of a tenth of the limit closes, BTC: it takes two, 5 s apart."""
 
 
 @contextmanager

@@ -175,7 +175,7 @@ async def test_a_dead_exchange_ends_the_run_with_its_name(
 async def test_an_unverified_stop_is_not_called_orderly(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(ending, "HARD_DEADLINE_S", 1.0)
+    monkeypatch.setattr("mm.run.HARD_DEADLINE_S", 1.0)
     monkeypatch.setattr(ending, "ENGINE_S", 0.3)
 
     async def freeze_and_stop() -> None:

@@ -21,10 +21,11 @@ TURNS = {
 async def charged(monkeypatch: pytest.MonkeyPatch, path: Path, **settings: Any) -> Any:  # noqa: ANN401 - a charge, by name of its fields
     """What a run of this configuration writes before it starts its watchdog."""
 
-    async def no_key(*_args: object) -> None:
-        """A key of its own is another test's."""
+    async def key(*_args: object) -> Any:  # noqa: ANN401 - a key, by name of its fields
+        """How one is made is another test's."""
+        return SimpleNamespace(signer=SimpleNamespace(address="0x" + "22" * 20))
 
-    monkeypatch.setattr("mm.protection.ready_key", no_key)
+    monkeypatch.setattr("mm.protection.ready_key", key)
     state: Any = SimpleNamespace(path=path)
     WatchdogDir(path).make()
     desk: Any = SimpleNamespace(
@@ -34,7 +35,7 @@ async def charged(monkeypatch: pytest.MonkeyPatch, path: Path, **settings: Any) 
         gateway=None,
         instrument=SimpleNamespace(coin="BTC"),
     )
-    venue: Any = SimpleNamespace(base_url="http://venue", clock=SimpleNamespace(instance=None))
+    venue: Any = SimpleNamespace(base_url="http://venue", instance="a", vault=None, paper=object())
     config = load(None, {"process.speed": 1.0, **settings})
     protection = Protection(config, state, path)
     await protection._charge(desk, venue)

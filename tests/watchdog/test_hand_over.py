@@ -1,28 +1,70 @@
 """What a maker may not finish is handed to the watchdog, by its own word, and finished there.
 
 `work` after an orderly stop is the watchdog's from the start: the operator gets the prompt back at
-once. After a kill, and for a flatten, the deadline decides; here it is too short for two orders.
+once. After a kill, and for a flatten, the deadline decides; here it is too short for one order.
+
+The position is inherited and the market slow, so that nobody trades it away meanwhile.
 """
 
 import json
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from eth_account import Account
+from hyperliquid.exchange import Exchange
 
-from drilled import DEMO, TOO_MUCH, holding, mm, running
-from maker_process import Json, Maker, runs, state_dir
+from drilled import mm
+from given_account import ADDRESS, SECRET, give_key
+from maker_process import Json, Maker, has_quoted, runs, state_dir, wait_for
 from mm.control_socket import ask_running
-from watched import ended, eventually, increasing, position, said, status
+from paper_process import serving
+from watched import ask, ended, eventually, increasing, position, said, status
 
 pytestmark = pytest.mark.wire
 
 NO_TIME = "0.001"
+THE_TOUCH_ALONE = """
+[recovery]
+ioc_slippage_bps = 0.0
+ioc_slippage_sigmas = 0.0
+ioc_slippage_spreads = 0.6
+"""
+"""An attempt takes what stands at the best price: a position of some size needs several."""
+HELD = 0.05
+"""BTC: more than a moment's takers take, less than the limit."""
 LOTS = 1e5
 """In a BTC."""
 
 
-def handed_over(maker: Maker, code: int, asks: str) -> Json:
+@contextmanager
+def inherited(directory: Path, text: str) -> Iterator[tuple[Maker, str]]:
+    """A maker with this configuration and a position it found, and where it trades."""
+    path = directory / "mm.toml"
+    path.write_text(text)
+    market = ("--account", f"{ADDRESS}=10000", "--speed", "5", "--seed", "7")
+    with serving(directory, *market, accounts=0) as served:
+        give_key()
+        touch = ask({"type": "l2Book", "coin": "BTC"}, served.url)["levels"][1][0]["px"]
+        worst = round(float(touch) * 1.005)
+        wallet = Account.from_key(f"0x{SECRET}")
+        Exchange(wallet, served.url).order("BTC", True, HELD, worst, {"limit": {"tif": "Ioc"}})
+        assert position(served.url) == HELD
+        maker = Maker(*at(served.url), "--config", str(path))
+        try:
+            wait_for(lambda: has_quoted(1) and status().get("doing") == "watching", maker)
+            yield maker, served.url
+        finally:
+            maker.kill()
+
+
+def at(url: str) -> tuple[str, ...]:
+    return ("--base-url", url, "--coin", "BTC")
+
+
+def handed_over(maker: Maker, url: str, code: int, asks: str) -> Json:
     """The summary of a maker that left its position; until flat nothing increases it."""
     summary, log = maker.ends(code)
     assert "position_left_to_watchdog" in log
@@ -31,7 +73,7 @@ def handed_over(maker: Maker, code: int, asks: str) -> Json:
     [taken] = said("watchdog_takes_over")
     assert (taken["why"], taken["asks"]) == ("asked", asks)
     assert taken["engine_position"] != 0
-    shrinking(abs(taken["engine_position"]) / LOTS)
+    shrinking(abs(taken["engine_position"]) / LOTS, url)
     eventually(lambda: status()["doing"] == "done", "the watchdog's last word")
     assert status()["why"] == "flat"
     eventually(lambda: ended(status()["pid"]), "the watchdog's end")
@@ -40,14 +82,14 @@ def handed_over(maker: Maker, code: int, asks: str) -> Json:
     return summary
 
 
-def shrinking(held: float) -> None:
+def shrinking(held: float, url: str) -> None:
     """Wait until nothing is held: on the way there the position never grows."""
     least = held
 
     def is_flat() -> bool:
         nonlocal least
-        assert increasing() == []
-        now = abs(position())
+        assert increasing(url) == []
+        now = abs(position(url))
         assert now <= least
         least = now
         return now == 0
@@ -61,24 +103,22 @@ def tifs() -> set[str]:
 
 
 def test_a_stop_that_works_leaves_the_position_to_the_watchdog_at_once(tmp_path: Path) -> None:
-    with running(tmp_path, '[control]\non_exit = "work"\n') as maker:
-        holding(maker)
+    with inherited(tmp_path, '[control]\non_exit = "work"\n') as (maker, url):
         maker.signal(signal.SIGINT)
-        summary = handed_over(maker, 0, "touch")
+        summary = handed_over(maker, url, 0, "touch")
         assert summary["exit_reason"] == "sigint"
         assert "Alo" in tifs()
-    # An orderly stop latches nothing, and the next run finds a flat account.
-    summary, _ = Maker(*DEMO, "--duration", "1").ends(0)
-    assert summary["position"]["start"] == "0"
+        # An orderly stop latches nothing, and the next run finds a flat account.
+        summary, _ = Maker(*at(url), "--duration", "1").ends(0)
+        assert summary["position"]["start"] == "0"
 
 
 def test_a_stop_without_time_to_flatten_leaves_the_rest_to_the_watchdog(tmp_path: Path) -> None:
-    text = f'[control]\non_exit = "flatten"\nexit_deadline_s = {NO_TIME}\n'
-    with running(tmp_path, text) as maker:
-        holding(maker, TOO_MUCH)
+    text = f'[control]\non_exit = "flatten"\nexit_deadline_s = {NO_TIME}\n{THE_TOUCH_ALONE}'
+    with inherited(tmp_path, text) as (maker, url):
         maker.signal(signal.SIGTERM)
-        handed_over(maker, 0, "escalate")
-        assert tifs() == {"Ioc"}
+        handed_over(maker, url, 0, "escalate")
+        assert "Ioc" in tifs()
 
 
 @pytest.mark.parametrize(
@@ -87,12 +127,11 @@ def test_a_stop_without_time_to_flatten_leaves_the_rest_to_the_watchdog(tmp_path
 def test_a_kill_without_time_leaves_the_rest_to_the_watchdog(
     tmp_path: Path, on_kill: str, asks: str, tif: str
 ) -> None:
-    text = f'[control]\non_kill = "{on_kill}"\nkill_deadline_s = {NO_TIME}\n'
-    with running(tmp_path, text) as maker:
-        holding(maker, TOO_MUCH)
+    text = f'[control]\non_kill = "{on_kill}"\nkill_deadline_s = {NO_TIME}\n{THE_TOUCH_ALONE}'
+    with inherited(tmp_path, text) as (maker, url):
         ask_running(state_dir(), {"ask": "kill", "why": "drill"})
-        handed_over(maker, 4, asks)
+        handed_over(maker, url, 4, asks)
         assert tif in tifs()
         assert json.loads((runs()[-1] / "summary.json").read_text())["kill"]["reason"] == "manual"
-    assert mm("run", "--no-ui", *DEMO, "--duration", "1").returncode == 4
-    assert mm("unlock", "--by", "drill").returncode == 0
+        assert mm("run", "--no-ui", *at(url), "--duration", "1").returncode == 4
+        assert mm("unlock", "--by", "drill").returncode == 0
