@@ -129,7 +129,8 @@ impl EngineConfig {
             .quoting_ranges()
             .into_iter()
             .chain(self.control_ranges())
-            .chain(self.recovery_ranges());
+            .chain(self.recovery_ranges())
+            .chain(self.drill_range());
         for (key, value, (low, high), expected) in ranges {
             if !(low <= value && value <= high) {
                 return Err(ConfigError::OutOfRange {
@@ -140,6 +141,11 @@ impl EngineConfig {
             }
         }
         self.check_depths()
+    }
+
+    fn drill_range(&self) -> Option<Ranged> {
+        let factor = self.drill?.room_factor;
+        Some(("drill.room_factor", factor, (1.0, 1e3), "1 to 1000"))
     }
 
     #[rustfmt::skip] // a table

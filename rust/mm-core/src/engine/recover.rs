@@ -313,7 +313,7 @@ impl Engine {
                 sz_frac: 0.0,
             };
         }
-        self.tolerance()
+        self.tolerance(side)
     }
 
     pub(super) const fn recovery(&self) -> Recovery {

@@ -201,8 +201,8 @@ impl Engine {
         })
     }
 
-    /// max(one price step, a quarter of the first half-spread, twice the fair price's one-second noise).
-    pub(super) fn tolerance(&self) -> Tolerance {
+    /// max(one price step, a quarter of the side's first half-spread, twice the fair price's one-second noise).
+    pub(super) fn tolerance(&self, side: Side) -> Tolerance {
         let Some(touch) = self.market.book.touch() else {
             return Tolerance {
                 px: Px(1),
@@ -211,7 +211,8 @@ impl Engine {
         };
         let half = self
             .trace
-            .first()
+            .iter()
+            .find(|trace| trace.side == side)
             .map_or(0.0, |trace| trace.half_spread_bps);
         let noise = self.sigma_for_quotes().map_or(0.0, |sigma| sigma * 1e4);
         let bps = self

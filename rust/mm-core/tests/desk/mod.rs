@@ -81,6 +81,12 @@ pub(crate) struct Desk {
     /// Half of the spread, and lots of each side of the touch.
     pub(crate) half: i64,
     pub(crate) depth: i64,
+    /// Side of those who trade with the touch.
+    pub(crate) taker: Side,
+    /// Closes of the minutes before the start are this far apart, USDC.
+    pub(crate) wobble: f64,
+    /// What the venue allows: leverage, and the largest further trade as `[buy, sell]`.
+    pub(crate) room: HeadRoom,
     /// What the account says of its margin and its liquidation; `None`: what follows from the position.
     pub(crate) margin_used: Option<Usd>,
     pub(crate) liquidation_px: Option<Px>,
@@ -92,10 +98,15 @@ pub(crate) struct Desk {
 impl Desk {
     /// Before its first event, holding `position` lots.
     pub(crate) fn new(control: &str, position: i64) -> Self {
+        Self::with(config(control), position)
+    }
+
+    /// The same with a configuration of its own.
+    pub(crate) fn with(config: EngineConfig, position: i64) -> Self {
         let btc = Instrument::new("BTC", 0, 5, 40).unwrap();
         let mid = 1_000_005;
         Self {
-            engine: Engine::new(config(control), btc).unwrap(),
+            engine: Engine::new(config, btc).unwrap(),
             now: Time(START),
             position: Sz(position),
             cash: 10_000_000_000 - position * mid,
@@ -111,6 +122,12 @@ impl Desk {
             post_only: false,
             half: 5,
             depth: 50_000,
+            taker: Side::Bid,
+            wobble: 50.0,
+            room: HeadRoom {
+                leverage: 20,
+                max_trade_szs: [Sz(200_000); 2],
+            },
             margin_used: None,
             liquidation_px: None,
             late: None,
@@ -151,7 +168,7 @@ impl Desk {
                 close_px: if minute % 2 == 0 {
                     100_000.0
                 } else {
-                    100_050.0
+                    100_000.0 + self.wobble
                 },
             }
         });
@@ -169,10 +186,7 @@ impl Desk {
     }
 
     pub(crate) fn head_room(&mut self) {
-        self.tell(EventBody::HeadRoom(HeadRoom {
-            leverage: 20,
-            max_trade_szs: [Sz(200_000); 2],
-        }));
+        self.tell(EventBody::HeadRoom(self.room));
     }
 
     pub(crate) fn stream(&mut self, stream: Stream, state: StreamState) {
@@ -202,19 +216,24 @@ impl Desk {
     /// Seconds pass; each brings what flows.
     pub(crate) fn seconds(&mut self, seconds: usize) {
         for _ in 0..seconds {
-            self.now = self.now.plus(Dur(SECOND));
-            if self.market {
-                self.quote_market();
-            }
-            if self.account {
-                self.tell(EventBody::Account(self.report()));
-                self.head_room();
-            }
-            if self.user {
-                self.stream(Stream::User, StreamState::Up);
-            }
-            self.tell(EventBody::Timer);
+            self.pass(Dur(SECOND));
         }
+    }
+
+    /// Some time passes, and brings what flows.
+    pub(crate) fn pass(&mut self, dur: Dur) {
+        self.now = self.now.plus(dur);
+        if self.market {
+            self.quote_market();
+        }
+        if self.account {
+            self.tell(EventBody::Account(self.report()));
+            self.head_room();
+        }
+        if self.user {
+            self.stream(Stream::User, StreamState::Up);
+        }
+        self.tell(EventBody::Timer);
     }
 
     /// The market at the present mid.
@@ -229,8 +248,11 @@ impl Desk {
         self.tell(EventBody::Trades(vec![Trade {
             exch: self.now,
             tid: self.ids,
-            side: Side::Bid,
-            px: ask.px,
+            side: self.taker,
+            px: match self.taker {
+                Side::Bid => ask.px,
+                Side::Ask => bid.px,
+            },
             sz: Sz(5_000),
         }]));
         self.tell(EventBody::AssetCtx(AssetCtx {
