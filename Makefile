@@ -99,7 +99,8 @@ coverage: build ## how often the price moves further than num_sigmas (ARGS: reco
 .PHONY: laws
 laws: build $(VENV)/.dev ## the laws in depth: proptest and hypothesis, tens of minutes
 	PROPTEST_CASES=5000 cargo test --locked --quiet --release -p mm-core -p mm-sim -- prop_
-	HYPOTHESIS_PROFILE=deep $(BIN)/python -m pytest tests/laws $(ARGS)
+	MM_LAWS=deep HYPOTHESIS_PROFILE=deep $(BIN)/python -m pytest -o timeout=3600 tests/laws \
+		tests/scenarios/test_reconnects.py $(ARGS)
 
 SEEDS ?= 10000
 .PHONY: chaos
