@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from maker_process import exchange, runs, state_dir
+from mm._core import Signer
 
 Json = Any  # whatever JSON holds
 WAIT_S = 40.0
@@ -39,13 +40,30 @@ def said(event: str, run: Path | None = None) -> list[dict[str, Json]]:
 
 def ask(query: dict[str, Json], url: str | None = None) -> Json:
     """An `/info` query at the exchange of the last run, or at another."""
+    return _post("info", json.dumps(query).encode(), url)
+
+
+def _post(path: str, body: bytes, url: str | None) -> Json:
     served = url or f"http://127.0.0.1:{exchange()['port']}"
-    body = json.dumps(query).encode()
     request = urllib.request.Request(
-        f"{served}/info", body, headers={"Content-Type": "application/json"}
+        f"{served}/{path}", body, headers={"Content-Type": "application/json"}
     )
     with urllib.request.urlopen(request, timeout=5) as answer:
         return json.loads(answer.read())
+
+
+def bid_by_hand(url: str | None = None) -> int:
+    """Let the owner bid for BTC far below the market, without a cloid; returns the oid."""
+    book = ask({"type": "l2Book", "coin": "BTC"}, url)
+    px = str(int(float(book["levels"][0][0]["px"]) * 0.7) // 100 * 100)
+    order = {"a": 0, "b": True, "p": px, "s": "0.001", "r": False, "t": {"limit": {"tif": "Gtc"}}}
+    action = {"type": "order", "orders": [order], "grouping": "na"}
+    signer = Signer(json.loads((state_dir() / "wallet.json").read_text())["secret"])
+    # An hour ahead of the maker's own, which follow the clock.
+    nonce = int(book["time"]) + 3_600_000
+    body = signer.sign_json(json.dumps(action), nonce, mainnet=False)
+    [status] = _post("exchange", body, url)["response"]["data"]["statuses"]
+    return int(status["resting"]["oid"])
 
 
 def user() -> str:

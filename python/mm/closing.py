@@ -97,7 +97,16 @@ async def close(hand: Hand, deadline_s: float) -> int:
     Raises:
         VenueError: Something rests or is held at the deadline, or the venue does not answer.
     """
-    trade = Trade(hand.http, hand.clock, hand.instrument, hand.account, hand.gateway, hand.recovery)
+    # An operator was shown how many orders rest and asked for all of them: by hand or not.
+    trade = Trade(
+        hand.http,
+        hand.clock,
+        hand.instrument,
+        hand.account,
+        hand.gateway,
+        hand.recovery,
+        cancels_up_to_session=None,
+    )
     pacing = Pacing.of(json.loads(hand.recovery), chase_s=0.0)
     escalation = Escalation(pacing, trade.now_s())
     beat = _bare_beat()
@@ -105,7 +114,7 @@ async def close(hand: Hand, deadline_s: float) -> int:
         async with asyncio.timeout(deadline_s):
             while True:
                 view = await trade.view()
-                if view.position == 0 and not view.orders:
+                if view.is_flat:
                     return escalation.attempts
                 due = escalation.due(trade.now_s())
                 await trade.carry_out(view, attempt=due, beat=beat)

@@ -11,7 +11,7 @@ import pytest
 from maker_process import Maker, exchange, has_quoted, wait_for
 from mm.cli import run
 from mm.errors import StateError, VenueError
-from watched import position, resting
+from watched import bid_by_hand, position, resting
 
 pytestmark = pytest.mark.wire
 
@@ -43,11 +43,14 @@ def test_what_a_dead_maker_left_is_seen_cancelled_and_closed(
     run(["cancel-all", "--yes"])
     assert "verified: nothing rests for BTC" in capsys.readouterr().out
     assert resting() == []
+    bid_by_hand()
     run(["flatten", "--yes"])
     said = capsys.readouterr().out
+    assert "BTC; 1 orders rest" in said
     assert "bps (" in said
     assert "verified: nothing rests and nothing is held" in said
     assert position() == 0
+    assert resting() == [], "an operator's flatten takes what was placed by hand too"
     run(["flatten", "--yes"])
     assert "no position in BTC; 0 orders rest" in capsys.readouterr().out
 

@@ -43,6 +43,7 @@ views = st.builds(
     position=st.integers(-50, 50),
     orders=orders,
     best=st.tuples(st.none() | prices, st.none() | prices),
+    by_hand=st.lists(st.integers(1_000, 1_999), max_size=3, unique=True).map(tuple),
 )
 
 
@@ -61,6 +62,7 @@ def test_whatever_rests_afterwards_reduces_and_is_one_order_of_ours(
         assert view.position * (1 if step.quote.is_buy else -1) < 0
         assert step.quote.lots == abs(view.position)
     assert not {order.oid for order in view.increasing} - set(step.cancels)
+    assert not set(view.by_hand) & set(step.cancels)
     if attempt or view.position == 0:
         assert not stays, "an immediate order never meets a resting one of ours"
 
@@ -158,6 +160,14 @@ def test_what_increases_is_all_but_our_reducing_orders() -> None:
     assert increasing(1) == [1, 3]
     assert increasing(-1) == [2, 3]
     assert increasing(0) == [1, 2, 3]
+
+
+def test_what_was_placed_by_hand_is_neither_cancelled_nor_waited_for() -> None:
+    for position in (0, 5, -5):
+        view = View(position, (), (Decimal(99), Decimal(101)), by_hand=(7,))
+        assert view.is_flat == (position == 0)
+        for attempt in (True, False):
+            assert next_step(view, attempt=attempt, quoted_for_s=None).cancels == ()
 
 
 def test_the_section_gives_the_pace() -> None:

@@ -18,10 +18,12 @@ from mm.heartbeat import read_beat, write_beat
 from mm.state import StateDir
 from paper_process import serving
 from watched import (
+    bid_by_hand,
     ended,
     eventually,
     increasing,
     position,
+    resting,
     said,
     status,
     watchdog_dir,
@@ -69,6 +71,19 @@ def test_a_maker_killed_without_a_word_leaves_nothing_increasing_and_no_position
     assert said("watchdog_takes_over")[0]["why"] == "dead"
     for line in said("watchdog_order"):
         assert "error" not in line["answer"] or "immediately matched" in line["answer"]["error"]
+
+
+def test_an_order_by_hand_rests_through_the_makers_death_and_delays_nothing() -> None:
+    with running() as maker:
+        holding(maker)
+        oid = bid_by_hand()
+        maker.kill()
+        eventually(lambda: [row["oid"] for row in increasing()] == [oid], "ours cancelled")
+        eventually(lambda: position() == 0, "flat")
+        eventually(lambda: status()["doing"] == "done", "the watchdog's last word")
+        assert status()["why"] == "flat"
+        assert [row["oid"] for row in resting()] == [oid]
+    assert [line["oids"] for line in said("orders_by_hand_left_alone")] == [[oid]]
 
 
 def test_a_maker_that_hangs_is_relieved_and_takes_over_again_when_it_comes_back(

@@ -29,6 +29,11 @@ SESSION_SHIFT = 64
 VERIFY_PAUSE_S = 0.05
 
 
+def is_of_session(cloid: str | None, session: int) -> bool:
+    """Whether an order was placed by this session or an earlier one; else it is somebody else's."""
+    return cloid is not None and 0 < int(cloid, 16) >> SESSION_SHIFT <= session
+
+
 class Account:
     """One user's account, seen for one coin."""
 
@@ -93,7 +98,7 @@ class Account:
     def _is_ours(self, cloid: str | None) -> bool:
         if self._session is None:
             return True
-        return cloid is not None and 0 < int(cloid, 16) >> SESSION_SHIFT <= self._session
+        return is_of_session(cloid, self._session)
 
     async def leverage(self) -> tuple[str, int]:
         """Margin mode (`cross` or `isolated`) and leverage set for the coin."""

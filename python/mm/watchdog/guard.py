@@ -1,4 +1,4 @@
-"""The watchdog's own process: look, judge, and if it must, cancel all and work it down."""
+"""The watchdog's own process: look, judge, and if it must, cancel and work the position down."""
 
 from __future__ import annotations
 
@@ -147,7 +147,15 @@ class Guard:
             on_fate_known=_nothing,
         )
         account = Account(http, pacer, charge.user, charge.coin)
-        return Trade(http, clock, instrument, account, gateway, charge.recovery)
+        return Trade(
+            http,
+            clock,
+            instrument,
+            account,
+            gateway,
+            charge.recovery,
+            cancels_up_to_session=charge.session,
+        )
 
     async def _watch(self, trade: Trade) -> str:
         while not self._told.is_set():
@@ -244,7 +252,7 @@ class Guard:
         escalation = work.escalation
         view = await trade.view()
         self._position = view.position
-        if view.position == 0 and not view.orders:
+        if view.is_flat:
             return True
         attempt = escalation.due(trade.now_s())
         await trade.carry_out(view, attempt=attempt, beat=beat)

@@ -14,7 +14,7 @@ from mm._core import Instrument, unwind_order
 from mm.clock import SECOND_NS, Clock
 from mm.figures import coin_text
 from mm.heartbeat import Beat
-from mm.hyperliquid.account import BATCH, Account, check
+from mm.hyperliquid.account import BATCH, Account, check, is_of_session
 from mm.hyperliquid.gateway import Gateway
 from mm.hyperliquid.http import HttpClient
 from mm.watchdog.unwinding import CLOID_PREFIX, Order, Quote, View, next_step
@@ -35,6 +35,8 @@ class Trade:
         account: Account,
         gateway: Gateway,
         recovery: str,
+        *,
+        cancels_up_to_session: int | None,
     ) -> None:
         """Connect the parts.
 
@@ -45,6 +47,9 @@ class Trade:
             account: Of the master.
             gateway: Signs with the agent's key.
             recovery: The section `[recovery]`, JSON text.
+            cancels_up_to_session: The maker's session: orders of it, of earlier ones and of a
+                watchdog are cancelled, any other was placed by hand and stays. `None`: every
+                order of the coin is cancelled, as an operator asked for.
         """
         self.http = http
         self.clock = clock
@@ -52,7 +57,9 @@ class Trade:
         self._account = account
         self._gateway = gateway
         self._recovery = recovery
+        self._cancels_up_to_session = cancels_up_to_session
         self._quoted_s: float | None = None
+        self._left_alone: set[int] = set()
 
     def now_s(self) -> float:
         """Exchange time, seconds."""
@@ -80,11 +87,24 @@ class Trade:
             VenueError: No answer.
         """
         rows = json.loads(await self._account.ask("frontendOpenOrders", urgent=True))
-        orders = tuple(self._order(row) for row in rows if row["coin"] == self._account.coin)
+        rows = [row for row in rows if row["coin"] == self._account.coin]
+        orders = tuple(self._order(row) for row in rows if self._may_cancel(row))
+        by_hand = tuple(int(row["oid"]) for row in rows if not self._may_cancel(row))
+        self._tell(by_hand)
         position = await self.position()
         bids, asks = json.loads(await self._book())["levels"]
         best = (_best(bids), _best(asks))
-        return View(position, orders, best)
+        return View(position, orders, best, by_hand)
+
+    def _may_cancel(self, row: Json) -> bool:
+        session, cloid = self._cancels_up_to_session, row.get("cloid")
+        return session is None or _is_watchdogs(cloid) or is_of_session(cloid, session)
+
+    def _tell(self, by_hand: tuple[int, ...]) -> None:
+        """Once for each order."""
+        if new := [oid for oid in by_hand if oid not in self._left_alone]:
+            self._left_alone.update(new)
+            log.warning("orders_by_hand_left_alone", oids=new, hint="their owner cancels them")
 
     async def carry_out(self, view: View, *, attempt: bool, beat: Beat) -> None:
         """Cancel and place what `next_step` says.
@@ -164,11 +184,15 @@ class Trade:
             is_buy=row["side"] == "B",
             px=Decimal(row["limitPx"]),
             lots=self._lots(row["sz"]),
-            ours=str(row.get("cloid") or "").startswith(CLOID_PREFIX),
+            ours=_is_watchdogs(row.get("cloid")),
         )
 
     def _lots(self, text: str) -> int:
         return int(Decimal(text).scaleb(self._instrument.sz_decimals))
+
+
+def _is_watchdogs(cloid: str | None) -> bool:
+    return cloid is not None and cloid.startswith(CLOID_PREFIX)
 
 
 def _best(levels: list[Json]) -> Decimal | None:

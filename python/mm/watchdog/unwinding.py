@@ -45,17 +45,25 @@ class View:
 
     Attributes:
         position: Signed lots.
-        orders: Of the account for the coin.
+        orders: Of the account for the coin, those that may be cancelled.
         best: Best bid and best ask; `None` where a side is empty.
+        by_hand: Ids of the other orders for the coin: their owner's, never cancelled, not waited
+            for.
     """
 
     position: int
     orders: tuple[Order, ...]
     best: tuple[Decimal | None, Decimal | None]
+    by_hand: tuple[int, ...] = ()
+
+    @property
+    def is_flat(self) -> bool:
+        """Whether nothing is held and nothing rests that may be cancelled."""
+        return self.position == 0 and not self.orders
 
     @property
     def increasing(self) -> tuple[Order, ...]:
-        """Orders that could make the position larger, or turn it: all, when there is none."""
+        """Of `orders`, what could make the position larger, or turn it: all, when there is none."""
         return tuple(order for order in self.orders if not self._reduces(order))
 
     def _reduces(self, order: Order) -> bool:

@@ -1,0 +1,69 @@
+"""Which orders of an account the watchdog's hands take for theirs to cancel."""
+
+import json
+from typing import Any
+
+from structlog.testing import capture_logs
+
+from mm._core import Instrument
+from mm.watchdog.trade import Trade
+from mm.watchdog.unwinding import CLOID_PREFIX
+
+SESSION = 7
+CLOIDS = {
+    1: f"0x{SESSION:016x}{1:016x}",
+    2: f"0x{SESSION - 3:016x}{9:016x}",
+    3: CLOID_PREFIX + "00" * 8,
+    4: None,
+    5: f"0x{SESSION + 1:016x}{1:016x}",
+    6: f"0x{0:016x}{1:016x}",
+    7: "0x" + "ab" * 16,
+}
+"""By oid: of the session, of an earlier one, a watchdog's; and four that somebody else placed."""
+
+
+class Shown:
+    """An account as the exchange shows it."""
+
+    coin = "BTC"
+
+    async def ask(self, kind: str, *, urgent: bool) -> bytes:
+        assert urgent
+        if kind == "clearinghouseState":
+            return b'{"assetPositions": []}'
+        rows = [
+            {"coin": "BTC", "oid": oid, "side": "B", "limitPx": "90", "sz": "1", "cloid": cloid}
+            for oid, cloid in CLOIDS.items()
+        ]
+        return json.dumps([*rows, {**rows[0], "oid": 8, "coin": "ETH"}]).encode()
+
+    async def info(self, query: object, *, urgent: bool) -> bytes:
+        return b'{"levels": [[], []]}'
+
+
+def hands(cancels_up_to_session: int | None) -> Trade:
+    nobody: Any = None
+    account: Any = Shown()
+    btc = Instrument("BTC", 0, 5, 40)
+    return Trade(
+        nobody, nobody, btc, account, nobody, "", cancels_up_to_session=cancels_up_to_session
+    )
+
+
+async def test_orders_of_the_maker_and_of_a_watchdog_alone_are_to_be_cancelled() -> None:
+    trade = hands(SESSION)
+    with capture_logs() as logs:
+        view = await trade.view()
+        again = await trade.view()
+    assert view == again
+    assert [order.oid for order in view.orders] == [1, 2, 3]
+    assert [order.oid for order in view.orders if order.ours] == [3]
+    assert view.by_hand == (4, 5, 6, 7)
+    assert [line["oids"] for line in logs] == [[4, 5, 6, 7]], "told once"
+
+
+async def test_an_operator_who_asks_for_every_order_gets_every_order_of_the_coin() -> None:
+    with capture_logs() as logs:
+        view = await hands(None).view()
+    assert [order.oid for order in view.orders] == list(CLOIDS)
+    assert (view.by_hand, logs) == ((), [])
