@@ -17,6 +17,7 @@ transaction is in it whole or not at all.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import sqlite3
 import threading
@@ -28,6 +29,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Self
 
+from mm.acknowledgement import DRAWDOWN, Acknowledged, NewPeak
 from mm.errors import InvariantError, StateError
 from mm.kill_record import KillRecord
 
@@ -165,14 +167,19 @@ class Store:
             db.execute(f"INSERT INTO kill ({names}) VALUES ({_marks(row)})", tuple(row.values()))
         return record
 
-    def acknowledge(self, by: str) -> KillRecord | None:
-        """Lift the latch, durably.
+    def acknowledge(self, by: str) -> Acknowledged | None:
+        """Lift the latch, durably; of a drawdown, take the equity last saved for the new peak.
+
+        Who took which peak, and when, is kept in the record `new_peak/` and the kill's number.
 
         Args:
             by: Who looked into it.
 
         Returns:
-            The record, acknowledged; `None` when nothing was latched.
+            What was acknowledged; `None` when nothing was latched.
+
+        Raises:
+            StateError: The saved budget is damaged; nothing was changed.
         """
         at = datetime.now(UTC).isoformat(timespec="seconds")
         with self._write("durable") as db:
@@ -184,7 +191,24 @@ class Store:
                 " WHERE acknowledged_by IS NULL",
                 (by, at),
             )
-        return replace(record, acknowledged_by=by, acknowledged_at=at)
+            peak = self._take_peak(db, by, at) if record.reason == DRAWDOWN else None
+        return Acknowledged(replace(record, acknowledged_by=by, acknowledged_at=at), peak)
+
+    def _take_peak(self, db: sqlite3.Connection, by: str, at: str) -> NewPeak | None:
+        """The saved equity as the saved peak, in the transaction that lifts the latch."""
+        if (saved := self.budget()) is None:
+            return None
+        budget = json.loads(saved)
+        peak = NewPeak(old=budget["peak"], new=budget["equity"])
+        body = json.dumps({**budget, "peak": peak.new})
+        db.execute(
+            "UPDATE record SET body = ?, digest = ? WHERE name = 'budget'", (body, _digest(body))
+        )
+        ((number,),) = db.execute("SELECT max(number) FROM kill").fetchall()
+        told = json.dumps({"by": by, "at": at, **asdict(peak)})
+        row = (f"new_peak/{number}", told, _digest(told), time.time_ns())
+        db.execute(f"INSERT INTO record VALUES ({_marks(row)})", row)
+        return peak
 
     def _kill(self, which: str) -> KillRecord | None:
         rows = self.select(f"SELECT {', '.join(_KILL)} FROM kill {which}")

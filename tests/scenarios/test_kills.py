@@ -186,6 +186,44 @@ async def test_every_reason_ends_flat_with_exit_4_and_a_latch(stage: Stage, reas
     await stage.stop()
 
 
+async def test_an_acknowledged_drawdown_is_over_and_the_next_run_quotes(
+    stage: Stage, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cause, settings = DRILLS["drawdown"]
+    await holding(stage, control__kill_deadline_s=600.0, **settings)
+    seen = witness(stage)
+    await cause(stage)
+    await killed(stage, "drawdown")
+    await ended(stage, "drawdown", seen)
+    assert stage.position == 0
+    said = capsys.readouterr().out
+    assert "peak equity was" in said, said
+    await stage.quoting(**settings)
+    await stage.wait(30)
+    assert stage.shown["kill"] is None
+    assert stage.shown["drawdown"] < 0.01
+    await stage.stop()
+
+
+async def test_an_acknowledged_loss_of_the_day_stays_and_unlock_says_so(
+    stage: Stage, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cause, settings = DRILLS["daily_loss"]
+    await holding(stage, control__kill_deadline_s=600.0, **settings)
+    seen = witness(stage)
+    await cause(stage)
+    await killed(stage, "daily_loss")
+    await ended(stage, "daily_loss", seen)
+    said = capsys.readouterr().out
+    assert "the day's loss budget is spent: -" in said
+    assert "a run is killed again before 2023-11-15 00:00 UTC" in said
+    assert "starts again" not in said
+    stage.begin(**settings)
+    result = await stage.ends(4, 900)
+    assert result["exit_reason"] == "killed: daily_loss"
+    assert reason_on_disk() == "daily_loss"
+
+
 # ---- the ends of a position ---------------------------------------------------------------------
 
 

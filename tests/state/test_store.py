@@ -1,7 +1,9 @@
 """The database: promises kept, damage named, nothing given twice."""
 
+import json
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mm._core import check_budget
+from mm.acknowledgement import NewPeak
 from mm.errors import RiskStop, StateError
 from mm.exits import exit_of
 from mm.kill_record import KillRecord
@@ -54,11 +58,62 @@ def test_a_kill_is_on_the_disk_and_stands_until_it_is_acknowledged(tmp_path: Pat
     assert again.kill_record() == KILL
     acknowledged = again.acknowledge("ann")
     assert acknowledged is not None
-    assert acknowledged.acknowledged_by == "ann"
+    assert acknowledged.record.acknowledged_by == "ann"
     assert again.acknowledge("bob") is None
     assert again.kill_record() is None
-    assert again.last_kill() == acknowledged
+    assert again.last_kill() == acknowledged.record
     assert store.latch_kill(replace(KILL, reason="manual")).reason == "manual"
+
+
+BUDGET = {
+    "day": 20_454, "opening": 9_800, "peak": 10_000, "equity": 9_100,
+    "transfers": 40, "at": 7, "ramp_hours": 2,
+}  # fmt: skip
+
+
+def test_an_acknowledged_drawdown_takes_the_saved_equity_for_the_peak(tmp_path: Path) -> None:
+    store = open_store(tmp_path)
+    store.save_budget(json.dumps(BUDGET))
+    store.latch_kill(replace(KILL, reason="drawdown"))
+    acknowledged = store.acknowledge("ann")
+    assert acknowledged is not None
+    assert acknowledged.peak == NewPeak(old=10_000, new=9_100)
+    again = open_store(tmp_path)  # the first is never closed, as after kill -9
+    kept = again.budget()
+    assert kept is not None
+    assert json.loads(kept) == {**BUDGET, "peak": 9_100}
+    check_budget(kept.encode())
+    found = again.read("new_peak/1")
+    assert found is not None
+    at = acknowledged.record.acknowledged_at
+    assert json.loads(found[0]) == {"by": "ann", "at": at, "old": 10_000, "new": 9_100}
+
+
+def test_no_other_kill_changes_the_peak_and_a_missing_equity_is_not_zero(tmp_path: Path) -> None:
+    store = open_store(tmp_path)
+    store.latch_kill(replace(KILL, reason="drawdown"))
+    acknowledged = store.acknowledge("ann")
+    assert acknowledged is not None
+    assert acknowledged.peak is None
+    assert store.budget() is None
+    store.save_budget(json.dumps(BUDGET))
+    for reason in ("daily_loss", "manual"):
+        store.latch_kill(replace(KILL, reason=reason))
+        acknowledged = store.acknowledge("ann")
+        assert acknowledged is not None
+        assert acknowledged.peak is None
+        assert json.loads(store.budget() or "") == BUDGET
+
+
+def test_a_damaged_budget_keeps_the_latch(tmp_path: Path) -> None:
+    store = open_store(tmp_path)
+    store.save_budget(json.dumps(BUDGET))
+    store.latch_kill(replace(KILL, reason="drawdown"))
+    with closing(sqlite3.connect(store.path)) as db, db:
+        db.execute("UPDATE record SET digest = 'x' WHERE name = 'budget'")
+    with pytest.raises(StateError, match="the checksum of record budget does not match"):
+        store.acknowledge("ann")
+    assert store.kill_record() is not None
 
 
 def test_a_latched_kill_refuses_the_start_in_one_line(tmp_path: Path) -> None:

@@ -56,6 +56,8 @@ def test_unlock_shows_the_record_and_lifts_it_once(capsys: pytest.CaptureFixture
     said = capsys.readouterr().out
     assert "killed: drawdown at 2026-01-01T00:00:00Z, equity unknown, position 0 BTC" in said
     assert "acknowledged by ann at " in said
+    assert "no equity is saved: peak and opening stay unknown" in said
+    assert said.endswith("mm run starts again\n")
     run(["unlock"])
     assert capsys.readouterr().out == "nothing to unlock: paper/default is not stopped\n"
     with StateDir.open("paper", "default") as state:

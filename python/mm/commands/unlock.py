@@ -25,15 +25,20 @@ def unlock(
 ) -> None:
     """Show the kill that keeps this account from trading, and acknowledge it.
 
-    A kill never expires: not with the day, not with a restart. Nothing else lifts it.
+    A kill never expires: not with the day, not with a restart. Nothing else lifts it. Of a drawdown
+    it takes the equity last saved for the new peak; the day's loss stays the day's.
     """
     import getpass
+    import time
 
     from mm.accounts import choose
+    from mm.acknowledgement import Shares, consequences
+    from mm.config import load
     from mm.errors import ConfigError
     from mm.state import StateDir, account_dir
 
     network, account = choose(config, network, account)
+    limits = load(config).limits
     if not account_dir(network, account).is_dir():
         print(f"nothing to unlock: {network}/{account} has no state")
         return
@@ -51,4 +56,9 @@ def unlock(
         print(f"session {record.session}, position on kill: {record.on_kill}")
         acknowledged = state.store.acknowledge(name)
         assert acknowledged is not None, "nobody else writes while the state is held"
-        print(f"acknowledged by {name} at {acknowledged.acknowledged_at}: mm run starts again")
+        print(f"acknowledged by {name} at {acknowledged.record.acknowledged_at}")
+        shares = Shares(day=limits.daily_loss_frac, drawdown=limits.drawdown_frac)
+        # A paper exchange has a time of its own, and it may not live any more.
+        now_ns = None if network == "paper" else time.time_ns()
+        for line in consequences(acknowledged, state.store.budget(), shares, now_ns):
+            print(line)

@@ -24,7 +24,8 @@ pub struct Restored {
     pub day: i64,
     /// Equity at the day's opening.
     pub opening: Usd,
-    /// Largest equity ever.
+    /// Largest equity ever, or since a drawdown kill was acknowledged: then it may be less than
+    /// `opening`.
     pub peak: Usd,
     /// Equity last reported.
     pub equity: Usd,
@@ -92,12 +93,7 @@ impl TryFrom<Fields> for Restored {
             ("equity", equity.0, (-LATTICE_MAX, LATTICE_MAX), money),
             ("transfers", transfers.0, (-LATTICE_MAX, LATTICE_MAX), money),
             ("at", at.0, (0, i64::MAX), "nanoseconds since 1970-01-01"),
-            (
-                "peak",
-                peak.0,
-                (opening.0.max(equity.0), i64::MAX),
-                "no less than opening and equity",
-            ),
+            ("peak", peak.0, (equity.0, i64::MAX), "no less than equity"),
             (
                 "ramp_hours",
                 i64::from(ramp_hours),
@@ -309,6 +305,21 @@ mod tests {
         }
     }
 
+    /// Acknowledging a drawdown kill takes the equity for the peak; the day's loss stays the day's.
+    #[test]
+    fn a_peak_taken_anew_forgets_the_drawdown_and_not_the_days_loss() {
+        let anew = Restored {
+            peak: Usd(9_700),
+            ..saved()
+        };
+        let text = serde_json::to_string(&anew).unwrap();
+        let mut budget = LossBudget::restored(&serde_json::from_str(&text).unwrap());
+        budget.observe(Time(5 * DAY + 10), Usd(9_700), Usd::ZERO);
+        assert!(budget.drawdown().abs() < 1e-12);
+        assert_eq!(budget.drawdown_left(0.08), Usd(776));
+        assert_eq!(budget.day_pnl(), Usd(-300));
+    }
+
     /// The deposit that nobody explains yet is no part of what the day opens with.
     #[test]
     fn a_restart_on_another_day_opens_with_what_is_explained() {
@@ -329,7 +340,7 @@ mod tests {
         assert_eq!(serde_json::from_str::<Restored>(&text).unwrap(), saved());
         for (field, value) in [
             ("day", "-1"),
-            ("peak", "9999"),
+            ("peak", "9699"),
             ("equity", "12001"),
             ("opening", "99000000000000000"),
             ("ramp_hours", "4"),
