@@ -1,6 +1,6 @@
 """What looks after the orders and the position when this process cannot, and what is missing of it.
 
-expiry          on every action, always
+expiry          on every request, always: one that comes late is void; what rests stays
 watchdog        a process of its own with a key of its own
 scheduleCancel  where the venue allows it
 resident stop   an order that rests on the exchange: not made by this version
@@ -39,6 +39,7 @@ log = structlog.get_logger(__name__)
 
 SHOWN_CHARS = 120
 OFF = "switched off by [process] watchdog"
+HOST_DEATH = "an end of resting orders, should this whole machine die: only scheduleCancel is one"
 RESIDENT_STOP = "a stop order that rests on the exchange: not made by this version"
 
 
@@ -191,7 +192,7 @@ class Protection:
 
     def there(self) -> list[str]:
         """Protections in force, for the first screen."""
-        found = ["an expiry on every order", "cancel-all with verification at every end"]
+        found = ["an expiry on every request", "cancel-all with verification at every end"]
         if self._no_watchdog is None:
             process = self._config.process
             silence_s = wall_s(self._config, process.watchdog_silence_s)
@@ -207,6 +208,7 @@ class Protection:
             lines.append(f"watchdog process: {self._no_watchdog}")
         if self._deadman is not None and self._deadman.refused is not None:
             lines.append(f"the venue's scheduleCancel: {_short(self._deadman.refused)}")
+            lines.append(HOST_DEATH)
         lines.append(RESIDENT_STOP)
         return lines
 

@@ -459,7 +459,7 @@ class Run:
             return exit_of(error)
         if verdict.breaches:
             return Exit.INVARIANT
-        if result["open_orders_after_stop"]:
+        if result["open_orders_after_stop"] or self._left_to == "nobody":
             return Exit.VENUE
         return Exit.DONE
 

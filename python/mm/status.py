@@ -27,6 +27,7 @@ def standing(snapshot: Snapshot, coin: str, sz_decimals: int) -> Json:
     orders = snapshot["orders"]
     return {
         "coin": coin,
+        "cycle": snapshot["cycle"],
         "mode": snapshot["mode"],
         "mode_reason": snapshot["mode_reason"],
         "phase": snapshot["phase"],

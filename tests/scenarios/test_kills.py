@@ -298,7 +298,8 @@ async def test_a_kill_that_holds_touches_nothing(stage: Stage) -> None:
 async def test_a_stop_does_with_the_position_what_was_chosen(stage: Stage, on_exit: str) -> None:
     await holding(stage, control__on_exit=on_exit, control__exit_deadline_s=60.0)
     began, before = stage.house.now_s(), stage.mark()
-    result = await stage.stop()
+    # A position that nobody minds, against the policy, is no orderly end.
+    result = await stage.stop(3 if on_exit == "work" else 0)
     left = {"flatten": None, "hold": "hold", "work": "nobody"}[on_exit]
     assert result["position"]["left_to"] == left
     assert result["exit_reason"] == "sigterm"
@@ -318,7 +319,7 @@ async def test_a_stop_that_cannot_flatten_ends_at_its_deadline(stage: Stage) -> 
     await holding(stage, control__on_exit="flatten", control__exit_deadline_s=20.0)
     stage.house.cancel(stage.house.crowd)
     began = stage.house.now_s()
-    result = await stage.stop()
+    result = await stage.stop(3)
     assert 19 < stage.house.now_s() - began < 25
     assert stage.position == Decimal(HELD)
     assert result["position"]["left_to"] == "nobody"

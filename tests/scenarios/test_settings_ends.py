@@ -71,7 +71,7 @@ async def test_the_exit_deadline_ends_the_process(stage: Stage, deadline_s: floa
     await holding(stage, control__on_exit="flatten", control__exit_deadline_s=deadline_s)
     stage.house.cancel(stage.house.crowd)
     began, logs = stage.house.now_s(), stage.logs
-    await stage.stop()
+    await stage.stop(3)
     assert deadline_s - 1 < stage.house.now_s() - began < deadline_s + 5
     [said] = [line for line in logs if line["event"] == "position_not_wound_up"]
     assert said["close_wait"] == "no_book"

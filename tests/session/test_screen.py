@@ -61,7 +61,7 @@ def screen(snapshot: Json, market: str = "demo", **more: object) -> str:
         "sz_decimals": 5,
         "inherited": 0,
         "cancelled": 0,
-        "protected": ["an expiry on every order", "a watchdog process"],
+        "protected": ["an expiry on every request", "a watchdog process"],
         "unprotected": ["the venue's scheduleCancel: refused", "a stop order that rests"],
     }
     return "\n".join(first_screen(Opening(**{**opening, **more}), snapshot))
@@ -79,7 +79,7 @@ def test_the_first_screen_says_what_this_is_and_what_it_does_not_prove(unknown: 
         "5 a side, $1,428.16 in all",
         "2.00 bps = maker fee 1.50 + adverse selection 0.50 (assumed)",
         "an hour at 2.50 bps",
-        "Protected    an expiry on every order; a watchdog process",
+        "Protected    an expiry on every request; a watchdog process",
         "NOT AVAILABLE  the venue's scheduleCancel: refused",
         "NOT AVAILABLE  a stop order that rests",
         "Ctrl-C once",

@@ -53,7 +53,7 @@ async def test_a_running_maker_says_how_it_stands(
         assert stands["orders"]["bids"] + stands["orders"]["asks"] == len(shown["orders"]) > 0
         assert float(stands["position"]) * 1e5 == pytest.approx(shown["position"])
         assert stands["limit"]["binding"]
-        assert stands["mode"] == shown["mode"]
+        assert (stands["mode"], stands["cycle"]) == (shown["mode"], shown["cycle"])
         assert stands["phase"] == shown["phase"]
         assert float(stands["equity_usd"]) * 1e6 == pytest.approx(shown["account_value"])
         assert found["day"]["fills"] == len(life.books.tids()) > 0

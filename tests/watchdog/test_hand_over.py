@@ -31,10 +31,14 @@ THE_TOUCH_ALONE = """
 ioc_slippage_bps = 0.0
 ioc_slippage_sigmas = 0.0
 ioc_slippage_spreads = 0.6
+ioc_apart_s = 1.0
+ioc_attempts = 20
+ioc_cooldown_s = 1.0
+ioc_limit_frac = 1.0
 """
 """An attempt takes what stands at the best price: a position of some size needs several."""
-HELD = 0.05
-"""BTC: more than a moment's takers take, less than the limit."""
+HELD = 0.8
+"""BTC: more than one taker takes, or than stands at one price."""
 LOTS = 1e5
 """In a BTC."""
 
@@ -48,7 +52,7 @@ def inherited(directory: Path, text: str) -> Iterator[tuple[Maker, str]]:
     with serving(directory, *market, accounts=0) as served:
         give_key()
         touch = ask({"type": "l2Book", "coin": "BTC"}, served.url)["levels"][1][0]["px"]
-        worst = round(float(touch) * 1.005)
+        worst = round(float(touch) * 1.02)
         wallet = Account.from_key(f"0x{SECRET}")
         Exchange(wallet, served.url).order("BTC", True, HELD, worst, {"limit": {"tif": "Ioc"}})
         assert position(served.url) == HELD
@@ -67,7 +71,7 @@ def at(url: str) -> tuple[str, ...]:
 def handed_over(maker: Maker, url: str, code: int, asks: str) -> Json:
     """The summary of a maker that left its position; until flat nothing increases it."""
     summary, log = maker.ends(code)
-    assert "position_left_to_watchdog" in log
+    assert "position_left_to_watchdog" in log, log[-3000:]
     assert summary["open_orders_after_stop"] == 0
     assert summary["position"]["left_to"] == "watchdog"
     [taken] = said("watchdog_takes_over")

@@ -164,7 +164,12 @@ def without_a_watchdog(url: str) -> str:
     command = [sys.executable, "-m", "mm", "run", "--base-url", url, "--duration", "60"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 0, done.stderr[-2000:]
-    for said_of in ("watchdog process", "the venue's scheduleCancel", "a stop order that rests"):
+    for said_of in (
+        "watchdog process",
+        "the venue's scheduleCancel",
+        "an end of resting orders",
+        "a stop order that rests",
+    ):
         assert f"NOT AVAILABLE  {said_of}" in done.stdout
     return done.stdout
 
