@@ -318,18 +318,18 @@ fn a_look_that_may_lag_does_not_count() {
 fn both_legs_of_an_unanswered_amend_count() {
     let flagged = NewOrder {
         reduce_only: true,
-        ..bid(1, 10)
+        ..bid(1, 12)
     };
-    let mut table = resting(&[flagged]);
+    let mut table = resting(&[bid(1, 10)]);
     table.on_fill(&fill(101, Some(cloid(1)), 1), at(0));
-    table.amending(bid(1, 12), at(1));
+    table.amending(flagged, at(1));
     let parts = |table: &Orders| table.get(cloid(1)).unwrap().parts();
-    assert_eq!(parts(&table), [(Sz(9), true), (Sz(12), false)]);
-    assert_eq!(table.get(cloid(1)).unwrap().free(), Sz(12));
+    assert_eq!(parts(&table), [(Sz(9), false), (Sz(12), true)]);
+    assert_eq!(table.get(cloid(1)).unwrap().free(), Sz(9));
     table.on_update(&update(101, 1, 4, OrderStatus::Canceled), at(1));
-    assert_eq!(parts(&table), [(Sz(5), true), (Sz(12), false)]);
+    assert_eq!(parts(&table), [(Sz(5), false), (Sz(12), true)]);
     table.on_fill(&fill(101, Some(cloid(1)), 5), at(1));
-    assert_eq!(parts(&table), [(Sz::ZERO, true), (Sz(12), false)]);
+    assert_eq!(parts(&table), [(Sz::ZERO, false), (Sz(12), true)]);
 }
 
 #[test]

@@ -402,7 +402,7 @@ impl Scripted {
     }
 }
 
-pub(crate) /// The answer to an amend whose old order is cancelled, in the venue's words.
+/// The answer to an amend whose old order is cancelled, in the venue's words.
 fn of_new_leg(status: ItemStatus) -> ItemStatus {
     match status {
         ItemStatus::Error(Rejection { class, text }) => ItemStatus::Error(Rejection {
@@ -413,7 +413,7 @@ fn of_new_leg(status: ItemStatus) -> ItemStatus {
     }
 }
 
-fn refusal(class: RejectionClass) -> ItemStatus {
+pub(crate) fn refusal(class: RejectionClass) -> ItemStatus {
     let text = "words".to_owned();
     ItemStatus::Error(Rejection { class, text })
 }
