@@ -9,9 +9,9 @@ use mm_core::units::{Dur, SECOND, Sz, Time, Usd};
 use super::world::{ChaosError, USER, World};
 use crate::exchange::MoneyWhy;
 
-/// Longest time from the end of the faults, a later latch, the last piece closed or the last trade by hand until a policy is done:
-/// a position goes in pieces of a share of the limit, a second apart, however many those are, and a
-/// piece whose answer is lost is waited for as long as any.
+/// Longest time from the end of the faults, a later latch, the last piece closed or the last trade by hand
+/// until a policy is done: a position goes in pieces of a share of the limit, a second apart, however many
+/// those are, and a piece whose answer is lost is waited for as long as any.
 const CLOSED_WITHIN: Dur = Dur(15 * SECOND);
 
 /// The latch, as the world remembers it: a session that died after it is not followed by another.
