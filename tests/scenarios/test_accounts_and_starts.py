@@ -85,7 +85,7 @@ async def test_a_leverage_that_is_refused(stage: Stage, silently: bool) -> None:
     stage.net.meddle(
         lambda a: a.get("type") == "updateLeverage", arrives=False, answer=(200, json.dumps(said))
     )
-    stage.begin(paper__leverage=7)
+    stage.begin(account__leverage=7)
     await stage.ends(3)
     assert stage.received("order", "batchModify") == []
 
