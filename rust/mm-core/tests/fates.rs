@@ -7,11 +7,11 @@ mod script;
 use mm_core::action::{Action, ActionBody, Cloid, NewOrder, Reason};
 use mm_core::control::Alarm;
 use mm_core::event::{
-    AccountState, Command, EventBody, Fill, ItemStatus, OpenOrder, OpenOrders, OrderFate,
-    OrderStatus, OrderUpdate, Rejection, RejectionClass, ReplyOutcome,
+    Command, EventBody, Fill, ItemStatus, OpenOrder, OpenOrders, OrderFate, OrderStatus,
+    OrderUpdate, RejectionClass, ReplyOutcome,
 };
 use mm_core::recovery::ask::Ask;
-use mm_core::units::{Side, Sz, Usd};
+use mm_core::units::{Side, Sz};
 
 use script::{Script, cancels_of, error, gone, orders_of, other};
 
@@ -82,9 +82,7 @@ fn a_modify_that_a_fill_beat_or_whose_new_leg_failed_leaves_no_order() {
                 // The old order is gone all the same.
                 updates.extend(script.end(amend.oid));
             }
-            let Rejection { class, text } = error(class);
-            let text = format!("Error placing new order during modify: {text}");
-            statuses.push(ItemStatus::Error(Rejection { class, text }));
+            statuses.push(ItemStatus::Error(error(class)));
         }
         script.reply(action.id, ReplyOutcome::Statuses(statuses));
         script.news(fills);
@@ -97,71 +95,6 @@ fn a_modify_that_a_fill_beat_or_whose_new_leg_failed_leaves_no_order() {
             .any(|order| order.cloid == first.order.cloid);
         assert!(!reused, "{class:?}: its cloid is spent");
     }
-}
-
-#[test]
-fn a_modify_refused_before_anything_was_done_leaves_its_order() {
-    let mut script = Script::quoting();
-    script.mid += 1_000;
-    script.pass(1.0);
-    script.market();
-    let action = script.waiting.remove(0);
-    let ActionBody::Modify(amends) = &action.body else {
-        panic!("{action:?}")
-    };
-    let refused = amends.iter().map(|_| {
-        let text = "Order has invalid price.".to_owned();
-        let class = RejectionClass::Price;
-        ItemStatus::Error(Rejection { class, text })
-    });
-    script.reply(action.id, ReplyOutcome::Statuses(refused.collect()));
-    script.settles();
-    assert_eq!(script.resting.len(), 10);
-    let amended = script.resting.iter().filter(|(_, order)| {
-        let mut amends = amends.iter();
-        amends.any(|amend| amend.order.cloid == order.cloid)
-    });
-    assert_eq!(amended.count(), amends.len(), "each is amended again");
-}
-
-/// The venue runs a block's cancels before its post-only orders: a cancel may find nothing of an order
-/// that rests a moment later, and its answer come after that order's.
-#[test]
-fn a_cancel_that_overtook_its_order_is_sent_again() {
-    let mut script = Script::quoting();
-    let fill = script.fill_best(Side::Ask, i64::MAX);
-    script.news(vec![fill]);
-    let is_place = |action: &Action| matches!(action.body, ActionBody::Place(_));
-    let at = script.waiting.iter().position(is_place).unwrap();
-    let place = script.waiting.remove(at);
-    let placed = orders_of(&place);
-    // Most of the money goes, and the limit with it.
-    let account_value = Usd(9_000_000_000);
-    script.tell(EventBody::Account(AccountState {
-        account_value,
-        ..script.report()
-    }));
-    let overtaking = |action: &Action| {
-        let cancels = cancels_of(core::slice::from_ref(action));
-        cancels.iter().any(|(cloid, _)| *cloid == placed[0].cloid)
-    };
-    let at = script.waiting.iter().position(overtaking).unwrap();
-    let cancel = script.waiting.remove(at);
-    let mut found = Vec::new();
-    for (cloid, _) in cancels_of(core::slice::from_ref(&cancel)) {
-        let ended = script.oid_of(cloid).and_then(|oid| script.end(oid));
-        found.push(ended.map_or_else(gone, |_| ItemStatus::Success));
-    }
-    let resting: Vec<ItemStatus> = placed
-        .iter()
-        .map(|order| ItemStatus::Resting(script.rest(*order)))
-        .collect();
-    script.reply(place.id, ReplyOutcome::Statuses(resting));
-    script.reply(cancel.id, ReplyOutcome::Statuses(found));
-    let sent = &script.waiting;
-    assert!(sent.iter().any(overtaking), "{sent:?}");
-    script.answer_all();
-    assert_eq!(script.oid_of(placed[0].cloid), None);
 }
 
 #[test]

@@ -344,9 +344,7 @@ impl Engine {
                 if why.class != RejectionClass::Gone {
                     batch.refuse(self.orders.get(cloid), why);
                 }
-                if !why.ends_the_amended() {
-                    self.orders.on_amend_refused(cloid, now);
-                } else if self.orders.on_amend_rejected(cloid, now) {
+                if self.orders.on_amend_rejected(cloid, now) {
                     self.recover.questions.want(Ask::OrderStatus(cloid));
                 }
             }

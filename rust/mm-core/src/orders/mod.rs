@@ -193,7 +193,6 @@ impl Orders {
         if let Some(order) = self.live.get_mut(&cloid) {
             order.cancelling = true;
             order.making_way = reason == Reason::AmendTooLarge;
-            order.cancel_blind = matches!(order.state, State::InFlight | State::Unknown);
             order.since = now;
         }
     }
@@ -254,7 +253,7 @@ impl Orders {
             order.vanish(now);
             return true;
         }
-        let expected = old_gone.map(|left| order.filled_by(left));
+        let expected = old_gone.map(|left| order.order.sz - left);
         self.settle(cloid, expected, now);
         false
     }
@@ -354,7 +353,7 @@ impl Orders {
     fn on_own_update(&mut self, cloid: Cloid, update: &OrderUpdate, now: Time) {
         if let Some(ghost) = self.ghosts.iter_mut().find(|ghost| ghost.oid == update.oid) {
             if update.status != OrderStatus::Open {
-                ghost.end(update.sz);
+                ghost.expected = Some(Sz((ghost.sz - update.sz).0.max(0)));
             }
             self.drop_settled_ghosts();
             return;
@@ -394,10 +393,14 @@ impl Orders {
             *old_gone = Some(update.sz);
             return;
         }
-        // What was shrunk ends as filled with less than its size: its reply says with how much.
-        let shrinks = order.order.reduce_only && update.status != OrderStatus::Canceled;
-        let expected = (!shrinks).then(|| order.filled_by(update.sz));
-        self.settle(cloid, expected, now);
+        // A reduce-only order is shrunk without a fill, so its remainder says nothing of what filled.
+        let shrunk = order.order.reduce_only && update.status == OrderStatus::Canceled;
+        let expected = if shrunk {
+            order.filled
+        } else {
+            order.order.sz - update.sz
+        };
+        self.settle(cloid, Some(expected), now);
     }
 
     /// Credits a fill to its order.

@@ -55,9 +55,6 @@ pub struct Order {
     pub cancelling: bool,
     /// Whether that cancel makes way for an order of the plan, which takes its place afterwards.
     pub(super) making_way: bool,
-    /// Whether that cancel left before the exchange had said that the order rests: it may have overtaken
-    /// the place, so that nothing found says nothing.
-    pub(super) cancel_blind: bool,
     /// Whether a cancel succeeded while a replacement was unanswered.
     pub(super) cancelled: bool,
     /// Whether no answer will come to its last amend: old or new may rest, or neither.
@@ -88,7 +85,6 @@ impl Order {
             state,
             cancelling: false,
             making_way: false,
-            cancel_blind: false,
             cancelled: false,
             amend_lost: false,
             since: now,
@@ -107,22 +103,15 @@ impl Order {
         Sz((self.order.sz - self.filled).0.max(0))
     }
 
-    /// Lots filled in all when the exchange cancelled it with `left` remaining. A reduce-only order is
-    /// shrunk without a fill, so its remainder says nothing of what filled.
-    pub(super) fn filled_by(&self, left: Sz) -> Sz {
-        if self.order.reduce_only {
-            return self.filled;
-        }
-        Sz((self.order.sz - left).0.max(0))
-    }
-
     /// Lots that could still fill, over all its incarnations.
     #[must_use]
     pub fn exposure(&self) -> Sz {
         match self.state {
             State::Amending { to, old_gone } => {
-                let owed = |left| Sz((self.filled_by(left) - self.filled).0.max(0));
-                old_gone.map_or(self.remaining(), owed) + to.sz
+                let old = old_gone.map_or(self.remaining(), |left| {
+                    Sz((self.order.sz - left - self.filled).0.max(0))
+                });
+                old + to.sz
             }
             State::Settling {
                 expected: Some(expected),
@@ -273,16 +262,6 @@ pub(super) struct Ghost {
 }
 
 impl Ghost {
-    /// The exchange ended it with `left` remaining, which of a reduce-only order says nothing.
-    pub(super) fn end(&mut self, left: Sz) {
-        let filled = if self.reduce_only {
-            self.filled
-        } else {
-            Sz((self.sz - left).0.max(0))
-        };
-        self.expected = Some(filled);
-    }
-
     pub(super) fn exposure(&self) -> Sz {
         Sz((self.expected.unwrap_or(self.sz) - self.filled).0.max(0))
     }
@@ -306,14 +285,13 @@ pub(super) fn replace(
     now: Time,
 ) -> Option<Ghost> {
     let old = order.order;
-    let expected = old_gone.map(|left| order.filled_by(left));
     let ghost = order.oid.map(|oid| Ghost {
         oid,
         side: old.side,
         reduce_only: old.reduce_only,
         sz: old.sz,
         filled: order.filled,
-        expected,
+        expected: old_gone.map(|left| Sz((old.sz - left).0.max(0))),
         unproven: false,
         since: now,
     });

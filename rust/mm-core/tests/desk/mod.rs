@@ -353,7 +353,7 @@ impl Desk {
             ActionBody::Modify(amends) => amends
                 .iter()
                 .map(|amend| match self.remove(amend.oid, news) {
-                    ItemStatus::Success => of_new_leg(self.place(&amend.order, news)),
+                    ItemStatus::Success => self.place(&amend.order, news),
                     other => other,
                 })
                 .collect(),
@@ -508,17 +508,6 @@ fn tifs(action: &Action) -> Vec<Tif> {
     };
     found.dedup();
     found
-}
-
-/// The answer to an amend whose old order is cancelled, in the venue's words.
-fn of_new_leg(status: ItemStatus) -> ItemStatus {
-    match status {
-        ItemStatus::Error(Rejection { class, text }) => ItemStatus::Error(Rejection {
-            class,
-            text: format!("Error placing new order during modify: {text}"),
-        }),
-        placed => placed,
-    }
 }
 
 fn refusal(class: RejectionClass) -> ItemStatus {

@@ -14,8 +14,6 @@
 //!   pause of a second before a refused cancel is sent again is all it has: `RETRY`.
 //! * An amend of an order that is over counts nothing: the venue modifies only what rests, and an oid
 //!   never comes back.
-//! * The way out is a session's own: its machine begins anew with it, and time without one, or without a
-//!   book to price by, is no time in which it could have crossed.
 //! * The limit is the engine's own: `mm.audit` recomputes it from the journal of a run.
 
 use std::collections::BTreeMap;
@@ -138,8 +136,6 @@ impl Judge {
     pub(super) fn restarted(&mut self) {
         self.unheard.clear();
         self.uncovered_since = [None; 2];
-        self.uncrossed = Dur(0);
-        self.watched = None;
     }
 
     /// The position as far as the engine could know of hands.
@@ -202,8 +198,7 @@ impl Judge {
     }
 
     /// Watches the way out at the end of a block: whether a reducing quote is there while one is
-    /// needed, and how long the position stays over its limit. `able`: a session with all its streams and a
-    /// book that it heard lately.
+    /// needed, and how long the position stays over its limit. `able`: a session with all its streams.
     pub(super) fn watch(
         &mut self,
         moment: &Moment<'_>,

@@ -35,8 +35,6 @@ const SMALLEST_USD: f64 = 12.0;
 /// A side that rested at some block so recently is quoted: orders are replaced all the time, and one
 /// that a taker swept rightly stays away for the governor's 5 s and returns in steps of 3 s.
 const LATELY: Dur = Dur(10 * SECOND);
-/// A book heard so lately can be priced by.
-const BOOK_FRESH: Dur = Dur(2 * SECOND);
 /// Longest wait for our orders to be gone after the stop.
 const STOP_DEADLINE: Dur = Dur(20 * SECOND);
 
@@ -85,8 +83,6 @@ pub struct World {
     pub(super) judge: Judge,
     /// Orders by hand that the last query showed this session.
     pub(super) shown_hands: BTreeSet<u64>,
-    /// When the session last heard a book.
-    book_heard: Option<Time>,
     pub(super) outcome: Outcome,
     pub(super) now: Time,
     pub(super) reduce_only: bool,
@@ -148,7 +144,6 @@ impl World {
             queries: BTreeMap::new(),
             judge: Judge::default(),
             shown_hands: BTreeSet::new(),
-            book_heard: None,
             now: START,
             reduce_only: false,
             rested: [None; 2],
@@ -335,7 +330,6 @@ impl World {
         self.line.reopen();
         self.judge.restarted();
         self.shown_hands.clear();
-        self.book_heard = None;
         let before = self.saved;
         self.first_at.get_or_insert(self.now);
         for body in self.synchronised() {
@@ -380,7 +374,6 @@ impl World {
                 let by_hand = open.orders.iter().filter(|order| order.cloid.is_none());
                 self.shown_hands = by_hand.map(|order| order.oid).collect();
             }
-            EventBody::Book(_) | EventBody::Bbo(_) => self.book_heard = Some(self.now),
             _ => {}
         }
         let event = Event {
@@ -502,9 +495,7 @@ impl World {
             return;
         };
         // After a kill its policy is judged in place of the way out.
-        let priced = self.book_heard;
-        let priced = priced.is_some_and(|at| self.now.since(at) <= BOOK_FRESH);
-        let able = priced && self.line.is_up() && self.killed.is_none();
+        let able = self.line.is_up() && self.session.is_some() && self.killed.is_none();
         let (could, hands) = (self.could(), self.by_hand());
         let moment = Moment {
             now: self.now,
