@@ -31,6 +31,7 @@ impl World {
                     if fill.cloid.is_none() {
                         let lots = fill.side.signed(fill.sz).0;
                         self.judge.hand_fill(fill.tid, fill.time, lots);
+                        self.hand_moved_killed(fill.time);
                     }
                     fills.push(told::fill(fill));
                 }

@@ -2,16 +2,16 @@
 
 use mm_core::action::{Action, ActionBody, NewOrder, Tif};
 use mm_core::budget::Restored;
-use mm_core::control::{Alarm, KillReason, PositionPolicy};
+use mm_core::control::{Alarm, CloseWait, KillReason, PositionPolicy};
 use mm_core::event::{Command, EventBody};
 use mm_core::units::{Dur, SECOND, Sz, Time, Usd};
 
 use super::world::{ChaosError, USER, World};
 use crate::exchange::MoneyWhy;
 
-/// Longest time from the end of the faults, a later latch or the last piece closed until a policy is done:
-/// a position goes in pieces of a share of the limit, a second apart, however many those are, and a
-/// piece whose answer is lost is waited for as long as any.
+/// Longest time from the end of the faults, a later latch, the last piece closed or the last trade by hand
+/// until a policy is done: a position goes in pieces of a share of the limit, a second apart, however many
+/// those are, and a piece whose answer is lost is waited for as long as any.
 const CLOSED_WITHIN: Dur = Dur(15 * SECOND);
 
 /// The latch, as the world remembers it: a session that died after it is not followed by another.
@@ -19,9 +19,9 @@ const CLOSED_WITHIN: Dur = Dur(15 * SECOND);
 pub(super) struct Killed {
     pub(super) reason: KillReason,
     pub(super) at: Time,
-    /// Magnitude of the position at the last block, lots, and when it last fell.
+    /// Magnitude of the position at the last block, lots, and when it last fell or a hand traded.
     held: Sz,
-    fell: Time,
+    moved: Time,
 }
 
 impl World {
@@ -59,7 +59,7 @@ impl World {
             reason,
             at,
             held: self.position().abs(),
-            fell: at,
+            moved: at,
         });
         self.outcome.killed = Some(reason.as_str().to_owned());
         self.ends.clear();
@@ -70,18 +70,35 @@ impl World {
         let (held, now) = (self.position().abs(), self.now);
         if let Some(killed) = &mut self.killed {
             if held < killed.held {
-                killed.fell = now;
+                killed.moved = now;
             }
             killed.held = held;
         }
     }
 
-    /// After the latch only what reduces is sent, and only in the way that the policy allows.
+    /// What a hand trades after the latch is closed in its turn.
+    pub(super) fn hand_moved_killed(&mut self, at: Time) {
+        if let Some(killed) = &mut self.killed {
+            killed.moved = at;
+        }
+    }
+
+    /// After the latch only what reduces is sent, and only in the way that the policy allows: a flatten
+    /// quotes only while it says that the venue or the book takes no immediate order.
     pub(super) fn judge_killed(&mut self, actions: &[Action]) {
         if self.killed.is_none() {
             return;
         }
         let policy = self.drawn.on_kill;
+        let waits = self.session.as_ref().is_some_and(|session| {
+            let takes_none = [
+                CloseWait::PostOnlyPeriod,
+                CloseWait::BookTooWide,
+                CloseWait::BookTooThin,
+            ];
+            let shown = session.engine.snapshot().close_wait;
+            shown.is_some_and(|why| takes_none.contains(&why))
+        });
         let orders = actions.iter().flat_map(|action| -> Vec<NewOrder> {
             match &action.body {
                 ActionBody::Place(orders) => orders.clone(),
@@ -93,7 +110,7 @@ impl World {
             order.reduce_only
                 && match policy {
                     PositionPolicy::Work => true,
-                    PositionPolicy::Flatten => order.tif == Tif::Ioc,
+                    PositionPolicy::Flatten => order.tif == Tif::Ioc || waits,
                     PositionPolicy::Hold => false,
                 }
         };
@@ -127,7 +144,7 @@ impl World {
                 PositionPolicy::Work => flat == kill.done,
             };
         let storm_over = crate::chaos::world::START.plus(self.drawn.stormy);
-        let had = self.now.since(killed.fell.max(storm_over));
+        let had = self.now.since(killed.moved.max(storm_over));
         if !as_it_should && had >= CLOSED_WITHIN {
             let words = format!(
                 "{:?} {:.1} s after the kill: position {}, drift {:?}, done {}, pending {:?}, orders {:?}, mode {:?}",
