@@ -158,7 +158,7 @@ def test_every_key_has_a_unit_in_its_name_or_needs_none(section: str, key: str) 
         (
             "[process]\nmarket = 'calibrated'",
             "mm.toml: [process] market = 'calibrated': not one of the accepted forms;"
-            " expected demo or replay:PATH",
+            " expected demo, replay:PATH, mirror or mirror:SOURCE",
         ),
         (
             "[process]\nasset = 'ETH'",

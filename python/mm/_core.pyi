@@ -280,6 +280,19 @@ class PaperExchange:
     def take_frames(self) -> list[tuple[int, bytes]]:
         """Take the frames to send since the last call, in order: connection and text."""
 
+    def hear(self, frame: bytes) -> None:
+        """Take a frame of the live feed that the market mirrors; it happens in the next block.
+
+        Args:
+            frame: As received.
+
+        Raises:
+            EventError: It cannot be read; nothing of it happens.
+        """
+
+    def feed_lost(self) -> None:
+        """Say that the mirrored feed is lost: the book is empty until it tells anew."""
+
     def announce_clock(self) -> None:
         """Queue the clock for those who subscribed to it."""
 

@@ -19,13 +19,19 @@ from mm.figures import coin_text
 from mm.report import Snapshot, binding_text
 from mm.venue import PaperSide, Venue
 
-DEMO_PROVES_NOT = (
-    "The demo market is seeded and lively, NOT CALIBRATED: it shows that the machine works, not",
-    "that it earns. Nothing here says what a real market would have paid.",
-)
-REPLAY_PROVES_NOT = (
-    "A recorded market does not react to our orders, and our place in its queues is a guess.",
-)
+PROVES_NOT = {
+    "demo": (
+        "The demo market is seeded and lively, NOT CALIBRATED: it shows that the machine works,",
+        "not that it earns. Nothing here says what a real market would have paid.",
+    ),
+    "replay": (
+        "A recorded market does not react to our orders, and our place in its queues is a guess.",
+    ),
+    "mirror": (
+        "Live public data. That market never sees our orders, so it does not react to them, and",
+        "our place in its queues is a guess.",
+    ),
+}
 TRY_ON_PAPER = "run --coin ETH --speed 60"
 SECONDS_PER_HOUR = 3600
 WIDTH = 96
@@ -167,13 +173,13 @@ def first_screen(opening: Opening, snapshot: Snapshot) -> list[str]:
 
 def paper_lines(side: PaperSide, process: ProcessConfig) -> list[str]:
     """That no real money is at stake, and what the market at hand does not prove."""
-    demo = process.market == "demo"
-    seed = f", seed {side.seed}" if demo and side.seed is not None else ""
+    kind = process.market.partition(":")[0]
+    seed = f", seed {side.seed}" if kind == "demo" and side.seed is not None else ""
     speed = side.announced.speed
     return [
         f"  PAPER  {process.coin} on the {process.market} market, {speed:g}x speed{seed}",
         "  No keys, no real money: an exchange on this machine that speaks Hyperliquid's protocol.",
-        *(f"  {line}" for line in (DEMO_PROVES_NOT if demo else REPLAY_PROVES_NOT)),
+        *(f"  {line}" for line in PROVES_NOT[kind]),
     ]
 
 

@@ -50,7 +50,7 @@ async def _examine(config: Any, base_url: str | None) -> list[Any]:  # noqa: ANN
     from mm.accounts import PAPER_ACCOUNT
     from mm.doctor import Doctor
     from mm.hyperliquid.http import HttpClient
-    from mm.live.opening import BASE_URLS
+    from mm.hyperliquid.networks import BASE_URLS
     from mm.paper.venue import standing
     from mm.runs import last_burn
     from mm.state import account_dir

@@ -21,11 +21,16 @@ def exchange(
         typer.Option(metavar="ADDRESS=USDC", help="An account and what it holds; repeatable."),
     ] = None,
     market: Annotated[
-        str, typer.Option(metavar="demo|replay:PATH", help="Where the other side comes from.")
+        str,
+        typer.Option(
+            metavar="demo|replay:PATH|mirror[:SOURCE]",
+            help="Where the other side comes from. mirror: live public data of mainnet; SOURCE:"
+            " testnet, or a URL.",
+        ),
     ] = _PROCESS.market,
     coin: Annotated[
         str | None,
-        typer.Option(help="The perp of a recording; absent: the one its file is named after."),
+        typer.Option(help="The perp of a mirror, or of a recording not named after it."),
     ] = None,
     sz_decimals: Annotated[
         int | None, typer.Option(min=0, max=6, help="Decimals of its size, where not known.")

@@ -87,9 +87,9 @@ def approve(
     import os
 
     from mm.config import AccountConfig
+    from mm.hyperliquid.networks import BASE_URLS
     from mm.keys.approval import approve as send
     from mm.keys.sources import checked, signer_for
-    from mm.live.opening import BASE_URLS
 
     kept = AccountConfig(key_source=source, key_name=name, watchdog_key_name=f"not-{name}"[:32])
     agent = signer_for("maker", kept, network).address
@@ -117,8 +117,8 @@ def check(
 
     from mm.config import AccountConfig
     from mm.hyperliquid.http import HttpClient
+    from mm.hyperliquid.networks import BASE_URLS
     from mm.keys.sources import signer_for
-    from mm.live.opening import BASE_URLS
     from mm.live.roles import Mandate, mandate_of
 
     kept = AccountConfig(key_source=source, key_name=name, watchdog_key_name=f"not-{name}"[:32])

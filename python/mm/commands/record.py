@@ -34,7 +34,7 @@ def record(
     """
     import asyncio
 
-    from mm.live.opening import BASE_URLS
+    from mm.hyperliquid.networks import BASE_URLS
     from mm.log import writing
     from mm.recording import record as write
 

@@ -25,7 +25,21 @@ Duration = Annotated[
     float | None, typer.Option(help="Market seconds until the orderly stop.", min=0.001, max=1e9)
 ]
 Seed = Annotated[int | None, typer.Option(help="Of the demo market.")]
-Market = Annotated[str | None, typer.Option(help="demo, or replay:PATH of a recording.")]
+Market = Annotated[
+    str | None,
+    typer.Option(
+        help="demo, replay:PATH of a recording, or mirror[:SOURCE]: live public data of mainnet,"
+        " testnet or a URL."
+    ),
+]
+DryRun = Annotated[
+    bool,
+    typer.Option(
+        "--dry-run",
+        help="On testnet or mainnet: all of it on a paper exchange that mirrors the network, with"
+        " the account's equity and fees. No key is read, nothing is sent there.",
+    ),
+]
 Speed = Annotated[float | None, typer.Option(help="Market seconds per second.")]
 NoUi = Annotated[bool, typer.Option("--no-ui", help="No first screen, no status line.")]
 AsJson = Annotated[bool, typer.Option("--json", help="The summary as one object on stdout.")]
@@ -52,11 +66,13 @@ def run(
     log_level: LogLevel = None,
     log_file: LogFile = None,
     metrics_port: MetricsPort = None,
+    dry_run: DryRun = False,
 ) -> int:
     """Make markets. Without options: on paper, on the demo market. Ctrl-C stops in order."""
     import asyncio
 
     from mm.config import load
+    from mm.live.dry import rehearsed
     from mm.log import writing
     from mm.run import Options, make_markets
 
@@ -74,6 +90,8 @@ def run(
         "process.metrics_port": metrics_port,
     }
     effective = load(config, {key: value for key, value in given.items() if value is not None})
-    options = Options(effective, base_url, duration, screen=not no_ui, as_json=as_json)
     with writing(effective.process.log_level, log_file):
+        if dry_run:
+            effective, base_url = asyncio.run(rehearsed(effective, base_url)), None
+        options = Options(effective, base_url, duration, screen=not no_ui, as_json=as_json)
         return asyncio.run(make_markets(options))

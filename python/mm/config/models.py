@@ -46,10 +46,11 @@ class ProcessConfig(Section):
     coin: Annotated[str, Field(pattern=r"^[A-Za-z0-9]+(:[A-Za-z0-9]+)?$")] = _key(
         "BTC", "a coin as the venue names it", "the perp to quote, as the venue names it"
     )
-    market: Annotated[str, Field(pattern=r"^(demo|replay:.+)$")] = _key(
+    market: Annotated[str, Field(pattern=r"^(demo|replay:.+|mirror(:.+)?)$")] = _key(
         "demo",
-        "demo or replay:PATH",
-        "paper's other side: demo (seeded, lively, not calibrated) or replay:PATH of a recording",
+        "demo, replay:PATH, mirror or mirror:SOURCE",
+        "paper's other side: demo (seeded, lively, not calibrated), replay:PATH of a recording, or"
+        " mirror: live public data of mainnet, or of SOURCE: testnet or a URL",
     )
     seed: int | None = _key(
         None,
@@ -59,7 +60,11 @@ class ProcessConfig(Section):
         le=2**32 - 1,
     )
     speed: float = _key(
-        20.0, "market seconds per second", "of the paper market's clock", ge=0.01, le=1000
+        20.0,
+        "market seconds per second",
+        "of the paper market's clock; a mirror's is 1",
+        ge=0.01,
+        le=1000,
     )
     cadence: Literal["2026", "legacy"] | None = _key(
         None,
@@ -108,6 +113,23 @@ class ProcessConfig(Section):
     )
     log_flush_s: float = _key(0.1, SECONDS, "between flushes of the event log", gt=0, le=10)
     log_fsync_s: float = _key(1.0, SECONDS, "between fsyncs of the event log", gt=0, le=60)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _live_data_has_its_own_speed(cls, given: object) -> object:
+        market = given.get("market") if isinstance(given, dict) else None
+        if isinstance(given, dict) and isinstance(market, str) and market.startswith("mirror"):
+            return {"speed": 1.0, **given}
+        return given
+
+    @model_validator(mode="after")
+    def _live_data_is_not_hurried(self) -> Self:
+        if self.market.startswith("mirror") and self.speed != 1:
+            raise ValueError(
+                f"[process] speed = {self.speed:g}: expected 1 on market = {self.market}, which is"
+                " live"
+            )
+        return self
 
 
 class AccountConfig(Section):

@@ -11,16 +11,13 @@ from mm.clock import LiveClock
 from mm.config import Config, expires_after_s
 from mm.errors import ConfigError, VenueError
 from mm.hyperliquid.http import HttpClient
+from mm.hyperliquid.networks import BASE_URLS
 from mm.keys.sources import signer_for
 from mm.live.roles import mandate_of
 from mm.venue import Venue
 
 log = structlog.get_logger(__name__)
 
-BASE_URLS = {
-    "testnet": "https://api.hyperliquid-testnet.xyz",
-    "mainnet": "https://api.hyperliquid.xyz",
-}
 SEPARATE_MODES = frozenset({"default", "disabled"})
 """Account modes in which the perps account's own value is the equity of perps."""
 SKEW_SHARE = 0.5
@@ -43,12 +40,7 @@ async def open_live(config: Config, base_url: str | None) -> Venue:
     signer = signer_for("maker", account, process.network)
     url = (base_url or BASE_URLS[process.network]).rstrip("/")
     async with HttpClient(url) as http:
-        skew_s = await clock_skew_s(http)
-        if abs(skew_s) > SKEW_SHARE * expires_after_s(config):
-            raise ConfigError(
-                f"this machine's clock is {skew_s:+.1f} s off the venue's, actions live"
-                f" {expires_after_s(config):g} s: set the clock (NTP) first"
-            )
+        refuse_skew(await clock_skew_s(http), config)
         now_ms = time.time_ns() // 1_000_000
         mandate = await mandate_of(
             http,
@@ -89,6 +81,19 @@ async def clock_skew_s(http: HttpClient) -> float:
         raise VenueError(f"exchangeStatus: expected a time in milliseconds: {error}") from error
     middle_ns = (before_ns + time.time_ns()) / 2
     return middle_ns / 1e9 - told_ms / 1e3
+
+
+def refuse_skew(skew_s: float, config: Config) -> None:
+    """Refuse a clock by which every action would have expired, or none would.
+
+    Raises:
+        ConfigError: It is that far off.
+    """
+    if abs(skew_s) > SKEW_SHARE * expires_after_s(config):
+        raise ConfigError(
+            f"this machine's clock is {skew_s:+.1f} s off the venue's, actions live"
+            f" {expires_after_s(config):g} s: set the clock (NTP) first"
+        )
 
 
 async def refuse_mode(http: HttpClient, account: str) -> str:

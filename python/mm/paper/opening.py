@@ -1,5 +1,6 @@
 """From the options of `mm exchange` to an exchange that is open: market, accounts, settings."""
 
+import asyncio
 import json
 import re
 import secrets
@@ -12,6 +13,7 @@ from typing import Literal
 from mm._core import PaperExchange
 from mm.errors import ConfigError, EventError
 from mm.frames import read_frames
+from mm.paper.mirror import Source, find, source_url
 
 BLOCK_MS = 70
 """Exchange time between blocks, as measured on the venue."""
@@ -43,8 +45,8 @@ class Terms:
     """What an exchange is opened with.
 
     Attributes:
-        market: `demo` or `replay:PATH`.
-        coin: The perp of a recording; None: the one its file is named after.
+        market: `demo`, `replay:PATH`, or `mirror`, `mirror:testnet`, `mirror:URL`.
+        coin: The perp of a recording or a mirror; None: the one a recording's file is named after.
         sz_decimals: Decimals of its size; None: as listed by the venue.
         max_leverage: Its largest leverage; None: as listed by the venue.
         seed: Of the demo market; None: a fresh one.
@@ -84,12 +86,14 @@ class Opened:
     Attributes:
         exchange: The exchange.
         instance: Name of this run of it.
-        seed: Of the demo market; None for a recording.
+        seed: Of the demo market; None for another.
+        source: What the market mirrors; None for another market.
     """
 
     exchange: PaperExchange
     instance: str
     seed: int | None
+    source: Source | None
 
 
 def open_exchange(terms: Terms) -> Opened:
@@ -98,20 +102,29 @@ def open_exchange(terms: Terms) -> Opened:
     Raises:
         ConfigError: An option is illegal; with its value and what is expected.
         EventError: The recording cannot be used; with its path and line.
+        VenueError: What is to be mirrored does not answer.
     """
     instance = secrets.token_hex(8)
     kind, _, path = terms.market.partition(":")
+    market: dict[str, object]
+    seed, frames, source = None, None, None
     if kind == "replay" and path:
-        market, seed, frames = _recorded(terms, Path(path)), None, read_frames(Path(path))
+        market, frames = _recorded(terms, Path(path)), read_frames(Path(path))
     elif terms.market == "demo":
         seed = secrets.randbelow(SEEDS) if terms.seed is None else terms.seed
-        market, frames = {"kind": "demo", "seed": seed}, None
+        market = {"kind": "demo", "seed": seed}
+    elif (url := source_url(terms.market)) is not None:
+        source = _mirrored(terms, url)
+        market = source.market(terms.bound)
     else:
-        raise ConfigError(f"market was {terms.market!r}, expected demo or replay:PATH")
+        raise ConfigError(
+            f"market was {terms.market!r}, expected demo, replay:PATH, mirror, mirror:testnet or"
+            " mirror:URL"
+        )
     settings = {
         "instance": instance,
         "start_ms": time.time_ns() // 1_000_000,
-        "warmup_ms": 0 if frames is not None else WARMUP_MS,
+        "warmup_ms": WARMUP_MS if kind == "demo" else 0,
         "speed": terms.speed,
         "block_ms": BLOCK_MS,
         "entry_ms": ENTRY_MS,
@@ -131,7 +144,7 @@ def open_exchange(terms: Terms) -> Opened:
     except EventError as error:
         raise EventError(f"{path}: {error}") from error
     _check_coin(exchange, terms.coin)
-    return Opened(exchange, instance, seed)
+    return Opened(exchange, instance, seed, source)
 
 
 def read_plan(path: Path) -> object:
@@ -162,6 +175,15 @@ def _recorded(terms: Terms, path: Path) -> dict[str, object]:
         )
     perp = {"coin": coin, "sz_decimals": sz_decimals, "max_leverage": max_leverage}
     return {"kind": "recorded", "perp": perp, "bound": terms.bound}
+
+
+def _mirrored(terms: Terms, url: str) -> Source:
+    """What is mirrored, looked up in its own list."""
+    if terms.speed != 1:
+        raise ConfigError(f"speed was {terms.speed:g}, expected 1: a mirrored market is live")
+    if terms.coin is None:
+        raise ConfigError("coin was not given, expected the perp to mirror: --coin")
+    return asyncio.run(find(url, terms.coin))
 
 
 def _account(text: str) -> dict[str, str]:

@@ -10,11 +10,16 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import BinaryIO, Literal
 
+import structlog
 from aiohttp import WSMsgType, web
 
 from mm._core import PaperExchange
+from mm.errors import VenueError
 from mm.paper.clock import MarketClock
 from mm.paper.ip_limits import IpLimits, exchange_weight, info_weight
+from mm.paper.mirror import Mirror
+
+log = structlog.get_logger(__name__)
 
 NOT_JSON = b"Expected request with `Content-Type: application/json`"
 """The venue's answer to another content type."""
@@ -97,6 +102,7 @@ class PaperServer:
         replies: Literal["first", "last"] = "first",
         patience_s: float | None = None,
         ip_limits: bool = False,
+        mirror: Mirror | None = None,
     ) -> None:
         """Put the front before an exchange.
 
@@ -108,7 +114,9 @@ class PaperServer:
                 frames or after them; the venue promises neither.
             patience_s: Wall time without a client after which it ends by itself; None: never.
             ip_limits: Whether an address is held to the venue's request weight and sockets.
+            mirror: Of the venue whose market this is; None on a market of its own.
         """
+        self._mirror = mirror
         self._ip = IpLimits(clock.now_ns) if ip_limits else None
         self._patience_s = patience_s
         self._visited = time.monotonic()
@@ -237,6 +245,14 @@ class PaperServer:
         address = request.remote or ""
         if self._ip is not None and not self._ip.admits(address, info_weight(body)):
             return _answer(HTTPStatus.TOO_MANY_REQUESTS, b"null")
+        if self._mirror is not None:
+            try:
+                told = await self._mirror.history(body)
+            except VenueError as error:
+                log.warning("mirrored_history_not_told", why=str(error))
+                return _answer(HTTPStatus.BAD_GATEWAY, b"null")
+            if told is not None:
+                return _answer(HTTPStatus.OK, told)
         self._set_clock()
         status, answer = self._exchange.info(body)
         if self._ip is not None and status == HTTPStatus.OK:

@@ -13,6 +13,7 @@ from typing import BinaryIO
 
 from mm.errors import ConfigError, VenueError
 from mm.paper.clock import MarketClock
+from mm.paper.mirror import Mirror
 from mm.paper.opening import Opened, Terms, open_exchange
 from mm.paper.server import PaperServer
 
@@ -39,25 +40,37 @@ def serve(
     Raises:
         ConfigError: An option is illegal or a file cannot be written.
         EventError: The recording cannot be used.
-        VenueError: The port is taken.
+        VenueError: The port is taken, or what is to be mirrored does not answer.
     """
     with _listening(port) as listener, _writing(report) as lines:
         opened = open_exchange(terms)
-        server = _server(terms, opened, lines, patience_s)
-        asyncio.run(_serve(server, terms, opened, listener, ready_file))
+        mirror = None if opened.source is None else Mirror(opened.exchange, opened.source)
+        server = _server(terms, opened, mirror, lines, patience_s)
+        asyncio.run(_serve(server, mirror, terms, opened, listener, ready_file))
 
 
 def _server(
-    terms: Terms, opened: Opened, report: BinaryIO | None, patience_s: float | None
+    terms: Terms,
+    opened: Opened,
+    mirror: Mirror | None,
+    report: BinaryIO | None,
+    patience_s: float | None,
 ) -> PaperServer:
     clock = MarketClock(opened.exchange.time_ns, terms.speed)
     return PaperServer(
-        opened.exchange, clock, report, terms.replies, patience_s, terms.ip_limits == "venue"
+        opened.exchange,
+        clock,
+        report,
+        terms.replies,
+        patience_s,
+        terms.ip_limits == "venue",
+        mirror,
     )
 
 
 async def _serve(
     server: PaperServer,
+    mirror: Mirror | None,
     terms: Terms,
     opened: Opened,
     listener: socket.socket,
@@ -73,7 +86,10 @@ async def _serve(
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop)
-    async with server.listening(listener):
+    async with contextlib.AsyncExitStack() as stack:
+        if mirror is not None:
+            await stack.enter_async_context(mirror.carrying())
+        await stack.enter_async_context(server.listening(listener))
         _announce(terms, opened, listener.getsockname()[1], ready_file)
         await server.run()
 

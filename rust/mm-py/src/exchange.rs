@@ -151,6 +151,16 @@ impl PyPaperExchange {
             .collect()
     }
 
+    fn hear(&mut self, frame: &[u8]) -> PyResult<()> {
+        self.0
+            .hear(frame)
+            .map_err(|error| EventError::new_err(error.to_string()))
+    }
+
+    fn feed_lost(&mut self) {
+        self.0.feed_lost();
+    }
+
     fn announce_clock(&mut self) {
         self.0.announce_clock();
     }

@@ -2,6 +2,7 @@
 
 use mm_core::units::Usd;
 use mm_hl::address::Address;
+use mm_hl::decode::DecodeError;
 
 use super::SimExchange;
 use super::message::{MoneyMove, MoneyWhy};
@@ -34,6 +35,19 @@ impl SimExchange {
     /// Moves the market's own fair price by a fraction; `false` where it has none.
     pub fn jump(&mut self, asset: u32, frac: f64) -> bool {
         self.market.jump(asset, frac)
+    }
+
+    /// Takes a frame of the live feed that the market mirrors; it happens in the next block.
+    ///
+    /// # Errors
+    /// [`DecodeError`] where it cannot be read; nothing of it happens.
+    pub fn hear(&mut self, frame: &[u8]) -> Result<(), DecodeError> {
+        self.market.hear(self.now, frame)
+    }
+
+    /// The live feed is lost: the mirrored book is empty until it is back.
+    pub fn feed_lost(&mut self) {
+        self.market.feed_lost();
     }
 
     fn move_money(&mut self, user: Address, usd: Usd) -> bool {

@@ -12,6 +12,7 @@ pub use fifo::FifoBook;
 
 use mm_core::instrument::Instrument;
 use mm_core::units::{Px, Side, Sz, Time};
+use mm_hl::decode::DecodeError;
 
 /// Whose order rests in a market.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -212,6 +213,19 @@ pub trait Market: Send + Sync {
     fn jump(&mut self, _asset: u32, _frac: f64) -> bool {
         false
     }
+
+    /// Takes a frame of the live feed that this market mirrors, heard at `now`; other markets listen
+    /// to none.
+    ///
+    /// # Errors
+    /// [`DecodeError`] where it cannot be read; nothing of it happens.
+    fn hear(&mut self, _now: Time, _frame: &[u8]) -> Result<(), DecodeError> {
+        Ok(())
+    }
+
+    /// The live feed is lost: nothing is displayed until it tells anew, for what was displayed may be
+    /// gone.
+    fn feed_lost(&mut self) {}
 
     /// Words for reports: what this market is and what it does not prove.
     fn label(&self) -> &str;

@@ -1,4 +1,5 @@
-//! The recorded market: what happened, with our orders virtual in it.
+//! The recorded market: what happened, with our orders virtual in it. The mirrored market is the same
+//! with a live feed in the place of the recording.
 //!
 //! Assumptions, the same in every report made with it:
 //! * Everything recorded up to a block's time happens before our requests of that block.
@@ -24,17 +25,18 @@ use std::sync::Arc;
 use mm_core::event::EventBody;
 use mm_core::instrument::Instrument;
 use mm_core::units::{Dur, Px, Side, Sz, Time};
+use mm_hl::decode::DecodeError;
 
 pub use self::display::{Display, Shown};
 pub use self::queue::{Queue, QueueBound};
-use crate::frames::Tape;
+use crate::frames::{LiveFeed, Step, Tape};
 use crate::market::{
     Best, CrowdBody, CrowdOrder, Depth, DepthLevel, Market, Owner, Played, Resting, Touch,
 };
 
 /// The participant behind all recorded liquidity.
 const RECORDED: u16 = 0;
-/// The recording holds one perp: it is asset 0.
+/// A recording or a feed holds one perp: it is asset 0.
 const ASSET: u32 = 0;
 
 /// One of our orders and its place.
@@ -44,10 +46,26 @@ struct Virtual {
     queue: Queue,
 }
 
-/// A [`Market`] that plays a [`Tape`].
+/// Where what happens is taken from.
+#[derive(Clone, Debug)]
+enum Source {
+    Recording(Arc<Tape>),
+    Feed(Box<LiveFeed>),
+}
+
+impl Source {
+    fn step(&self, index: usize) -> Option<&Step> {
+        match self {
+            Self::Recording(tape) => tape.steps().get(index),
+            Self::Feed(feed) => feed.step(index),
+        }
+    }
+}
+
+/// A [`Market`] that plays a [`Tape`] or a live feed.
 #[derive(Clone, Debug)]
 pub struct RecordedMarket {
-    tape: Arc<Tape>,
+    source: Source,
     instruments: [Instrument; 1],
     bound: QueueBound,
     /// Added to every recorded time.
@@ -89,41 +107,47 @@ impl RecordedMarket {
     /// A market that plays `tape` with every recorded time moved by `shift`.
     #[must_use]
     pub fn new(tape: Arc<Tape>, bound: QueueBound, shift: Dur) -> Self {
-        let listed = tape.instrument();
+        let listed = tape.instrument().clone();
+        let first = tape.history();
+        let mut market = Self::on(Source::Recording(tape), "recorded", listed, bound);
+        market.shift = shift;
+        market.next.step = first;
+        market
+    }
+
+    /// A market that plays what a live feed tells it of `listed`, as it is told.
+    #[must_use]
+    pub fn mirror(listed: Instrument, bound: QueueBound) -> Self {
+        Self::on(Source::Feed(Box::default()), "live data of", listed, bound)
+    }
+
+    fn on(source: Source, what: &str, listed: Instrument, bound: QueueBound) -> Self {
         let label = format!(
-            "recorded {}: our orders are virtual, nothing of ours moves a price",
+            "{what} {}: our orders are virtual, nothing of ours moves a price",
             listed.coin()
         );
         Self {
-            instruments: [listed.clone()],
-            next: Position {
-                step: tape.history(),
-                trade: 0,
-            },
-            tape,
+            instruments: [listed],
+            next: Position { step: 0, trade: 0 },
+            source,
             bound,
-            shift,
+            shift: Dur(0),
             display: Display::default(),
             orders: Vec::new(),
             label,
         }
     }
 
-    /// When the recording ends, moved by the shift.
-    #[must_use]
-    pub fn end(&self) -> Time {
-        self.tape.end().plus(self.shift)
-    }
-
     /// When a fact happens: recorded time at its running maximum, moved by the shift.
     fn due(&self, at: Position) -> Option<Time> {
-        let step = self.tape.steps().get(at.step)?;
+        let step = self.source.step(at.step)?;
         let exch = match &step.event.body {
             EventBody::Trades(trades) => {
                 let before = at
                     .step
                     .checked_sub(1)
-                    .map(|before| self.tape.steps()[before].exch);
+                    .and_then(|before| self.source.step(before))
+                    .map(|before| before.exch);
                 let newest = trades[..=at.trade].iter().map(|trade| trade.exch).max();
                 newest.max(before).unwrap_or(step.exch).min(step.exch)
             }
@@ -133,8 +157,8 @@ impl RecordedMarket {
     }
 
     fn after(&self, at: Position) -> Position {
-        match &self.tape.steps()[at.step].event.body {
-            EventBody::Trades(trades) if at.trade + 1 < trades.len() => Position {
+        match self.source.step(at.step).map(|step| &step.event.body) {
+            Some(EventBody::Trades(trades)) if at.trade + 1 < trades.len() => Position {
                 step: at.step,
                 trade: at.trade + 1,
             },
@@ -223,6 +247,10 @@ impl Market for RecordedMarket {
     }
 
     fn open_block(&mut self, block: Time, orders: &mut Vec<CrowdOrder>) {
+        if let Source::Feed(feed) = &mut self.source {
+            // The one before gives trades their time.
+            feed.forget(self.next.step.saturating_sub(1));
+        }
         while let Some(at) = self.due(self.next).filter(|&due| due <= block) {
             let body = CrowdBody::Replay {
                 token: self.next.token(),
@@ -329,17 +357,35 @@ impl Market for RecordedMarket {
 
     fn replay(&mut self, token: u64, played: &mut Vec<Played>) {
         let at = Position::from_token(token);
-        let tape = Arc::clone(&self.tape);
-        match &tape.steps()[at.step].event.body {
+        let Some(step) = self.source.step(at.step) else {
+            return;
+        };
+        match &step.event.body {
             EventBody::Trades(trades) => {
-                let trade = trades[at.trade];
+                let Some(trade) = trades.get(at.trade) else {
+                    return;
+                };
                 let (tid, side, px, sz) = (trade.tid, trade.side, trade.px, trade.sz);
+                let exch = trade.exch;
                 played.push(Played::Print { tid, side, px, sz });
-                self.trade(side, px, sz, trade.exch, played);
+                self.trade(side, px, sz, exch, played);
             }
             EventBody::Book(book) if self.display.snapshot(book) => self.displayed(false),
             EventBody::Bbo(bbo) if self.display.touch(bbo) => self.displayed(true),
             _ => {}
+        }
+    }
+
+    fn hear(&mut self, now: Time, frame: &[u8]) -> Result<(), DecodeError> {
+        match &mut self.source {
+            Source::Recording(_) => Ok(()),
+            Source::Feed(feed) => feed.hear(&self.instruments[0], now, frame),
+        }
+    }
+
+    fn feed_lost(&mut self) {
+        if let Source::Feed(_) = self.source {
+            self.display = Display::default();
         }
     }
 

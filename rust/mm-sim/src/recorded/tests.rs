@@ -268,3 +268,112 @@ proptest! {
         }
     }
 }
+
+/// A market that mirrors, fed with frames and opened block by block, one a millisecond.
+struct Mirrored {
+    market: RecordedMarket,
+    block: i64,
+    prints: Vec<u64>,
+    hits: Vec<(u64, i64)>,
+}
+
+impl Mirrored {
+    fn new() -> Self {
+        let coin = Instrument::new("T", 0, 0, 3).unwrap();
+        Self {
+            market: RecordedMarket::mirror(coin, QueueBound::Pessimistic),
+            block: 1_000,
+            prints: Vec::new(),
+            hits: Vec::new(),
+        }
+    }
+
+    fn hears(&mut self, frames: &[String]) {
+        for frame in frames {
+            let now = Time::from_millis(self.block);
+            self.market.hear(now, frame.as_bytes()).unwrap();
+        }
+        self.block += 1;
+        let mut orders = Vec::new();
+        self.market
+            .open_block(Time::from_millis(self.block), &mut orders);
+        for order in orders {
+            let CrowdBody::Replay { token } = order.body else {
+                panic!("a feed only replays");
+            };
+            let mut played = Vec::new();
+            self.market.replay(token, &mut played);
+            for what in played {
+                match what {
+                    Played::Print { tid, .. } => self.prints.push(tid),
+                    Played::Hit { oid, sz, .. } => {
+                        self.hits.push((oid, sz.0));
+                        self.market.remove(ASSET, oid);
+                    }
+                }
+            }
+        }
+    }
+
+    fn bid(&self) -> Option<Px> {
+        self.market.touch(ASSET).bid.map(|level| level.px)
+    }
+}
+
+#[test]
+fn a_mirror_shows_what_its_feed_tells_and_plays_each_trade_once() {
+    let mut mirrored = Mirrored::new();
+    // The subscription begins with trades of the past: they are no news.
+    mirrored.hears(&[sell(5, 1, 100, 4)]);
+    assert_eq!((mirrored.bid(), mirrored.prints.len()), (None, 0));
+    mirrored.hears(&[book(7, &[(100, 5)], &[(110, 5)])]);
+    assert_eq!(mirrored.bid(), Some(Px(100)));
+    let order = Resting {
+        oid: 9,
+        owner: OWNER,
+        side: Side::Bid,
+        px: Px(105),
+        sz: Sz(3),
+    };
+    mirrored.market.rest(ASSET, &order);
+    // Venue times lag our blocks as they like: what is heard happens now, in the order heard.
+    mirrored.hears(&[
+        sell(5, 1, 100, 4),
+        sell(8, 2, 100, 2),
+        bbo(9, (101, 1), (109, 1)),
+    ]);
+    assert_eq!(mirrored.prints, [2]);
+    assert_eq!(
+        mirrored.hits.iter().map(|hit| hit.0).collect::<Vec<_>>(),
+        [9]
+    );
+    assert_eq!(mirrored.bid(), Some(Px(101)));
+}
+
+#[test]
+fn a_mirror_whose_feed_is_lost_shows_nothing_until_it_is_back() {
+    let mut mirrored = Mirrored::new();
+    mirrored.hears(&[book(7, &[(100, 5)], &[(110, 5)])]);
+    mirrored.market.feed_lost();
+    mirrored.hears(&[]);
+    assert_eq!(mirrored.bid(), None);
+    mirrored.hears(&[sell(9, 4, 100, 1), book(8, &[(99, 5)], &[(110, 5)])]);
+    assert_eq!(
+        (mirrored.bid(), mirrored.prints.clone()),
+        (Some(Px(99)), vec![4])
+    );
+    assert!(mirrored.market.hear(Time(0), b"{}").is_err());
+}
+
+#[test]
+fn a_feed_keeps_only_what_was_not_played() {
+    let mut mirrored = Mirrored::new();
+    mirrored.hears(&[book(7, &[(100, 5)], &[(110, 5)])]);
+    for ms in 8..2_000 {
+        mirrored.hears(&[bbo(ms, (100, ms), (110, 1))]);
+    }
+    let Source::Feed(feed) = &mirrored.market.source else {
+        panic!("a mirror has a feed");
+    };
+    assert!(feed.kept() <= 2, "{} steps are kept", feed.kept());
+}

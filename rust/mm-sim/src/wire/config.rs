@@ -3,6 +3,7 @@
 use mm_core::instrument::InstrumentError;
 use mm_core::units::{Dur, Time, Usd, parse_decimal};
 use mm_hl::address::Address;
+use mm_hl::decode::DecodeError;
 use serde::Deserialize;
 
 use crate::exchange::{
@@ -130,6 +131,9 @@ pub enum PaperError {
     /// A recorded market without its recording.
     #[error("a recorded market needs the frames of its recording")]
     NoFrames,
+    /// A listing of a mirrored venue that cannot be used.
+    #[error("the listing to mirror: {0}")]
+    Listing(#[from] DecodeError),
     /// A recording that cannot be used.
     #[error(transparent)]
     Frames(#[from] FrameError),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use mm_core::instrument::{Instrument, MarginTier};
 use mm_core::units::{Dur, Time};
+use mm_hl::decode::decode_meta;
 use serde::Deserialize;
 
 use super::PaperError;
@@ -30,6 +31,15 @@ pub enum MarketChoice {
     Recorded {
         /// The perp.
         perp: PerpListing,
+        /// Who cancelled when a displayed size fell.
+        bound: QueueBound,
+    },
+    /// One perp as a live feed tells of it, frame by frame ([`super::PaperExchange::hear`]).
+    Mirror {
+        /// Its name.
+        coin: String,
+        /// The answer to `meta` of the venue mirrored, cut down to this perp: it is asset 0 here.
+        meta: String,
         /// Who cancelled when a displayed size fell.
         bound: QueueBound,
     },
@@ -93,11 +103,18 @@ impl MarketChoice {
                 let frames = frames.ok_or(PaperError::NoFrames)?;
                 let tape = Tape::read(perp.instrument(0)?, frames, Feed::Recorded)?;
                 let shift = Dur(start.0 - tape.start().0);
+                let end = tape.end().plus(shift);
                 let market = RecordedMarket::new(Arc::new(tape), *bound, shift);
-                let end = Some(market.end());
                 Ok(OpenMarket {
                     market: Box::new(market),
-                    end,
+                    end: Some(end),
+                })
+            }
+            Self::Mirror { coin, meta, bound } => {
+                let perp = decode_meta(meta.as_bytes(), coin, 0)?;
+                Ok(OpenMarket {
+                    market: Box::new(RecordedMarket::mirror(perp, *bound)),
+                    end: None,
                 })
             }
         }

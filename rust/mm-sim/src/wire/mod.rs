@@ -28,6 +28,7 @@ mod tests;
 use std::collections::BTreeMap;
 
 use mm_core::units::Time;
+use mm_hl::decode::DecodeError;
 
 pub use action::Submitted;
 pub use config::{Cadence, FundedAccount, FundedVault, PaperConfig, PaperError};
@@ -121,6 +122,19 @@ impl PaperExchange {
     #[must_use]
     pub const fn market_end(&self) -> Option<Time> {
         self.market_end
+    }
+
+    /// Takes a frame of the live feed that the market mirrors; it happens in the next block.
+    ///
+    /// # Errors
+    /// [`DecodeError`] where it cannot be read; nothing of it happens.
+    pub fn hear(&mut self, frame: &[u8]) -> Result<(), DecodeError> {
+        self.sim.hear(frame)
+    }
+
+    /// The live feed is lost: the mirrored book is empty until it is back.
+    pub fn feed_lost(&mut self) {
+        self.sim.feed_lost();
     }
 
     /// Sets the clocks: exchange time now, wall time now, and exchange seconds carried out per wall

@@ -1,11 +1,15 @@
 //! Recorded websocket frames, `<receive ns> <frame JSON>` a line, as a tape that can be replayed.
 
-use std::collections::HashSet;
+mod live;
+
+use std::collections::{HashSet, VecDeque};
 
 use mm_core::event::{Event, EventBody, Trade};
 use mm_core::instrument::Instrument;
 use mm_core::units::{Dur, Side, Time, Usd};
 use mm_hl::decode::{DecodeError, Decoded, decode_frame};
+
+pub use self::live::LiveFeed;
 
 /// Why a recording cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -177,6 +181,7 @@ fn memchr_newline(bytes: &[u8]) -> Option<usize> {
 }
 
 /// State while reading.
+#[derive(Clone, Debug)]
 struct Reader {
     feed: Feed,
     lines: usize,
@@ -184,7 +189,7 @@ struct Reader {
     exch: Option<Time>,
     steps: Vec<Step>,
     history: usize,
-    seen: HashSet<u64>,
+    seen: Tids,
     repeated: usize,
     takers: Takers,
     taker: Option<(Time, Side)>,
@@ -199,7 +204,7 @@ impl Reader {
             exch: None,
             steps: Vec::new(),
             history: 0,
-            seen: HashSet::new(),
+            seen: Tids::default(),
             repeated: 0,
             takers: Takers::default(),
             taker: None,
@@ -225,16 +230,24 @@ impl Reader {
                 back,
             });
         }
-        self.recv = recv;
-        let decoded = decode_frame(instrument, json).map_err(|source| {
+        self.frame(instrument, recv, json).map_err(|source| {
             let line = self.lines;
             if whole {
                 FrameError::Frame { line, source }
             } else {
                 FrameError::CutOff { line, source }
             }
-        })?;
-        if let Decoded::Events(bodies) = decoded {
+        })
+    }
+
+    fn frame(
+        &mut self,
+        instrument: &Instrument,
+        recv: Time,
+        json: &[u8],
+    ) -> Result<(), DecodeError> {
+        self.recv = recv;
+        if let Decoded::Events(bodies) = decode_frame(instrument, json)? {
             for body in bodies {
                 self.body(recv, body);
             }
@@ -313,6 +326,30 @@ impl Reader {
             lines: self.lines,
             repeated: self.repeated,
         })
+    }
+}
+
+/// Trade ids that were there before.
+#[derive(Clone, Debug, Default)]
+struct Tids {
+    held: HashSet<u64>,
+    /// In the order they came; kept only where the oldest are to be forgotten.
+    order: VecDeque<u64>,
+    most: Option<usize>,
+}
+
+impl Tids {
+    fn insert(&mut self, tid: u64) -> bool {
+        let new = self.held.insert(tid);
+        if let (true, Some(most)) = (new, self.most) {
+            self.order.push_back(tid);
+            if self.order.len() > most
+                && let Some(oldest) = self.order.pop_front()
+            {
+                self.held.remove(&oldest);
+            }
+        }
+        new
     }
 }
 
