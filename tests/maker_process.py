@@ -74,9 +74,11 @@ def wait_for(happened: Callable[[], bool], maker: Maker) -> None:
 
 def has_quoted(orders: int = 4) -> bool:
     """Whether the newest run has sent this many actions of its engine."""
-    if not state_dir().joinpath("runs").exists():
+    # The directory is there a moment before the first run's own.
+    found = runs() if state_dir().joinpath("runs").exists() else []
+    if not found:
         return False
-    sent = runs()[-1] / "sent.jsonl"
+    sent = found[-1] / "sent.jsonl"
     return sent.exists() and sent.read_text().count('"action"') >= orders
 
 

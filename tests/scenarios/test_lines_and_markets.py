@@ -57,6 +57,34 @@ async def test_http_that_hangs_before_the_exchange_saw_it(stage: Stage) -> None:
     await stage.ends_well()
 
 
+async def test_orders_that_only_the_exchange_knows_go_before_a_new_one_comes(stage: Stage) -> None:
+    """A place arrives, its answer and both lines are lost: it is cancelled by what is found."""
+    stage.open()
+    lost = stage.net.meddle(lambda r: r.get("type") == "order", answered=False, times=1)
+    stage.begin()
+    await stage.until(lambda: lost.happened)
+    stage.net.is_reachable = False
+    stage.net.cut()
+    await stage.wait(1)
+    unheard = {order["oid"] for order in stage.bids + stage.asks}
+    assert unheard
+    mark = stage.mark()
+    stage.net.is_reachable = True
+    await stage.two_sided()
+    since = stage.received(since=mark)
+    by_oid = [n for n, r in enumerate(since) if r.kind == "cancel" and unheard <= oids(r.action)]
+    quotes = [n for n, r in enumerate(since) if r.orders]
+    assert by_oid, "nobody cancelled it by what the exchange calls it"
+    assert by_oid[0] < quotes[0]
+    assert not unheard & {order["oid"] for order in stage.bids + stage.asks}
+    await stage.ends_well()
+
+
+def oids(action: Json) -> set[int]:
+    """What a cancel names."""
+    return {cancel["o"] for cancel in action["cancels"]}
+
+
 async def test_a_half_open_account_line(stage: Stage) -> None:
     """Nobody hung up and nothing comes: noticed by the missing pong, the fill found once."""
     stage.open()
