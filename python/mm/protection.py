@@ -58,20 +58,15 @@ class Protection:
         # Why there is no watchdog; `None`: it stands by.
         self._no_watchdog: str | None = "not started yet"
 
-    async def take_over(self) -> None:
-        """End the watchdog of an earlier run: from here on this process looks after the position.
-
-        Raises:
-            StateError: It does not end.
-        """
-        if await self._directory.retire():
-            log.warning("watchdog_relieved", hint="of an earlier run; this one takes over")
-
     async def begin(self, desk: Desk, venue: Venue) -> None:
-        """Start what is possible; what is not is logged and shown, and stops nothing.
+        """Start what is possible, before any order; what is not is logged, and stops nothing.
+
+        The watchdog of an earlier run goes on until everything is ready for ours: between its end
+        and the start of ours nothing is waited for. Ours needs no maker to come up: it finds its
+        charge and a first beat, and acts on them should we be dead by then.
 
         Raises:
-            StateError: The heartbeat has no place.
+            StateError: The heartbeat has no place, or an earlier watchdog does not end.
         """
         self._directory.make()
         self.heart = Heart(
@@ -83,30 +78,46 @@ class Protection:
         )
         self._deadman = ScheduledCancel(desk.gateway, desk.clock, lambda: self._healthy)
         await self._deadman.begin()
-        await self._begin_watchdog(desk, venue, self.heart)
+        leash = await self._ready(desk, venue, self.heart)
+        if await self._directory.retire():
+            log.warning("watchdog_relieved", hint="of an earlier run; this one takes over")
+        if leash is not None:
+            # Kept before it is started: a stop in the meantime must reach it.
+            self._leash = leash
+            await self._begin_watchdog(leash)
 
-    async def _begin_watchdog(self, desk: Desk, venue: Venue, heart: Heart) -> None:
+    async def _ready(self, desk: Desk, venue: Venue, heart: Heart) -> Leash | None:
+        """Leave everything that a watchdog needs; `None`: there will be none."""
         if self._config.process.watchdog == "off":
             self._no_watchdog = OFF
-            return
+            return None
         try:
             secret = await self._charge(desk, venue)
-            heart.beat()
-            # Kept before it is started: a stop in the meantime must reach it.
-            self._leash = Leash(
-                self._directory,
-                _command(self._state),
-                self._run_dir / LOG,
-                desk.session_id,
-                heart,
-                secret,
-            )
-            started = await self._leash.start()
+            # Healthy or not: one that never saw a beat watches nobody.
+            heart.ask("watch")
         except (MmError, OSError) as error:
-            self._no_watchdog = str(error)
-            log.error("watchdog_not_started", why=self._no_watchdog)
+            self._not_started(error)
+            return None
+        return Leash(
+            self._directory,
+            _command(self._state),
+            self._run_dir / LOG,
+            desk.session_id,
+            heart,
+            secret,
+        )
+
+    async def _begin_watchdog(self, leash: Leash) -> None:
+        try:
+            started = await leash.start()
+        except (MmError, OSError) as error:
+            self._not_started(error)
             return
         self._no_watchdog = None if started else "it did not start: see watchdog.log"
+
+    def _not_started(self, error: Exception) -> None:
+        self._no_watchdog = str(error)
+        log.error("watchdog_not_started", why=self._no_watchdog)
 
     async def _charge(self, desk: Desk, venue: Venue) -> str | None:
         """Leave what it needs where it looks; returns the key that it gets with its environment."""

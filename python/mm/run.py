@@ -197,13 +197,24 @@ class Run:
                     await task
 
     async def _begin(self, desk: Desk, venue: Venue) -> None:
-        """Start the readers and the session, synchronise, and show the first screen."""
+        """Start the readers and the session, synchronise, and show the first screen.
+
+        Whoever looks after orders and position without us stands by before the anchor, for with
+        the anchor the engine begins to quote.
+        """
         readers = (stream.run() for stream in desk.streams)
         self._start(desk.recorder.run(), desk.session.run(), desk.nonces.stay_ahead(), *readers)
         await self._failing_fast(streams_up(desk.streams))
         for stream in desk.streams:
             stream.announce()
-        await self._protection.take_over()
+        lines = Lines(
+            desk.streams,
+            lambda: self._resync(desk, venue),
+            bound_s=GONE_S,
+            where=venue.name,
+        )
+        await self._failing_fast(self._protection.begin(desk, venue))
+        self._start(*self._protection.work(lambda: lines.doubt("the watchdog had taken over")))
         restore_day(self._state.store, desk.inbox, desk.clock)
         found = await self._failing_fast(
             synchronise(
@@ -218,15 +229,7 @@ class Run:
         self._anchor_ns = desk.clock.now_ns()
         await self._failing_fast(_first_limit(desk.engine))
         await self._failing_fast(self._take_up(desk, found))
-        lines = Lines(
-            desk.streams,
-            lambda: self._resync(desk, venue),
-            bound_s=GONE_S,
-            where=venue.name,
-        )
         self._start(desk.watch.run(), desk.keeper.run(), lines.run())
-        await self._failing_fast(self._protection.begin(desk, venue))
-        self._start(*self._protection.work(lambda: lines.doubt("the watchdog had taken over")))
         self._open_screen(desk, venue, found)
         self._start(self._show_status(desk), self._time_out(desk, venue), self._see_kill(desk))
 

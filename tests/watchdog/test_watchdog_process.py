@@ -11,13 +11,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from eth_account import Account
+from hyperliquid.exchange import Exchange
 
-from given_account import ADDRESS, give_key
+from given_account import ADDRESS, SECRET, give_key
 from maker_process import Maker, exchange, has_quoted, runs, state_dir, wait_for
 from mm.heartbeat import read_beat, write_beat
 from mm.state import StateDir
 from paper_process import serving
 from watched import (
+    ask,
     bid_by_hand,
     ended,
     eventually,
@@ -84,6 +87,44 @@ def test_an_order_by_hand_rests_through_the_makers_death_and_delays_nothing() ->
         assert status()["why"] == "flat"
         assert [row["oid"] for row in resting()] == [oid]
     assert [line["oids"] for line in said("orders_by_hand_left_alone")] == [[oid]]
+
+
+def test_a_maker_killed_at_its_first_order_is_relieved(tmp_path: Path) -> None:
+    """The watchdog stands by before an order can rest, so the first one is not left to nobody."""
+    config = tmp_path / "mm.toml"
+    config.write_text("[control]\nobserve_book_s = 0.5\nobserve_deadline_s = 1.0\n")
+    with serving(tmp_path, *FUNDED) as served:
+        give_key()
+        url = served.url
+        maker = Maker("--base-url", url, "--coin", "BTC", "--config", str(config))
+        # Not by the state's files: the maker is just opening them.
+        orders = {"type": "frontendOpenOrders", "user": ADDRESS}
+        wait_for(lambda: ask(orders, url) != [], maker)
+        maker.kill()
+        eventually(lambda: resting(url) == [] and position(url) == 0, "nothing rests or is held")
+        eventually(lambda: status().get("doing") == "done", "the watchdog's last word")
+        eventually(lambda: ended(status()["pid"]), "the watchdog's end")
+    assert said("watchdog_takes_over")[0]["why"] == "dead"
+    assert said("watchdog_ended")[-1]["how"] == "flat"
+
+
+def test_a_maker_killed_before_its_anchor_leaves_no_inherited_position(tmp_path: Path) -> None:
+    """It had not said what it holds yet: the exchange says so."""
+    with serving(tmp_path, *FUNDED, accounts=0) as served:
+        give_key()
+        url = served.url
+        touch = ask({"type": "l2Book", "coin": "BTC"}, url)["levels"][1][0]["px"]
+        worst, wallet = round(float(touch) * 1.005), Account.from_key(f"0x{SECRET}")
+        Exchange(wallet, url).order("BTC", True, HELD, worst, {"limit": {"tif": "Ioc"}})
+        assert position(url) == HELD
+        maker = Maker("--base-url", url, "--coin", "BTC")
+        wait_for(lambda: status().get("doing") == "watching", maker)
+        maker.kill()
+        eventually(lambda: resting(url) == [] and position(url) == 0, "nothing rests or is held")
+        eventually(lambda: ended(status()["pid"]), "the watchdog's end")
+    [taken] = said("watchdog_takes_over")
+    assert (taken["why"], taken["engine_position"]) == ("dead", None)
+    assert said("watchdog_ended")[-1]["how"] == "flat"
 
 
 def test_a_maker_that_hangs_is_relieved_and_takes_over_again_when_it_comes_back(
