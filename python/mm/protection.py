@@ -8,6 +8,7 @@ resident stop   an order that rests on the exchange: not made by this version
 
 from __future__ import annotations
 
+import asyncio
 import json
 import textwrap
 from collections.abc import Callable, Coroutine
@@ -29,6 +30,7 @@ from mm.keys.sources import secret_for
 from mm.live.roles import mandate_of
 from mm.state import StateDir
 from mm.venue import Venue
+from mm.waiting import until
 from mm.watchdog.agent import ready_key
 from mm.watchdog.charge import Charge, wall_s, write_charge
 from mm.watchdog.directory import WatchdogDir
@@ -38,6 +40,9 @@ from mm.watchdog.process import LOG
 log = structlog.get_logger(__name__)
 
 SHOWN_CHARS = 120
+# Wall seconds: for a watchdog that works to see our beat, and between two looks.
+STANDS_DOWN_S = 5.0
+LOOK_S = 0.05
 OFF = "switched off by [process] watchdog"
 HOST_DEATH = "an end of resting orders, should this whole machine die: only scheduleCancel is one"
 RESIDENT_STOP = "a stop order that rests on the exchange: not made by this version"
@@ -182,6 +187,17 @@ class Protection:
     @property
     def _healthy(self) -> bool:
         return self.heart is not None and self.heart.beats
+
+    async def alone(self) -> None:
+        """Wait until no watchdog works on the position beside us: it stands down at our beat."""
+        leash = self._leash
+        if leash is None:
+            return
+        try:
+            async with asyncio.timeout(STANDS_DOWN_S):
+                await until(lambda: not leash.works, LOOK_S)
+        except TimeoutError:
+            log.error("watchdog_does_not_stand_down", waited_s=STANDS_DOWN_S)
 
     async def hand_over(self, asks: Literal["touch", "escalate"]) -> bool:
         """Give the position to the watchdog; returns whether it has said that it has it."""

@@ -273,6 +273,7 @@ class Run:
                     " gone with the old one"
                 )
             desk.clock.announce(announced.time_ns)
+        await self._protection.alone()
         await cancel_all(desk.account, desk.gateway, desk.instrument, CANCELLED_S, quoting=True)
         await desk.watch.fill_gap()
 

@@ -102,3 +102,25 @@ async def test_frames_are_stamped_and_bookkeeping_stays_outside() -> None:
     assert isinstance(item, Frame)
     assert (item.recv_ns, item.about_us, item.data) == (5, True, b"{}")
     assert len(inbox) == 0
+
+
+async def test_a_process_that_stood_still_counts_on_nothing_before_it_has_asked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    hands = [0.0]
+    monkeypatch.setattr("mm.lines.time.monotonic", lambda: hands[0])
+    inbox, resync = Inbox(), list[BaseException | None]([None])
+    market, user = Wire(MARKET, inbox), Wire(USER, inbox)
+    lines = watched([market, user], resync, 60)
+    task = asyncio.create_task(lines.run())
+    await asyncio.sleep(0.15)
+    await states(inbox)
+    hands[0] = 3.9
+    await asyncio.sleep(0.15)
+    assert await states(inbox) == []
+    hands[0] = 8.0
+    await asyncio.sleep(0.15)
+    down, up = [("market", False), ("user", False)], [("market", True), ("user", True)]
+    assert await states(inbox) == down + up
+    assert resync == []
+    task.cancel()

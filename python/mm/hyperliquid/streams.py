@@ -104,8 +104,13 @@ class Stream:
             self._announced = True
             self._inbox.put(StreamState(self._clock.now_ns(), self.name, True))
 
-    def _change(self, up: bool) -> None:
-        self.up = up
-        if not up and self._announced:
+    def withdraw(self) -> None:
+        """Tell the engine not to count on the stream, up or not, until it is announced again."""
+        if self._announced:
             self._announced = False
             self._inbox.put(StreamState(self._clock.now_ns(), self.name, False))
+
+    def _change(self, up: bool) -> None:
+        self.up = up
+        if not up:
+            self.withdraw()

@@ -71,6 +71,12 @@ class Leash:
         self.restarts = 0
 
     @property
+    def works(self) -> bool:
+        """Whether it has taken over, as far as it has said lately."""
+        status = self._status()
+        return status is not None and status.doing == "working" and not self._stale()
+
+    @property
     def stands_by(self) -> bool:
         """Whether it watches us now: its process lives and has said so lately."""
         status = self._status()
