@@ -58,7 +58,9 @@ def pytest_asyncio_loop_factories(
     config: pytest.Config, item: pytest.Item
 ) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
     """Scenarios run in virtual time, but for those that talk to processes."""
-    scripted = item.path.parent.name == "scenarios" and not item.get_closest_marker("wire")
+    scripted = item.get_closest_marker("virtual") is not None or (
+        item.path.parent.name == "scenarios" and not item.get_closest_marker("wire")
+    )
     return {"virtual": VirtualLoop} if scripted else {"real": asyncio.new_event_loop}
 
 

@@ -24,6 +24,7 @@ from mm.hyperliquid.pacing import Pacer
 from mm.hyperliquid.streams import market_subscriptions, user_subscriptions
 from mm.inbox import Command, Frame, Inbox, Info, Reply, StreamState
 from mm.keeper import Keeper, Whose
+from mm.lease import Lease
 from mm.ledger import Books
 from mm.meter import Meter
 from mm.restart import reconcile, restore_day
@@ -201,6 +202,8 @@ class Life:
             listener=Mute(),
             diary=self,
             asker=self,
+            lease=Lease(),
+            streams=(),
         )
         self._connect()
         await self._synchronise()
@@ -291,7 +294,7 @@ class Life:
         self.keeper.after_step(alarms)
         self.place("kept")
 
-    def dispatch(self, action: Action) -> int:
+    def dispatch(self, action: Action, _decided_ns: int) -> int:
         """The session's way out, with a place to die on either side of the exchange."""
         nonce = self.nonces.take()
         body = self.world.signer.sign(

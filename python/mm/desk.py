@@ -25,6 +25,7 @@ from mm.hyperliquid.socket import Deadlines
 from mm.hyperliquid.streams import MARKET, USER, Stream, market_subscriptions, user_subscriptions
 from mm.inbox import Inbox
 from mm.keeper import Keeper, Whose
+from mm.lease import Lease
 from mm.ledger import Books
 from mm.meter import Meter
 from mm.metrics import Metrics, Reading
@@ -61,6 +62,7 @@ class Desk:
     books: Books
     keeper: Keeper
     control: ControlSocket
+    lease: Lease
 
 
 async def open_desk(
@@ -119,6 +121,7 @@ async def open_desk(
     control = await stack.enter_async_context(ControlSocket(state.path))
     answer_on(control, keeper, inbox, clock)
     answer_reconcile_on(control, engine, instrument, inbox, clock)
+    streams, lease = _streams(config, venue, inbox), Lease()
     return Desk(
         session_id=session_id,
         clock=clock,
@@ -140,13 +143,16 @@ async def open_desk(
             listener=listener,
             diary=keeper,
             asker=watch,
+            lease=lease,
+            streams=streams,
         ),
-        streams=_streams(config, venue, inbox),
+        streams=streams,
         watch=watch,
         meter=meter,
         books=books,
         keeper=keeper,
         control=control,
+        lease=lease,
     )
 
 

@@ -20,6 +20,7 @@ import structlog
 
 from mm.clock import SECOND_NS, Clock
 from mm.errors import StateError
+from mm.lease import Lease
 
 log = structlog.get_logger(__name__)
 
@@ -169,6 +170,7 @@ class Heart:
         clock: Clock,
         vitals: Callable[[], Vitals],
         snapshot: Callable[[], dict[str, Any]],
+        lease: Lease,
     ) -> None:
         """Prepare, without beating.
 
@@ -178,7 +180,9 @@ class Heart:
             clock: Exchange time.
             vitals: Of the loop.
             snapshot: Of the engine.
+            lease: Lasts from each beat for a while.
         """
+        self._lease = lease
         self._path = path
         self._session = session
         self._clock = clock
@@ -231,6 +235,7 @@ class Heart:
             self._write(replace(last, asks=asks, number=last.number + 1))
 
     def _write(self, beat: Beat) -> None:
+        self._lease.beaten(beat.number)
         write_beat(self._path, beat)
         self._beat = beat
 

@@ -155,6 +155,16 @@ class Inbox:
         self._items.append(item)
         self._filled.set()
 
+    def drop_up(self, stream: str) -> None:
+        """Drop what waits to say that a stream delivers: it is not to be counted on any more."""
+        kept = [
+            item
+            for item in self._items
+            if not (isinstance(item, StreamState) and item.up and item.stream == stream)
+        ]
+        if len(kept) < len(self._items):
+            self._items = deque(kept)
+
     async def take(self, timeout_s: float | None) -> Item | None:
         """The oldest item; `None` when none came within `timeout_s` seconds of wall time."""
         if not self._items and not await self._wait(timeout_s):

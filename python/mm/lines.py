@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 
 from mm.errors import VenueError
 from mm.hyperliquid.streams import Stream
+from mm.lease import Lease
 from mm.waiting import until
 
 log = structlog.get_logger(__name__)
 
 LOOK_S = 0.1
-STILL_S = 4.0
-"""Wall seconds between two looks after which this process counts as having stood still: less than
-any watchdog's patience."""
 
 
 class GoneError(VenueError):
@@ -31,7 +28,9 @@ class Lines:
         self,
         streams: Sequence[Stream],
         resync: Callable[[], Awaitable[None]],
+        alone: Callable[[], Awaitable[None]],
         *,
+        lease: Lease,
         bound_s: float,
         where: str,
     ) -> None:
@@ -40,15 +39,18 @@ class Lines:
         Args:
             streams: All of them have been up once.
             resync: Fills the gap; raises `GoneError` when that is impossible for good.
+            alone: Returns when the lease is ours again: nobody acts for us any more.
+            lease: Our right to trade; lost lines or none, nothing is announced without it.
             bound_s: Longest time without a stream, wall seconds.
             where: The venue, for messages.
         """
         self._streams = streams
         self._resync = resync
+        self._alone = alone
+        self._lease = lease
         self._bound_s = bound_s
         self._where = where
         self._doubt: str | None = None
-        self._looked_s = time.monotonic()
 
     async def run(self) -> None:
         """Watch until cancelled.
@@ -65,24 +67,33 @@ class Lines:
         self._doubt = why
 
     def _is_in_doubt(self) -> bool:
-        """A process that was stopped does not know who acted for it meanwhile."""
-        now_s = time.monotonic()
-        still_s, self._looked_s = now_s - self._looked_s, now_s
-        if still_s > STILL_S:
-            log.warning("process_stood_still", for_s=round(still_s, 1))
-            self._doubt = f"this process stood still for {still_s:.1f} s"
-        return self._doubt is not None or not self._all_up()
+        if self._lease.lapsed:
+            self._doubt = "the heartbeat stood still for longer than a watchdog may wait"
+        # One that was lost and came back between two looks is up, and not announced.
+        return self._doubt is not None or not all(stream.announced for stream in self._streams)
 
     def _all_up(self) -> bool:
         return all(stream.up for stream in self._streams)
 
     async def _bring_back(self) -> None:
-        lost = ", ".join(stream.name for stream in self._streams if not stream.up)
-        trouble = f"the {lost} stream is down" if lost else str(self._doubt)
+        lost = ", ".join(stream.name for stream in self._streams if not stream.announced)
+        trouble = f"the {lost} stream is down" if self._doubt is None else self._doubt
         if self._doubt is not None:
             for stream in self._streams:
                 stream.withdraw()
         self._doubt = None
+        # What was found while somebody else could act is found again.
+        while True:
+            await self._alone()
+            await self._synchronise(trouble)
+            if not self._lease.lapsed:
+                break
+        for stream in self._streams:
+            stream.announce()
+        log.info("reconnected", lost=lost or trouble)
+
+    async def _synchronise(self, trouble: str) -> None:
+        """Wait for the lines, and fill the gap."""
         try:
             async with asyncio.timeout(self._bound_s):
                 while True:
@@ -95,12 +106,8 @@ class Lines:
                         trouble = str(error)
                         await asyncio.sleep(LOOK_S)
                         continue
-                    break
+                    return
         except TimeoutError:
             raise GoneError(
                 f"{self._where} did not come back within {self._bound_s:g} s: {trouble}"
             ) from None
-        self._looked_s = time.monotonic()
-        for stream in self._streams:
-            stream.announce()
-        log.info("reconnected", lost=lost or trouble)

@@ -8,10 +8,10 @@ resident stop   an order that rests on the exchange: not made by this version
 
 from __future__ import annotations
 
-import asyncio
 import json
 import textwrap
 from collections.abc import Callable, Coroutine
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -27,6 +27,7 @@ from mm.hyperliquid.deadman import ScheduledCancel
 from mm.hyperliquid.nonces import MILLISECOND_NS
 from mm.inbox import ALARM
 from mm.keys.sources import secret_for
+from mm.lease import Lease
 from mm.live.roles import mandate_of
 from mm.state import StateDir
 from mm.venue import Venue
@@ -39,9 +40,11 @@ from mm.watchdog.process import LOG
 
 log = structlog.get_logger(__name__)
 
+Start = Callable[[Coroutine[Any, Any, None]], None]
+"""Lets something run beside the rest of a run."""
+
 SHOWN_CHARS = 120
-# Wall seconds: for a watchdog that works to see our beat, and between two looks.
-STANDS_DOWN_S = 5.0
+# Wall seconds between two looks at what the watchdog says.
 LOOK_S = 0.05
 OFF = "switched off by [process] watchdog"
 HOST_DEATH = "an end of resting orders, should this whole machine die: only scheduleCancel is one"
@@ -63,12 +66,17 @@ class Protection:
         # Why there is no watchdog; `None`: it stands by.
         self._no_watchdog: str | None = "not started yet"
 
-    async def begin(self, desk: Desk, venue: Venue) -> None:
+    async def begin(self, desk: Desk, venue: Venue, start: Start) -> None:
         """Start what is possible, before any order; what is not is logged, and stops nothing.
 
         The watchdog of an earlier run goes on until everything is ready for ours: between its end
         and the start of ours nothing is waited for. Ours needs no maker to come up: it finds its
         charge and a first beat, and acts on them should we be dead by then.
+
+        Args:
+            desk: Of the run.
+            venue: Where it trades.
+            start: Takes the heart, which beats from here on: before the watchdog can look.
 
         Raises:
             StateError: The heartbeat has no place, or an earlier watchdog does not end.
@@ -80,10 +88,12 @@ class Protection:
             desk.clock,
             lambda: _vitals(desk),
             desk.engine.snapshot,
+            desk.lease,
         )
         self._deadman = ScheduledCancel(desk.gateway, desk.clock, lambda: self._healthy)
         await self._deadman.begin()
         leash = await self._ready(desk, venue, self.heart)
+        start(self.heart.run())
         if await self._directory.retire():
             log.warning("watchdog_relieved", hint="of an earlier run; this one takes over")
         if leash is not None:
@@ -170,14 +180,12 @@ class Protection:
         return secret, address
 
     def work(self, resync: Callable[[], None]) -> list[Coroutine[Any, Any, None]]:
-        """The tasks that keep it up for the length of a run.
+        """The tasks that, beside the heart, keep it up for the length of a run.
 
         Args:
             resync: Called when the watchdog had taken over while this process was silent.
         """
         tasks: list[Coroutine[Any, Any, None]] = []
-        if self.heart is not None:
-            tasks.append(self.heart.run())
         if self._leash is not None:
             tasks.append(self._leash.run(resync))
         if self._deadman is not None and self._deadman.refused is None:
@@ -188,16 +196,15 @@ class Protection:
     def _healthy(self) -> bool:
         return self.heart is not None and self.heart.beats
 
-    async def alone(self) -> None:
-        """Wait until no watchdog works on the position beside us: it stands down at our beat."""
+    async def alone(self, lease: Lease) -> None:
+        """Wait until no watchdog works on the position beside us: it stands down at our beat.
+
+        One that does not answer is replaced after a while, and one that has ended acts no more,
+        so this ends as long as our own loop is healthy enough to beat.
+        """
         leash = self._leash
-        if leash is None:
-            return
-        try:
-            async with asyncio.timeout(STANDS_DOWN_S):
-                await until(lambda: not leash.works, LOOK_S)
-        except TimeoutError:
-            log.error("watchdog_does_not_stand_down", waited_s=STANDS_DOWN_S)
+        renewed = lease.renew_alone if leash is None else partial(leash.renews, lease)
+        await until(renewed, LOOK_S)
 
     async def hand_over(self, asks: Literal["touch", "escalate"]) -> bool:
         """Give the position to the watchdog; returns whether it has said that it has it."""

@@ -210,10 +210,12 @@ class Run:
         lines = Lines(
             desk.streams,
             lambda: self._resync(desk, venue),
+            lambda: self._protection.alone(desk.lease),
+            lease=desk.lease,
             bound_s=GONE_S,
             where=venue.name,
         )
-        await self._failing_fast(self._protection.begin(desk, venue))
+        await self._failing_fast(self._protection.begin(desk, venue, self._start))
         self._start(*self._protection.work(lambda: lines.doubt("the watchdog had taken over")))
         restore_day(self._state.store, desk.inbox, desk.clock)
         found = await self._failing_fast(
@@ -273,7 +275,6 @@ class Run:
                     " gone with the old one"
                 )
             desk.clock.announce(announced.time_ns)
-        await self._protection.alone()
         await cancel_all(desk.account, desk.gateway, desk.instrument, CANCELLED_S, quoting=True)
         await desk.watch.fill_gap()
 

@@ -18,6 +18,7 @@ from mm._core import Action, Engine, EventError
 from mm.clock import SECOND_NS, Clock
 from mm.errors import InvariantError, VenueError
 from mm.inbox import Command, Frame, Inbox, Info, Item, Reply, StreamState
+from mm.lease import Lease
 from mm.meter import Meter
 from mm.postmortem import Blackbox
 from mm.recorder import Recorder
@@ -46,8 +47,14 @@ class Timer:
 class Outlet(Protocol):
     """Where actions go."""
 
-    def dispatch(self, action: Action) -> int:
-        """Send an action; returns the performance counter when its bytes were ready, ns."""
+    def dispatch(self, action: Action, decided_ns: int) -> int:
+        """Send an action; returns the performance counter when its bytes were ready, ns.
+
+        Args:
+            action: What the engine wants.
+            decided_ns: Exchange time when the step began that wanted it: its life begins then,
+                so that a process which is stopped in between sends nothing that still holds.
+        """
         ...
 
 
@@ -78,6 +85,14 @@ class Asker(Protocol):
         ...
 
 
+class Line(Protocol):
+    """A stream, as far as the engine is told whether to count on it."""
+
+    def retract(self) -> StreamState:
+        """Take back that it delivers; returns what the engine has to hear, now."""
+        ...
+
+
 class Session:
     """Owns the engine from the first event to the last."""
 
@@ -93,6 +108,8 @@ class Session:
         listener: Listener,
         diary: Diary,
         asker: Asker,
+        lease: Lease,
+        streams: Sequence[Line],
     ) -> None:
         self._engine = engine
         self._clock = clock
@@ -103,6 +120,9 @@ class Session:
         self._listener = listener
         self._diary = diary
         self._asker = asker
+        self._lease = lease
+        self._streams = streams
+        self._lapses = 0
         self._last_ns = 0
         self._unreadable = 0
         # Why nobody takes from the inbox any more; `None` while the session lives.
@@ -123,6 +143,7 @@ class Session:
             while True:
                 item = await self._inbox.take(self._wait_s())
                 self.turned_at = time.monotonic()
+                item = self._heed_lease(item)
                 wanted = self._handle_due(item)
                 if item is not None:
                     wanted |= self._handle(item)
@@ -133,6 +154,21 @@ class Session:
             # A panic of the core included: the engine is not stepped again, not even to stop.
             self.broken = error
             raise
+
+    def _heed_lease(self, item: Item | None) -> Item | None:
+        """Before anything is decided: what could be quoted from is taken back with the lease.
+
+        Returns:
+            What is left to handle of `item`.
+        """
+        lapses = self._lease.count_lapses()
+        if lapses == self._lapses:
+            return item
+        self._lapses = lapses
+        log.warning("lease_lapsed", hint="the watchdog may be acting: it is asked first")
+        for stream in self._streams:
+            self._handle(stream.retract())
+        return None if isinstance(item, StreamState) and item.up else item
 
     def _wait_s(self) -> float:
         wake_ns = self._engine.wake_at()
@@ -150,7 +186,7 @@ class Session:
 
     def _handle(self, item: Item | Timer) -> bool:
         """Step the engine once; returns whether it wanted anything."""
-        begun_ns = time.perf_counter_ns()
+        begun_ns, decided_ns = time.perf_counter_ns(), self._clock.now_ns()
         try:
             actions = self._step(item)
         except EventError as error:
@@ -163,7 +199,7 @@ class Session:
         self._diary.after_step(alarms)
         self.blackbox.note(lines, alarms)
         for action in actions:
-            ready_ns = self._outlet.dispatch(action)
+            ready_ns = self._outlet.dispatch(action, decided_ns)
             if isinstance(item, Frame):
                 self._meter.tick_to_bytes_ns.append(ready_ns - item.arrived_ns)
         for kind, cloid in self._engine.take_asks():

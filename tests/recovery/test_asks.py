@@ -12,6 +12,7 @@ from mm.clock import Clock
 from mm.errors import VenueError
 from mm.hyperliquid.account import Account
 from mm.inbox import Command, Inbox, Info
+from mm.lease import Lease
 from mm.meter import Meter
 from mm.recorder import Recorder
 from mm.session import Session
@@ -111,7 +112,7 @@ def test_a_query_that_fails_ends_nothing() -> None:
 def test_the_session_hands_the_questions_on() -> None:
     asked: list[tuple[str, str | None]] = []
     nothing: Any = SimpleNamespace(
-        write=lambda _: None, read=lambda _: None, after_step=lambda _: None, dispatch=lambda _: 0
+        write=lambda _: None, read=lambda _: None, after_step=lambda _: None, dispatch=lambda *_: 0
     )
     desk = EngineDesk()
     now_ns = START_S * SECOND_NS + SECOND_NS
@@ -128,6 +129,8 @@ def test_the_session_hands_the_questions_on() -> None:
             listener=nothing,
             diary=nothing,
             asker=SimpleNamespace(ask=lambda kind, cloid: asked.append((kind, cloid))),
+            lease=Lease(),
+            streams=(),
         )
         state = b'{"marginSummary":{"accountValue":"1000.0","totalMarginUsed":"0.0",'
         state += b'"totalNtlPos":"0.0","totalRawUsd":"1000.0"},"assetPositions":[],"time":%d}'

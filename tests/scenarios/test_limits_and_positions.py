@@ -129,7 +129,8 @@ async def test_a_hundred_dollars(stage: Stage) -> None:
         for order in r.orders:
             notional = Decimal(order["p"]) * Decimal(order["s"])
             assert notional >= MIN_NOTIONAL or Decimal(order["s"]) == abs(stage.position)
-    assert refusals(stage) == {}
+    # An amend and the fill of its order may cross on the way: that is no refusal of a size.
+    assert set(refusals(stage)) <= {"Gone"}
     assert stage.position <= stage.limit("bid")
     await stage.ends_well()
 

@@ -5,8 +5,10 @@ from decimal import Decimal
 import pytest
 
 from mm.errors import InvariantError
+from mm.lease import TERM_S
 from stage.house import Json
 from stage.script import Stage
+from stage.virtual import virtual_loop
 
 # Market data counts as gone after this, and a dead line is noticed after ping and pong at most.
 GONE_S = 15.0
@@ -77,6 +79,26 @@ async def test_orders_that_only_the_exchange_knows_go_before_a_new_one_comes(sta
     assert by_oid, "nobody cancelled it by what the exchange calls it"
     assert by_oid[0] < quotes[0]
     assert not unheard & {order["oid"] for order in stage.bids + stage.asks}
+    await stage.ends_well()
+
+
+async def test_after_standing_still_nothing_that_may_increase_comes_before_all_was_asked(
+    stage: Stage,
+) -> None:
+    """Frames wait, the lines are up, and others may have traded for us: first of all we ask."""
+    stage.open()
+    await stage.quoting()
+    slow = stage.net.meddle(lambda r: r.get("type") == "userFills", after_s=3.0)
+    mark = stage.mark()
+    virtual_loop().skip(TERM_S + 1)
+    stage.house.catch_up()
+    for mid in ("88600", "88620"):
+        stage.crowd(mid)
+    await stage.until(lambda: slow.happened)
+    await stage.wait(2.5)
+    assert [o for r in stage.received(since=mark) for o in r.orders if not o["r"]] == []
+    await stage.two_sided()
+    assert [r.orders for r in stage.received(since=mark) if r.orders] != []
     await stage.ends_well()
 
 

@@ -9,7 +9,12 @@ from mm.errors import VenueError
 from mm.hyperliquid.socket import Deadlines
 from mm.hyperliquid.streams import MARKET, USER, Stream
 from mm.inbox import Frame, Inbox, StreamState
+from mm.lease import TERM_S, Lease
 from mm.lines import GoneError, Lines
+from mm.waiting import until
+from stage.virtual import virtual_loop
+
+pytestmark = pytest.mark.virtual
 
 
 class Wire(Stream):
@@ -37,12 +42,22 @@ async def states(inbox: Inbox) -> list[tuple[str, bool]]:
     return found
 
 
-def watched(streams: list[Wire], resync: list[BaseException | None], bound_s: float) -> Lines:
+def watched(
+    streams: list[Wire],
+    resync: list[BaseException | None],
+    bound_s: float,
+    lease: Lease | None = None,
+) -> Lines:
+    held = lease or Lease()
+
     async def step() -> None:
         if (error := resync.pop(0)) is not None:
             raise error
 
-    return Lines(streams, step, bound_s=bound_s, where="the venue")
+    async def alone() -> None:
+        await until(lambda: not held.lapsed)
+
+    return Lines(streams, step, alone, lease=held, bound_s=bound_s, where="the venue")
 
 
 async def test_the_engine_hears_of_a_stream_again_only_after_the_gap_is_filled() -> None:
@@ -104,23 +119,68 @@ async def test_frames_are_stamped_and_bookkeeping_stays_outside() -> None:
     assert len(inbox) == 0
 
 
-async def test_a_process_that_stood_still_counts_on_nothing_before_it_has_asked(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    hands = [0.0]
-    monkeypatch.setattr("mm.lines.time.monotonic", lambda: hands[0])
-    inbox, resync = Inbox(), list[BaseException | None]([None])
+async def test_without_the_lease_nothing_is_announced_until_it_is_ours_again() -> None:
+    loop, inbox = virtual_loop(), Inbox()
+    lease = Lease(loop.time)
     market, user = Wire(MARKET, inbox), Wire(USER, inbox)
-    lines = watched([market, user], resync, 60)
+    resync = list[BaseException | None]([None, None])
+    lines = watched([market, user], resync, 60, lease)
+    lease.beaten(1)
     task = asyncio.create_task(lines.run())
-    await asyncio.sleep(0.15)
-    await states(inbox)
-    hands[0] = 3.9
-    await asyncio.sleep(0.15)
-    assert await states(inbox) == []
-    hands[0] = 8.0
-    await asyncio.sleep(0.15)
+    await asyncio.sleep(TERM_S - 0.5)
+    assert await states(inbox) == [("market", True), ("user", True)]
+    await asyncio.sleep(1)
     down, up = [("market", False), ("user", False)], [("market", True), ("user", True)]
-    assert await states(inbox) == down + up
-    assert resync == []
+    assert await states(inbox) == down
+    # A beat alone renews nothing: the watchdog has to have read it, and to watch.
+    lease.beaten(2)
+    for heard in (None, 1):
+        assert not lease.renew(heard)
+        await asyncio.sleep(0.5)
+    assert (await states(inbox), len(resync)) == ([], 2)
+    assert lease.renew(2)
+    await asyncio.sleep(0.5)
+    assert (await states(inbox), len(resync)) == (up, 1)
+    task.cancel()
+
+
+async def test_what_waits_to_say_that_a_stream_delivers_goes_with_it() -> None:
+    inbox = Inbox()
+    market, user = Wire(MARKET, inbox), Wire(USER, inbox)
+    user.hear("userFills")
+    assert market.retract() == StreamState(5, MARKET, False)
+    assert len(inbox) == 2
+    # Not announced any more: its pongs prove nothing.
+    market.hear("pong")
+    user.hear("pong")
+    assert [getattr(await inbox.take(0), "stream", "a frame") for _ in range(3)] == [
+        "user",
+        "a frame",
+        "user",
+    ]
+
+
+async def test_a_lease_lost_while_the_gap_is_filled_begins_it_anew() -> None:
+    loop, inbox = virtual_loop(), Inbox()
+    lease, market = Lease(loop.time), Wire(MARKET, inbox)
+    lease.beaten(1)
+    steps = 0
+
+    async def step() -> None:
+        nonlocal steps
+        steps += 1
+        if steps == 1:
+            loop.skip(TERM_S + 1)
+            lease.beaten(2)
+
+    async def alone() -> None:
+        await until(lease.renew_alone)
+
+    lines = Lines([market], step, alone, lease=lease, bound_s=60, where="the venue")
+    market.pull(False)
+    market.pull(True)
+    task = asyncio.create_task(lines.run())
+    await asyncio.sleep(1)
+    assert steps == 2
+    assert await states(inbox) == [("market", True), ("market", False), ("market", True)][1:]
     task.cancel()

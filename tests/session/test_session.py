@@ -14,6 +14,7 @@ from structlog.testing import capture_logs
 from mm._core import EventError
 from mm.errors import InvariantError, VenueError
 from mm.inbox import Command, Frame, Info, Reply, StreamState
+from mm.lease import TERM_S, Lease
 from mm.meter import Meter
 from mm.session import LONGEST_WAIT_S, SHORTEST_WAIT_S, UNREADABLE_BOUND, Session
 
@@ -35,6 +36,9 @@ class House:
         self.items: list[Any] = []
         self.waited: list[float] = []
         self.meter = Meter()
+        self.decided: list[int] = []
+        self.monotonic_s = 0.0
+        self.lease = Lease(lambda: self.monotonic_s)
         me: Any = self
         self.session = Session(
             engine=me,
@@ -46,6 +50,8 @@ class House:
             listener=me,
             diary=me,
             asker=me,
+            lease=self.lease,
+            streams=[me],
         )
 
     # ---- the engine
@@ -97,13 +103,17 @@ class House:
             raise asyncio.CancelledError
         return self.items.pop(0)
 
+    def retract(self) -> StreamState:
+        return StreamState(self.now, "market", False)
+
     def write(self, lines: bytes) -> None:
         self.calls.append(("record", lines))
 
     def after_step(self, alarms: list[Any]) -> None:
         self.calls.append(("diary", tuple(alarm["alarm"] for alarm in alarms)))
 
-    def dispatch(self, action: str) -> int:
+    def dispatch(self, action: str, decided_ns: int) -> int:
+        self.decided.append(decided_ns)
         self.calls.append(("send", action))
         return 5_000
 
@@ -143,6 +153,39 @@ async def test_each_event_reaches_the_engine_whole(item: Any, call: Any) -> None
     assert await House().runs(item) == [call, *AFTER]
 
 
+async def test_a_process_that_stood_still_takes_its_lines_back_before_it_decides() -> None:
+    house = House()
+    house.lease.beaten(1)
+    house.monotonic_s = TERM_S + 0.1
+    # A beat that comes late, and even one that the watchdog has heard, gives nothing back.
+    house.lease.beaten(2)
+    assert house.lease.renew(2)
+    house.wake_ns = 9 * MS
+    down = ("stream", 1_000 * MS, "market", False)
+    calls = await house.runs(StreamState(9 * MS, "market", True), Frame(9 * MS, 1, b""))
+    steps = [call for call in calls if call[0] in ("stream", "timer", "frame")]
+    # The loop counts from the latest time it has seen.
+    assert steps == [down, ("timer", 1_000 * MS), ("frame", 1_000 * MS, b"")]
+    house.monotonic_s += TERM_S
+    again = await house.runs(Frame(9 * MS, 1, b""))
+    assert again[0] == ("frame", 1_000 * MS, b"")
+
+
+async def test_the_life_of_an_action_begins_with_the_step_that_wanted_it() -> None:
+    house = House()
+    house.actions = ["place"]
+
+    begun = house.now
+
+    def stop(alarms: list[Any]) -> None:
+        assert alarms
+        house.now += 20_000 * MS
+
+    house.after_step = stop  # type: ignore[method-assign]  # stopped in the middle of a step
+    await house.runs(Frame(7, 1, b""))
+    assert (house.decided, house.now) == ([begun], begun + 20_000 * MS)
+
+
 async def test_an_action_is_sent_after_the_log_and_the_diary_have_it() -> None:
     house = House()
     house.actions, house.asks = ["place", "cancel"], [("orderStatus", "0x1")]
@@ -169,7 +212,7 @@ async def test_what_is_sent_is_begun_before_the_next_step() -> None:
     order: list[str] = []
     step = house._step
 
-    def sent(action: str) -> int:
+    def sent(action: str, decided_ns: int) -> int:
         asyncio.get_running_loop().call_soon(order.append, "written")
         return 0
 

@@ -21,6 +21,7 @@ from mm.audit.verdict import Verdict, judge
 from mm.clock import PaperClock
 from mm.config import Config, load
 from mm.errors import MmError
+from mm.lease import Lease
 from mm.run import Options, make_markets
 from mm.state import state_root
 from stage.house import House, Json, Perp, Received
@@ -99,6 +100,7 @@ class Stage:
         clock = partial(SkewedClock, skew_ns=round(skew_s * 1e9), monotonic=loop.time_ns)
         self._patch.setattr("mm.paper.venue.PaperClock", clock)
         self._patch.setattr("mm.desk.Engine", self._engine)
+        self._patch.setattr("mm.desk.Lease", partial(Lease, loop.time))
         self._tasks.append(asyncio.ensure_future(self.house.run()))
         directory = state_root() / "paper" / "default"
         directory.mkdir(parents=True, exist_ok=True)

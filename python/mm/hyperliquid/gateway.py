@@ -103,11 +103,12 @@ class Gateway:
         """Actions whose answer, or fate, is not known yet."""
         return len(self._tasks)
 
-    def dispatch(self, action: Action) -> int:
+    def dispatch(self, action: Action, decided_ns: int) -> int:
         """Sign an action of the engine and send it in a task of its own.
 
         Args:
             action: What the engine wants.
+            decided_ns: Exchange time from which its life counts.
 
         Returns:
             Performance counter, in nanoseconds, at the moment the signed bytes were ready.
@@ -118,7 +119,7 @@ class Gateway:
             action,
             self._instrument,
             nonce,
-            expires_after_ms=self._expires_ms(),
+            expires_after_ms=self._expires_ms(decided_ns),
             vault=envelope.vault,
             mainnet=envelope.mainnet,
         )
@@ -194,16 +195,16 @@ class Gateway:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def _expires_ms(self) -> int:
+    def _expires_ms(self, from_ns: int) -> int:
         life_ns = int(self._envelope.expires_after_s * SECOND_NS)
-        return (self._clock.now_ns() + life_ns) // MILLISECOND_NS
+        return (from_ns + life_ns) // MILLISECOND_NS
 
     def _signed(self, action: dict[str, object], nonce: int) -> bytes:
         envelope = self._envelope
         return self._signer.sign_json(
             json.dumps(action),
             nonce,
-            expires_after_ms=self._expires_ms(),
+            expires_after_ms=self._expires_ms(self._clock.now_ns()),
             vault=envelope.vault,
             mainnet=envelope.mainnet,
         )

@@ -82,6 +82,11 @@ class Stream:
         """Connections after the first."""
         return max(0, self._socket.connections - 1)
 
+    @property
+    def announced(self) -> bool:
+        """Whether the engine counts on it."""
+        return self._announced
+
     async def run(self) -> None:
         """Read until cancelled."""
         await self._socket.run()
@@ -107,8 +112,13 @@ class Stream:
     def withdraw(self) -> None:
         """Tell the engine not to count on the stream, up or not, until it is announced again."""
         if self._announced:
-            self._announced = False
-            self._inbox.put(StreamState(self._clock.now_ns(), self.name, False))
+            self._inbox.put(self.retract())
+
+    def retract(self) -> StreamState:
+        """The same, for who tells the engine at once: what waits to say otherwise is dropped."""
+        self._announced = False
+        self._inbox.drop_up(self.name)
+        return StreamState(self._clock.now_ns(), self.name, False)
 
     def _change(self, up: bool) -> None:
         self.up = up

@@ -48,6 +48,7 @@ class Status:
         why: Why it works, or how it ended; empty while it watches.
         session: Of the heartbeat it goes by.
         position: At the exchange, signed lots; `None`: not asked yet.
+        heard: Number of the newest beat that it had read when it last judged; `None`: none.
     """
 
     pid: int
@@ -56,6 +57,7 @@ class Status:
     why: str
     session: int
     position: int | None
+    heard: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +126,10 @@ class WatchdogDir:
             yield
         finally:
             os.close(lock)
+
+    def is_held(self) -> bool:
+        """Whether a watchdog holds the lock."""
+        return holder(self.path) is not None
 
     async def retire(self) -> bool:
         """End the watchdog that holds the lock, if one does, and wait until it has let go.

@@ -313,6 +313,7 @@ class Guard:
             why=why,
             session=self._charge.session,
             position=self._position,
+            heard=None if self._judgement.beat is None else self._judgement.beat.number,
         )
         self._directory.write_status(status)
 

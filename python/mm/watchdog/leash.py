@@ -15,6 +15,7 @@ import structlog
 
 from mm.errors import RiskStop
 from mm.heartbeat import Asks, Heart
+from mm.lease import Lease
 from mm.waiting import until
 from mm.watchdog.agent import WATCHDOG_KEY
 from mm.watchdog.directory import Status, WatchdogDir
@@ -71,16 +72,23 @@ class Leash:
         self.restarts = 0
 
     @property
-    def works(self) -> bool:
-        """Whether it has taken over, as far as it has said lately."""
-        status = self._status()
-        return status is not None and status.doing == "working" and not self._stale()
-
-    @property
     def stands_by(self) -> bool:
         """Whether it watches us now: its process lives and has said so lately."""
         status = self._status()
         return status is not None and status.doing != "done" and not self._stale()
+
+    def renews(self, lease: Lease) -> bool:
+        """Whether the right to trade is ours: it watches, by a beat of after a lapse, or has ended.
+
+        It judges by the beat that it names, and has let go of whatever it did before it says so.
+        One that somebody started by hand counts like ours.
+        """
+        if not self._runs() and not self._directory.is_held():
+            return lease.renew_alone()
+        status = self._directory.read_status()
+        if status is None or (status.session, status.doing) != (self._session, "watching"):
+            return lease.renew(None)
+        return lease.renew(status.heard)
 
     async def start(self) -> bool:
         """Start it and wait until it watches; returns whether it does."""
