@@ -77,9 +77,10 @@ class Watch:
         log.info("resynchronised", coin=self._account.coin)
 
     async def _answer(self, question: Question) -> None:
-        begun = time.monotonic()
+        loop = asyncio.get_running_loop()
+        begun_s = loop.time()
         await self._try(*question)
-        await asyncio.sleep(begun + FASTEST_S - time.monotonic())
+        await asyncio.sleep(begun_s + FASTEST_S - loop.time())
         self._asking.discard(question)
         if self._wanted:
             self._look.set()

@@ -72,13 +72,14 @@ async def test_orders_that_only_the_exchange_knows_go_before_a_new_one_comes(sta
     assert unheard
     mark = stage.mark()
     stage.net.is_reachable = True
+    # What is not heard of makes a book look two-sided: first it goes, then there are new ones.
+    await stage.until(lambda: not unheard & {row["oid"] for row in stage.bids + stage.asks})
     await stage.two_sided()
     since = stage.received(since=mark)
     by_oid = [n for n, r in enumerate(since) if r.kind == "cancel" and unheard <= oids(r.action)]
     quotes = [n for n, r in enumerate(since) if r.orders]
     assert by_oid, "nobody cancelled it by what the exchange calls it"
     assert by_oid[0] < quotes[0]
-    assert not unheard & {order["oid"] for order in stage.bids + stage.asks}
     await stage.ends_well()
 
 

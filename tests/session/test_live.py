@@ -24,6 +24,9 @@ observe_book_s = 0.0
 
 [account]
 key_source = "keystore"
+
+[process]
+metrics_port = 0
 """
 
 
