@@ -341,6 +341,18 @@ pub struct Rejection {
     pub text: String,
 }
 
+impl Rejection {
+    /// Whether an amend refused so may have ended its old order: it was over before, or was cancelled and
+    /// its replacement failed. Any other refusal of an amend was checked before anything was done.
+    #[must_use]
+    pub fn ends_the_amended(&self) -> bool {
+        self.class == RejectionClass::Gone || self.text.starts_with(NEW_LEG)
+    }
+}
+
+/// How the venue begins the refusal of an amend whose old order is cancelled already.
+const NEW_LEG: &str = "Error placing new order during modify";
+
 /// Classes of refusals, from the venue's recorded texts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum RejectionClass {

@@ -382,7 +382,7 @@ impl Venue {
             ActionBody::Modify(amends) => amends
                 .iter()
                 .map(|amend| match self.remove(amend.oid) {
-                    ItemStatus::Success => self.rest(amend.order),
+                    ItemStatus::Success => of_new_leg(self.rest(amend.order)),
                     other => other,
                 })
                 .collect(),
@@ -458,6 +458,17 @@ impl Venue {
             snapshot: false,
             fills: vec![fill],
         }));
+    }
+}
+
+/// The answer to an amend whose old order is cancelled, in the venue's words.
+fn of_new_leg(status: ItemStatus) -> ItemStatus {
+    match status {
+        ItemStatus::Error(Rejection { class, text }) => ItemStatus::Error(Rejection {
+            class,
+            text: format!("Error placing new order during modify: {text}"),
+        }),
+        placed => placed,
     }
 }
 

@@ -7,11 +7,11 @@ mod script;
 use mm_core::action::{Action, ActionBody, Cloid, NewOrder, Reason};
 use mm_core::control::Alarm;
 use mm_core::event::{
-    Command, EventBody, Fill, ItemStatus, OpenOrder, OpenOrders, OrderFate, OrderStatus,
-    OrderUpdate, RejectionClass, ReplyOutcome,
+    AccountState, Command, EventBody, Fill, ItemStatus, OpenOrder, OpenOrders, OrderFate,
+    OrderStatus, OrderUpdate, Rejection, RejectionClass, ReplyOutcome,
 };
 use mm_core::recovery::ask::Ask;
-use mm_core::units::{Side, Sz};
+use mm_core::units::{Side, Sz, Usd};
 
 use script::{Script, cancels_of, error, gone, orders_of, other};
 
@@ -82,7 +82,9 @@ fn a_modify_that_a_fill_beat_or_whose_new_leg_failed_leaves_no_order() {
                 // The old order is gone all the same.
                 updates.extend(script.end(amend.oid));
             }
-            statuses.push(ItemStatus::Error(error(class)));
+            let Rejection { class, text } = error(class);
+            let text = format!("Error placing new order during modify: {text}");
+            statuses.push(ItemStatus::Error(Rejection { class, text }));
         }
         script.reply(action.id, ReplyOutcome::Statuses(statuses));
         script.news(fills);
@@ -95,6 +97,120 @@ fn a_modify_that_a_fill_beat_or_whose_new_leg_failed_leaves_no_order() {
             .any(|order| order.cloid == first.order.cloid);
         assert!(!reused, "{class:?}: its cloid is spent");
     }
+}
+
+/// Refuses the amends that wait before anything of them is done.
+fn refuse_amends(script: &mut Script) {
+    let is_amend = |action: &Action| matches!(action.body, ActionBody::Modify(_));
+    let at = script.waiting.iter().position(is_amend).unwrap();
+    let action = script.waiting.remove(at);
+    let refused = orders_of(&action).into_iter().map(|_| {
+        let text = "Order has invalid price.".to_owned();
+        let class = RejectionClass::Price;
+        ItemStatus::Error(Rejection { class, text })
+    });
+    script.reply(action.id, ReplyOutcome::Statuses(refused.collect()));
+}
+
+/// The order rests, and its side's strikes are counted as those of a new order: two are answered at
+/// once, the third makes the side wait, and what rests out of place is cancelled.
+#[test]
+fn a_modify_refused_before_anything_was_done_leaves_its_order_and_counts_a_strike() {
+    let mut script = Script::quoting();
+    script.mid += 1_000;
+    script.pass(1.0);
+    script.market();
+    let before = script.sent.len();
+    for _ in 0..2 {
+        refuse_amends(&mut script);
+        assert_eq!(cancels_of(&script.sent[before..]), []);
+    }
+    refuse_amends(&mut script);
+    let cancels = cancels_of(&script.sent[before..]);
+    assert!(cancels.len() >= 8, "{cancels:?}");
+    assert!(cancels.iter().all(|(_, why)| *why == Reason::Backoff));
+    script.settles();
+    assert_eq!(script.resting.len(), 10);
+}
+
+/// A place was heard of by its update, so that an amend could leave, and its answer comes to nothing:
+/// that says nothing of the amend, and both legs count whatever a look that lags shows.
+#[test]
+fn an_answer_that_its_own_order_outran_says_nothing() {
+    for outcome in [
+        ReplyOutcome::Lost,
+        ReplyOutcome::Refused(error(RejectionClass::Transport)),
+    ] {
+        let mut script = Script::quoting();
+        let fill = script.fill_best(Side::Bid, 1_000_000);
+        script.news(vec![fill]);
+        script.pass(1.0);
+        script.market();
+        let is_place = |action: &Action| matches!(action.body, ActionBody::Place(_));
+        let at = script.waiting.iter().position(is_place).unwrap();
+        let place = script.waiting.remove(at);
+        let placed = orders_of(&place)[0];
+        let oid = script.rest(placed);
+        let told = script.update(oid, &placed, placed.sz, OrderStatus::Open);
+        script.tell(EventBody::OrderUpdates(vec![told]));
+        script.answer_all();
+        script.mid += 1_000;
+        script.pass(0.1);
+        script.market();
+        let amends = |action: &Action| {
+            let orders = orders_of(action);
+            orders.iter().any(|order| order.cloid == placed.cloid)
+        };
+        assert!(script.waiting.iter().any(amends));
+        let [pending, _] = script.pending();
+        let before = script.sent.len();
+        script.reply(place.id, outcome);
+        script.open_orders(&[]);
+        assert_eq!(script.pending()[0], pending);
+        assert_eq!(cancels_of(&script.sent[before..]), []);
+        script.settles();
+        assert_eq!(script.resting.len(), 10);
+    }
+}
+
+/// The venue runs a block's cancels before its post-only orders: a cancel may find nothing of an order
+/// that rests a moment later, and its answer come after that order's.
+#[test]
+fn a_cancel_that_overtook_its_order_is_sent_again() {
+    let mut script = Script::quoting();
+    let fill = script.fill_best(Side::Ask, i64::MAX);
+    script.news(vec![fill]);
+    let is_place = |action: &Action| matches!(action.body, ActionBody::Place(_));
+    let at = script.waiting.iter().position(is_place).unwrap();
+    let place = script.waiting.remove(at);
+    let placed = orders_of(&place);
+    // Most of the money goes, and the limit with it.
+    let account_value = Usd(9_000_000_000);
+    script.tell(EventBody::Account(AccountState {
+        account_value,
+        ..script.report()
+    }));
+    let overtaking = |action: &Action| {
+        let cancels = cancels_of(core::slice::from_ref(action));
+        cancels.iter().any(|(cloid, _)| *cloid == placed[0].cloid)
+    };
+    let at = script.waiting.iter().position(overtaking).unwrap();
+    let cancel = script.waiting.remove(at);
+    let mut found = Vec::new();
+    for (cloid, _) in cancels_of(core::slice::from_ref(&cancel)) {
+        let ended = script.oid_of(cloid).and_then(|oid| script.end(oid));
+        found.push(ended.map_or_else(gone, |_| ItemStatus::Success));
+    }
+    let resting: Vec<ItemStatus> = placed
+        .iter()
+        .map(|order| ItemStatus::Resting(script.rest(*order)))
+        .collect();
+    script.reply(place.id, ReplyOutcome::Statuses(resting));
+    script.reply(cancel.id, ReplyOutcome::Statuses(found));
+    let sent = &script.waiting;
+    assert!(sent.iter().any(overtaking), "{sent:?}");
+    script.answer_all();
+    assert_eq!(script.oid_of(placed[0].cloid), None);
 }
 
 #[test]

@@ -260,26 +260,58 @@ impl Engine {
         match &reply.outcome {
             ReplyOutcome::Statuses(statuses) => {
                 for (cloid, status) in items.iter().zip(statuses) {
-                    self.on_item(&sent, *cloid, status, &mut batch);
+                    if self.is_outrun(&sent, *cloid, reply.action) {
+                        self.on_item_outrun(&sent, *cloid, status, &mut batch);
+                    } else {
+                        self.on_item(&sent, *cloid, status, &mut batch);
+                    }
                 }
                 for cloid in items.iter().skip(statuses.len()) {
-                    self.on_item_lost(&sent, *cloid);
+                    self.on_item_lost(&sent, *cloid, reply.action);
                 }
             }
             ReplyOutcome::Refused(why) => {
                 self.counts.reject(why, items.len());
                 for cloid in items {
-                    self.on_item_refused(&sent, *cloid, why, &mut batch);
+                    if !self.is_outrun(&sent, *cloid, reply.action) {
+                        self.on_item_refused(&sent, *cloid, why, &mut batch);
+                    }
                 }
             }
             ReplyOutcome::Lost => {
                 self.counts.lost_replies += 1;
                 for cloid in items {
-                    self.on_item_lost(&sent, *cloid);
+                    self.on_item_lost(&sent, *cloid, reply.action);
                 }
             }
         }
         self.on_batch(batch);
+    }
+
+    /// Whether the answer to a place or amend comes after a later amend of the same order left: the
+    /// streams had told what the earlier one came to, and its answer says nothing of the later.
+    fn is_outrun(&self, sent: &Sent, cloid: Cloid, action: u64) -> bool {
+        !matches!(sent, Sent::Cancel(_)) && self.orders.has_left_since(cloid, action)
+    }
+
+    fn on_item_outrun(
+        &mut self,
+        sent: &Sent,
+        cloid: Cloid,
+        status: &ItemStatus,
+        batch: &mut Batch,
+    ) {
+        match status {
+            ItemStatus::Error(why) => {
+                self.counts.reject(why, 1);
+                self.recover.questions.want(Ask::OrderStatus(cloid));
+            }
+            _ if matches!(sent, Sent::Modify(_)) => self.counts.modified += 1,
+            _ => self.counts.placed += 1,
+        }
+        if matches!(status, ItemStatus::Resting(_)) {
+            batch.accept(self.orders.get(cloid));
+        }
     }
 
     /// Nothing of the action was carried out.
@@ -304,7 +336,10 @@ impl Engine {
         }
     }
 
-    fn on_item_lost(&mut self, sent: &Sent, cloid: Cloid) {
+    fn on_item_lost(&mut self, sent: &Sent, cloid: Cloid, action: u64) {
+        if self.is_outrun(sent, cloid, action) {
+            return;
+        }
         match sent {
             Sent::Place(_) | Sent::Modify(_) => self.orders.on_lost(cloid, self.now),
             Sent::Cancel(_) => self.orders.on_cancel_lost(cloid, self.now),
@@ -344,7 +379,10 @@ impl Engine {
                 if why.class != RejectionClass::Gone {
                     batch.refuse(self.orders.get(cloid), why);
                 }
-                if self.orders.on_amend_rejected(cloid, now) {
+                if !why.ends_the_amended() {
+                    self.orders.on_amend_invalid(cloid, now);
+                    self.recover.questions.want(Ask::OrderStatus(cloid));
+                } else if self.orders.on_amend_rejected(cloid, now) {
                     self.recover.questions.want(Ask::OrderStatus(cloid));
                 }
             }

@@ -418,6 +418,11 @@ impl Engine {
         };
         let (Sent::Place(items) | Sent::Modify(items) | Sent::Cancel(items)) = &sent;
         self.counts.requests += items.len() as u64;
+        if !matches!(sent, Sent::Cancel(_)) {
+            for cloid in items {
+                self.orders.left_in(*cloid, id);
+            }
+        }
         self.sent.insert(id, sent);
         actions.push(Action { id, cycle, body });
     }

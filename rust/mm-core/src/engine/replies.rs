@@ -31,7 +31,7 @@ pub(super) struct Batch {
 impl Batch {
     /// An order or its replacement was accepted.
     pub(super) fn accept(&mut self, order: Option<&Order>) {
-        let Some(order) = order.map(|order| order.order) else {
+        let Some(order) = order.map(Order::newest) else {
             return;
         };
         if order.tif == Tif::Alo && !order.reduce_only {
@@ -46,7 +46,7 @@ impl Batch {
         if why.class == RejectionClass::Unknown {
             self.unknown.insert(why.text.clone());
         }
-        let Some(order) = order.map(|order| order.order) else {
+        let Some(order) = order.map(Order::newest) else {
             return;
         };
         let crossed = why.class == RejectionClass::PostOnly;

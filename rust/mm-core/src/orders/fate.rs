@@ -20,7 +20,8 @@ impl Orders {
         ours.is_some_and(Order::is_in_question) || self.others.is_open(cloid)
     }
 
-    /// A cancel found nothing. `true`: a query should tell what became of it.
+    /// A cancel found nothing. `true`: a query should tell what became of it. One that left before the
+    /// place was answered may have overtaken it: it says nothing and is sent again.
     pub fn on_gone(&mut self, cloid: Cloid, now: Time) -> bool {
         if self.others.on_doubt(cloid, now) {
             return true;
@@ -32,7 +33,8 @@ impl Orders {
             return false;
         }
         let could_arrive = order.is_lost() && now.since(order.sent) <= ARRIVAL_MAX;
-        if order.state == State::Resting || (order.is_lost() && !could_arrive) {
+        let rested = order.state == State::Resting && !order.cancel_blind;
+        if rested || (order.is_lost() && !could_arrive) {
             let ghost = order.vanish(now);
             self.ghosts.extend(ghost);
             return true;

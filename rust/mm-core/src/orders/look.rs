@@ -7,7 +7,7 @@ use crate::action::Cloid;
 use crate::event::OpenOrder;
 use crate::units::Time;
 
-use super::order::{Order, State, adopted};
+use super::order::{State, adopted};
 use super::{ARRIVAL_MAX, Orders, QUERY_GRACE};
 
 /// What a look at the open orders brought to light.
@@ -33,9 +33,12 @@ impl Orders {
             .filter(is_own)
             .filter_map(|o| Some((o.cloid?, o)))
         {
-            let unheard = self.live.get(&cloid).is_none_or(Order::is_lost);
-            if unheard && !self.ended.contains_key(&cloid) {
-                self.live.insert(cloid, adopted(cloid, order, now));
+            match self.live.get(&cloid) {
+                Some(known) if known.is_lost() => self.on_resting(cloid, order.oid, now),
+                None if !self.ended.contains_key(&cloid) => {
+                    self.live.insert(cloid, adopted(cloid, order, now));
+                }
+                _ => {}
             }
         }
         let (again, gone) = self.miss(open, now);

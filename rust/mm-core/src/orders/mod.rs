@@ -185,6 +185,20 @@ impl Orders {
         }
     }
 
+    /// The place or amend that left last went in this action: an answer to an earlier one may still come.
+    pub fn left_in(&mut self, cloid: Cloid, action: u64) {
+        if let Some(order) = self.live.get_mut(&cloid) {
+            order.left_in = action;
+        }
+    }
+
+    /// Whether a later place or amend of the order left after this action.
+    #[must_use]
+    pub fn has_left_since(&self, cloid: Cloid, action: u64) -> bool {
+        let order = self.live.get(&cloid);
+        order.is_some_and(|order| order.left_in > action)
+    }
+
     /// A cancel left; `reason` tells whether an order of the plan is to take its place.
     pub fn cancelling(&mut self, cloid: Cloid, reason: Reason, now: Time) {
         if self.others.cancelling(cloid) {
@@ -193,15 +207,20 @@ impl Orders {
         if let Some(order) = self.live.get_mut(&cloid) {
             order.cancelling = true;
             order.making_way = reason == Reason::AmendTooLarge;
+            order.cancel_blind = matches!(order.state, State::InFlight | State::Unknown);
             order.since = now;
         }
     }
 
-    /// The exchange said the order rests under `oid`: a place, or the new leg of an amend.
+    /// The exchange said the order rests under `oid`: a place, or the new leg of an amend. The answer to
+    /// an earlier place or amend may come after what its successor made was heard of: it says nothing.
     pub fn on_resting(&mut self, cloid: Cloid, oid: u64, now: Time) {
         let Some(order) = self.live.get_mut(&cloid) else {
             return;
         };
+        if order.was_before(oid) {
+            return;
+        }
         match order.state {
             State::InFlight | State::Unknown => {
                 // It is there now: a cancel that found nothing before has no pause to keep.
@@ -225,6 +244,9 @@ impl Orders {
 
     /// The exchange said the order filled at once for `sz` and is over.
     pub fn on_filled_at_once(&mut self, cloid: Cloid, oid: u64, sz: Sz, now: Time) {
+        if self.live.get(&cloid).is_some_and(|o| o.was_before(oid)) {
+            return;
+        }
         self.on_resting(cloid, oid, now);
         self.settle(cloid, Some(sz), now);
     }
@@ -253,9 +275,20 @@ impl Orders {
             order.vanish(now);
             return true;
         }
-        let expected = old_gone.map(|left| order.order.sz - left);
+        let expected = old_gone.map(|left| order.filled_by(left));
         self.settle(cloid, expected, now);
         false
+    }
+
+    /// The amend itself was refused, before anything was done. One that may increase has no pause of its
+    /// own: its side's strikes are counted, as a new order's are.
+    pub fn on_amend_invalid(&mut self, cloid: Cloid, now: Time) {
+        let order = self.live.get(&cloid);
+        let reduces = order.is_some_and(|order| order.newest().reduce_only);
+        self.on_amend_refused(cloid, now);
+        if let Some(order) = self.live.get_mut(&cloid).filter(|_| !reduces) {
+            order.retry_at = now;
+        }
     }
 
     /// Nothing of the amend was carried out: the order rests as before, unless a cancel ended it since.
@@ -353,7 +386,7 @@ impl Orders {
     fn on_own_update(&mut self, cloid: Cloid, update: &OrderUpdate, now: Time) {
         if let Some(ghost) = self.ghosts.iter_mut().find(|ghost| ghost.oid == update.oid) {
             if update.status != OrderStatus::Open {
-                ghost.expected = Some(Sz((ghost.sz - update.sz).0.max(0)));
+                ghost.end(update.sz);
             }
             self.drop_settled_ghosts();
             return;
@@ -393,14 +426,10 @@ impl Orders {
             *old_gone = Some(update.sz);
             return;
         }
-        // A reduce-only order is shrunk without a fill, so its remainder says nothing of what filled.
-        let shrunk = order.order.reduce_only && update.status == OrderStatus::Canceled;
-        let expected = if shrunk {
-            order.filled
-        } else {
-            order.order.sz - update.sz
-        };
-        self.settle(cloid, Some(expected), now);
+        // What was shrunk ends as filled with less than its size: its reply says with how much.
+        let shrinks = order.order.reduce_only && update.status != OrderStatus::Canceled;
+        let expected = (!shrinks).then(|| order.filled_by(update.sz));
+        self.settle(cloid, expected, now);
     }
 
     /// Credits a fill to its order.

@@ -55,12 +55,17 @@ pub struct Order {
     pub cancelling: bool,
     /// Whether that cancel makes way for an order of the plan, which takes its place afterwards.
     pub(super) making_way: bool,
+    /// Whether that cancel left before the exchange had said that the order rests: it may have overtaken
+    /// the place, so that nothing found says nothing.
+    pub(super) cancel_blind: bool,
     /// Whether a cancel succeeded while a replacement was unanswered.
     pub(super) cancelled: bool,
     /// Whether no answer will come to its last amend: old or new may rest, or neither.
     pub(super) amend_lost: bool,
     /// Last change.
     pub since: Time,
+    /// The action in which its place or last amend was sent.
+    pub(super) left_in: u64,
     /// When its place or last amend was sent.
     pub(super) sent: Time,
     /// An amend that was refused is not sent again before this.
@@ -85,9 +90,11 @@ impl Order {
             state,
             cancelling: false,
             making_way: false,
+            cancel_blind: false,
             cancelled: false,
             amend_lost: false,
             since: now,
+            left_in: 0,
             sent: now,
             retry_at: now,
             cancel_at: now,
@@ -97,10 +104,33 @@ impl Order {
         }
     }
 
+    /// As it was last sent: what an unanswered amend asks for, or what it is.
+    #[must_use]
+    pub const fn newest(&self) -> NewOrder {
+        match self.state {
+            State::Amending { to, .. } => to,
+            _ => self.order,
+        }
+    }
+
+    /// Whether the order had this oid before the one it has now.
+    pub(super) fn was_before(&self, oid: u64) -> bool {
+        oid <= self.replaced || self.oid.is_some_and(|now| oid < now)
+    }
+
     /// Lots still open.
     #[must_use]
     pub fn remaining(&self) -> Sz {
         Sz((self.order.sz - self.filled).0.max(0))
+    }
+
+    /// Lots filled in all when the exchange cancelled it with `left` remaining. A reduce-only order is
+    /// shrunk without a fill, so its remainder says nothing of what filled.
+    pub(super) fn filled_by(&self, left: Sz) -> Sz {
+        if self.order.reduce_only {
+            return self.filled;
+        }
+        Sz((self.order.sz - left).0.max(0))
     }
 
     /// Lots that could still fill, over all its incarnations.
@@ -108,10 +138,8 @@ impl Order {
     pub fn exposure(&self) -> Sz {
         match self.state {
             State::Amending { to, old_gone } => {
-                let old = old_gone.map_or(self.remaining(), |left| {
-                    Sz((self.order.sz - left - self.filled).0.max(0))
-                });
-                old + to.sz
+                let owed = |left| Sz((self.filled_by(left) - self.filled).0.max(0));
+                old_gone.map_or(self.remaining(), owed) + to.sz
             }
             State::Settling {
                 expected: Some(expected),
@@ -262,6 +290,16 @@ pub(super) struct Ghost {
 }
 
 impl Ghost {
+    /// The exchange ended it with `left` remaining, which of a reduce-only order says nothing.
+    pub(super) fn end(&mut self, left: Sz) {
+        let filled = if self.reduce_only {
+            self.filled
+        } else {
+            Sz((self.sz - left).0.max(0))
+        };
+        self.expected = Some(filled);
+    }
+
     pub(super) fn exposure(&self) -> Sz {
         Sz((self.expected.unwrap_or(self.sz) - self.filled).0.max(0))
     }
@@ -285,13 +323,14 @@ pub(super) fn replace(
     now: Time,
 ) -> Option<Ghost> {
     let old = order.order;
+    let expected = old_gone.map(|left| order.filled_by(left));
     let ghost = order.oid.map(|oid| Ghost {
         oid,
         side: old.side,
         reduce_only: old.reduce_only,
         sz: old.sz,
         filled: order.filled,
-        expected: old_gone.map(|left| Sz((old.sz - left).0.max(0))),
+        expected,
         unproven: false,
         since: now,
     });

@@ -134,6 +134,122 @@ fn nothing_found_ends_what_rested_and_not_what_is_on_its_way() {
     assert_eq!(table.get(cloid(2)).unwrap().state, State::InFlight);
 }
 
+/// Unless the cancel left before the place was answered: it may have overtaken it.
+#[test]
+fn a_cancel_sent_blind_proves_nothing_by_finding_nothing() {
+    let mut table = Orders::new(SESSION, 0);
+    let cloid = table.next_cloid();
+    table.placed(bid(1, 10), at(0));
+    table.cancelling(cloid, Reason::LevelGone, at(0));
+    table.on_resting(cloid, 101, at(1));
+    assert!(!table.on_gone(cloid, at(1)), "nothing to ask");
+    let order = table.get(cloid).unwrap();
+    assert_eq!((order.state, order.may_end(at(1))), (State::Resting, true));
+    table.cancelling(cloid, Reason::LevelGone, at(1));
+    assert!(table.on_gone(cloid, at(2)), "this one saw it rest");
+    assert!(table.get(cloid).unwrap().is_over());
+}
+
+/// A reduce-only order may be cut to what there is to reduce: its end tells only that it ended, the
+/// reply how much of it filled.
+#[test]
+fn a_reduce_only_order_that_was_cut_waits_for_no_more_than_it_filled() {
+    for update_first in [true, false] {
+        let mut table = Orders::new(SESSION, 0);
+        let cloid = table.next_cloid();
+        let order = NewOrder {
+            tif: Tif::Ioc,
+            reduce_only: true,
+            ..bid(1, 29)
+        };
+        table.placed(order, at(0));
+        let end = update(9, 1, 0, OrderStatus::Filled);
+        if update_first {
+            table.on_update(&end, at(0));
+        }
+        table.on_filled_at_once(cloid, 9, Sz(15), at(0));
+        if !update_first {
+            table.on_update(&end, at(0));
+        }
+        assert_eq!(pending(&table), Sz(15), "{update_first}");
+        table.on_fill(&fill(9, Some(cloid), 15), at(0));
+        assert!(table.is_clear(), "{update_first}");
+    }
+}
+
+/// The same of one that was amended: neither leg waits for what was cut.
+#[test]
+fn the_old_leg_of_a_cut_order_waits_for_nothing() {
+    let flagged = |sz| NewOrder {
+        reduce_only: true,
+        ..bid(1, sz)
+    };
+    for ended_first in [true, false] {
+        let mut table = resting(&[flagged(10)]);
+        table.amending(flagged(12), at(1));
+        let end = update(101, 1, 4, OrderStatus::Canceled);
+        if ended_first {
+            table.on_update(&end, at(1));
+            assert_eq!(pending(&table), Sz(12));
+        }
+        table.on_resting(cloid(1), 102, at(1));
+        table.on_update(&end, at(1));
+        assert_eq!(pending(&table), Sz(12), "{ended_first}");
+        assert!(table.ghosts.is_empty());
+    }
+}
+
+/// Of two amends the first was heard of by its update, so that the second could leave, and its answer
+/// comes after the second's: it is of neither leg that may fill now.
+#[test]
+fn the_late_answer_to_an_earlier_amend_ends_nothing() {
+    let mut table = resting(&[bid(1, 10)]);
+    table.amending(bid(1, 12), at(1));
+    table.on_update(&update(101, 1, 10, OrderStatus::Canceled), at(1));
+    table.on_update(&update(102, 1, 12, OrderStatus::Open), at(1));
+    table.amending(bid(1, 14), at(1));
+    table.on_update(&update(102, 1, 12, OrderStatus::Canceled), at(2));
+    table.on_resting(cloid(1), 103, at(2));
+    table.amending(bid(1, 20), at(2));
+    assert_eq!(pending(&table), Sz(14 + 20));
+    table.on_resting(cloid(1), 102, at(3));
+    table.on_filled_at_once(cloid(1), 102, Sz(12), at(3));
+    assert_eq!(pending(&table), Sz(14 + 20));
+    table.on_resting(cloid(1), 104, at(3));
+    table.on_update(&update(103, 1, 14, OrderStatus::Canceled), at(3));
+    assert_eq!(pending(&table), Sz(20));
+}
+
+/// A look lags: what it shows of an order whose amend went unanswered may be the leg before.
+#[test]
+fn a_look_at_the_old_leg_takes_nothing_from_the_new_one() {
+    let mut table = resting(&[bid(1, 10)]);
+    table.amending(bid(1, 12), at(1));
+    table.on_lost(cloid(1), at(5));
+    table.on_open_orders(&[open(101, Some(cloid(1)))], at(5));
+    assert_eq!(pending(&table), Sz(10 + 12));
+    table.on_open_orders(&[open(102, Some(cloid(1)))], at(6));
+    assert_eq!(table.get(cloid(1)).unwrap().state, State::Resting);
+    assert_eq!(
+        pending(&table),
+        Sz(10 + 12),
+        "the old leg's end is not told"
+    );
+}
+
+/// A look shows what is left; what filled may be told after it, and counts once.
+#[test]
+fn a_lost_place_that_a_look_shows_keeps_its_size_until_its_fills_are_told() {
+    let mut table = Orders::new(SESSION, 0);
+    let cloid = table.next_cloid();
+    table.placed(bid(1, 15), at(0));
+    table.on_lost(cloid, at(4));
+    table.on_open_orders(&[open(101, Some(cloid))], at(5));
+    assert_eq!(pending(&table), Sz(15));
+    table.on_fill(&fill(101, Some(cloid), 5), at(5));
+    assert_eq!(pending(&table), Sz(10));
+}
+
 /// The remainder of a cancelled order tells what filled, unless the venue may have shrunk it.
 #[test]
 fn what_a_cancelled_order_still_owes() {
@@ -253,18 +369,18 @@ fn a_look_that_may_lag_does_not_count() {
 fn both_legs_of_an_unanswered_amend_count() {
     let flagged = NewOrder {
         reduce_only: true,
-        ..bid(1, 10)
+        ..bid(1, 12)
     };
-    let mut table = resting(&[flagged]);
+    let mut table = resting(&[bid(1, 10)]);
     table.on_fill(&fill(101, Some(cloid(1)), 1), at(0));
-    table.amending(bid(1, 12), at(1));
+    table.amending(flagged, at(1));
     let parts = |table: &Orders| table.get(cloid(1)).unwrap().parts();
-    assert_eq!(parts(&table), [(Sz(9), true), (Sz(12), false)]);
-    assert_eq!(table.get(cloid(1)).unwrap().free(), Sz(12));
+    assert_eq!(parts(&table), [(Sz(9), false), (Sz(12), true)]);
+    assert_eq!(table.get(cloid(1)).unwrap().free(), Sz(9));
     table.on_update(&update(101, 1, 4, OrderStatus::Canceled), at(1));
-    assert_eq!(parts(&table), [(Sz(5), true), (Sz(12), false)]);
+    assert_eq!(parts(&table), [(Sz(5), false), (Sz(12), true)]);
     table.on_fill(&fill(101, Some(cloid(1)), 5), at(1));
-    assert_eq!(parts(&table), [(Sz::ZERO, true), (Sz(12), false)]);
+    assert_eq!(parts(&table), [(Sz::ZERO, false), (Sz(12), true)]);
 }
 
 #[test]

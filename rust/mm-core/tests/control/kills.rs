@@ -89,6 +89,7 @@ fn nothing_at_stake_survives_a_dead_stream() {
 fn a_storm_of_rejections_kills() {
     let mut desk = long("{}");
     desk.refuses = Some(RejectionClass::Price);
+    desk.refuses_reducing = true;
     for round in 0..60 {
         desk.mid += if round % 2 == 0 { 300 } else { -300 };
         desk.seconds(1);

@@ -74,6 +74,8 @@ pub(crate) struct Desk {
     pub(crate) user: bool,
     /// Every new order that is not flagged reduce-only is refused so.
     pub(crate) refuses: Option<RejectionClass>,
+    /// Whether it refuses those that reduce in the same way.
+    pub(crate) refuses_reducing: bool,
     /// Immediate orders find nothing.
     pub(crate) dry: bool,
     /// The venue takes post-only orders alone.
@@ -118,6 +120,7 @@ impl Desk {
             account: true,
             user: true,
             refuses: None,
+            refuses_reducing: false,
             dry: false,
             post_only: false,
             half: 5,
@@ -353,7 +356,7 @@ impl Desk {
             ActionBody::Modify(amends) => amends
                 .iter()
                 .map(|amend| match self.remove(amend.oid, news) {
-                    ItemStatus::Success => self.place(&amend.order, news),
+                    ItemStatus::Success => of_new_leg(self.place(&amend.order, news)),
                     other => other,
                 })
                 .collect(),
@@ -369,7 +372,10 @@ impl Desk {
     }
 
     fn place(&mut self, order: &NewOrder, news: &mut VecDeque<EventBody>) -> ItemStatus {
-        if let Some(class) = self.refuses.filter(|_| !order.reduce_only) {
+        if let Some(class) = self
+            .refuses
+            .filter(|_| self.refuses_reducing || !order.reduce_only)
+        {
             return refusal(class);
         }
         let increases = order.side.signed(self.position) >= Sz::ZERO;
@@ -508,6 +514,17 @@ fn tifs(action: &Action) -> Vec<Tif> {
     };
     found.dedup();
     found
+}
+
+/// The answer to an amend whose old order is cancelled, in the venue's words.
+fn of_new_leg(status: ItemStatus) -> ItemStatus {
+    match status {
+        ItemStatus::Error(Rejection { class, text }) => ItemStatus::Error(Rejection {
+            class,
+            text: format!("Error placing new order during modify: {text}"),
+        }),
+        placed => placed,
+    }
 }
 
 fn refusal(class: RejectionClass) -> ItemStatus {

@@ -247,7 +247,7 @@ impl Scripted {
             ActionBody::Modify(amends) => amends
                 .iter()
                 .map(|amend| match self.resting.remove(&amend.oid) {
-                    Some(_) => self.place(&amend.order, news),
+                    Some(_) => of_new_leg(self.place(&amend.order, news)),
                     None => refusal(RejectionClass::Gone),
                 })
                 .collect(),
@@ -399,6 +399,17 @@ impl Scripted {
             self.seconds(1);
         }
         panic!("not {state} within {most} s: {:?}", self.recovery());
+    }
+}
+
+/// The answer to an amend whose old order is cancelled, in the venue's words.
+fn of_new_leg(status: ItemStatus) -> ItemStatus {
+    match status {
+        ItemStatus::Error(Rejection { class, text }) => ItemStatus::Error(Rejection {
+            class,
+            text: format!("Error placing new order during modify: {text}"),
+        }),
+        placed => placed,
     }
 }
 
