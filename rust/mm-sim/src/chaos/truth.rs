@@ -14,6 +14,9 @@
 //!   pause of a second before a refused cancel is sent again is all it has: `RETRY`.
 //! * An amend of an order that is over counts nothing: the venue modifies only what rests, and an oid
 //!   never comes back.
+//! * The way out is a session's own: its machine begins anew with it, and time without one, or without a
+//!   book to price by, is no time in which it could have crossed. Any fall of the position is progress
+//!   (LIMITS.md 6): what the quotes work off needs not cross.
 //! * The limit is the engine's own: `mm.audit` recomputes it from the journal of a run.
 
 use std::collections::BTreeMap;
@@ -48,9 +51,11 @@ pub(super) struct Judge {
     uncovered_since: [Option<Time>; 2],
     needed_since: Option<Time>,
     over_since: Option<Time>,
-    /// Time over the limit with a session and all its streams, and nothing sent that crosses.
+    /// Time over the limit with a session and all its streams, since the position last fell and without
+    /// anything sent that crosses.
     uncrossed: Dur,
-    watched: Option<Time>,
+    /// When a block was last watched, and the magnitude of the position then, lots.
+    watched: Option<(Time, i64)>,
     bounds: Option<[i64; 2]>,
 }
 
@@ -136,6 +141,8 @@ impl Judge {
     pub(super) fn restarted(&mut self) {
         self.unheard.clear();
         self.uncovered_since = [None; 2];
+        self.uncrossed = Dur(0);
+        self.watched = None;
     }
 
     /// The position as far as the engine could know of hands.
@@ -198,7 +205,8 @@ impl Judge {
     }
 
     /// Watches the way out at the end of a block: whether a reducing quote is there while one is
-    /// needed, and how long the position stays over its limit. `able`: a session with all its streams.
+    /// needed, and how long the position stays over its limit. `able`: a session with all its streams and a
+    /// book that it heard lately.
     pub(super) fn watch(
         &mut self,
         moment: &Moment<'_>,
@@ -207,11 +215,14 @@ impl Judge {
         outcome: &mut Outcome,
     ) {
         let over = moment.position > moment.bounds[0] || -moment.position > moment.bounds[1];
-        let passed = self
+        let held = moment.position.abs();
+        let (passed, fell) = self
             .watched
-            .replace(moment.now)
-            .map_or(Dur(0), |at| moment.now.since(at));
-        if !over {
+            .replace((moment.now, held))
+            .map_or((Dur(0), false), |(at, before)| {
+                (moment.now.since(at), held < before)
+            });
+        if !over || fell {
             self.uncrossed = Dur(0);
         } else if able {
             self.uncrossed = Dur(self.uncrossed.0 + passed.0);

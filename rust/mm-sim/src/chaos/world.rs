@@ -35,6 +35,8 @@ const SMALLEST_USD: f64 = 12.0;
 /// A side that rested at some block so recently is quoted: orders are replaced all the time, and one
 /// that a taker swept rightly stays away for the governor's 5 s and returns in steps of 3 s.
 const LATELY: Dur = Dur(10 * SECOND);
+/// A book heard so lately can be priced by.
+const BOOK_FRESH: Dur = Dur(2 * SECOND);
 /// Longest wait for our orders to be gone after the stop.
 const STOP_DEADLINE: Dur = Dur(20 * SECOND);
 
@@ -83,11 +85,15 @@ pub struct World {
     pub(super) judge: Judge,
     /// Orders by hand that the last query showed this session.
     pub(super) shown_hands: BTreeSet<u64>,
+    /// When the session last heard a book.
+    book_heard: Option<Time>,
     pub(super) outcome: Outcome,
     pub(super) now: Time,
     pub(super) reduce_only: bool,
     /// When an order of ours last rested on each side.
     rested: [Option<Time>; 2],
+    /// When each side last had no room for an order.
+    full: [Option<Time>; 2],
     actions: Vec<Action>,
     outputs: Vec<Output>,
     /// When the next session starts.
@@ -144,9 +150,11 @@ impl World {
             queries: BTreeMap::new(),
             judge: Judge::default(),
             shown_hands: BTreeSet::new(),
+            book_heard: None,
             now: START,
             reduce_only: false,
             rested: [None; 2],
+            full: [None; 2],
             actions: Vec::new(),
             outputs: Vec::new(),
             start_at: None,
@@ -330,6 +338,7 @@ impl World {
         self.line.reopen();
         self.judge.restarted();
         self.shown_hands.clear();
+        self.book_heard = None;
         let before = self.saved;
         self.first_at.get_or_insert(self.now);
         for body in self.synchronised() {
@@ -374,6 +383,7 @@ impl World {
                 let by_hand = open.orders.iter().filter(|order| order.cloid.is_none());
                 self.shown_hands = by_hand.map(|order| order.oid).collect();
             }
+            EventBody::Book(_) | EventBody::Bbo(_) => self.book_heard = Some(self.now),
             _ => {}
         }
         let event = Event {
@@ -491,11 +501,17 @@ impl World {
                 self.rested[order.side.index()] = Some(self.now);
             }
         }
+        let should = self.should_quote();
+        for (full, should) in self.full.iter_mut().zip(should) {
+            *full = if should { *full } else { Some(self.now) };
+        }
         let Some(bounds) = self.bounds() else {
             return;
         };
         // After a kill its policy is judged in place of the way out.
-        let able = self.line.is_up() && self.session.is_some() && self.killed.is_none();
+        let priced = self.book_heard;
+        let priced = priced.is_some_and(|at| self.now.since(at) <= BOOK_FRESH);
+        let able = priced && self.line.is_up() && self.killed.is_none();
         let (could, hands) = (self.could(), self.by_hand());
         let moment = Moment {
             now: self.now,
@@ -533,12 +549,12 @@ impl World {
         let shown = session.engine.snapshot();
         self.judge_wound_up();
         let truth = self.position();
-        let rests = self
-            .rested
-            .map(|at| at.is_some_and(|at| self.now.since(at) < LATELY));
+        let lately = |at: Option<Time>| at.is_some_and(|at| self.now.since(at) < LATELY);
+        let rests = self.rested.map(lately);
         let reducing = usize::from(truth > Sz::ZERO);
+        // An order that room came for a moment ago is on its way.
         let should = self.should_quote();
-        let missing = |side: usize| should[side] && !rests[side];
+        let missing = |side: usize| should[side] && !lately(self.full[side]) && !rests[side];
         let as_it_should = if shown.reduce_only {
             !missing(reducing)
         } else {
