@@ -51,7 +51,6 @@ RATES: dict[str, float] = {
 STORMY_S = (60.0, 120.0)
 CALM_S = 60.0
 TIMEOUT_S = 4.0
-ESCALATED_S = 25.0
 SHOWN_FAILURES = 50
 BATCH = 8
 
@@ -81,7 +80,6 @@ def terms_json(planted: Part | None = None) -> str:
             "stormy_s": STORMY_S,
             "calm_s": CALM_S,
             "timeout_s": TIMEOUT_S,
-            "escalated_s": ESCALATED_S,
             "expires_after_s": config.process.expires_after_s,
         }
     )

@@ -131,7 +131,7 @@ impl World {
         if let ActionBody::Place(orders) = &action.body
             && orders.iter().any(|order| order.tif == Tif::Ioc)
         {
-            self.judge.crossed();
+            self.way_out.crossed();
         }
         let what = match &action.body {
             ActionBody::Place(_) => Of::Place,

@@ -11,6 +11,7 @@ mod killed;
 mod outcome;
 mod terms;
 mod truth;
+mod way_out;
 mod world;
 
 pub use outcome::Outcome;

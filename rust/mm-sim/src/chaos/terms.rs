@@ -38,8 +38,6 @@ pub struct Terms {
     pub calm_s: f64,
     /// Time a client waits for an answer, s.
     pub timeout_s: f64,
-    /// Time over the limit by which recovery must have crossed the book, s.
-    pub escalated_s: f64,
     /// Time after which an action is no longer carried out, s.
     pub expires_after_s: f64,
 }

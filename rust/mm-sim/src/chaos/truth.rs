@@ -14,9 +14,6 @@
 //!   pause of a second before a refused cancel is sent again is all it has: `RETRY`.
 //! * An amend of an order that is over counts nothing: the venue modifies only what rests, and an oid
 //!   never comes back.
-//! * The way out is a session's own: its machine begins anew with it, and time without one, or without a
-//!   book to price by, is no time in which it could have crossed. Any fall of the position is progress
-//!   (LIMITS.md 6): what the quotes work off needs not cross.
 //! * The limit is the engine's own: `mm.audit` recomputes it from the journal of a run.
 
 use std::collections::BTreeMap;
@@ -49,13 +46,6 @@ pub(super) struct Judge {
     /// Trades of hands that the engine has not heard of: tid, when, signed lots.
     unheard: BTreeMap<u64, (Time, i64)>,
     uncovered_since: [Option<Time>; 2],
-    needed_since: Option<Time>,
-    over_since: Option<Time>,
-    /// Time over the limit with a session and all its streams, since the position last fell and without
-    /// anything sent that crosses.
-    uncrossed: Dur,
-    /// When a block was last watched, and the magnitude of the position then, lots.
-    watched: Option<(Time, i64)>,
     bounds: Option<[i64; 2]>,
 }
 
@@ -123,26 +113,10 @@ impl Judge {
         self.unheard.remove(&tid);
     }
 
-    /// An immediate order that reduces was sent.
-    pub(super) fn crossed(&mut self) {
-        self.uncrossed = Dur(0);
-    }
-
-    /// Time over the limit without an attempt to cross, s, once it exceeds `most_s`.
-    pub(super) fn never_crossed(&mut self, most_s: f64) -> Option<f64> {
-        let over_s = self.uncrossed.as_secs();
-        (over_s > most_s).then(|| {
-            self.uncrossed = Dur(0);
-            over_s
-        })
-    }
-
     /// A new session starts from the exchange's word.
     pub(super) fn restarted(&mut self) {
         self.unheard.clear();
         self.uncovered_since = [None; 2];
-        self.uncrossed = Dur(0);
-        self.watched = None;
     }
 
     /// The position as far as the engine could know of hands.
@@ -202,53 +176,5 @@ impl Judge {
                 self.uncovered_since[side] = None;
             }
         }
-    }
-
-    /// Watches the way out at the end of a block: whether a reducing quote is there while one is
-    /// needed, and how long the position stays over its limit. `able`: a session with all its streams and a
-    /// book that it heard lately.
-    pub(super) fn watch(
-        &mut self,
-        moment: &Moment<'_>,
-        reduce_only: bool,
-        able: bool,
-        outcome: &mut Outcome,
-    ) {
-        let over = moment.position > moment.bounds[0] || -moment.position > moment.bounds[1];
-        let held = moment.position.abs();
-        let (passed, fell) = self
-            .watched
-            .replace((moment.now, held))
-            .map_or((Dur(0), false), |(at, before)| {
-                (moment.now.since(at), held < before)
-            });
-        if !over || fell {
-            self.uncrossed = Dur(0);
-        } else if able {
-            self.uncrossed = Dur(self.uncrossed.0 + passed.0);
-        }
-        match (over && able, self.over_since) {
-            (true, None) => self.over_since = Some(moment.now),
-            (false, Some(since)) if !over => {
-                outcome.to_flat_s.push(moment.now.since(since).as_secs());
-                self.over_since = None;
-            }
-            _ => {}
-        }
-        let reducing = usize::from(moment.position > 0);
-        let quoted = moment.could.iter().any(|order| order.side == reducing);
-        let needed = (over || reduce_only) && moment.position != 0 && able;
-        if !needed || quoted {
-            self.needed_since = None;
-            return;
-        }
-        let since = *self.needed_since.get_or_insert(moment.now);
-        let lasted_s = moment.now.since(since).as_secs();
-        outcome.no_reducing_quote_s = outcome.no_reducing_quote_s.max(lasted_s);
-    }
-
-    /// How long the position has been over its limit now, s.
-    pub(super) fn over_now_s(&self, now: Time) -> Option<f64> {
-        self.over_since.map(|since| now.since(since).as_secs())
     }
 }

@@ -15,6 +15,7 @@ use super::killed::Killed;
 use super::outcome::Outcome;
 use super::terms::{Drawn, Terms};
 use super::truth::{Judge, Moment};
+use super::way_out::WayOut;
 use crate::eventlog::EventLog;
 use crate::exchange::{Output, SimConfig, SimError, SimExchange};
 use crate::faults::{Act, FaultError, FaultKind, Faults, Stage, Way};
@@ -83,6 +84,7 @@ pub struct World {
     pub(super) flights: BTreeMap<u64, Flight>,
     pub(super) queries: BTreeMap<(Time, u64), Query>,
     pub(super) judge: Judge,
+    pub(super) way_out: WayOut,
     /// Orders by hand that the last query showed this session.
     pub(super) shown_hands: BTreeSet<u64>,
     /// When the session last heard a book.
@@ -149,6 +151,7 @@ impl World {
             flights: BTreeMap::new(),
             queries: BTreeMap::new(),
             judge: Judge::default(),
+            way_out: WayOut::new(&terms.engine.recovery),
             shown_hands: BTreeSet::new(),
             book_heard: None,
             now: START,
@@ -337,6 +340,7 @@ impl World {
         });
         self.line.reopen();
         self.judge.restarted();
+        self.way_out.restarted();
         self.shown_hands.clear();
         self.book_heard = None;
         let before = self.saved;
@@ -521,12 +525,8 @@ impl World {
             bounds,
             lot_usd: self.lot_usd(),
         };
-        self.judge
+        self.way_out
             .watch(&moment, self.reduce_only, able, &mut self.outcome);
-        if let Some(over_s) = self.judge.never_crossed(self.terms.escalated_s) {
-            let words = format!("over the limit for {over_s:.0} s, and never crossed the book");
-            self.outcome.fail(self.now, &words);
-        }
     }
 
     /// After the calm: in step with the exchange, every micro-USDC explained, on both sides again.
@@ -536,7 +536,7 @@ impl World {
         let counts = self.faults.counts();
         let count = |kind| (kind, counts.get(&kind).copied().unwrap_or(0));
         self.outcome.faults = FaultKind::ALL.into_iter().map(count).collect();
-        if let Some(over_s) = self.judge.over_now_s(self.now) {
+        if let Some(over_s) = self.way_out.over_now_s(self.now) {
             self.outcome.to_flat_s.push(over_s);
         }
         let Some(session) = &self.session else {
