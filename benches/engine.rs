@@ -115,7 +115,7 @@ fn quoting(levels: u32) -> (Engine, Time) {
         EventBody::Candles(candles.collect()),
         EventBody::HeadRoom(HeadRoom {
             leverage: 20,
-            max_trade_szs: [Sz(200_000_000); 2],
+            max_trade_szs: Some([Sz(200_000_000); 2]),
         }),
         EventBody::Command(Command::Anchor(report)),
         book(START, MID),

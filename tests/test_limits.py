@@ -113,6 +113,21 @@ def test_the_two_sides_differ_by_head_room() -> None:
     assert not limits.holds("0.01601")
 
 
+@pytest.mark.parametrize(
+    ("given", "missing"),
+    [
+        ({"head_room": (1, 1), "own_increasing": (0, 0)}, "position"),
+        ({"head_room": (1, 1), "position": 0}, "own_increasing"),
+        ({"open_interest_room": 1_000}, "position"),
+    ],
+)
+def test_what_is_relative_to_a_position_is_refused_without_one(
+    given: dict[str, object], missing: str
+) -> None:
+    with pytest.raises(mm.ConfigError, match=f"{missing} was None, expected a value beside"):
+        derive(**given)
+
+
 def test_sizes_move_with_what_they_should_depend_on() -> None:
     limits = derive()
     plain = size(limits)

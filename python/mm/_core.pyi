@@ -535,18 +535,20 @@ def derive_limits(
         sz_decimals: Decimals of a size, 0 to 6.
         config: The settings.
         fallback_max_position: The limit while warming up, coin.
-        position: Signed, coin, a whole number of lots. None: flat.
+        position: Signed, coin, a whole number of lots. None: flat, where no term is relative to it.
         horizon_s: Time to unwind the previous limit, clamped to 1 to 4 `risk_horizon_s`. None: 1.
         sigma_24h: Volatility of the last day, for the floor.
         daily_loss_left: The smaller of the day's loss left and the drawdown left, USDC.
         position_cap: The user's hard limit, coin.
-        head_room: The exchange's allowance for a further (buy, sell), coin.
+        head_room: The exchange's allowance for a further (buy, sell), coin; needs `position` and
+            `own_increasing`.
         own_increasing: Own resting and in-flight increasing (bids, asks) when the head-room was
             reported, less what has filled since, coin; negative where more has.
         asset_max_leverage: Of the asset; decides the gap.
         exchange_leverage: As set on the exchange; decides the margin share.
         tier_notional_max: Notional from which a margin tier forbids that leverage, USDC.
-        open_interest_room: What the venue's cap lets us add to the position, USDC.
+        open_interest_room: What the venue's cap lets us add to the position, USDC; it needs
+            `position`.
         equity_share: This coin's share of equity, 0 to 1; the term is this share times
             `account_value x max_leverage`.
         ramp_share: Share of the smallest of the terms that the capital ramp leaves, above 0.
@@ -559,7 +561,8 @@ def derive_limits(
         The limit. What is missing, stale or spent is its `source`, not an error.
 
     Raises:
-        ConfigError: A number is not finite or outside its range; the message names it.
+        ConfigError: A number is not finite, outside its range, or missing beside one that needs it;
+            the message names it.
         TypeError: `config` is no `DynamicRiskConfig`, or a number is none.
     """
 

@@ -322,7 +322,7 @@ class Run:
             command=own_command(),
             run_dir=self._dir,
             sz_decimals=desk.instrument.sz_decimals,
-            inherited=snapshot["position_start"] or 0,
+            inherited=snapshot["position_start"],
             cancelled=found.cancelled,
             protected=self._protection.there(),
             unprotected=self._protection.missing(),

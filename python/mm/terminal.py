@@ -60,7 +60,7 @@ class Opening:
         command: What starts this program, for the commands to try.
         run_dir: Of this run's log and summary.
         sz_decimals: Of the coin's sizes.
-        inherited: Position found at the start, lots.
+        inherited: Position found at the start, lots; None: nobody has said.
         cancelled: Orders found at the start and cancelled.
         protected: What looks after orders and position, should this process not be able to.
         unprotected: What of that is not available, each with its reason.
@@ -71,7 +71,7 @@ class Opening:
     command: str
     run_dir: Path
     sz_decimals: int
-    inherited: int
+    inherited: int | None
     cancelled: int
     protected: Sequence[str]
     unprotected: Sequence[str]

@@ -91,8 +91,9 @@ def test_fat_tails_ask_for_more_sigmas() -> None:
     assert needed[1] > needed[0]
 
 
-def test_a_window_over_a_silence_is_left_out() -> None:
-    heard = np.array([0.0, 0.0, 9.0, 0.0, 0.0, 0.0])
+@pytest.mark.parametrize("silence", [9.0, math.nan])
+def test_a_window_over_a_silence_is_left_out(silence: float) -> None:
+    heard = np.array([0.0, 0.0, silence, 0.0, 0.0, 0.0])
     flat = np.full(6, 100.0)
     samples = Samples(1.0, flat, np.full(6, 1e-4), np.full(6, 1e-4), heard)
     apart, every = samples.scores(1.0, samples.sigma)

@@ -365,8 +365,9 @@ def test_settings_of_another_kind_are_refused_in_our_words(bad: object) -> None:
 @pytest.mark.parametrize("bad", BAD)
 @pytest.mark.parametrize("field", ["head_room", "own_increasing"])
 def test_no_pair_takes_what_is_no_number(field: str, bad: object) -> None:
-    with pytest.raises(mm.ConfigError, match=field):
-        mm.derive_limits(**{**PLAIN, field: (1, bad)}, config=mm.DynamicRiskConfig())
+    given = {**PLAIN, "head_room": (1, 1), "own_increasing": (0, 0), field: (1, bad)}
+    with pytest.raises(mm.ConfigError, match=f"^{field}"):
+        mm.derive_limits(**given, config=mm.DynamicRiskConfig())
 
 
 @pytest.mark.parametrize("bad", BAD)

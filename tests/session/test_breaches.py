@@ -254,5 +254,7 @@ def test_a_limit_that_the_reference_does_not_find_is_a_breach() -> None:
 
 def test_a_report_cut_short_by_a_kill_is_read_up_to_its_last_whole_line() -> None:
     assert read_report(b'{"kind":"end"}\n{"kind":"act') == [{"kind": "end"}]
+    with pytest.raises(ValueError, match="Unterminated"):
+        read_report(b'{"kind":"act\n{"kind":"end"}\n')
     lines = b'{"action":1,"cycle":2,"nonce":7}\n{"own":"noop","nonce":8}\n'
     assert read_sends(lines) == [Sent(7, 1, None), Sent(8, None, "noop")]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,15 +61,15 @@ def read_sends(lines: bytes, *, watchdog: bool = False) -> list[Sent]:
 
 
 def read_report(lines: bytes) -> list[Json]:
-    """The exchange's own report, in order; a line cut short by a kill is left out."""
-    rows: list[Json] = []
-    for line in lines.split(b"\n"):
-        if not line.endswith(b"}"):
-            continue
-        try:
-            rows.append(json.loads(line))
-        except ValueError:
-            continue
+    """The exchange's own report, in order; a last line that a kill cut short is left out.
+
+    Raises:
+        ValueError: Another line is no JSON: what it said would be missing from the judgement.
+    """
+    *whole, last = lines.split(b"\n")
+    rows: list[Json] = [json.loads(line) for line in whole]
+    with suppress(ValueError):
+        rows.append(json.loads(last))
     return rows
 
 

@@ -38,7 +38,7 @@ class Samples:
         mid: Mid price.
         sigma: The estimate that limits use, per sqrt(second); NaN while not ready.
         sigma_eff: What the volatility limit made of it, by floor, confidence and prior; NaN too.
-        heard: Age of the market data at the row, s.
+        heard: Age of the market data at the row, s; NaN before there is any.
         gap_s: A window over a longer silence than this is left out.
     """
 
@@ -54,7 +54,8 @@ class Samples:
         rows = round(horizon_s / self.step_s)
         move = np.log(self.mid[rows:] / self.mid[:-rows])
         scores = move / (beliefs[:-rows] * math.sqrt(horizon_s))
-        silent = np.concatenate(([0], np.cumsum(self.heard > self.gap_s)))
+        # An age that is not known is a silence too.
+        silent = np.concatenate(([0], np.cumsum(~(self.heard <= self.gap_s))))
         whole = silent[rows + 1 :] == silent[: -rows - 1]
         every = np.where(whole & np.isfinite(scores), scores, np.nan)
         apart = every[::rows]
@@ -109,16 +110,20 @@ def _open(engine: Engine, recv_ns: int, candles: bytes | None) -> None:
 
 def _look(snapshot: dict[str, Any], config: Config) -> tuple[float, float, float, float]:
     """Mid, estimate, what the volatility limit made of it, and the market's age."""
-    limits, mid = snapshot["limits"], snapshot["mid"]
+    limits = snapshot["limits"]
+    mid, heard = (
+        math.nan if snapshot[key] is None else float(snapshot[key])
+        for key in ("mid", "market_age_s")
+    )
     terms = {} if limits is None else {term["term"]: term["value"] for term in limits["terms"]}
     sigma = snapshot["sigma"]
-    if sigma is None or "volatility" not in terms or mid is None:
-        return mid or math.nan, math.nan, math.nan, snapshot["market_age_s"] or 0.0
+    if sigma is None or "volatility" not in terms or math.isnan(mid):
+        return mid, math.nan, math.nan, heard
     settings = config.limits
     budget = EQUITY_USD * settings.risk_fraction
     reach = settings.num_sigmas * math.sqrt(settings.risk_horizon_s)
     sigma_eff = budget / (reach * terms["volatility"] / 1e6)
-    return mid, sigma, sigma_eff, snapshot["market_age_s"] or 0.0
+    return mid, sigma, sigma_eff, heard
 
 
 def recorded(frames: bytes) -> Iterator[Frame]:

@@ -160,8 +160,9 @@ pub struct AccountState {
 pub struct HeadRoom {
     /// Leverage set on the exchange.
     pub leverage: u32,
-    /// Largest further trade as `[buy, sell]`, net of position and own orders.
-    pub max_trade_szs: [Sz; 2],
+    /// Largest further trade as `[buy, sell]`, net of position and own orders; `None`: the venue does
+    /// not say, as before a perp's first price.
+    pub max_trade_szs: Option<[Sz; 2]>,
 }
 
 /// Our fee rates as fractions of notional; a rebate is negative.

@@ -139,7 +139,7 @@ impl Venue {
         self.tell(EventBody::Candles(candles.collect()));
         self.tell(EventBody::HeadRoom(HeadRoom {
             leverage: 20,
-            max_trade_szs: [Sz(200_000); 2],
+            max_trade_szs: Some([Sz(200_000); 2]),
         }));
         self.tell(EventBody::Command(Command::Anchor(self.report())));
         self.book();
@@ -185,7 +185,7 @@ impl Venue {
         self.tell(EventBody::Account(self.report()));
         self.tell(EventBody::HeadRoom(HeadRoom {
             leverage: 20,
-            max_trade_szs: [Sz(200_000); 2],
+            max_trade_szs: Some([Sz(200_000); 2]),
         }));
         self.tell(EventBody::Stream(StreamStatus {
             stream: Stream::User,

@@ -531,7 +531,7 @@ fn the_account_is_of_our_dex() {
 fn head_room_never_rounds_up() {
     let room = HeadRoom {
         leverage: 20,
-        max_trade_szs: [Sz(76_534), Sz(74_964)],
+        max_trade_szs: Some([Sz(76_534), Sz(74_964)]),
     };
     assert_eq!(one(frame("activeAssetData")), EventBody::HeadRoom(room));
 }
@@ -611,7 +611,7 @@ fn bodies_become_events() {
     assert_eq!((book.bids.len(), book.asks.len()), (0, 1));
     let room = HeadRoom {
         leverage: 3,
-        max_trade_szs: [Sz(0), Sz(74_964)],
+        max_trade_szs: Some([Sz(0), Sz(74_964)]),
     };
     assert_eq!(info("activeAssetData", late), EventBody::HeadRoom(room));
     assert!("tarot".parse::<InfoKind>().is_err());

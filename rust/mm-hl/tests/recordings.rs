@@ -396,7 +396,7 @@ fn recorded_info_conversations_are_read() {
             match event {
                 EventBody::Candles(candles) => assert!(!candles.is_empty()),
                 EventBody::Book(book) => assert!(book.bids.len() == 20 && book.asks.len() == 20),
-                EventBody::HeadRoom(room) => assert_eq!(room.max_trade_szs, [Sz(7242); 2]),
+                EventBody::HeadRoom(room) => assert_eq!(room.max_trade_szs, Some([Sz(7242); 2])),
                 _ => {}
             }
             read += 1;

@@ -605,7 +605,10 @@ fn the_account_adds_up_as_the_venues_does() {
     assert_eq!(position.value, Usd(6_000_000_000));
     let room = desk.exchange.head_room(user(1), 0).unwrap();
     assert_eq!(room.available[1] - room.available[0], Usd(600_000_000));
-    assert_eq!(room.max_trade_szs[0].0, room.available[0].0 * 20 / 300_000);
+    assert_eq!(
+        room.max_trade_szs.unwrap()[0].0,
+        room.available[0].0 * 20 / 300_000
+    );
 
     desk.place(1, &[o(Ask, "2999.9", "3", Ioc)]);
     let fill = desk.fills(1)[1];

@@ -28,7 +28,7 @@ impl Engine {
 
     pub(super) fn limit_inputs(&self) -> LimitInputs {
         let config = &self.config.limits;
-        let exchange = self.own.allowance.map(|allowance| allowance.room.leverage);
+        let exchange = self.own.leverage_set;
         let tier = f64::from(self.instrument.max_leverage());
         let max_leverage = config.leverage_cap().min(tier).min(self.own.leverage());
         let sigma = self.market.volatility.for_limits();
@@ -52,10 +52,7 @@ impl Engine {
                 .own
                 .budget
                 .map(|b| b.left(config.daily_loss_frac(), config.drawdown_frac())),
-            head_room: self
-                .own
-                .allowance
-                .map(|allowance| allowance.room.max_trade_szs),
+            head_room: self.own.allowance.map(|allowance| allowance.max_trade_szs),
             own_increasing: self.own_increasing(position),
             asset_max_leverage: Some(tier),
             exchange_leverage: exchange.map(f64::from),

@@ -127,8 +127,9 @@ impl Engine {
                 .sum();
             Sz(side.sign() * position.0) + own
         });
-        self.own.allowance = Some(Allowance {
-            room,
+        self.own.leverage_set = Some(room.leverage);
+        self.own.allowance = room.max_trade_szs.map(|max_trade_szs| Allowance {
+            max_trade_szs,
             base,
             recv: self.now,
         });

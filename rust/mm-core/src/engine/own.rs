@@ -5,8 +5,7 @@ use std::collections::BTreeSet;
 use crate::account::{Entry, Ledger, Posted};
 use crate::budget::{LossBudget, Restored};
 use crate::event::{
-    AccountState, EventBody, Fees, Fill, Funding, HeadRoom, RateLimit, Stream, StreamState,
-    Transfer,
+    AccountState, EventBody, Fees, Fill, Funding, RateLimit, Stream, StreamState, Transfer,
 };
 use crate::units::{Dur, Px, Sz, Time, Usd};
 
@@ -16,7 +15,8 @@ const EARLY_MAX: usize = 1024;
 /// The exchange's allowance, made absolute when it arrived: what position plus own orders could still grow to.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Allowance {
-    pub(super) room: HeadRoom,
+    /// As reported, `[buy, sell]`.
+    pub(super) max_trade_szs: [Sz; 2],
     /// `±position + own increasing orders` of `[bid, ask]` at that moment.
     pub(super) base: [Sz; 2],
     pub(super) recv: Time,
@@ -35,6 +35,8 @@ pub(super) struct Own {
     settled: Option<(Time, Usd)>,
     /// Transfers that the ledger does not hold: of before the anchor.
     earlier: BTreeSet<(Time, Usd, u64)>,
+    /// Leverage that the exchange says is set.
+    pub(super) leverage_set: Option<u32>,
     pub(super) allowance: Option<Allowance>,
     pub(super) fees: Option<Fees>,
     pub(super) rate_limit: Option<RateLimit>,
@@ -58,6 +60,7 @@ impl Default for Own {
             restored: None,
             settled: None,
             earlier: BTreeSet::new(),
+            leverage_set: None,
             allowance: None,
             fees: None,
             rate_limit: None,
@@ -78,8 +81,7 @@ impl Own {
 
     /// Leverage that positions are margined at: 1 until the exchange has said what it is set to.
     pub(super) fn leverage(&self) -> f64 {
-        self.allowance
-            .map_or(1.0, |allowance| f64::from(allowance.room.leverage))
+        self.leverage_set.map_or(1.0, f64::from)
     }
 
     /// Begins the ledger, and gives what was told before it.

@@ -270,7 +270,7 @@ impl Engine {
             own_stream_age_s: age(self.own.stream_age(self.now)),
             margin_used: report.map(|report| report.margin_used),
             liquidation_distance_frac: self.liquidation_distance(),
-            head_room: self.own.allowance.map(|known| known.room.max_trade_szs),
+            head_room: self.own.allowance.map(|known| known.max_trade_szs),
             head_room_age_s: age(self.own.allowance.map(|known| self.now.since(known.recv))),
             requests_left: self.own.rate_limit.map(|limit| limit.cap - limit.used),
             trace: self.trace.clone(),

@@ -129,7 +129,7 @@ impl Desk {
             wobble: 50.0,
             room: HeadRoom {
                 leverage: 20,
-                max_trade_szs: [Sz(200_000); 2],
+                max_trade_szs: Some([Sz(200_000); 2]),
             },
             margin_used: None,
             liquidation_px: None,

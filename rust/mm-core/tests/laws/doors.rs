@@ -198,7 +198,7 @@ fn market() -> Vec<EventBody> {
         }),
         EventBody::HeadRoom(HeadRoom {
             leverage: 20,
-            max_trade_szs: [Sz(9); 2],
+            max_trade_szs: Some([Sz(9); 2]),
         }),
         EventBody::Stream(StreamStatus {
             stream: Stream::User,

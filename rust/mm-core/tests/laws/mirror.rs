@@ -130,7 +130,7 @@ impl World {
             Event::Stranger(side, sz) => self.desk.stranger(self.side(side), sz),
             Event::Spread(half) => self.desk.half = half,
             Event::Depth(lots) => self.desk.depth = lots,
-            Event::Room(lots) => self.desk.room.max_trade_szs = self.pair(lots.map(Sz)),
+            Event::Room(lots) => self.desk.room.max_trade_szs = Some(self.pair(lots.map(Sz))),
             Event::Pay(loss) => self.desk.cash -= loss,
             Event::Refuse(class) => self.desk.refuses = class,
             Event::Dry(dry) => self.desk.dry = dry,

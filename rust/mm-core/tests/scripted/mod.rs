@@ -146,7 +146,7 @@ impl Scripted {
     pub(crate) fn head_room(&mut self) {
         self.tell(EventBody::HeadRoom(HeadRoom {
             leverage: 20,
-            max_trade_szs: [Sz(200_000); 2],
+            max_trade_szs: Some([Sz(200_000); 2]),
         }));
     }
 

@@ -62,7 +62,7 @@ pub(super) fn transfers(
     struct Update<'a> {
         time: Millis,
         #[serde(borrow)]
-        hash: Option<Cow<'a, str>>,
+        hash: Cow<'a, str>,
         #[serde(borrow)]
         delta: &'a RawValue,
     }
@@ -89,7 +89,7 @@ pub(super) fn transfers(
         if usd == Usd::ZERO {
             continue;
         }
-        let (exch, mut id) = (time.time(), hash.as_deref().map_or(0, folded));
+        let (exch, mut id) = (time.time(), folded(hash)?);
         // Rows alike in all, such as deposits of one block without a transaction of their own.
         while moved.contains(&Transfer { exch, usd, id }) {
             id = id.wrapping_add(1);
@@ -102,15 +102,20 @@ pub(super) fn transfers(
 }
 
 /// A transaction hash in 64 bits: the exclusive or of its words of 16 hex digits.
-fn folded(hash: &str) -> u64 {
-    let digits = hash.strip_prefix("0x").unwrap_or(hash).as_bytes();
-    let word = |word: &[u8]| {
-        word.iter().fold(0_u64, |word, &digit| {
-            word << 4 | u64::from(char::from(digit).to_digit(16).unwrap_or(0))
-        })
-    };
-    digits.chunks(16).map(word).fold(0, |all, word| all ^ word)
+fn folded(hash: &str) -> Result<u64, DecodeError> {
+    let digits = hash.strip_prefix("0x").unwrap_or_default();
+    if digits.is_empty() {
+        return Err(unexpected("hash", hash, HASH));
+    }
+    digits.as_bytes().chunks(16).try_fold(0, |all, word| {
+        let digits = core::str::from_utf8(word).ok();
+        let word = digits.filter(|digits| !digits.starts_with('+'));
+        let word = word.and_then(|digits| u64::from_str_radix(digits, 16).ok());
+        Ok(all ^ word.ok_or_else(|| unexpected("hash", hash, HASH))?)
+    })
 }
+
+const HASH: &str = "0x and hex digits";
 
 /// Types of ledger updates that this client knows.
 const KINDS: [&str; 18] = [
@@ -167,17 +172,22 @@ impl Delta<'_> {
             "withdraw" | "vaultCreate" => self.usdc_and_fee(),
             "vaultDeposit" => Ok(-usd("usdc", self.usdc)?),
             "vaultWithdraw" => usd("netWithdrawnUsd", self.net_withdrawn_usd),
-            "vaultLeaderCommission" if self.user == Some(account) => usd("usdc", self.usdc),
+            "vaultLeaderCommission" if required("user", self.user)? == account => {
+                usd("usdc", self.usdc)
+            }
             "accountClassTransfer" => {
-                let to_perp = self.to_perp.ok_or_else(|| absent("toPerp"))?;
+                let to_perp = required("toPerp", self.to_perp)?;
                 let usdc = usd("usdc", self.usdc)?;
                 Ok(if to_perp { usdc } else { -usdc })
             }
             "internalTransfer" | "subAccountTransfer" => {
-                if self.destination == Some(account) {
+                if required("destination", self.destination)? == account {
                     usd("usdc", self.usdc)
-                } else {
+                } else if self.kind == "internalTransfer" {
                     self.usdc_and_fee()
+                } else {
+                    // Between an account and its sub-account the venue takes no fee.
+                    Ok(-usd("usdc", self.usdc)?)
                 }
             }
             "send" => self.sent(account, dex),
@@ -188,8 +198,7 @@ impl Delta<'_> {
 
     /// What leaves: the amount and its fee.
     fn usdc_and_fee(&self) -> Result<Usd, DecodeError> {
-        let fee = self.fee.map_or(Ok(Usd::ZERO), |fee| money("fee", fee))?;
-        let usdc = usd("usdc", self.usdc)?;
+        let (usdc, fee) = (usd("usdc", self.usdc)?, usd("fee", self.fee)?);
         match usdc.0.checked_add(fee.0).and_then(i64::checked_neg) {
             Some(change) => Ok(Usd(change)),
             None => Err(unexpected(
@@ -202,13 +211,14 @@ impl Delta<'_> {
 
     /// A send may leave one balance of the account and enter another of the same account.
     fn sent(&self, account: Address, dex: &str) -> Result<Usd, DecodeError> {
-        if self.token.as_deref() != Some("USDC") {
+        if required("token", self.token.as_deref())? != "USDC" {
             return Ok(Usd::ZERO);
         }
         let amount = usd("amount", self.amount)?;
-        let leaves = self.user == Some(account) && self.source_dex.as_deref() == Some(dex);
-        let enters =
-            self.destination == Some(account) && self.destination_dex.as_deref() == Some(dex);
+        let from = required("sourceDex", self.source_dex.as_deref())?;
+        let to = required("destinationDex", self.destination_dex.as_deref())?;
+        let leaves = required("user", self.user)? == account && from == dex;
+        let enters = required("destination", self.destination)? == account && to == dex;
         Ok(match (leaves, enters) {
             (true, false) => -amount,
             (false, true) => amount,
@@ -219,9 +229,10 @@ impl Delta<'_> {
 
 /// A field that this type of row must have.
 fn usd(what: &'static str, text: Option<&str>) -> Result<Usd, DecodeError> {
-    money(what, text.ok_or_else(|| absent(what))?)
+    money(what, required(what, text)?)
 }
 
-fn absent(what: &'static str) -> DecodeError {
-    unexpected(what, "absent", "a value for this type of ledger update")
+/// A field that this type of row must have.
+fn required<T>(what: &'static str, found: Option<T>) -> Result<T, DecodeError> {
+    found.ok_or_else(|| unexpected(what, "absent", "a value for this type of ledger update"))
 }

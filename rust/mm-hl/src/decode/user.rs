@@ -13,7 +13,9 @@ use mm_core::units::{Px, Sz, Time, Usd, parse_decimal_floor};
 use serde::Deserialize;
 
 use super::DecodeError;
-use super::value::{Millis, WireSide, cloid, money, novelty, px_and_sz, remaining, unexpected};
+use super::value::{
+    Millis, WireSide, cloid, money, novelty, px_and_sz, remaining, there, unexpected,
+};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -448,7 +450,8 @@ pub(super) fn dex_of(instrument: &Instrument) -> &str {
     instrument.coin().split_once(':').map_or("", |(dex, _)| dex)
 }
 
-/// `activeAssetData`; `None` for another coin. Sizes beyond the lattice are cut toward zero.
+/// `activeAssetData`; `None` for another coin. Sizes beyond the lattice are cut toward zero; `null`
+/// sizes are unknown ones.
 pub(super) fn head_room(
     instrument: &Instrument,
     data: &str,
@@ -459,7 +462,8 @@ pub(super) fn head_room(
         #[serde(borrow)]
         coin: Cow<'a, str>,
         leverage: Leverage,
-        max_trade_szs: [&'a str; 2],
+        #[serde(borrow, deserialize_with = "there")]
+        max_trade_szs: Option<[&'a str; 2]>,
     }
     #[derive(Deserialize)]
     struct Leverage {
@@ -468,7 +472,7 @@ pub(super) fn head_room(
     let AssetData {
         coin,
         leverage,
-        max_trade_szs: [buy, sell],
+        max_trade_szs,
     } = serde_json::from_str(data)?;
     if coin != instrument.coin() {
         return Ok(None);
@@ -482,7 +486,9 @@ pub(super) fn head_room(
     if leverage.value == 0 {
         return Err(unexpected("leverage", "0", "at least 1"));
     }
-    let max_trade_szs = [allowance(buy)?, allowance(sell)?];
+    let max_trade_szs = max_trade_szs
+        .map(|[buy, sell]| Ok::<_, DecodeError>([allowance(buy)?, allowance(sell)?]))
+        .transpose()?;
     Ok(Some(HeadRoom {
         leverage: leverage.value,
         max_trade_szs,

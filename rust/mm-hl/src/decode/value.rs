@@ -6,7 +6,7 @@ use mm_core::action::Cloid;
 use mm_core::event::{EventBody, Level, Novelty, NoveltyPlace};
 use mm_core::instrument::Instrument;
 use mm_core::units::{Px, Side, Sz, Time, Usd, parse_decimal_floor};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use super::DecodeError;
 
@@ -32,6 +32,15 @@ impl TryFrom<i64> for Millis {
             "time was {ms}, expected milliseconds since the epoch"
         ))
     }
+}
+
+/// A field that must be there, though it may be `null`.
+pub(super) fn there<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    Option::deserialize(deserializer)
 }
 
 /// `B` or `A`.

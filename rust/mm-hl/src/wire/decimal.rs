@@ -131,7 +131,7 @@ impl Text {
     }
 
     fn as_str(&self) -> &str {
-        core::str::from_utf8(&self.bytes[self.start..]).unwrap_or_default()
+        core::str::from_utf8(&self.bytes[self.start..]).expect("Invariant: digits are ASCII")
     }
 }
 

@@ -237,7 +237,8 @@ mod cloid {
         if hex::encode_to_slice(cloid.0.to_be_bytes(), &mut text[2..]).is_err() {
             return serializer.collect_str(cloid);
         }
-        serializer.serialize_str(core::str::from_utf8(&text).unwrap_or_default())
+        let text = core::str::from_utf8(&text).expect("Invariant: hex digits are ASCII");
+        serializer.serialize_str(text)
     }
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Cloid, D::Error> {

@@ -188,6 +188,14 @@ pub(crate) fn derive_limits(
         .transpose()?;
     let config = config.0.get();
     let settings = config.limits(Some(fallback), cap)?;
+    let relative = [
+        ("head_room", head_room.is_some()),
+        ("open_interest_room", open_interest_room.is_some()),
+    ];
+    let given = [
+        ("position", position.is_some()),
+        ("own_increasing", own_increasing.is_some()),
+    ];
     let inputs = LimitInputs {
         account_value: money("account_value", account_value)?,
         max_leverage: max_leverage.belief("max_leverage")?,
@@ -212,6 +220,7 @@ pub(crate) fn derive_limits(
         traded_notional_1h: belief("traded_notional_1h", traded_notional_1h)?,
         ages: ages.map_or(Ok(Ages::NONE), read_ages)?,
     };
+    has_what_it_is_relative_to(relative, given)?;
     let previous = previous.map(|(limits, ago)| Ok::<_, PyErr>((limits, ago.secs("previous")?)));
     let previous = previous.transpose()?;
     let before = previous
@@ -229,6 +238,26 @@ pub(crate) fn derive_limits(
         limits,
         sz_decimals,
     })
+}
+
+/// A term that is relative to a position needs it; the head-room our own orders too, which it is net of.
+fn has_what_it_is_relative_to(
+    [head_room, open_interest]: [(&str, bool); 2],
+    [position, own]: [(&str, bool); 2],
+) -> PyResult<()> {
+    for (term, needed) in [
+        (head_room, position),
+        (head_room, own),
+        (open_interest, position),
+    ] {
+        if term.1 && !needed.1 {
+            return Err(ConfigError::new_err(format!(
+                "{} was None, expected a value beside {}",
+                needed.0, term.0
+            )));
+        }
+    }
+    Ok(())
 }
 
 fn belief(field: &str, number: Option<Number>) -> PyResult<Option<f64>> {

@@ -141,8 +141,10 @@ impl World {
 
     fn candles(&self) -> Vec<Candle> {
         let minute = Dur(60 * SECOND);
-        let mid = self.exchange.mark(ASSET);
-        let mid = mid.map_or(0.0, |mark| self.instrument.px_f64(mark));
+        let Some(mark) = self.exchange.mark(ASSET) else {
+            return Vec::new();
+        };
+        let mid = self.instrument.px_f64(mark);
         let first = Time(self.now.0 - CANDLES * minute.0);
         let rows = (0..CANDLES).map(|number| {
             let open = first.plus(Dur(number * minute.0));

@@ -435,7 +435,8 @@ impl World {
     /// USD of a lot.
     pub(super) fn lot_usd(&self) -> f64 {
         let mark = self.exchange.mark(ASSET);
-        mark.map_or(0.0, |mark| (mark * Sz(1)).as_usd())
+        let mark = mark.expect("Invariant: a world begins with a book");
+        (mark * Sz(1)).as_usd()
     }
 
     pub(super) fn position(&self) -> Sz {

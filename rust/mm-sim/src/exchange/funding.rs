@@ -77,15 +77,18 @@ impl SimExchange {
         Some(RateE10::clipped(premium))
     }
 
-    /// Rate that the next hour would be paid at: by the samples so far, else by the premium of now.
+    /// Rate that the next hour would be paid at; `None` while no premium of it is known.
     #[must_use]
-    pub fn funding_rate(&self, asset: u32) -> RateE10 {
+    pub fn funding_rate(&self, asset: u32) -> Option<RateE10> {
+        let premium = self.premium_of_hour(asset)?;
+        Some(RateE10::clipped(hourly_rate(premium)))
+    }
+
+    /// Premium that the hour under way is paid by: the average of its samples so far, before the
+    /// first of them the premium of now; `None` where that is not known either.
+    fn premium_of_hour(&self, asset: u32) -> Option<i128> {
         let so_far = self.coins[asset as usize].funding.average();
-        let now = || {
-            self.premium(asset)
-                .map_or(0, |premium| i128::from(premium.0))
-        };
-        RateE10::clipped(hourly_rate(so_far.unwrap_or_else(now)))
+        so_far.or_else(|| Some(i128::from(self.premium(asset)?.0)))
     }
 
     /// Average price of the impact notional on either side, bid and ask; `None` when a side holds
@@ -140,12 +143,13 @@ impl SimExchange {
         round(last) < round(self.now)
     }
 
+    /// Pays the hour that ends. One whose premium nobody could measure is neither paid nor recorded.
     fn pay_hour(&mut self, asset: u32) {
-        let Some(px) = self.funding_px(asset) else {
+        let (Some(px), Some(premium)) = (self.funding_px(asset), self.premium_of_hour(asset))
+        else {
             return;
         };
-        let rate = self.funding_rate(asset);
-        let premium = self.coins[asset as usize].funding.average().unwrap_or(0);
+        let rate = RateE10::clipped(hourly_rate(premium));
         self.coins[asset as usize].funding.close_hour(FundingHour {
             time: self.now,
             rate,
@@ -156,7 +160,7 @@ impl SimExchange {
             if szi != Sz::ZERO {
                 let owed = i128::from((px * szi).0) * i128::from(rate.0) / ONE;
                 let owed = i64::try_from(owed).expect("Invariant: at most 4 % of a notional");
-                self.pay_funding(who, asset, Usd(-owed), rate, self.now);
+                self.pay_funding(who, asset, Usd(-owed), Some(rate), self.now);
             }
         }
     }
@@ -167,7 +171,7 @@ impl SimExchange {
         who: u32,
         asset: u32,
         usd: Usd,
-        rate: RateE10,
+        rate: Option<RateE10>,
         time: Time,
     ) {
         let account = &mut self.accounts[who as usize];
@@ -189,13 +193,12 @@ impl SimExchange {
         self.changed.insert(who);
     }
 
-    /// The rate at which `usd` would be the funding of `szi`.
-    pub(super) fn rate_of(&self, asset: u32, szi: Sz, usd: Usd) -> RateE10 {
-        let value = self
-            .funding_px(asset)
-            .map_or(0, |px| i128::from((px * szi).0));
-        let rate = (i128::from(-usd.0) * ONE).checked_div(value);
-        RateE10::clipped(rate.unwrap_or(0))
+    /// The rate at which `usd` would be the funding of `szi`; `None` where there is no position, or
+    /// no price.
+    pub(super) fn rate_of(&self, asset: u32, szi: Sz, usd: Usd) -> Option<RateE10> {
+        let value = i128::from((self.funding_px(asset)? * szi).0);
+        let rate = (i128::from(-usd.0) * ONE).checked_div(value)?;
+        Some(RateE10::clipped(rate))
     }
 }
 

@@ -22,7 +22,7 @@ impl SimExchange {
         let account = &self.accounts[who as usize];
         let held = account.coin(action.asset);
         let szi = held.position.szi;
-        let notional = coin.mark.map_or(Usd::ZERO, |mark| mark * szi.abs());
+        let notional = coin.at_mark(szi.abs());
         let beyond = perp.notional_max_at(action.leverage);
         if !(1..=perp.max_leverage()).contains(&action.leverage)
             || (szi != Sz::ZERO && beyond.is_some_and(|bound| notional >= bound))
@@ -46,7 +46,7 @@ impl SimExchange {
                     "Cross margin position does not have sufficient margin available to decrease leverage.",
                 ),
                 MarginMode::Isolated => (
-                    wanted > held.pocket + coin.mark.unwrap_or_default() * szi,
+                    wanted > held.pocket + coin.at_mark(szi),
                     "Isolated position does not have sufficient margin available to decrease leverage. To decrease leverage, add margin to the position.",
                 ),
             };

@@ -268,8 +268,9 @@ impl SimExchange {
         self.effects.push(Output::Liquidated(told));
     }
 
+    /// Mark of a coin that somebody holds.
     fn mark_of(&self, asset: u32) -> Px {
-        self.coins[asset as usize].mark.unwrap_or_default()
+        self.coins[asset as usize].mark_of_position()
     }
 }
 

@@ -86,7 +86,7 @@ pub(super) fn sums(account: &Account, coins: &[Coin]) -> Sums {
     for (held, coin) in account.coins.iter().zip(coins) {
         let szi = held.position.szi;
         if szi != Sz::ZERO {
-            let mark = coin.mark.expect("Invariant: positions have a mark");
+            let mark = coin.mark_of_position();
             let notional = mark * szi.abs();
             match held.mode {
                 MarginMode::Cross => {

@@ -323,8 +323,8 @@ pub enum MoneyWhy {
         asset: u32,
         /// Position that it was for, signed.
         szi: Sz,
-        /// Rate of the hour.
-        rate: RateE10,
+        /// Rate of the hour; `None`: money that a plan of faults moved, and no position to reckon it on.
+        rate: Option<RateE10>,
     },
 }
 

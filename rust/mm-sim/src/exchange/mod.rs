@@ -53,7 +53,7 @@ pub use view::{AccountView, HeadRoomView, PositionView, RateLimitView};
 use std::collections::{BTreeMap, BTreeSet};
 
 use mm_core::instrument::Instrument;
-use mm_core::units::{Px, Time, Usd};
+use mm_core::units::{Px, Sz, Time, Usd};
 use mm_hl::address::Address;
 use mm_hl::wire::{ExchangeAction, OrderKind, OrderRequest, Tif};
 
@@ -108,6 +108,22 @@ struct Coin {
     mark: Option<Px>,
     touch: Touch,
     tape: Tape,
+}
+
+impl Coin {
+    /// Mark of a coin that somebody holds.
+    fn mark_of_position(&self) -> Px {
+        // A fill at a price makes a mark where there was none.
+        self.mark.expect("Invariant: positions have a mark")
+    }
+
+    /// `mark x szi`; nothing of nothing, mark or no mark.
+    fn at_mark(&self, szi: Sz) -> Usd {
+        if szi == Sz::ZERO {
+            return Usd::ZERO;
+        }
+        self.mark_of_position() * szi
+    }
 }
 
 /// Classes of actions in a block, in the order they run.

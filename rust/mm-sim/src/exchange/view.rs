@@ -90,8 +90,8 @@ pub struct HeadRoomView {
     pub mode: MarginMode,
     /// Cash in the pocket of an isolated position.
     pub pocket: Usd,
-    /// Largest further trade, buy and sell; zero where there is no mark.
-    pub max_trade_szs: [Sz; 2],
+    /// Largest further trade, buy and sell; `None` before there is a mark.
+    pub max_trade_szs: Option<[Sz; 2]>,
     /// The margin behind it, buy and sell.
     pub available: [Usd; 2],
     /// Mark price; `None` before the first.
@@ -306,23 +306,20 @@ impl SimExchange {
     pub fn head_room(&self, user: Address, asset: u32) -> Option<HeadRoomView> {
         let account = self.find(user)?;
         let held = account.coins.get(asset as usize)?;
-        let mark = self.coins[asset as usize].mark;
+        let coin = &self.coins[asset as usize];
         let free = sums(account, &self.coins).free().max(Usd::ZERO);
         let available = Side::BOTH.map(|side| {
             let closable = held.closable(side);
-            let new = mark.map_or(Usd::ZERO, |mark| margin(mark * closable, held.leverage));
-            let frees = match (held.mode, mark) {
-                (MarginMode::Isolated, Some(mark)) if closable > Sz::ZERO => {
-                    held.pocket + mark * held.position.szi
-                }
-                _ => new,
+            let new = margin(coin.at_mark(closable), held.leverage);
+            let frees = if held.mode == MarginMode::Isolated && closable > Sz::ZERO {
+                held.pocket + coin.at_mark(held.position.szi)
+            } else {
+                new
             };
             (free + frees + new).max(Usd::ZERO)
         });
-        let max_trade_szs = available.map(|usd| {
-            mark.map_or(Sz::ZERO, |mark| {
-                Sz(usd.0.saturating_mul(i64::from(held.leverage)) / mark.0)
-            })
+        let max_trade_szs = coin.mark.map(|mark| {
+            available.map(|usd| Sz(usd.0.saturating_mul(i64::from(held.leverage)) / mark.0))
         });
         Some(HeadRoomView {
             leverage: held.leverage,
@@ -330,7 +327,7 @@ impl SimExchange {
             pocket: held.pocket,
             max_trade_szs,
             available,
-            mark,
+            mark: coin.mark,
         })
     }
 
@@ -430,10 +427,9 @@ impl SimExchange {
             .iter()
             .zip(&self.coins)
             .flat_map(|(crowd, coin)| {
-                let at_mark = |szi: Sz| coin.mark.map_or(Usd::ZERO, |mark| mark * szi);
                 crowd
                     .ledgers()
-                    .map(move |ledger| ledger.cash + at_mark(ledger.szi))
+                    .map(|ledger| ledger.cash + coin.at_mark(ledger.szi))
             });
         clients + crowd.sum::<Usd>() + self.fees_taken
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use mm_core::instrument::Instrument;
-use mm_core::units::Usd;
+use mm_core::units::{Sz, Usd};
 use mm_hl::address::Address;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -329,7 +329,7 @@ pub(crate) fn funding_row(sim: &SimExchange, moved: &MoneyMove) -> Option<Value>
         "coin": perp.coin(),
         "usdc": Num::usd(moved.usd),
         "szi": Num::sz(perp, szi),
-        "fundingRate": context::rate(rate),
+        "fundingRate": rate.map(context::rate),
         "nSamples": null,
     }))
 }
@@ -439,7 +439,8 @@ fn daily_volume(sim: &SimExchange, user: Address) -> Vec<Value> {
     days.into_iter().map(row).collect()
 }
 
-/// `activeAssetData`. An address without an account has nothing available.
+/// `activeAssetData`. An address without an account has nothing available. Before the first price the
+/// sizes and the mark are `null`.
 pub(crate) fn active_asset_data(sim: &SimExchange, user: Address, asset: u32) -> Value {
     let instrument = &sim.instruments()[asset as usize];
     let view = sim.head_room(user, asset);
@@ -447,14 +448,17 @@ pub(crate) fn active_asset_data(sim: &SimExchange, user: Address, asset: u32) ->
         || leverage(MarginMode::Cross, instrument.max_leverage().min(20), None),
         |view| leverage(view.mode, view.leverage, None),
     );
-    let mark = sim.mark(asset).unwrap_or_default();
+    let sizes = match view {
+        None => Some([Sz::ZERO; 2]),
+        Some(view) => view.max_trade_szs,
+    };
     json!({
         "user": user,
         "coin": instrument.coin(),
         "leverage": leverage,
-        "maxTradeSzs": view.map_or([ZERO; 2], |view| view.max_trade_szs.map(|sz| Num::sz(instrument, sz))),
+        "maxTradeSzs": sizes.map(|sizes| sizes.map(|sz| Num::sz(instrument, sz))),
         "availableToTrade": view.map_or([ZERO; 2], |view| view.available.map(Num::usd)),
-        "markPx": Num::px(instrument, mark),
+        "markPx": sim.mark(asset).map(|mark| Num::px(instrument, mark)),
     })
 }
 

@@ -23,35 +23,35 @@ const RECENT_TRADES: usize = 30;
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ContextJson {
-    funding: Num,
+    funding: Option<Num>,
     open_interest: Num,
-    prev_day_px: Num,
+    prev_day_px: Option<Num>,
     day_ntl_vlm: Num,
     premium: Option<Num>,
-    oracle_px: Num,
-    mark_px: Num,
+    oracle_px: Option<Num>,
+    mark_px: Option<Num>,
     mid_px: Option<Num>,
     impact_pxs: Option<[Num; 2]>,
     day_base_vlm: Num,
 }
 
-/// The context of `asset`; before the first price it shows zeros, as the venue does for a new perp.
+/// The context of `asset`; what is not known yet, such as prices before the first, is `null`.
 pub(crate) fn context(sim: &SimExchange, asset: u32) -> ContextJson {
     let instrument = &sim.instruments()[asset as usize];
     let px = |px: Px| Num::px(instrument, px);
-    let mark = sim.mark(asset).unwrap_or_default();
-    let oracle = sim.oracle(asset).unwrap_or(mark);
+    let mark = sim.mark(asset);
+    let oracle = sim.oracle(asset).or(mark);
     let impact = sim.impact_pxs(asset);
     let premium = sim.premium(asset);
     let (base, notional) = sim.day_volume(asset);
     ContextJson {
-        funding: rate(sim.funding_rate(asset)),
+        funding: sim.funding_rate(asset).map(rate),
         open_interest: Num::sz(instrument, sim.open_interest(asset)),
-        prev_day_px: px(sim.previous_day_px(asset).unwrap_or(mark)),
+        prev_day_px: sim.previous_day_px(asset).or(mark).map(px),
         day_ntl_vlm: Num::usd(notional),
         premium: premium.map(rate),
-        oracle_px: px(oracle),
-        mark_px: px(mark),
+        oracle_px: oracle.map(px),
+        mark_px: mark.map(px),
         mid_px: mid(sim, asset),
         impact_pxs: impact.map(|impact| impact.map(px)),
         day_base_vlm: Num::sz(instrument, base),
@@ -99,17 +99,19 @@ pub(crate) fn contexts(sim: &SimExchange) -> Vec<ContextJson> {
         .collect()
 }
 
-/// `predictedFundings`: this venue alone.
+/// `predictedFundings`: this venue alone; `null` where it predicts nothing.
 pub(crate) fn predicted_fundings(sim: &SimExchange) -> Value {
     const HOUR_MS: i64 = 3_600_000;
     let next = (sim.now().as_millis().div_euclid(HOUR_MS) + 1) * HOUR_MS;
     let rows: Vec<Value> = (0_u32..)
         .zip(sim.instruments())
         .map(|(asset, instrument)| {
-            let venue = json!({
-                "fundingRate": context(sim, asset).funding,
-                "nextFundingTime": next,
-                "fundingIntervalHours": 1,
+            let venue = sim.funding_rate(asset).map(|predicted| {
+                json!({
+                    "fundingRate": rate(predicted),
+                    "nextFundingTime": next,
+                    "fundingIntervalHours": 1,
+                })
             });
             json!([instrument.coin(), [["HlPerp", venue]]])
         })

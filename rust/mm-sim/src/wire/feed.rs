@@ -262,7 +262,9 @@ fn state(sim: &SimExchange, channel: &Subscription) -> Option<Vec<u8>> {
             ),
         },
         On::ActiveAssetCtx { coin } => {
-            let ctx = context::context(sim, asset(sim, coin)?);
+            // A perp without a price has no context to push yet.
+            let of = asset(sim, coin).filter(|of| sim.mark(*of).is_some())?;
+            let ctx = context::context(sim, of);
             frame("activeAssetCtx", json!({"coin": coin, "ctx": ctx}))
         }
         On::Candle { coin, interval } => candle(sim, coin, *interval)?,

@@ -12,6 +12,7 @@ mod liquidation;
 mod margin;
 mod owned;
 mod triggers;
+mod unknown;
 
 use super::{Answer, MarketChoice, PaperConfig, PaperExchange, Submitted, Verdict};
 
@@ -390,6 +391,8 @@ fn a_subscription_to_what_is_not_there_cuts_the_socket() {
 #[test]
 fn state_feeds_keep_time() {
     let mut desk = Desk::open(1.0);
+    desk.act(MAKER, &order(0, false, "100001", "0.01", "Alo"));
+    desk.act(MAKER, &order(0, true, "99999", "0.01", "Alo"));
     let connection = desk.paper.connect();
     for subscription in [
         json!({"type": "l2Book", "coin": "BTC"}),
