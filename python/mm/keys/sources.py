@@ -141,6 +141,8 @@ class _Keyring:
             self._package.delete_password(service, name)
         except self._package.errors.PasswordDeleteError:
             raise ConfigError(f"the system's keyring has no key {name}") from None
+        except self._package.errors.KeyringError as error:
+            raise ConfigError(f"the system's keyring: {type(error).__name__}") from None
 
 
 def keyring() -> _Keyring:

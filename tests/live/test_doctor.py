@@ -1,0 +1,180 @@
+"""`mm doctor` on a venue that is in order but for one thing: its finding, and the exit code."""
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from info_venue import (
+    DAY_MS,
+    MAKER,
+    MAKER_KEY,
+    MASTER,
+    MASTER_KEY,
+    OTHER_KEY,
+    WATCHDOG,
+    WATCHDOG_KEY,
+    InfoVenue,
+    answering,
+    now_ms,
+)
+from mm import cli
+
+TIMED = {"venue", "clock"}
+"""Checks that a busy machine can make worse."""
+Finding = dict[str, str]
+Examine = Callable[..., tuple[int, dict[str, Finding]]]
+
+
+@pytest.fixture
+def venue() -> Iterator[InfoVenue]:
+    with answering() as own:
+        yield own
+
+
+@pytest.fixture
+def examine(
+    venue: InfoVenue, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Examine:
+    """`mm doctor --json` on testnet: exit code and findings by name."""
+
+    def look(
+        coin: str = "BTC", maker: str = MAKER_KEY, watchdog: str = WATCHDOG_KEY
+    ) -> tuple[int, dict[str, Finding]]:
+        monkeypatch.setenv("MM_AGENT_KEY", maker)
+        monkeypatch.setenv("MM_WATCHDOG_KEY", watchdog)
+        options = ["--network", "testnet", "--account", MASTER, "--base-url", venue.url]
+        monkeypatch.setattr(sys, "argv", ["mm", "doctor", *options, "--coin", coin, "--json"])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        said = json.loads(capsys.readouterr().out)
+        assert venue.actions == [], "it sends nothing"
+        assert isinstance(ended.value.code, int)
+        assert said["good"] is (ended.value.code == 0)
+        return ended.value.code, {row["name"]: row for row in said["findings"]}
+
+    return look
+
+
+def test_where_everything_is_in_order_it_says_so_of_each(examine: Examine) -> None:
+    code, found = examine()
+    assert code == 0
+    assert ills(found) == set()
+    assert list(found) == [
+        "venue", "clock", "key", "watchdog key", "account mode", "coin", "leverage", "fees",
+        "feasibility", "requests",
+    ]  # fmt: skip
+
+
+def ills(found: dict[str, Finding]) -> set[str]:
+    return {name for name, row in found.items() if row["grade"] != "ok"} - TIMED
+
+
+def spoil(**answers: Any) -> Callable[[InfoVenue], None]:  # noqa: ANN401 - JSON
+    def change(venue: InfoVenue) -> None:
+        venue.answers |= answers
+
+    return change
+
+
+def ends(name: str, address: str, left_ms: int) -> Callable[[InfoVenue], None]:
+    def change(venue: InfoVenue) -> None:
+        venue.agents[name] = (address, left_ms)
+
+    return change
+
+
+STATE = {"marginSummary": {"accountValue": "9.0"}, "assetPositions": []}
+SPENT = {"nRequestsUsed": 10_000, "nRequestsCap": 10_000, "cumVlm": "0.0"}
+
+
+@pytest.mark.parametrize(
+    ("change", "name", "grade", "text"),
+    [
+        (spoil(userAbstraction="unifiedAccount"), "account mode", "fail", "unifiedAccount"),
+        (
+            spoil(exchangeStatus=lambda _: {"time": now_ms() - 7_000}),
+            "clock", "fail", "a run is refused",
+        ),
+        (
+            spoil(exchangeStatus=lambda _: {"time": now_ms() - 2_000}),
+            "clock", "warn", "s off the venue's",
+        ),
+        (ends("maker", MAKER, -1_000), "key", "fail", "has expired"),
+        (ends("maker", MAKER, 3 * DAY_MS), "key", "warn", "valid until"),
+        (ends("watchdog", WATCHDOG, -1_000), "watchdog key", "fail", "has expired"),
+        (ends("watchdog", WATCHDOG, 3 * DAY_MS), "watchdog key", "warn", "valid until"),
+        (
+            spoil(activeAssetData={"leverage": {"type": "isolated", "value": 3}}),
+            "leverage", "warn", "isolated 3x; a run sets cross 20x",
+        ),
+        (spoil(clearinghouseState=STATE), "feasibility", "fail", "fund the account"),
+        (spoil(userRateLimit=SPENT), "requests", "fail", "one action per 10 s"),
+        (spoil(userFees={}), "fees", "fail", "not the answer expected"),
+        (spoil(userFees=[]), "fees", "fail", "not the answer expected"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_found_and_leaves_the_others_their_say(
+    venue: InfoVenue,
+    examine: Examine,
+    change: Callable[[InfoVenue], None],
+    name: str,
+    grade: str,
+    text: str,
+) -> None:
+    change(venue)
+    code, found = examine()
+    assert found[name]["grade"] == grade, found[name]
+    assert text in found[name]["text"]
+    assert code == (1 if grade == "fail" else 0)
+    assert ills(found) == {name} - TIMED
+
+
+def test_a_query_that_is_refused_fails_its_check_alone(venue: InfoVenue, examine: Examine) -> None:
+    del venue.answers["userRateLimit"]
+    code, found = examine()
+    assert (code, found["requests"]["grade"]) == (1, "fail")
+    assert "HTTP 422" in found["requests"]["text"]
+    assert found["coin"]["grade"] == "ok"
+
+
+def test_a_coin_that_is_not_listed_fails(examine: Examine) -> None:
+    code, found = examine(coin="BTCC")
+    assert (code, found["coin"]["grade"]) == (1, "fail")
+    assert "did you mean BTC" in found["coin"]["text"]
+
+
+@pytest.mark.parametrize(
+    ("keys", "name", "text"),
+    [
+        ({"maker": MASTER_KEY}, "key", "own key, which can withdraw"),
+        ({"maker": ""}, "key", "MM_AGENT_KEY is not set"),
+        ({"watchdog": MAKER_KEY}, "watchdog key", "the maker's key too"),
+        ({"watchdog": OTHER_KEY}, "watchdog key", "own key, which can withdraw"),
+        ({"watchdog": "ef" * 32}, "watchdog key", "does not know the key"),
+        ({"watchdog": ""}, "watchdog key", "MM_WATCHDOG_KEY is not set"),
+        ({"watchdog": "12"}, "watchdog key", "expected a private key"),
+    ],
+)
+def test_a_key_that_cannot_or_should_not_sign_fails(
+    examine: Examine, keys: dict[str, str], name: str, text: str
+) -> None:
+    code, found = examine(**keys)
+    assert (code, found[name]["grade"]) == (1, "fail")
+    assert text in found[name]["text"]
+
+
+def test_it_says_the_same_to_a_reader(
+    venue: InfoVenue, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MM_AGENT_KEY", MAKER_KEY)
+    monkeypatch.setenv("MM_WATCHDOG_KEY", WATCHDOG_KEY)
+    venue.answers["userAbstraction"] = "portfolioMargin"
+    options = ["--network", "testnet", "--account", MASTER, "--base-url", venue.url]
+    assert cli.run(["doctor", *options, "--coin", "BTC"]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert [line for line in lines if line.startswith("fail")] == [
+        next(line for line in lines if "account mode" in line)
+    ]
