@@ -96,9 +96,12 @@ class Keeper:
     def _latch(self) -> None:
         """Keep the kill that the engine has just latched, on the disk before this returns.
 
-        A disk that does not take it stops nothing of what a kill has to do; the beat tries again.
+        With it the day's counters as the kill found them: an acknowledged drawdown counts on from
+        that equity. A disk that does not take them stops nothing of what a kill has to do; the
+        beat tries again.
         """
-        whose, kill = self._whose, self._engine.snapshot()["kill"]
+        whose, snapshot = self._whose, self._engine.snapshot()
+        kill = snapshot["kill"]
         self._killed = KillRecord.of_snapshot(
             kill,
             whose.coin,
@@ -107,6 +110,10 @@ class Keeper:
             detail=self.why if kill["reason"] == "manual" else "",
         )
         self._write_kill()
+        try:
+            self._save_budget(snapshot["budget"])
+        except StateError as error:
+            log.error("budget_not_saved", why=str(error))
         log.error("killed", **self._killed.shown())
 
     def _write_kill(self) -> None:
@@ -126,10 +133,7 @@ class Keeper:
         """
         self._write_kill()
         snapshot = self._engine.snapshot()
-        budget = snapshot["budget"]
-        if budget is not None and budget != self._budget:
-            self._store.save_budget(json.dumps(budget))
-            self._budget = budget
+        self._save_budget(snapshot["budget"])
         whose = self._whose
         status = {
             "session": whose.session,
@@ -141,6 +145,11 @@ class Keeper:
         }
         self._store.save("status", json.dumps(status))
         return status
+
+    def _save_budget(self, budget: Json | None) -> None:
+        if budget is not None and budget != self._budget:
+            self._store.save_budget(json.dumps(budget))
+            self._budget = budget
 
     async def run(self) -> None:
         """Save on the beat until cancelled, and keep the log beside the database short."""

@@ -143,16 +143,20 @@ class StateDir:
         return self.counter("session", block=1).next(now_ms)
 
     def read(self, name: str) -> dict[str, Any] | None:  # Any: JSON, checked by its reader
-        """A small record; None: never written."""
+        """A small record; None: never written.
+
+        Raises:
+            StateError: It is damaged; what to do is said.
+        """
         path = self.path / f"{name}.json"
         try:
             record = json.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             return None
         except (OSError, ValueError) as error:
-            raise StateError(f"{path}: expected a JSON object: {error}") from error
+            raise _damaged(path, f"expected a JSON object: {error}") from error
         if not isinstance(record, dict):
-            raise StateError(f"{path}: expected a JSON object, was a {type(record).__name__}")
+            raise _damaged(path, f"expected a JSON object, was a {type(record).__name__}")
         return record
 
     def unusable(self, name: str, why: str) -> StateError:
@@ -256,6 +260,14 @@ def write_durably(path: Path, content: bytes) -> None:
             os.close(directory)
     except OSError as error:
         raise StateError(f"{path}: cannot be written: {error.strerror}") from error
+
+
+def _damaged(path: Path, why: str) -> StateError:
+    """All small records are of a paper exchange, so nothing that matters is lost with one."""
+    return StateError(
+        f"{path}: damaged ({why}); nothing was changed. Move it away: the next run makes its own,"
+        " or begins a new paper exchange; one that still runs ends by itself"
+    )
 
 
 def _hold(lock: int) -> bool:

@@ -186,6 +186,29 @@ async def test_every_reason_ends_flat_with_exit_4_and_a_latch(stage: Stage, reas
     await stage.stop()
 
 
+async def test_the_equity_that_killed_is_saved_with_the_kill(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And not a beat later: a process that dies in between would count on from another."""
+    monkeypatch.setattr("mm.keeper.BEAT_S", 1e6)
+    await holding(stage, **{"limits.drawdown_frac": 0.06})
+    before = saved_equity()
+    await fall(stage)
+    await stage.until(reason_on_disk)
+    killed = stage.shown["kill"]
+    await stage.vanish()
+    assert before > saved_equity()
+    assert saved_equity() == killed["equity"]
+
+
+def saved_equity() -> int:
+    """Of the loss budget that another process finds in the state, micro-USDC."""
+    with closing(sqlite3.connect(account_dir("paper", "default") / FILE)) as db:
+        [(body,)] = db.execute("SELECT body FROM record WHERE name = 'budget'").fetchall()
+    equity: int = json.loads(body)["equity"]
+    return equity
+
+
 async def test_an_acknowledged_drawdown_is_over_and_the_next_run_quotes(
     stage: Stage, capsys: pytest.CaptureFixture[str]
 ) -> None:

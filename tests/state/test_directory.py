@@ -101,8 +101,11 @@ def test_records_come_back_and_broken_ones_are_named(tmp_path: Path) -> None:
         assert sorted(entry.name for entry in held.path.iterdir()) == ["exchange.json", "lock"]
         for broken in ("{", "[]"):
             (held.path / "exchange.json").write_text(broken)
-            with pytest.raises(StateError, match=r"exchange\.json: expected a JSON object"):
+            with pytest.raises(
+                StateError, match=r"exchange\.json: damaged \(expected a JSON"
+            ) as told:
                 held.read("exchange")
+            assert "Move it away: the next run makes its own" in str(told.value)
 
 
 def test_records_are_their_owners_alone(tmp_path: Path) -> None:

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from mm.commands.options import File
+
 if TYPE_CHECKING:
     from mm.backtest import Backtested, Progress
 
@@ -14,7 +16,6 @@ Frames = Annotated[
 Coin = Annotated[
     str | None, typer.Option(help="The perp; absent: the one its first frame speaks of.")
 ]
-File = Annotated[Path | None, typer.Option("--config", help="TOML file; without it: the defaults.")]
 Bound = Annotated[
     Literal["pessimistic", "prorata", "optimistic"] | None,
     typer.Option(help="The queue bound reported at the top; all three always run."),

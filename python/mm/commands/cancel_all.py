@@ -1,19 +1,11 @@
 """`mm cancel-all`."""
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-Network = Annotated[str | None, typer.Option(help="paper, testnet or mainnet.")]
-Account = Annotated[
-    str | None, typer.Option(help="The address that holds the position; not needed on paper.")
-]
-Coin = Annotated[
-    str | None, typer.Option("--asset", "--coin", help="The perp, as the venue names it.")
-]
-BaseUrl = Annotated[str | None, typer.Option("--base-url", help="Instead of the network's own.")]
-File = Annotated[Path | None, typer.Option("--config", help="TOML file; without it: the defaults.")]
+from mm.commands.options import Account, BaseUrl, Coin, File, Network
+
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
 

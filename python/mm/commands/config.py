@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(help="Write, check or show a configuration.", rich_markup_mode=None)
+from mm.commands.options import File
 
-File = Annotated[Path | None, typer.Option("--config", help="TOML file; without it: the defaults.")]
+app = typer.Typer(help="Write, check or show a configuration.", rich_markup_mode=None)
 
 
 @app.command()

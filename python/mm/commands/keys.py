@@ -4,6 +4,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from mm.commands.options import BaseUrl
+
 app = typer.Typer(
     help="Make, keep and approve the agent keys that sign on testnet and mainnet. No command prints"
     " a key or takes one as an argument.",
@@ -19,7 +21,6 @@ Source = Annotated[
     typer.Option(help="A file that a passphrase opens, or the system's own store."),
 ]
 Name = Annotated[str, typer.Argument(help="As [account] key_name has it: maker, watchdog.")]
-BaseUrl = Annotated[str | None, typer.Option("--base-url", help="Instead of the network's own.")]
 
 
 @app.command()

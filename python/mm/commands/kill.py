@@ -1,15 +1,11 @@
 """`mm kill`."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-Network = Annotated[str | None, typer.Option(help="paper, testnet or mainnet.")]
-Account = Annotated[
-    str | None, typer.Option(help="The address that owns the position; not needed on paper.")
-]
-File = Annotated[Path | None, typer.Option("--config", help="TOML file; without it: the defaults.")]
+from mm.commands.options import Account, File, Network
+
 Why = Annotated[str, typer.Option(help="Kept in the kill record.")]
 
 

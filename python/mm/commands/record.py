@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from mm.commands.options import BaseUrl
+
 Coins = Annotated[
     list[str],
     typer.Option("--asset", "--coin", help="The perp, as the venue names it; repeatable."),
@@ -15,7 +17,6 @@ Out = Annotated[
 Network = Annotated[
     Literal["mainnet", "testnet"], typer.Option(help="Whose public data; no key is needed.")
 ]
-BaseUrl = Annotated[str | None, typer.Option("--base-url", help="Instead of the network's own.")]
 Duration = Annotated[
     float | None, typer.Option(help="Seconds; without it: until Ctrl-C.", min=0.1, max=1e9)
 ]

@@ -5,10 +5,8 @@ from typing import Annotated
 
 import typer
 
-Coin = Annotated[
-    str | None, typer.Option("--asset", "--coin", help="The perp, as the venue names it.")
-]
-Network = Annotated[str | None, typer.Option(help="paper, testnet or mainnet.")]
+from mm.commands.options import Coin, File, Network
+
 Account = Annotated[
     str | None,
     typer.Option(help="The address that holds the position, of master, sub-account or vault."),
@@ -20,7 +18,6 @@ BaseUrl = Annotated[
         help="A paper exchange that runs already (mm exchange), or instead of the network's own.",
     ),
 ]
-File = Annotated[Path | None, typer.Option("--config", help="TOML file; without it: the defaults.")]
 Duration = Annotated[
     float | None, typer.Option(help="Market seconds until the orderly stop.", min=0.001, max=1e9)
 ]

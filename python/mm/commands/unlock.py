@@ -1,18 +1,14 @@
 """`mm unlock`."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-Network = Annotated[str | None, typer.Option(help="paper, testnet or mainnet.")]
-Account = Annotated[
-    str | None, typer.Option(help="The address that owns the position; not needed on paper.")
-]
+from mm.commands.options import Account, File, Network
+
 Coin = Annotated[
     str | None, typer.Option("--asset", "--coin", help="Only if the kill was of this perp.")
 ]
-File = Annotated[Path | None, typer.Option("--config", help="TOML file; without it: the defaults.")]
 By = Annotated[str | None, typer.Option(help="Who looked into it; without it: the login name.")]
 
 

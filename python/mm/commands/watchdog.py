@@ -5,11 +5,8 @@ from typing import Annotated
 
 import typer
 
-Network = Annotated[str | None, typer.Option(help="paper, testnet or mainnet.")]
-Account = Annotated[
-    str | None, typer.Option(help="The address that owns the position; not needed on paper.")
-]
-File = Annotated[Path | None, typer.Option("--config", help="TOML file; without it: the defaults.")]
+from mm.commands.options import Account, File, Network
+
 State = Annotated[
     Path | None, typer.Option(help="Where state lives, as MM_STATE_DIR says for every command.")
 ]

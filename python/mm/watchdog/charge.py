@@ -87,4 +87,6 @@ def read_charge(directory: Path) -> Charge:
     except FileNotFoundError:
         raise StateError(f"{path}: there is none: no maker has run here") from None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise StateError(f"{path}: expected what a maker of this version wrote: {error}") from error
+        raise StateError(
+            f"{path}: expected what a maker of this version wrote (mm run replaces it): {error}"
+        ) from error
