@@ -213,6 +213,8 @@ def _summary(
             "step_p99": result.step_us(0.99),
             "tick_to_bytes_p50": None,
             "tick_to_bytes_p99": None,
+            "ack_p50": None,
+            "ack_p99": None,
         },
     }
     ending = ("queue_bound", "bounds", "kill", "decision_hash", "exit_reason")

@@ -94,7 +94,7 @@ async def opened(config: Config, base_url: str | None) -> AsyncIterator[Hand]:
             pacer = Pacer(venue.clock)
             with (state.path / SENT).open("ab") as sent:
                 gateway = Gateway(
-                    http=http,
+                    line=http,
                     signer=venue.signer,
                     instrument=instrument,
                     clock=venue.clock,

@@ -20,6 +20,7 @@ from mm.hyperliquid.gateway import Envelope, Gateway
 from mm.hyperliquid.http import HttpClient
 from mm.hyperliquid.meta import load_instrument
 from mm.hyperliquid.nonces import MILLISECOND_NS, Nonces, nonces_of
+from mm.hyperliquid.order_line import OrderLine
 from mm.hyperliquid.pacing import Pacer
 from mm.hyperliquid.socket import Deadlines
 from mm.hyperliquid.streams import MARKET, USER, Stream, market_subscriptions, user_subscriptions
@@ -53,6 +54,7 @@ class Desk:
     http: HttpClient
     account: Account
     gateway: Gateway
+    order_line: OrderLine | None
     nonces: Nonces
     recorder: Recorder
     session: Session
@@ -90,8 +92,9 @@ async def open_desk(
     account = Account(http, pacer, venue.user, instrument.coin, session_id)
     watch = Watch(account, clock, inbox)
     nonces = nonces_of(venue.signer.address, state, clock)
+    order_line = OrderLine(http, meter.carried) if config.process.orders == "websocket" else None
     gateway = Gateway(
-        http=http,
+        line=order_line or http,
         signer=venue.signer,
         instrument=instrument,
         clock=clock,
@@ -131,6 +134,7 @@ async def open_desk(
         http=http,
         account=account,
         gateway=gateway,
+        order_line=order_line,
         nonces=nonces,
         recorder=recorder,
         session=Session(

@@ -73,13 +73,14 @@ class Durations:
 class Meter:
     """Durations of each step, of each action that a frame led to, and of each answer.
 
-    Beside them, how often the engine raised each kind of alarm.
+    Beside them, how often the engine raised each kind of alarm, and by which line actions went.
     """
 
     step_ns: Durations = field(default_factory=Durations)
     tick_to_bytes_ns: Durations = field(default_factory=Durations)
     ack_ns: Durations = field(default_factory=Durations)
     alarms: Counter[str] = field(default_factory=Counter)
+    carried: Counter[str] = field(default_factory=Counter)
 
     def latency_us(self) -> dict[str, float | None]:
         """The summary's `latency_us`."""
@@ -88,4 +89,6 @@ class Meter:
             "step_p99": percentile_us(self.step_ns, 0.99),
             "tick_to_bytes_p50": percentile_us(self.tick_to_bytes_ns, 0.5),
             "tick_to_bytes_p99": percentile_us(self.tick_to_bytes_ns, 0.99),
+            "ack_p50": percentile_us(self.ack_ns, 0.5),
+            "ack_p99": percentile_us(self.ack_ns, 0.99),
         }

@@ -220,6 +220,11 @@ def _alarms(reading: Reading) -> Iterator[Sample]:
         yield (alarm,), count
 
 
+def _carried(reading: Reading) -> Iterator[Sample]:
+    for line, count in sorted(reading.meter.carried.items()):
+        yield (line,), count
+
+
 def _requests_per_usd(reading: Reading) -> Iterator[Sample]:
     counts = reading.snapshot["counts"]
     if counts["volume"] > 0:
@@ -296,6 +301,7 @@ COUNTERS = (
     Metric("mm_fill_volume_usd_total", "notional of our fills, USDC", (), _fill_volume),
     Metric("mm_time_in_mode_seconds_total", "spent in each mode", ("mode",), _time_in_mode),
     Metric("mm_alarms_total", "alarms of the engine", ("alarm",), _alarms),
+    Metric("mm_actions_sent_total", "signed actions by the way they went", ("line",), _carried),
     Metric("mm_reconnects_total", "lines lost and taken up again", (), _reconnects),
 )
 

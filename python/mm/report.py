@@ -27,7 +27,7 @@ class RunFacts:
         requests: Requests that left, cancels and settings included.
         breaches: Found by the audit; `None` when there was no exchange report to judge by.
         open_orders_after_stop: From the exchange's report, else from its last answer.
-        latency_us: Of the step and from frame to signed bytes.
+        latency_us: Of the step, from frame to signed bytes, and from sending to the answer.
         queue_bound: How a recorded market queued us; `None` on a market with its own book.
         decision_hash: Over the actions.
         exit_reason: Why the run ended.

@@ -204,6 +204,8 @@ class Run:
         """
         readers = (stream.run() for stream in desk.streams)
         self._start(desk.recorder.run(), desk.session.run(), desk.nonces.stay_ahead(), *readers)
+        if desk.order_line is not None:
+            self._start(desk.order_line.run())
         await self._failing_fast(streams_up(desk.streams))
         for stream in desk.streams:
             stream.announce()

@@ -66,7 +66,8 @@ async def test_orders_that_only_the_exchange_knows_go_before_a_new_one_comes(sta
     stage.begin()
     await stage.until(lambda: lost.happened)
     stage.net.is_reachable = False
-    stage.net.cut()
+    # Not the order line: it has nothing to say, so nobody knows yet that the answer is lost.
+    stage.net.cut("user", "market")
     await stage.wait(1)
     unheard = {order["oid"] for order in stage.bids + stage.asks}
     assert unheard

@@ -66,7 +66,7 @@ def test_the_summary_has_the_documented_fields_in_their_order(ended: tuple[Json,
         "position": "start end max_abs left_to",
         "limit": "long short value_usd source binding valid_cycles",
         "pnl_usd": "total spread_capture inventory funding fees residual",
-        "latency_us": "step_p50 step_p99 tick_to_bytes_p50 tick_to_bytes_p99",
+        "latency_us": "step_p50 step_p99 tick_to_bytes_p50 tick_to_bytes_p99 ack_p50 ack_p99",
     }
     assert {key: " ".join(summary[key]) for key in inner} == inner
     for text in (*summary["pnl_usd"].values(), summary["volume_usd"], summary["limit"]["long"]):

@@ -21,6 +21,7 @@ from stage.house import House
 Json = Any  # whatever JSON holds
 
 LATENCY_S = 0.02
+HTTP_OK = 200
 HTTP_BAD_GATEWAY = 502
 
 
@@ -65,7 +66,8 @@ class Line:
     """One websocket connection, seen from the client's end.
 
     Attributes:
-        stream: `user` or `market`, by what it subscribed to; empty until it did.
+        stream: `user` or `market`, by what it subscribed to, or `orders`, by what it posted; empty
+            until it did.
         mute: Whether nothing passes either way any more, though nobody hung up.
         silent: Channels of which nothing comes though the line is well; `*`: all but the pongs.
         held: Frames kept back, by channel.
@@ -91,6 +93,7 @@ class Net:
         self.is_reachable = True
         # Streams whose every new line is as good as dead.
         self.deaf: set[str] = set()
+        self._posts: set[asyncio.Task[None]] = set()
         # Frames as the client gets them, by stream; a script may change or add some.
         self.rewrites: dict[str, Callable[[Json], list[Json]]] = {}
         house.on_frames = self._carry
@@ -104,8 +107,8 @@ class Net:
         return meddling
 
     def cut(self, *streams: str) -> None:
-        """Break the connections of these streams (all of them by default)."""
-        for line in self.of(*streams):
+        """Break the connections of these streams (all of them by default, the orders' too)."""
+        for line in self.of(*streams) if streams else list(self.lines):
             self._hang_up(line)
 
     def mute(self, stream: str) -> None:
@@ -139,7 +142,7 @@ class Net:
     def push(self, stream: str, channel: str, data: Json) -> None:
         """Send a frame that the exchange did not."""
         [line] = self.of(stream)
-        self._queue(line, json.dumps({"channel": channel, "data": data}).encode())
+        self._queue(line, _frame(channel, data))
 
     def of(self, *streams: str) -> list[Line]:
         """The open lines of these streams."""
@@ -195,8 +198,30 @@ class Net:
         if kind and not line.stream:
             line.stream = "user" if "user" in message["subscription"] else "market"
             line.mute = line.stream in self.deaf
-        if line.open and not line.mute:
+        if not line.open or line.mute:
+            return
+        if message["method"] == "post":
+            line.stream = "orders"
+            post = asyncio.get_running_loop().create_task(self._post(line, message))
+            self._posts.add(post)
+            post.add_done_callback(self._posts.discard)
+        else:
             self.house.hear(line.number, text)
+
+    async def _post(self, line: Line, message: Json) -> None:
+        """Carry an action that came over a socket: the same way, with the same accidents."""
+        request = message["request"]
+        try:
+            status, reply = await self.request("/exchange", json.dumps(request["payload"]).encode())
+        except aiohttp.ClientConnectorError:
+            self._hang_up(line)
+            return
+        text = f"{status} {reply.decode()}"
+        kind, payload = ("action", json.loads(reply)) if status == HTTP_OK else ("error", text)
+        data = {"id": message["id"], "response": {"type": kind, "payload": payload}}
+        if line.open and not line.mute:
+            line.queue.append((asyncio.get_running_loop().time(), _frame("post", data)))
+            line.woken.set()
 
     def _carry(self, frames: list[tuple[int, bytes]]) -> None:
         open_lines = {line.number: line for line in self.lines if line.open}
@@ -234,6 +259,10 @@ class Net:
         self._hang_up(line)
 
 
+def _frame(channel: str, data: Json) -> bytes:
+    return json.dumps({"channel": channel, "data": data}).encode()
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
     """A websocket message, as aiohttp shows it."""
@@ -248,6 +277,10 @@ class WebSocket:
     def __init__(self, net: Net, line: Line) -> None:
         self._net = net
         self._line = line
+
+    @property
+    def closed(self) -> bool:
+        return not self._line.open
 
     async def send_str(self, text: str) -> None:
         self._net.say(self._line, text)

@@ -79,6 +79,11 @@ class ProcessConfig(Section):
         ge=1,
         le=300,
     )
+    orders: Literal["websocket", "http"] = _key(
+        "websocket",
+        WORD,
+        "websocket: over a connection of their own, with HTTP where that is not there; or http",
+    )
     exchange_port: int = _key(
         3001, PORT, "of `mm exchange`; `mm run` gives its own exchange a free one", ge=0, le=65535
     )

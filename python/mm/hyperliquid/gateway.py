@@ -10,7 +10,7 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 import structlog
 
@@ -18,7 +18,7 @@ from mm._core import Action, Instrument, Signer
 from mm.clock import SECOND_NS, Clock
 from mm.errors import VenueError
 from mm.hyperliquid.errors import HTTP_OK, LostReplyError, UnreachableError
-from mm.hyperliquid.http import HttpClient, HttpReply
+from mm.hyperliquid.http import HttpReply
 from mm.hyperliquid.nonces import MILLISECOND_NS, Nonces
 from mm.hyperliquid.pacing import Pacer, action_weight
 from mm.inbox import Inbox, Reply
@@ -49,13 +49,25 @@ class Envelope:
     mainnet: bool
 
 
+class Line(Protocol):
+    """Carries signed actions: HTTP, or a websocket with HTTP behind it."""
+
+    async def exchange(self, body: bytes) -> HttpReply:
+        """Send a signed action.
+
+        Raises:
+            UnreachableError: Nothing was sent.
+            LostReplyError: No answer; the action may have been carried out.
+        """
+
+
 class Gateway:
     """Signs and sends. One signer, one venue."""
 
     def __init__(  # noqa: PLR0913 - what a way out consists of, each named
         self,
         *,
-        http: HttpClient,
+        line: Line,
         signer: Signer,
         instrument: Instrument,
         clock: Clock,
@@ -70,7 +82,7 @@ class Gateway:
         """Connect the parts.
 
         Args:
-            http: The venue.
+            line: Carries signed actions to the venue.
             signer: The key that signs.
             instrument: The perp.
             clock: Exchange time.
@@ -83,7 +95,7 @@ class Gateway:
             on_fate_known: Called when an action without an answer can no longer be carried out:
                 whatever it did shows in the account from then on.
         """
-        self._http = http
+        self._line = line
         self._signer = signer
         self._instrument = instrument
         self._clock = clock
@@ -147,7 +159,7 @@ class Gateway:
         nonce = self._nonces.take()
         self._note({"own": action["type"], "nonce": nonce})
         self._spend(1)
-        return await self._http.exchange(self._signed(action, nonce))
+        return await self._line.exchange(self._signed(action, nonce))
 
     async def approve_agent(self, address: str, name: str) -> HttpReply:
         """Let another key sign for this account; this gateway must sign with the account's own.
@@ -174,7 +186,7 @@ class Gateway:
         # A user-signed action takes no expiry, and is for no vault.
         mainnet = self._envelope.mainnet
         body = self._signer.sign_json(json.dumps(action), nonce, mainnet=mainnet)
-        return await self._http.exchange(body)
+        return await self._line.exchange(body)
 
     async def wait_idle(self, timeout_s: float) -> bool:
         """Wait until every action sent has an answer or a known fate.
@@ -220,7 +232,7 @@ class Gateway:
     async def _send(self, action: int, nonce: int, body: bytes, items: int) -> None:
         begun_ns = time.perf_counter_ns()
         try:
-            reply = await self._http.exchange(body)
+            reply = await self._line.exchange(body)
         except UnreachableError as error:
             # Said once an outage: the engine tries again as long as orders may rest.
             say = log.debug if self._unreachable else log.warning
@@ -253,7 +265,7 @@ class Gateway:
             if attempt:
                 await asyncio.sleep(BURN_PAUSE_S)
             try:
-                reply = await self._http.exchange(self._signed({"type": "noop"}, nonce))
+                reply = await self._line.exchange(self._signed({"type": "noop"}, nonce))
             except VenueError:
                 continue
             if reply.status == HTTP_OK:

@@ -82,6 +82,7 @@ class Socket:
         *,
         on_frame: Callable[[str, bytes], None],
         on_state: Callable[[bool], None],
+        on_lost: Callable[[], None] | None = None,
         deadlines: Deadlines | None = None,
     ) -> None:
         """Prepare, without connecting.
@@ -92,6 +93,7 @@ class Socket:
             subscriptions: What to subscribe to, on every connection.
             on_frame: Takes the channel and the whole frame, pongs included.
             on_state: Takes `True` at the first data of a connection, `False` when it is lost.
+            on_lost: Called when a connection ends, whether or not it delivered anything.
             deadlines: Longest waits.
         """
         self._url = url
@@ -99,6 +101,8 @@ class Socket:
         self._subscriptions = subscriptions
         self._on_frame = on_frame
         self._on_state = on_state
+        self._on_lost = on_lost
+        self._open: aiohttp.ClientWebSocketResponse | None = None
         self._deadlines = deadlines or Deadlines()
         self._backoff = Backoff()
         self._up = False
@@ -116,7 +120,28 @@ class Socket:
             self._went_down(why)
             await asyncio.sleep(self._backoff.next_s())
 
+    @property
+    def connected(self) -> bool:
+        """Whether a connection is open now, as far as this side knows."""
+        return self._open is not None and not self._open.closed
+
+    async def send(self, text: str) -> bool:
+        """Send a message over the open connection.
+
+        Returns:
+            Whether there was one; `False`: nothing was sent.
+
+        Raises:
+            ConnectionError: It was lost on the way; the message may have been sent.
+        """
+        if self._open is None or self._open.closed:
+            return False
+        await self._open.send_str(text)
+        return True
+
     def _went_down(self, why: str) -> None:
+        if self._on_lost is not None:
+            self._on_lost()
         if self._up:
             log.warning("stream_lost", stream=self._name, url=self._url, why=why)
             self._up = False
@@ -137,7 +162,11 @@ class Socket:
             for subscription in self._subscriptions:
                 request = {"method": "subscribe", "subscription": subscription}
                 await socket.send_str(json.dumps(request))
-            yield socket
+            self._open = socket
+            try:
+                yield socket
+            finally:
+                self._open = None
 
     async def _serve(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         loop = asyncio.get_running_loop()

@@ -132,7 +132,7 @@ class Guard:
         pacer = Pacer(clock)
         sent = (Path(charge.run_dir) / WATCHDOG_SENT).open("ab")
         gateway = Gateway(
-            http=http,
+            line=http,
             signer=self._signer,
             instrument=instrument,
             clock=clock,

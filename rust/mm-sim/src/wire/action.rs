@@ -44,7 +44,7 @@ pub enum Submitted {
 }
 
 /// Who waits for the reply of a request.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Origin {
     /// A `POST /exchange`.
     Http,
@@ -122,7 +122,10 @@ impl PaperExchange {
         let id = self.requests;
         let (fate, refusal) = match self.injected.door(user, &action) {
             Door::Open(fate, refusal) => (fate, refusal),
-            Door::Lost => return Ok(Submitted::Queued(id)),
+            Door::Lost => {
+                self.forget_waiter(origin);
+                return Ok(Submitted::Queued(id));
+            }
             Door::Answered(answer) => return Ok(Submitted::Answered(answer)),
         };
         let arrive = self.clock.now().plus(Dur::from_millis(self.entry_ms));
@@ -189,7 +192,7 @@ impl PaperExchange {
         let waiter = (reply.id, waiting.origin);
         match waiting.fate {
             ReplyFate::Comes => self.answer_waiter(waiter, Answer::ok(&body)),
-            ReplyFate::Lost => {}
+            ReplyFate::Lost => self.forget_waiter(waiter.1),
             ReplyFate::Late(by) => {
                 let due = reply.time.plus(by);
                 self.injected.delay(due, waiter, Answer::ok(&body));
@@ -198,18 +201,25 @@ impl PaperExchange {
         }
     }
 
+    /// Whoever waits for an answer that never comes: a post takes its place no longer.
+    fn forget_waiter(&mut self, origin: Origin) {
+        if let Origin::Post { connection, .. } = origin {
+            self.sockets.end_post(connection);
+        }
+    }
+
     /// Hands an answer to whoever waits for it.
     pub(super) fn answer_waiter(&mut self, (number, origin): Waiter, answer: Answer) {
         match origin {
             Origin::Http => self.replies.push((number, answer)),
-            Origin::Post { connection, id } => {
+            Origin::Post { connection, id } if answer.status == 200 => {
                 let body = serde_json::from_slice(&answer.body).unwrap_or(Value::Null);
-                let kind = if answer.status == 200 {
-                    "action"
-                } else {
-                    "error"
-                };
-                self.answer_post(connection, id, kind, &body);
+                self.answer_post(connection, id, "action", &body);
+            }
+            Origin::Post { connection, id } => {
+                let text = String::from_utf8_lossy(&answer.body);
+                let text = format!("{} {text}", answer.status);
+                self.answer_post(connection, id, "error", &text.trim_end());
             }
         }
     }
