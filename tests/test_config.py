@@ -81,7 +81,7 @@ def test_every_key_is_read(section: str, key: str) -> None:
     readers = [
         file
         for file in (ROOT / "python" / "mm").rglob("*.py")
-        if file.name not in {"models.py", "writing.py", "reading.py"}
+        if file.parent.name != "config" or file.name == "engine.py"
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
         if isinstance(node, ast.Attribute)
         and node.attr == key

@@ -1,17 +1,15 @@
-"""Configuration: TOML in, frozen models out. Every default of `mm` is in `mm.config.models`."""
+"""Configuration: TOML in, frozen models out. Every default of `mm` is there, and once."""
 
 from mm.config.engine import engine_config_json, expires_after_s, levels_possible
 from mm.config.models import (
-    AccountConfig,
     BacktestConfig,
     Config,
     ControlConfig,
     FreshnessConfig,
     LimitConfig,
-    PaperConfig,
-    ProcessConfig,
     QuotingConfig,
 )
+from mm.config.process import AccountConfig, PaperConfig, ProcessConfig
 from mm.config.reading import load, parse
 from mm.config.writing import example_toml, to_toml
 

@@ -1,245 +1,96 @@
-"""The models: each key once, with its default, unit, range and meaning.
-
-A key carries its unit in its name (`_usd`, `_coin`, `_bps`, `_s`, `_frac`: a share 0..1); what has
-no unit is a count, a ratio or a word. `None` means what the key's text says, never zero.
-"""
+"""The models: each key once, with its default, unit, range and meaning."""
 
 from itertools import pairwise
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, model_validator
 
-USD = "USD"
-COIN = "coin"
-BPS = "bps"
-SECONDS = "seconds"
-SHARE = "a share between 0 and 1"
-PER_BPS = "1/bps"
-PER_SECOND = "1/second"
-SIGMA = "standard deviation of log mid per sqrt(second), a fraction (BTC about 6e-5)"
-RATIO = "a ratio"
-COUNT = "a whole number"
-WORD = "a word"
-PORT = "a TCP port"
-
-
-def _key(default: object, unit: str, says: str, **bounds: float) -> Any:  # noqa: ANN401 - as Field
-    return Field(default, description=says, json_schema_extra={"unit": unit}, **bounds)  # type: ignore[call-overload,unused-ignore]  # bounds are gt, ge, lt, le
-
-
-def _as_tuple(value: object) -> object:
-    return tuple(value) if isinstance(value, list) else value
-
-
-class Section(BaseModel):
-    """What every section has in common: frozen, no unknown keys, no coercion, finite numbers."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
-
-
-class ProcessConfig(Section):
-    """Where and on what to make markets."""
-
-    network: Literal["paper", "testnet", "mainnet"] = _key(
-        "paper", WORD, "paper: an embedded exchange on loopback, no keys, no real money"
-    )
-    coin: Annotated[str, Field(pattern=r"^[A-Za-z0-9]+(:[A-Za-z0-9]+)?$")] = _key(
-        "BTC", "a coin as the venue names it", "the perp to quote, as the venue names it"
-    )
-    market: Annotated[str, Field(pattern=r"^(demo|replay:.+|mirror(:.+)?)$")] = _key(
-        "demo",
-        "demo, replay:PATH, mirror or mirror:SOURCE",
-        "paper's other side: demo (seeded, lively, not calibrated), replay:PATH of a recording, or"
-        " mirror: live public data of mainnet, or of SOURCE: testnet or a URL",
-    )
-    seed: int | None = _key(
-        None,
-        COUNT,
-        "of the demo market; absent: a fresh one, printed and recorded",
-        ge=0,
-        le=2**32 - 1,
-    )
-    speed: float = _key(
-        20.0,
-        "market seconds per second",
-        "of the paper market's clock; a mirror's is 1",
-        ge=0.01,
-        le=1000,
-    )
-    cadence: Literal["2026", "legacy"] | None = _key(
-        None,
-        "2026 or legacy",
-        "of market data: 2026 (bbo at each change) or legacy (a book every 0.5 s);"
-        " absent: legacy for a recording, else 2026",
-    )
-    expires_after_s: float = _key(
-        10.0,
-        SECONDS,
-        "an action reaching the venue later than this is void; never under 1 s of wall time",
-        ge=1,
-        le=300,
-    )
-    orders: Literal["websocket", "http"] = _key(
-        "websocket",
-        WORD,
-        "websocket: over a connection of their own, with HTTP where that is not there; or http",
-    )
-    exchange_port: int = _key(
-        3001, PORT, "of `mm exchange`; `mm run` gives its own exchange a free one", ge=0, le=65535
-    )
-    metrics_port: int = _key(
-        9464,
-        PORT,
-        "of Prometheus' /metrics on localhost; 0: none. Left at the default, a paper run takes a"
-        " free one when it is taken",
-        ge=0,
-        le=65535,
-    )
-    watchdog: Literal["process", "off"] = _key(
-        "process", WORD, "process: a second one closes the position if this one cannot; or off"
-    )
-    watchdog_silence_s: float = _key(
-        10.0,
-        SECONDS,
-        "without a heartbeat after which the watchdog takes over; never under 5 s of wall time",
-        ge=1,
-        le=3600,
-    )
-    watchdog_drift_s: float = _key(
-        60.0,
-        SECONDS,
-        "of a position that is not the exchange's after which it does; never under 5 s of wall"
-        " time",
-        ge=1,
-        le=3600,
-    )
-    log_level: Literal["debug", "info", "warning", "error"] = _key(
-        "info", WORD, "the least severe line that is written"
-    )
-    log_flush_s: float = _key(0.1, SECONDS, "between flushes of the event log", gt=0, le=10)
-    log_fsync_s: float = _key(1.0, SECONDS, "between fsyncs of the event log", gt=0, le=60)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _live_data_has_its_own_speed(cls, given: object) -> object:
-        market = given.get("market") if isinstance(given, dict) else None
-        if isinstance(given, dict) and isinstance(market, str) and market.startswith("mirror"):
-            return {"speed": 1.0, **given}
-        return given
-
-    @model_validator(mode="after")
-    def _live_data_is_not_hurried(self) -> Self:
-        if self.market.startswith("mirror") and self.speed != 1:
-            raise ValueError(
-                f"[process] speed = {self.speed:g}: expected 1 on market = {self.market}, which is"
-                " live"
-            )
-        return self
-
-
-class AccountConfig(Section):
-    """Whose money, and where the key that signs for it is kept; on paper both are made for you."""
-
-    address: Annotated[str, Field(pattern=r"^0x[0-9a-fA-F]{40}$")] | None = _key(
-        None,
-        "0x and 40 hexadecimal digits",
-        "holds the position: a master account, a sub-account or a vault; never the agent's",
-    )
-    key_source: Literal["environment", "keystore", "keyring"] = _key(
-        "environment",
-        WORD,
-        "of agent keys: the environment (MM_AGENT_KEY, MM_WATCHDOG_KEY), files with a passphrase,"
-        " or the system's keyring (both: mm keys)",
-    )
-    key_name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")] = _key(
-        "maker", "a short name", "of the agent key that trades, as mm keys lists it"
-    )
-    watchdog_key_name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")] = _key(
-        "watchdog", "a short name", "of the watchdog's agent key: another one, it has own nonces"
-    )
-    master_key_allowed: bool = _key(
-        False,
-        "true or false",
-        "whether the account's own key may sign; whoever has that key can withdraw everything",
-    )
-    leverage: int = _key(20, RATIO, "set on the exchange for the coin", ge=1, le=100)
-
-
-class PaperConfig(Section):
-    """The account that the paper exchange opens for us."""
-
-    equity_usd: float = _key(10_000.0, USD, "funded at the start", gt=0, le=1e12)
-    maker_fee_bps: float = _key(1.5, BPS, "of notional, base tier", ge=-5, le=100)
-    taker_fee_bps: float = _key(4.5, BPS, "of notional, base tier", ge=0, le=100)
+from mm.config.keys import (
+    BPS,
+    COIN,
+    COUNT,
+    PER_BPS,
+    PER_SECOND,
+    RATIO,
+    SECONDS,
+    SHARE,
+    SIGMA,
+    USD,
+    WORD,
+    Section,
+    as_tuple,
+    key,
+)
+from mm.config.process import AccountConfig, PaperConfig, ProcessConfig
 
 
 class LimitConfig(Section):
     """How large a position may become: the inputs of the one effective limit."""
 
-    risk_fraction: float = _key(
+    risk_fraction: float = key(
         0.03,
         SHARE,
         "of equity that a move of num_sigmas over risk_horizon_s may cost at the limit",
         gt=0,
         le=1,
     )
-    num_sigmas: float = _key(3.0, RATIO, "how bad a move the risk budget covers", gt=0, le=20)
-    risk_horizon_s: float = _key(
+    num_sigmas: float = key(3.0, RATIO, "how bad a move the risk budget covers", gt=0, le=20)
+    risk_horizon_s: float = key(
         3600.0, SECONDS, "how long a position at the limit may be stuck", gt=0, le=604_800
     )
-    sigma_prior: float = _key(3e-4, SIGMA, "volatility until candles are known", gt=0, le=0.05)
-    sigma_floor_frac: float = _key(
+    sigma_prior: float = key(3e-4, SIGMA, "volatility until candles are known", gt=0, le=0.05)
+    sigma_floor_frac: float = key(
         0.5, SHARE, "of the 24 h volatility, below which the one used never falls", ge=0, le=1
     )
-    confidence_n0: float = _key(
+    confidence_n0: float = key(
         30.0, "effective returns", "at which an estimate has half of the weight", gt=0, le=1e6
     )
-    leverage_cap: float = _key(
+    leverage_cap: float = key(
         5.0, RATIO, "on top of what the exchange and the tier allow", gt=0, le=100
     )
-    initial_margin_frac: float = _key(
+    initial_margin_frac: float = key(
         0.8, SHARE, "of account value that the limit position's margin may take", gt=0, le=1
     )
-    gap_move_frac: float | None = _key(
+    gap_move_frac: float | None = key(
         None,
         SHARE,
         "a gap of the price to survive; absent: by the coin's largest leverage (0.08, 0.15, 0.30)",
         gt=0,
         le=1,
     )
-    gap_loss_frac: float = _key(0.5, SHARE, "of account value that such a gap may cost", gt=0, le=1)
-    liquidity_frac: float = _key(
+    gap_loss_frac: float = key(0.5, SHARE, "of account value that such a gap may cost", gt=0, le=1)
+    liquidity_frac: float = key(
         0.05, SHARE, "of the last hour's traded notional that the limit may reach", gt=0, le=1
     )
-    position_cap_usd: float | None = _key(
+    position_cap_usd: float | None = key(
         None, USD, "your hard limit, always in force; absent: none", gt=0, le=1e12
     )
-    position_cap_coin: float | None = _key(
+    position_cap_coin: float | None = key(
         None, COIN, "the same in coin; give one of the two", gt=0, le=1e12
     )
-    warmup_max_position_usd: float | None = _key(
+    warmup_max_position_usd: float | None = key(
         500.0, USD, "the fallback while warming up, nothing else", gt=0, le=1e12
     )
-    warmup_max_position_coin: float | None = _key(
+    warmup_max_position_coin: float | None = key(
         None, COIN, "the same in coin; given, it replaces the one in USD", gt=0, le=1e12
     )
-    limit_use_frac: float = _key(
+    limit_use_frac: float = key(
         0.98,
         SHARE,
         "of the room that sizing uses, so that a tick of mid does not churn",
         gt=0,
         le=1,
     )
-    reduce_only_leave_frac: float = _key(
+    reduce_only_leave_frac: float = key(
         0.90, SHARE, "of the limit at which reduce-only ends (it begins above 1)", gt=0, lt=1
     )
-    daily_loss_frac: float = _key(
+    daily_loss_frac: float = key(
         0.05, SHARE, "of the day's opening equity that may be lost in a day", gt=0, le=1
     )
-    drawdown_frac: float = _key(
+    drawdown_frac: float = key(
         0.08, SHARE, "of peak equity, transfers taken out, that may be lost", gt=0, le=1
     )
-    limit_rise_frac_per_min: float = _key(
+    limit_rise_frac_per_min: float = key(
         0.10, "a share per minute", "of the new value by which the limit may rise", gt=0, le=100
     )
 
@@ -276,37 +127,37 @@ class LimitConfig(Section):
 class QuotingConfig(Section):
     """What to quote inside the limit."""
 
-    strategy: Literal["ladder", "glft", "inventory_aware", "symmetric"] = _key(
+    strategy: Literal["ladder", "glft", "inventory_aware", "symmetric"] = key(
         "ladder", WORD, "ladder (GLFT ladder), glft, inventory_aware or symmetric"
     )
-    target_liquidity_frac: float = _key(
+    target_liquidity_frac: float = key(
         0.20, SHARE, "of the effective limit quoted per side, over all levels", gt=0, le=1
     )
-    levels: int = _key(5, COUNT, "per side", ge=1, le=50)
-    depths_bps: Annotated[tuple[float, ...], BeforeValidator(_as_tuple)] | None = _key(
+    levels: int = key(5, COUNT, "per side", ge=1, le=50)
+    depths_bps: Annotated[tuple[float, ...], BeforeValidator(as_tuple)] | None = key(
         None, "a list of bps, rising", "from the fair price, one a level; absent: from the model"
     )
-    min_level_usd: float = _key(
+    min_level_usd: float = key(
         12.0,
         USD,
         "a smaller level is merged into the next inward (the venue's least is $10)",
         ge=10,
         le=1e6,
     )
-    min_edge_bps: float = _key(0.5, BPS, "to earn over fee and adverse selection", ge=0, le=100)
-    arrival_per_s: float = _key(
+    min_edge_bps: float = key(0.5, BPS, "to earn over fee and adverse selection", ge=0, le=100)
+    arrival_per_s: float = key(
         0.1, PER_SECOND, "fills at zero depth (A), until estimated", gt=0, le=1000
     )
-    kappa_per_bps: float = _key(
+    kappa_per_bps: float = key(
         0.7, PER_BPS, "decay of fills with depth (k), until estimated", gt=0, le=100
     )
-    adverse_selection_bps: float = _key(
+    adverse_selection_bps: float = key(
         0.5, BPS, "the price's move against a fill, until estimated", ge=0, le=100
     )
-    half_spread_bps: float = _key(
+    half_spread_bps: float = key(
         10.0, BPS, "of the simple strategies and of the first minute", gt=0, le=1000
     )
-    risk_aversion: float = _key(
+    risk_aversion: float = key(
         1.0,
         RATIO,
         "times the gamma at which a full inventory moves the increasing side's first level"
@@ -314,16 +165,14 @@ class QuotingConfig(Section):
         gt=0,
         le=100,
     )
-    inventory_skew_bps: float = _key(
+    inventory_skew_bps: float = key(
         10.0, BPS, "of inventory_aware at full inventory", ge=0, le=1000
     )
-    max_bps_diff: float | None = _key(
+    max_bps_diff: float | None = key(
         None, BPS, "an order stays while within this; absent: from spread and noise", gt=0, le=100
     )
-    size_tolerance_frac: float = _key(
-        0.10, SHARE, "of size within which an order stays", ge=0, le=1
-    )
-    sweep_guard: bool = _key(
+    size_tolerance_frac: float = key(0.10, SHARE, "of size within which an order stays", ge=0, le=1)
+    sweep_guard: bool = key(
         True,
         "true or false",
         "holding a position, the reducing side offers at most it and the target, so that one sweep"
@@ -363,20 +212,20 @@ class FreshnessConfig(Section):
     Never under half a second of wall time: on a faster paper market both are stretched alike.
     """
 
-    market_degraded_s: float | None = _key(
+    market_degraded_s: float | None = key(
         None, SECONDS, "bbo or book; absent: by cadence, 5 (2026) or 2 (legacy)", gt=0, le=3600
     )
-    market_gone_s: float | None = _key(
+    market_gone_s: float | None = key(
         None, SECONDS, "bbo or book; absent: by cadence, 15 (2026) or 5 (legacy)", gt=0, le=3600
     )
-    account_degraded_s: float = _key(30.0, SECONDS, "account value and margin", gt=0, le=3600)
-    account_gone_s: float = _key(120.0, SECONDS, "account value and margin", gt=0, le=3600)
-    head_room_degraded_s: float = _key(60.0, SECONDS, "the exchange's head-room", gt=0, le=3600)
-    head_room_gone_s: float = _key(300.0, SECONDS, "the exchange's head-room", gt=0, le=3600)
-    sigma_degraded_s: float = _key(120.0, SECONDS, "volatility", gt=0, le=3600)
-    sigma_gone_s: float = _key(600.0, SECONDS, "volatility", gt=0, le=3600)
-    own_stream_degraded_s: float = _key(60.0, SECONDS, "own orders and fills", gt=0, le=3600)
-    own_stream_gone_s: float = _key(120.0, SECONDS, "own orders and fills", gt=0, le=3600)
+    account_degraded_s: float = key(30.0, SECONDS, "account value and margin", gt=0, le=3600)
+    account_gone_s: float = key(120.0, SECONDS, "account value and margin", gt=0, le=3600)
+    head_room_degraded_s: float = key(60.0, SECONDS, "the exchange's head-room", gt=0, le=3600)
+    head_room_gone_s: float = key(300.0, SECONDS, "the exchange's head-room", gt=0, le=3600)
+    sigma_degraded_s: float = key(120.0, SECONDS, "volatility", gt=0, le=3600)
+    sigma_gone_s: float = key(600.0, SECONDS, "volatility", gt=0, le=3600)
+    own_stream_degraded_s: float = key(60.0, SECONDS, "own orders and fills", gt=0, le=3600)
+    own_stream_gone_s: float = key(120.0, SECONDS, "own orders and fills", gt=0, le=3600)
 
     @model_validator(mode="after")
     def _agree(self) -> Self:
@@ -406,76 +255,76 @@ class ControlConfig(Section):
     `limits.drawdown_frac`: the limit and the kill switch share one budget.
     """
 
-    observe_book_s: float = _key(
+    observe_book_s: float = key(
         10.0, SECONDS, "of fresh book before the first quote", ge=0, le=3600
     )
-    observe_deadline_s: float = _key(
+    observe_deadline_s: float = key(
         120.0, SECONDS, "after which observing ends in any case", gt=0, le=3600
     )
-    quote_min_s: float = _key(
+    quote_min_s: float = key(
         60.0, SECONDS, "at minimum size and configured spread before normal quoting", ge=0, le=3600
     )
-    widen_jump_sigmas: float = _key(
+    widen_jump_sigmas: float = key(
         5.0, RATIO, "standard deviations of the mid's move in a window that widen", ge=1, le=1000
     )
-    widen_window_s: float = _key(5.0, SECONDS, "the window of such a jump", gt=0, le=60)
-    widen_term_bps: float = _key(5.0, BPS, "the largest premium for one cause", ge=0, le=5)
-    widen_sum_bps: float = _key(20.0, BPS, "the largest sum of premia", ge=0, le=20)
-    widen_dwell_s: float = _key(
+    widen_window_s: float = key(5.0, SECONDS, "the window of such a jump", gt=0, le=60)
+    widen_term_bps: float = key(5.0, BPS, "the largest premium for one cause", ge=0, le=5)
+    widen_sum_bps: float = key(20.0, BPS, "the largest sum of premia", ge=0, le=20)
+    widen_dwell_s: float = key(
         30.0, SECONDS, "that quotes stay wide after the cause was last seen", ge=0, le=3600
     )
-    burst_fills: int = _key(
+    burst_fills: int = key(
         6, COUNT, "same-side fills in a window that take the increasing side off", ge=2, le=1000
     )
-    burst_window_s: float = _key(2.0, SECONDS, "the window of such a burst", gt=0, le=60)
-    burst_off_s: float = _key(60.0, SECONDS, "without the increasing side", ge=0, le=3600)
-    burst_step_s: float = _key(
+    burst_window_s: float = key(2.0, SECONDS, "the window of such a burst", gt=0, le=60)
+    burst_off_s: float = key(60.0, SECONDS, "without the increasing side", ge=0, le=3600)
+    burst_step_s: float = key(
         30.0, SECONDS, "at a quarter, then at half of the size, on the way back", ge=0, le=3600
     )
-    ramp: bool | None = _key(
+    ramp: bool | None = key(
         None,
         "true or false",
         "opens the limit in quarters, one after each hour without a loss; absent: on mainnet alone",
     )
-    kill_runaway_ratio: float = _key(
+    kill_runaway_ratio: float = key(
         2.0, RATIO, "of worst case to the limit in force at our last increase", ge=1, le=1000
     )
-    kill_stale_s: float = _key(
+    kill_stale_s: float = key(
         300.0,
         SECONDS,
         "without a stream while exposed; never under 5 s of wall time",
         gt=0,
         le=3600,
     )
-    kill_rejections: int = _key(
+    kill_rejections: int = key(
         10, COUNT, "rejections of one class in a window; a batch is one", ge=2, le=10_000
     )
-    kill_rejections_s: float = _key(60.0, SECONDS, "the window of these", gt=0, le=3600)
-    kill_unexplained_s: float = _key(
+    kill_rejections_s: float = key(60.0, SECONDS, "the window of these", gt=0, le=3600)
+    kill_unexplained_s: float = key(
         30.0,
         SECONDS,
         "with a position or loss that fills do not explain; never under 2 s of wall time",
         gt=0,
         le=3600,
     )
-    kill_deadline_s: float = _key(
+    kill_deadline_s: float = key(
         120.0,
         SECONDS,
         "of wall time for on_kill; then the process ends all the same",
         gt=0,
         le=3600,
     )
-    exit_deadline_s: float = _key(
+    exit_deadline_s: float = key(
         60.0,
         SECONDS,
         "of wall time for on_exit; then the process ends all the same",
         gt=0,
         le=3600,
     )
-    on_kill: Policy | None = _key(
+    on_kill: Policy | None = key(
         None, WORD, "for the position after a kill; absent: flatten on paper, else yours to choose"
     )
-    on_exit: Policy | None = _key(
+    on_exit: Policy | None = key(
         None, WORD, "for the position after a stop; absent: hold on paper, else yours to choose"
     )
 
@@ -492,74 +341,74 @@ class ControlConfig(Section):
 class RecoveryConfig(Section):
     """How to get out of a position that is too big, and what to do when the venue refuses."""
 
-    stuck_s: float = _key(
+    stuck_s: float = key(
         30.0,
         SECONDS,
         "without a fall of a position too big for an unchanged limit: it is stuck",
         ge=0.1,
         le=86_400,
     )
-    chase_s: float = _key(
+    chase_s: float = key(
         60.0, SECONDS, "of reducing quotes at the touch before crossing", ge=0.1, le=86_400
     )
-    passive_s: float = _key(
+    passive_s: float = key(
         300.0,
         SECONDS,
         "that an excess is left to the quotes when only the limit fell",
         ge=0,
         le=86_400,
     )
-    passive_ratio_max: float = _key(
+    passive_ratio_max: float = key(
         1.5, RATIO, "of position to limit above which that is not waited for", ge=1, le=1000
     )
-    liquidation_sigma_hours: float = _key(
+    liquidation_sigma_hours: float = key(
         3.0, "sigma-hours", "of distance to liquidation below which neither", ge=0, le=1000
     )
-    ioc_slippage_bps: float = _key(
+    ioc_slippage_bps: float = key(
         5.0, BPS, "least price allowance of an immediate reducing order", ge=0, le=1000
     )
-    ioc_slippage_spreads: float = _key(3.0, RATIO, "or this many spreads", ge=0, le=1000)
-    ioc_slippage_sigmas: float = _key(
+    ioc_slippage_spreads: float = key(3.0, RATIO, "or this many spreads", ge=0, le=1000)
+    ioc_slippage_sigmas: float = key(
         3.0, RATIO, "or this many sigmas over ioc_horizon_s", ge=0, le=1000
     )
-    ioc_horizon_s: float = _key(5.0, SECONDS, "of those sigmas", ge=0, le=86_400)
-    ioc_slippage_max_bps: float = _key(50.0, BPS, "largest price allowance", ge=0, le=1000)
-    ioc_limit_frac: float = _key(
+    ioc_horizon_s: float = key(5.0, SECONDS, "of those sigmas", ge=0, le=86_400)
+    ioc_slippage_max_bps: float = key(50.0, BPS, "largest price allowance", ge=0, le=1000)
+    ioc_limit_frac: float = key(
         0.10, SHARE, "of the limit at our last increase that an attempt takes", gt=0, le=1
     )
-    ioc_min_usd: float = _key(12.0, USD, "the smallest attempt", ge=10, le=1e6)
-    ioc_attempts: int = _key(3, COUNT, "in a round", ge=1, le=1000)
-    ioc_apart_s: float = _key(5.0, SECONDS, "between attempts", ge=0.1, le=86_400)
-    ioc_rounds: int = _key(3, COUNT, "before the alarm", ge=1, le=1000)
-    ioc_cooldown_s: float = _key(30.0, SECONDS, "between rounds", ge=0.1, le=86_400)
-    post_only_s: float = _key(
+    ioc_min_usd: float = key(12.0, USD, "the smallest attempt", ge=10, le=1e6)
+    ioc_attempts: int = key(3, COUNT, "in a round", ge=1, le=1000)
+    ioc_apart_s: float = key(5.0, SECONDS, "between attempts", ge=0.1, le=86_400)
+    ioc_rounds: int = key(3, COUNT, "before the alarm", ge=1, le=1000)
+    ioc_cooldown_s: float = key(30.0, SECONDS, "between rounds", ge=0.1, le=86_400)
+    post_only_s: float = key(
         60.0,
         SECONDS,
         "that the venue's word to take post-only orders alone is believed",
         ge=0.1,
         le=86_400,
     )
-    reject_strikes: int = _key(
+    reject_strikes: int = key(
         3, COUNT, "refusals of one class on one side before increasing orders wait", ge=1, le=1000
     )
-    reject_backoff_s: float = _key(
+    reject_backoff_s: float = key(
         5.0, SECONDS, "of the first wait; each further refusal doubles it", ge=0.1, le=86_400
     )
-    reject_backoff_max_s: float = _key(120.0, SECONDS, "longest wait", ge=0.1, le=86_400)
-    reconcile_s: float = _key(
+    reject_backoff_max_s: float = key(120.0, SECONDS, "longest wait", ge=0.1, le=86_400)
+    reconcile_s: float = key(
         10.0, SECONDS, "between checks of the position against the exchange's", ge=0.1, le=86_400
     )
-    reconcile_grace_s: float = _key(
+    reconcile_grace_s: float = key(
         3.0,
         SECONDS,
         "before a disagreement is one; never under 0.5 s of wall time",
         ge=0,
         le=86_400,
     )
-    sweep_s: float = _key(
+    sweep_s: float = key(
         60.0, SECONDS, "between sweeps over orders, margin and position", ge=0.1, le=86_400
     )
-    sweep_grace_s: float = _key(
+    sweep_grace_s: float = key(
         5.0,
         SECONDS,
         "before a sweep looks at something; never under 0.5 s of wall time",
@@ -585,20 +434,20 @@ class RecoveryConfig(Section):
 class BacktestConfig(Section):
     """How a backtest delays and queues us."""
 
-    feed_latency_s: float | None = _key(
+    feed_latency_s: float | None = key(
         None,
         SECONDS,
         "from exchange time to our receiving it; absent: as it was recorded",
         ge=0,
         le=60,
     )
-    order_latency_s: float = _key(
+    order_latency_s: float = key(
         0.1, SECONDS, "from our decision to the exchange, then the next block", ge=0, le=60
     )
-    ack_latency_s: float = _key(
+    ack_latency_s: float = key(
         0.1, SECONDS, "from a block to our hearing of orders, fills and account", ge=0, le=60
     )
-    queue_bound: Literal["pessimistic", "prorata", "optimistic"] = _key(
+    queue_bound: Literal["pessimistic", "prorata", "optimistic"] = key(
         "pessimistic", WORD, "the one of the three that is reported at the top"
     )
 
@@ -618,10 +467,10 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _position_has_a_policy(self) -> Self:
-        for key in ("on_kill", "on_exit"):
-            if self.process.network != "paper" and getattr(self.control, key) is None:
+        for policy in ("on_kill", "on_exit"):
+            if self.process.network != "paper" and getattr(self.control, policy) is None:
                 raise ValueError(
-                    f"[control] {key}: expected work, flatten or hold on network ="
+                    f"[control] {policy}: expected work, flatten or hold on network ="
                     f" {self.process.network}: nobody but you may choose what becomes of a position"
                 )
         return self

@@ -10,7 +10,8 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from mm.config.models import Config, Section
+from mm.config.keys import Section
+from mm.config.models import Config
 from mm.errors import ConfigError
 
 SUFFIXES = {

@@ -4,7 +4,8 @@ import json
 import re
 from textwrap import wrap
 
-from mm.config.models import Config, Section
+from mm.config.keys import Section
+from mm.config.models import Config
 from mm.config.reading import unit_of
 
 WIDTH = 96
