@@ -95,7 +95,7 @@ fn an_hour_is_recorded_with_the_premium_that_it_was_paid_by() {
         desk.block();
     }
     let hours = desk.paper.sim().funding_hours(0);
-    let [hour] = Vec::from_iter(hours.iter().copied())[..] else {
+    let [hour] = hours.iter().copied().collect::<Vec<_>>()[..] else {
         panic!("{hours:?}");
     };
     assert_eq!(Some(hour.premium), desk.paper.sim().premium(0));
