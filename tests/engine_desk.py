@@ -63,6 +63,8 @@ class EngineDesk:
     margin_used: float = 0.0
     liquidation_px: float | None = None
     accepts: bool = True
+    used: int = 0
+    cap: int = 10_000_000
     sent: list[Json] = field(default_factory=list)
     log: list[Json] = field(default_factory=list)
     journal: bytes = b""
@@ -151,6 +153,15 @@ class EngineDesk:
             },
         )  # fmt: skip
 
+    def budget(self, used: int | None = None, cap: int | None = None) -> list[Json]:
+        """What the venue has counted of our requests; plenty is left unless it was said otherwise."""
+        self.used = self.used if used is None else used
+        self.cap = self.cap if cap is None else cap
+        said = {"cumVlm": f"{self.cap - 10_000}.0", "nRequestsSurplus": 0}
+        return self.info(
+            "userRateLimit", {**said, "nRequestsUsed": self.used, "nRequestsCap": self.cap}
+        )
+
     def candles(
         self, sigma: float = 5e-5, minutes: int = DAY_MINUTES, *, calm_minutes: int = 0
     ) -> list[Json]:
@@ -220,6 +231,7 @@ class EngineDesk:
         """The streams, and the account's state as the anchor."""
         for stream in ("market", "user"):
             self._did(self.engine.on_stream(self._ns(), stream, True))
+        self.budget()
         state = json.dumps(self.account_state()).encode()
         return self._did(self.engine.on_command(self._ns(), "anchor", state))
 

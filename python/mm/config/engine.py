@@ -35,6 +35,7 @@ def engine_config_json(config: Config, session: int, cloid_start: int = 0) -> st
     whole["control"] = control(config)
     whole["freshness"] = freshness_s(config)
     whole["recovery"] = recovery(config)
+    whole["requests"] = requests(config)
     return json.dumps(whole, allow_nan=False)
 
 
@@ -91,6 +92,18 @@ def recovery(config: Config) -> dict[str, Any]:  # Any: JSON
     for key in ("reconcile_grace_s", "sweep_grace_s"):
         given[key] = max(given[key], FRESH_WALL_S * speed(config))
     return given
+
+
+def requests(config: Config) -> dict[str, Any]:  # Any: JSON
+    """The section `[requests]`; a watchdog that does not run needs no share of the weight."""
+    given: dict[str, Any] = config.requests.model_dump(mode="json")
+    given["watchdog_weight_per_min"] = watchdog_weight(config)
+    return given
+
+
+def watchdog_weight(config: Config) -> int:
+    """Weight a minute of our IP address that is the watchdog's."""
+    return config.requests.watchdog_weight_per_min if config.process.watchdog == "process" else 0
 
 
 def expires_after_s(config: Config) -> float:

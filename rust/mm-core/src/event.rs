@@ -375,8 +375,10 @@ pub enum RejectionClass {
     Size,
     /// The order is no longer there.
     Gone,
-    /// Address budget or open-order cap.
+    /// The address has used up its requests.
     Budget,
+    /// Another cap of the venue: open orders, items of an action, balance for priority.
+    Cap,
     /// Open interest cap.
     OpenInterest,
     /// Duplicate or out-of-window nonce.

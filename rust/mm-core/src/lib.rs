@@ -21,6 +21,7 @@ pub mod limits;
 pub mod orders;
 pub mod quote;
 pub mod recovery;
+pub mod requests;
 pub mod units;
 
 #[cfg(test)]

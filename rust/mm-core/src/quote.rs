@@ -134,14 +134,18 @@ impl RawLadder {
     /// skew carried inside its costs would seem worthless just when it is wanted most.
     #[must_use]
     pub fn relief_bps(&self, side: Side) -> f64 {
-        let toward = |trace: &SpreadTrace| match side {
-            Side::Bid => trace.skew_bps,
-            Side::Ask => -trace.skew_bps,
-        };
-        self.trace
-            .first()
-            .map_or(0.0, |trace| toward(trace).max(0.0))
+        relief_bps(&self.trace, side)
     }
+}
+
+/// The same, of the terms of the first levels alone: see [`RawLadder::relief_bps`].
+#[must_use]
+pub fn relief_bps(trace: &[SpreadTrace], side: Side) -> f64 {
+    let toward = |trace: &SpreadTrace| match side {
+        Side::Bid => trace.skew_bps,
+        Side::Ask => -trace.skew_bps,
+    };
+    trace.first().map_or(0.0, |trace| toward(trace).max(0.0))
 }
 
 impl QuotingConfig {

@@ -10,8 +10,8 @@ use mm_core::control::{ModeReason, Phase};
 use mm_core::engine::{Drill, Engine, EngineConfig};
 use mm_core::event::{
     AccountState, Bbo, BookSnapshot, Candle, Command, Event, EventBody, Fees, Fill, FillKind,
-    Fills, HeadRoom, ItemStatus, Level, OrderStatus, OrderUpdate, Rejection, RejectionClass, Reply,
-    ReplyOutcome, Stream, StreamState, StreamStatus,
+    Fills, HeadRoom, ItemStatus, Level, OrderStatus, OrderUpdate, RateLimit, Rejection,
+    RejectionClass, Reply, ReplyOutcome, Stream, StreamState, StreamStatus,
 };
 use mm_core::gate::Enforcement;
 use mm_core::limits::Limits;
@@ -122,6 +122,10 @@ impl Venue {
                 state: StreamState::Up,
             }));
         }
+        self.tell(EventBody::RateLimit(RateLimit {
+            used: 0,
+            cap: 10_000_000,
+        }));
         self.tell(EventBody::Fees(Fees {
             maker: 0.000_15,
             taker: 0.000_45,

@@ -6,6 +6,7 @@ use super::kill::KillReason;
 use super::mode::{Mode, ModeReason};
 use crate::action::Cloid;
 use crate::event::{Fill, FillKind, NoveltyPlace, OpenOrder};
+use crate::requests::ledger::Supply;
 use crate::units::{Px, Side, Sz, Usd};
 
 /// One thing that happened in a step and wants to be told.
@@ -144,6 +145,13 @@ pub enum Alarm {
     UnknownFill(ToldFill),
     /// A trade that the exchange forced: liquidation, auto-deleveraging or settlement.
     ForcedFill(ToldFill),
+    /// The supply of requests became short, or is not any more.
+    RequestSupply {
+        /// How it is now.
+        supply: Supply,
+        /// Requests left, where known; negative when overdrawn.
+        left: Option<i64>,
+    },
     /// An order rests that nothing this program made: it counts as exposure and is not touched.
     ForeignOrder {
         /// As queried.

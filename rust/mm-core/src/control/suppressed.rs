@@ -15,6 +15,8 @@ pub enum Suppressed {
     Refused(RefusalReason),
     /// No level of the side has a legal price.
     NoPrice,
+    /// The venue admits no order before the next slot: the budget of requests is empty.
+    Requests,
     /// What rested is being cancelled, or waits for an answer; nothing may stand beside it yet.
     Unanswered,
 }
@@ -27,6 +29,7 @@ impl Suppressed {
             Self::Mode(reason) => reason.as_str(),
             Self::Refused(reason) => refused(reason),
             Self::NoPrice => "no_price",
+            Self::Requests => "requests",
             Self::Unanswered => "unanswered",
         }
     }

@@ -382,6 +382,9 @@ impl Engine {
             let ill = self.health().demands().next().map(|demand| demand.reason);
             return ill.map(Suppressed::Mode).or(by_mode);
         }
+        if self.withheld.iter().any(|withheld| withheld.side == side) {
+            return Some(Suppressed::Requests);
+        }
         let refused = self.refusals.iter().rfind(|refusal| refusal.side == side);
         if let Some(refusal) = refused {
             return Some(Suppressed::Refused(refusal.reason));

@@ -40,7 +40,7 @@ impl Engine {
             }
             EventBody::HeadRoom(room) => self.on_head_room(*room),
             EventBody::Fees(fees) => self.own.fees = Some(*fees),
-            EventBody::RateLimit(limit) => self.own.rate_limit = Some(*limit),
+            EventBody::RateLimit(limit) => self.requests.on_report(*limit, now),
             EventBody::Fills(_) | EventBody::Funding(_) if self.own.is_early(body) => {}
             EventBody::Fills(fills) => self.on_fills(fills),
             EventBody::OrderUpdates(updates) => {
@@ -220,6 +220,7 @@ impl Engine {
             Side::Ask => self.counts.fills_sell += 1,
         }
         self.counts.volume += fill.px * fill.sz;
+        self.count_earned(fill.px * fill.sz, fill.exch);
         let owner = self.orders.on_fill(fill, self.now);
         let entry = Entry::of_fill(fill, owner, self.own.mark());
         self.own.entries.push(entry);
@@ -257,6 +258,7 @@ impl Engine {
             return;
         };
         let (Sent::Place(items) | Sent::Modify(items) | Sent::Cancel(items)) = &sent;
+        self.count_answered(&reply.outcome, items.len());
         let mut batch = Batch::default();
         match &reply.outcome {
             ReplyOutcome::Statuses(statuses) => {

@@ -6,6 +6,7 @@
 mod capacity;
 mod closing;
 mod control;
+mod economy;
 mod grounds;
 mod inputs;
 mod learn;
@@ -36,6 +37,9 @@ use crate::orders::Orders;
 use crate::quote::{QuotingConfig, SpreadTrace, Strategy};
 use crate::recovery::RecoveryConfig;
 use crate::recovery::ask::Ask;
+use crate::requests::RequestsConfig;
+use crate::requests::choice::Withheld;
+use crate::requests::ledger::{RequestLedger, Supply};
 use crate::units::{Dur, SECOND, Side, Sz, Time};
 
 use control::Control;
@@ -73,6 +77,8 @@ pub struct EngineConfig {
     pub control: ControlConfig,
     /// Ways out of a position, refusals, checks against the exchange.
     pub recovery: RecoveryConfig,
+    /// What requests cost.
+    pub requests: RequestsConfig,
     /// A planted bug, to prove that those who watch would see it. Never set by a user's configuration.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub drill: Option<Drill>,
@@ -130,6 +136,7 @@ impl EngineConfig {
             .into_iter()
             .chain(self.control_ranges())
             .chain(self.recovery_ranges())
+            .chain(self.requests_ranges())
             .chain(self.drill_range());
         for (key, value, (low, high), expected) in ranges {
             if !(low <= value && value <= high) {
@@ -270,6 +277,11 @@ pub struct Engine {
     recover: Recover,
     asks: Vec<Ask>,
     alarms: Vec<Alarm>,
+    requests: RequestLedger,
+    /// Changes that the last cycle wanted and that wait for requests.
+    withheld: Vec<Withheld>,
+    /// Supply of requests last told of.
+    told_supply: Option<Supply>,
 }
 
 impl Engine {
@@ -283,6 +295,9 @@ impl Engine {
         Ok(Self {
             orders: Orders::new(config.session, config.cloid_start),
             phases: Phases::new(config.control),
+            requests: RequestLedger::new(config.requests),
+            withheld: Vec::new(),
+            told_supply: None,
             config,
             instrument,
             now: Time::ZERO,
@@ -322,11 +337,14 @@ impl Engine {
         self.asks.clear();
         self.own.entries.clear();
         self.alarms.clear();
+        self.requests.tend(self.now);
         self.learn(&event.body);
         self.expire();
         self.watch_ledger();
         self.run_cycle(actions);
+        self.watch_supply();
         self.ask();
+        self.count_asked();
     }
 
     /// The next time it wants to be told of by a `Timer`, if nothing comes before.
@@ -416,13 +434,12 @@ impl Engine {
             }
             ActionBody::Cancel(cancels) => Sent::Cancel(cancels.iter().map(|c| c.cloid).collect()),
         };
-        let (Sent::Place(items) | Sent::Modify(items) | Sent::Cancel(items)) = &sent;
-        self.counts.requests += items.len() as u64;
-        if !matches!(sent, Sent::Cancel(_)) {
+        if let Sent::Place(items) | Sent::Modify(items) = &sent {
             for cloid in items {
                 self.orders.left_in(*cloid, id);
             }
         }
+        self.count_sent(&sent);
         self.sent.insert(id, sent);
         actions.push(Action { id, cycle, body });
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::account::{Entry, Ledger, Posted};
 use crate::budget::{LossBudget, Restored};
 use crate::event::{
-    AccountState, EventBody, Fees, Fill, Funding, RateLimit, Stream, StreamState, Transfer,
+    AccountState, EventBody, Fees, Fill, Funding, Stream, StreamState, Transfer,
 };
 use crate::units::{Dur, Px, Sz, Time, Usd};
 
@@ -39,7 +39,6 @@ pub(super) struct Own {
     pub(super) leverage_set: Option<u32>,
     pub(super) allowance: Option<Allowance>,
     pub(super) fees: Option<Fees>,
-    pub(super) rate_limit: Option<RateLimit>,
     pub(super) drift: Option<Sz>,
     pub(super) position_max_abs: Sz,
     /// What was told before the ledger began.
@@ -63,7 +62,6 @@ impl Default for Own {
             leverage_set: None,
             allowance: None,
             fees: None,
-            rate_limit: None,
             drift: None,
             position_max_abs: Sz::ZERO,
             early: Vec::new(),

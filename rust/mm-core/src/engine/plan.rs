@@ -1,5 +1,6 @@
 //! One quote cycle: what is wanted against what is out there, through the gate.
 
+use super::economy::SidePlan;
 use super::{CycleRecord, Engine};
 use crate::action::{Action, ActionBody, Amend, Cancel, Cloid, NewOrder, Reason, Tif};
 use crate::control::{Mode, Phase};
@@ -8,6 +9,8 @@ use crate::filter::{Quote, Refusal, RefusalReason};
 use crate::gate::{Enforcement, Exposure, Gate};
 use crate::limits::{LimitSource, Limits};
 use crate::orders::{Order, State};
+use crate::requests::ITEMS_MAX;
+use crate::requests::choice::{Need, Why};
 use crate::units::{Px, Side, Sz, Time};
 
 /// The changes of one cycle, by kind: each kind is one request.
@@ -24,6 +27,7 @@ impl Engine {
             return;
         }
         self.cycle += 1;
+        self.withheld.clear();
         let limits = self.derive();
         let verdict = self.govern(&limits);
         let unwind = self.recover_from(&limits, &verdict);
@@ -46,12 +50,15 @@ impl Engine {
         if enforcement == Enforcement::Enforced {
             self.cut_excess(&gate, &mut batch);
         }
-        for side in Side::BOTH {
-            self.plan_side(side, &wanted, &limits, &mut gate, &mut batch);
+        let plans = Side::BOTH.map(|side| self.plan_side(side, &wanted, &limits));
+        let waits = self.affordable(&plans, unwind.is_some() || close.is_some());
+        let mut waits = waits.into_iter();
+        for plan in plans {
+            self.carry_out(plan, &mut waits, &limits, &mut gate, &mut batch);
         }
         self.cancel_left_behind(&mut batch);
         let sent_before = actions.len();
-        self.send_batch(batch, actions);
+        self.send_batch(&batch, actions);
         if let Some(unwind) = unwind {
             self.send_unwind(unwind, Reason::Recovery, &mut gate, actions);
         }
@@ -124,14 +131,8 @@ impl Engine {
             .sum()
     }
 
-    fn plan_side(
-        &mut self,
-        side: Side,
-        wanted: &[Quote],
-        limits: &Limits,
-        gate: &mut Gate,
-        batch: &mut Batch,
-    ) {
+    /// What one side wants changed, and what each change is for.
+    fn plan_side(&mut self, side: Side, wanted: &[Quote], limits: &Limits) -> SidePlan {
         let limit = limits.of(side);
         let wanted: Vec<Quote> = wanted
             .iter()
@@ -147,17 +148,36 @@ impl Engine {
             .map(|(cloid, order)| own_of(*cloid, order, self.now, wanted.is_empty()))
             .collect();
         sort_outward(side, &mut own);
-        self.cancel_unknown(side, batch);
-        if wanted.is_empty() && self.control.is_ending() {
-            self.cancel_unanswered(side, batch);
-        }
         let tolerance = self.tolerance_of(side);
-        for change in diff_orders(side, &wanted, &own, &tolerance) {
-            match change {
+        let changes = diff_orders(side, &wanted, &own, &tolerance);
+        self.judged(side, changes, &wanted, &own, &tolerance)
+    }
+
+    /// Carries out what one side wants and does not have to wait.
+    fn carry_out(
+        &mut self,
+        plan: SidePlan,
+        waits: &mut impl Iterator<Item = Option<Why>>,
+        limits: &Limits,
+        gate: &mut Gate,
+        batch: &mut Batch,
+    ) {
+        let limit = limits.of(plan.side);
+        self.cancel_unknown(plan.side, batch);
+        if plan.is_unwanted && self.control.is_ending() {
+            self.cancel_unanswered(plan.side, batch);
+        }
+        for (candidate, wait) in plan.candidates.into_iter().zip(waits) {
+            match candidate.change {
                 Change::Cancel(cloid) => {
                     let reason = self.why_gone();
                     self.cancel(cloid, reason, batch);
                 }
+                // What removes risk and may not be replaced is taken away.
+                Change::Amend(cloid, _) if wait.is_some() && candidate.need == Need::Free => {
+                    self.cancel(cloid, Reason::Backoff, batch);
+                }
+                _ if wait.is_some() => {}
                 Change::Place(quote) => self.place(quote, limit, gate, batch),
                 Change::Amend(cloid, quote) => self.amend(cloid, quote, limit, gate, batch),
             }
@@ -288,15 +308,15 @@ impl Engine {
     }
 
     /// Amends, then places, then cancels: bids and asks together in each.
-    fn send_batch(&mut self, batch: Batch, actions: &mut Vec<Action>) {
-        if !batch.amends.is_empty() {
-            self.send(ActionBody::Modify(batch.amends), actions);
+    fn send_batch(&mut self, batch: &Batch, actions: &mut Vec<Action>) {
+        for amends in batch.amends.chunks(ITEMS_MAX) {
+            self.send(ActionBody::Modify(amends.to_vec()), actions);
         }
-        if !batch.places.is_empty() {
-            self.send(ActionBody::Place(batch.places), actions);
+        for places in batch.places.chunks(ITEMS_MAX) {
+            self.send(ActionBody::Place(places.to_vec()), actions);
         }
-        if !batch.cancels.is_empty() {
-            self.send(ActionBody::Cancel(batch.cancels), actions);
+        for cancels in batch.cancels.chunks(ITEMS_MAX) {
+            self.send(ActionBody::Cancel(cancels.to_vec()), actions);
         }
     }
 

@@ -1,12 +1,15 @@
-//! Legal ranges of the section `[recovery]`.
+//! Legal ranges of the sections `[recovery]` and `[requests]`.
 
 use super::{BPS, DAY_S, EngineConfig, Ranged};
+use crate::requests::VENUE_PRICE_USD;
 
 /// Legal range of a ratio.
 const RATIO: (f64, f64) = (0.0, 1e3);
 /// Legal range of a duration that may not be nothing, s.
 const SOME_S: (f64, f64) = (0.1, 86_400.0);
 const IN_SECONDS: &str = "0.1 to 86400 s";
+/// What the venue asks for a request.
+const PRICE: (f64, f64) = (0.0, VENUE_PRICE_USD);
 
 impl EngineConfig {
     #[rustfmt::skip] // a table
@@ -38,6 +41,20 @@ impl EngineConfig {
             ("recovery.reconcile_grace_s", r.reconcile_grace_s, DAY_S, "0 to 86400 s"),
             ("recovery.sweep_s", r.sweep_s, SOME_S, IN_SECONDS),
             ("recovery.sweep_grace_s", r.sweep_grace_s, DAY_S, "0 to 86400 s"),
+        ]
+    }
+
+    #[rustfmt::skip] // a table
+    pub(super) fn requests_ranges(&self) -> [Ranged; 6] {
+        let r = &self.requests;
+        let (reserve, weight) = (f64::from(r.reserve), f64::from(r.watchdog_weight_per_min));
+        [
+            ("requests.reserve", reserve, (0.0, 1e6), "0 to 1000000"),
+            ("requests.plan_days", r.plan_days, (0.01, 3650.0), "0.01 to 3650 days"),
+            ("requests.burst_frac", r.burst_frac, (1e-6, 1.0), "above 0, at most 1"),
+            ("requests.price_max_usd", r.price_max_usd, PRICE, "0 to 0.0005 USDC, what the venue asks"),
+            ("requests.ask_s", r.ask_s, (1.0, 3600.0), "1 to 3600 s"),
+            ("requests.watchdog_weight_per_min", weight, (0.0, 900.0), "0 to 900"),
         ]
     }
 }

@@ -102,7 +102,7 @@ impl Engine {
         }
         if timed {
             self.recover.swept = Some(self.now);
-            for ask in [Ask::Account, Ask::OpenOrders, Ask::HeadRoom, Ask::RateLimit] {
+            for ask in [Ask::Account, Ask::OpenOrders, Ask::HeadRoom] {
                 self.recover.questions.want(ask);
             }
         }
@@ -166,6 +166,7 @@ impl Engine {
                 self.recover.questions.want_every(ask, every, self.now);
             }
         }
+        self.want_budget();
         let orders = &self.orders;
         self.recover
             .questions

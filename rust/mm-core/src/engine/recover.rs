@@ -159,7 +159,8 @@ impl Engine {
         if self.is_planted(Bug::Recovery) {
             return None;
         }
-        let may_cross = excess.is_some() && self.control.can_quote;
+        let admitted = self.requests.admits_order(self.now);
+        let may_cross = excess.is_some() && self.control.can_quote && admitted;
         let unwind = may_cross
             .then(|| self.unwind(self.leave_level(limits), Sz::ZERO))
             .flatten();

@@ -19,6 +19,8 @@ use crate::recovery::manager::Recovery;
 use crate::recovery::reconciler::Reconciliation;
 use crate::recovery::rejections::Wait;
 use crate::recovery::sweep::Findings;
+use crate::requests::choice::Withheld;
+use crate::requests::ledger::RequestsShown;
 use crate::units::{Side, Sz, Time, Usd};
 
 /// Counts since the start.
@@ -191,8 +193,12 @@ pub struct Snapshot {
     pub head_room: Option<[Sz; 2]>,
     /// Age of that report, s.
     pub head_room_age_s: Option<f64>,
-    /// Requests the address has left, as last reported; negative when overdrawn.
+    /// Requests the address has left, at least; negative when overdrawn.
     pub requests_left: Option<i64>,
+    /// The request ledger.
+    pub requests: RequestsShown,
+    /// Changes that were wanted and wait for requests.
+    pub withheld: Vec<Withheld>,
     /// Terms of the first bid and ask.
     pub trace: Vec<SpreadTrace>,
     /// Live orders.
@@ -272,7 +278,9 @@ impl Engine {
             liquidation_distance_frac: self.liquidation_distance(),
             head_room: self.own.allowance.map(|known| known.max_trade_szs),
             head_room_age_s: age(self.own.allowance.map(|known| self.now.since(known.recv))),
-            requests_left: self.own.rate_limit.map(|limit| limit.cap - limit.used),
+            requests_left: self.requests.left(),
+            requests: self.requests.shown(),
+            withheld: self.withheld.clone(),
             trace: self.trace.clone(),
             orders: self.shown_orders(),
             orphans: self.orders.orphans().count(),

@@ -248,7 +248,7 @@ mod property_tests {
     use crate::recovery::tests::CONFIG;
     use proptest::prelude::*;
 
-    const CLASSES: [RejectionClass; 15] = [
+    const CLASSES: [RejectionClass; 16] = [
         RejectionClass::PostOnly,
         RejectionClass::NoMatch,
         RejectionClass::Margin,
@@ -258,6 +258,7 @@ mod property_tests {
         RejectionClass::Size,
         RejectionClass::Gone,
         RejectionClass::Budget,
+        RejectionClass::Cap,
         RejectionClass::OpenInterest,
         RejectionClass::Nonce,
         RejectionClass::Expired,
@@ -269,7 +270,7 @@ mod property_tests {
     proptest! {
         #[test]
         fn prop_reducing_orders_and_cancels_never_wait_and_waits_end(
-            steps in proptest::collection::vec((0_usize..2, 0_usize..16, 0_i64..200_000_000_000), 0..80),
+            steps in proptest::collection::vec((0_usize..2, 0_usize..17, 0_i64..200_000_000_000), 0..80),
         ) {
             let mut limiter = RejectionLimiter::default();
             let mut now = Time(1);

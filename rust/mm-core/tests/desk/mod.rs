@@ -7,10 +7,11 @@ use mm_core::control::{Alarm, Mode, ModeReason};
 use mm_core::engine::{Engine, EngineConfig, Snapshot};
 use mm_core::event::{
     AccountState, AssetCtx, Bbo, BookSnapshot, Candle, Command, Event, EventBody, Fees, Fill,
-    FillKind, Fills, HeadRoom, ItemStatus, Level, OrderStatus, OrderUpdate, Rejection,
+    FillKind, Fills, HeadRoom, ItemStatus, Level, OrderStatus, OrderUpdate, RateLimit, Rejection,
     RejectionClass, Reply, ReplyOutcome, Stream, StreamState, StreamStatus, Trade,
 };
 use mm_core::instrument::Instrument;
+use mm_core::recovery::ask::Ask;
 use mm_core::units::{Dur, Px, SECOND, Side, Sz, Time, Usd};
 
 pub(crate) const START: i64 = 1_700_000_000 * SECOND;
@@ -43,7 +44,9 @@ pub(crate) fn config(control: &str) -> EngineConfig {
             "ioc_limit_frac": 0.1, "ioc_min_usd": 12, "ioc_attempts": 3, "ioc_apart_s": 5,
             "ioc_rounds": 3, "ioc_cooldown_s": 30, "post_only_s": 60, "reject_strikes": 3,
             "reject_backoff_s": 5, "reject_backoff_max_s": 120, "reconcile_s": 10,
-            "reconcile_grace_s": 3, "sweep_s": 60, "sweep_grace_s": 5}
+            "reconcile_grace_s": 3, "sweep_s": 60, "sweep_grace_s": 5},
+        "requests": {"reserve": 500, "plan_days": 3, "burst_frac": 0.1, "price_max_usd": 5e-4, "ask_s": 60,
+            "watchdog_weight_per_min": 300}
     }"#;
     let mut json: serde_json::Value = serde_json::from_str(text).unwrap();
     let given: serde_json::Value = serde_json::from_str(control).unwrap();
@@ -94,7 +97,40 @@ pub(crate) struct Desk {
     pub(crate) liquidation_px: Option<Px>,
     /// Orders that have not arrived: neither carried out nor answered.
     pub(crate) late: Option<Vec<Action>>,
+    /// What the venue has counted: it refuses as it says, and answers who asks.
+    pub(crate) budget: Budget,
     ids: u64,
+}
+
+/// The requests of the address, as the venue counts them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Budget {
+    pub(crate) used: i64,
+    pub(crate) cap: i64,
+    /// When it last admitted an action that was over the budget.
+    pub(crate) admitted: Option<Time>,
+    /// Actions refused.
+    pub(crate) refused: u64,
+    /// Whether nobody who asks is answered.
+    pub(crate) silent: bool,
+}
+
+impl Budget {
+    /// Counts an action, or refuses it.
+    fn admits(&mut self, items: usize, is_cancel: bool, now: Time) -> bool {
+        let items = i64::try_from(items).unwrap();
+        let bound = if is_cancel { 2 * self.cap } else { self.cap };
+        if self.used + items > bound {
+            let ago = self.admitted.map(|at| now.since(at));
+            if ago.is_some_and(|ago| ago < Dur(10 * SECOND)) {
+                self.refused += 1;
+                return false;
+            }
+            self.admitted = Some(now);
+        }
+        self.used += items;
+        true
+    }
 }
 
 impl Desk {
@@ -134,6 +170,13 @@ impl Desk {
             margin_used: None,
             liquidation_px: None,
             late: None,
+            budget: Budget {
+                used: 0,
+                cap: 10_000_000,
+                admitted: None,
+                refused: 0,
+                silent: false,
+            },
             ids: 100,
         }
     }
@@ -179,6 +222,9 @@ impl Desk {
     }
 
     pub(crate) fn anchor(&mut self) {
+        if !self.budget.silent {
+            self.tell(self.counted());
+        }
         self.tell(EventBody::Command(Command::Anchor(self.report())));
         let (bid, ask) = self.touch();
         self.tell(EventBody::Book(BookSnapshot {
@@ -186,6 +232,12 @@ impl Desk {
             bids: vec![bid],
             asks: vec![ask],
         }));
+    }
+
+    /// What the venue says of the budget.
+    pub(crate) fn counted(&self) -> EventBody {
+        let Budget { used, cap, .. } = self.budget;
+        EventBody::RateLimit(RateLimit { used, cap })
     }
 
     pub(crate) fn head_room(&mut self) {
@@ -279,6 +331,10 @@ impl Desk {
             };
             self.engine.step(&event, &mut actions);
             self.alarms.extend_from_slice(self.engine.alarms());
+            let asked = self.engine.asks().contains(&Ask::RateLimit);
+            if asked && !self.budget.silent {
+                news.push_back(self.counted());
+            }
             for action in actions {
                 let kinds = tifs(&action);
                 assert!(
@@ -289,6 +345,10 @@ impl Desk {
                 if let Some(late) = self.late.as_mut().filter(|_| places) {
                     late.push(action.clone());
                     self.received.push((self.now, action));
+                    continue;
+                }
+                if !self.admits(&action) {
+                    news.push_back(over_budget(action.id));
                     continue;
                 }
                 let statuses = self.carry_out(&action, &mut news);
@@ -346,6 +406,15 @@ impl Desk {
             let increasing = |o: &NewOrder| o.side.signed(shown.position) >= Sz::ZERO;
             assert!(!self.resting.values().any(increasing), "{:?}", self.resting);
         }
+    }
+
+    fn admits(&mut self, action: &Action) -> bool {
+        let (items, is_cancel) = match &action.body {
+            ActionBody::Place(orders) => (orders.len(), false),
+            ActionBody::Modify(amends) => (amends.len(), false),
+            ActionBody::Cancel(cancels) => (cancels.len(), true),
+        };
+        self.budget.admits(items, is_cancel, self.now)
     }
 
     fn carry_out(&mut self, action: &Action, news: &mut VecDeque<EventBody>) -> Vec<ItemStatus> {
@@ -525,6 +594,17 @@ fn of_new_leg(status: ItemStatus) -> ItemStatus {
         }),
         placed => placed,
     }
+}
+
+fn over_budget(action: u64) -> EventBody {
+    let why = Rejection {
+        class: RejectionClass::Budget,
+        text: "Too many cumulative requests sent".to_owned(),
+    };
+    EventBody::Reply(Reply {
+        action,
+        outcome: ReplyOutcome::Refused(why),
+    })
 }
 
 fn refusal(class: RejectionClass) -> ItemStatus {

@@ -6,8 +6,8 @@ use mm_core::control::Alarm;
 use mm_core::engine::Engine;
 use mm_core::event::{
     AccountState, Bbo, BookSnapshot, Candle, Command, Event, EventBody, Fees, Fill, FillKind,
-    Fills, HeadRoom, ItemStatus, Level, OpenOrder, OpenOrders, OrderStatus, OrderUpdate, Rejection,
-    RejectionClass, Reply, ReplyOutcome, Stream, StreamState, StreamStatus,
+    Fills, HeadRoom, ItemStatus, Level, OpenOrder, OpenOrders, OrderStatus, OrderUpdate, RateLimit,
+    Rejection, RejectionClass, Reply, ReplyOutcome, Stream, StreamState, StreamStatus,
 };
 use mm_core::recovery::ask::Ask;
 use mm_core::units::{Dur, Px, SECOND, Side, Sz, Time, Usd};
@@ -70,6 +70,10 @@ impl Script {
             let state = StreamState::Up;
             self.tell(EventBody::Stream(StreamStatus { stream, state }));
         }
+        self.tell(EventBody::RateLimit(RateLimit {
+            used: 0,
+            cap: 10_000_000,
+        }));
         self.tell(EventBody::Fees(Fees {
             maker: 0.000_15,
             taker: 0.000_45,

@@ -168,9 +168,9 @@ const TEXTS: &[(&str, RejectionClass)] = {
         ),
         ("Cannot modify canceled or filled order", Class::Gone),
         ("Too many cumulative requests sent", Class::Budget),
-        ("Too many open orders", Class::Budget),
-        ("over weight limit", Class::Budget),
-        ("Insufficient delegatable balance", Class::Budget),
+        ("Too many open orders", Class::Cap),
+        ("over weight limit", Class::Cap),
+        ("Insufficient delegatable balance", Class::Cap),
         ("Invalid nonce", Class::Nonce),
         ("Action already expired", Class::Expired),
         ("Unable to recover signer", Class::Auth),
@@ -277,6 +277,20 @@ mod tests {
             panic!()
         };
         assert_eq!(refused.class, RejectionClass::Unknown);
+    }
+
+    #[test]
+    fn a_cap_of_the_venue_is_no_empty_budget() {
+        for text in [
+            "Too many open orders.",
+            "Signed action over weight limit of 200.",
+        ] {
+            let body = format!(r#"{{"status":"err","response":"{text}"}}"#);
+            let ReplyOutcome::Refused(refused) = reply(2, 200, &body) else {
+                panic!()
+            };
+            assert_eq!(refused.class, RejectionClass::Cap, "{text}");
+        }
     }
 
     #[test]

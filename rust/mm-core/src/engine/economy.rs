@@ -1,0 +1,226 @@
+//! Where the request economy meets the engine: what a change is worth, and what waits for requests.
+
+use super::{Engine, Sent};
+use crate::control::Alarm;
+use crate::diff::{Change, Own, Tolerance};
+use crate::event::{ItemStatus, RejectionClass, ReplyOutcome};
+use crate::filter::Quote;
+use crate::quote::relief_bps;
+use crate::recovery::ask::Ask;
+use crate::requests::choice::{Candidate, Need, Slot, Terms, Why, Withheld, choose, removes_risk};
+use crate::requests::ledger::Supply;
+use crate::requests::weight::{of_action, of_ask};
+use crate::requests::worth::{Worth, horizon_s};
+use crate::units::{Dur, Side, Usd};
+
+/// Share of its volume that a fill of a builder's perp surely earns: in growth mode the venue counts a tenth.
+const BUILDER_SHARE: f64 = 0.1;
+/// While the budget is empty the venue is asked this often what is left, s.
+const ASK_EMPTY_S: f64 = 10.0;
+
+/// What one side wants changed.
+#[derive(Debug)]
+pub(super) struct SidePlan {
+    /// The side.
+    pub(super) side: Side,
+    /// Whether nothing of ours is on it.
+    pub(super) is_bare: bool,
+    /// Whether nothing is wanted on it.
+    pub(super) is_unwanted: bool,
+    /// From the touch outward.
+    pub(super) candidates: Vec<Candidate>,
+}
+
+impl Engine {
+    /// What an order is worth, as far as the market and our fees are known.
+    pub(super) fn worth(&self) -> Option<Worth> {
+        let quoting = &self.config.quoting;
+        let mid = self.market.book.touch()?.mid();
+        let tolerance = Side::BOTH.map(|side| self.tolerance(side).px.as_f64() / mid * 1e4);
+        let sigma_bps = self.sigma_for_quotes().map(|sigma| sigma * 1e4);
+        Some(Worth {
+            fair_px: mid,
+            costs_bps: quoting.break_even_bps(self.maker_fee_bps()?),
+            relief_bps: Side::BOTH.map(|side| relief_bps(&self.trace, side)),
+            arrival_per_s: quoting.arrival_per_s,
+            kappa_per_bps: quoting.kappa_per_bps,
+            horizon_s: horizon_s(tolerance[0].max(tolerance[1]), sigma_bps),
+        })
+    }
+
+    /// Says of each change what it is for: `wanted` is the side's, from the touch outward.
+    pub(super) fn judged(
+        &self,
+        side: Side,
+        changes: Vec<Change>,
+        wanted: &[Quote],
+        own: &[Own],
+        tolerance: &Tolerance,
+    ) -> SidePlan {
+        let worth = self.worth();
+        let need = |change: &Change| self.need(change, wanted, own, tolerance, worth.as_ref());
+        let candidates = changes.into_iter();
+        SidePlan {
+            side,
+            is_bare: own.is_empty(),
+            is_unwanted: wanted.is_empty(),
+            candidates: candidates
+                .map(|change| Candidate {
+                    side,
+                    need: need(&change),
+                    change,
+                })
+                .collect(),
+        }
+    }
+
+    fn need(
+        &self,
+        change: &Change,
+        wanted: &[Quote],
+        own: &[Own],
+        tolerance: &Tolerance,
+        worth: Option<&Worth>,
+    ) -> Need {
+        let (Some(worth), Some(innermost)) = (worth, wanted.first()) else {
+            return Need::Free;
+        };
+        match change {
+            Change::Cancel(_) => Need::Free,
+            Change::Place(quote) if quote.reduce_only => Need::Free,
+            Change::Place(quote) => Need::Gain(worth.value_usd(quote.side, quote.px, quote.sz)),
+            Change::Amend(cloid, quote) => {
+                let Some(rests) = own.iter().find(|own| own.cloid == *cloid) else {
+                    return Need::Free;
+                };
+                if removes_risk(rests, quote, innermost.px, tolerance) {
+                    return Need::Free;
+                }
+                let age = self
+                    .orders
+                    .get(*cloid)
+                    .map_or(Dur::ZERO, |order| self.now.since(order.since));
+                let now = worth.resting_usd(quote.side, rests.px, rests.sz, age.as_secs());
+                Need::Gain(worth.value_usd(quote.side, quote.px, quote.sz) - now)
+            }
+        }
+    }
+
+    /// Chooses among what both sides want, in one round; `closes`: an immediate order takes the only
+    /// place that an empty budget leaves.
+    pub(super) fn affordable(&mut self, plans: &[SidePlan; 2], closes: bool) -> Vec<Option<Why>> {
+        let mut terms = self.requests.terms(self.now);
+        if closes && terms.slot == Slot::One {
+            terms.slot = Slot::Closed;
+        }
+        let bare = [plans[0].is_bare, plans[1].is_bare];
+        let all = plans.iter().flat_map(|plan| plan.candidates.iter());
+        let all: Vec<Candidate> = all.copied().collect();
+        let waits = choose(&all, bare, &terms);
+        for (candidate, wait) in all.iter().zip(&waits) {
+            if let Some(why) = wait {
+                self.withhold(candidate, *why, &terms);
+            }
+        }
+        waits
+    }
+
+    fn withhold(&mut self, candidate: &Candidate, why: Why, terms: &Terms) {
+        let (amends, quote) = match candidate.change {
+            Change::Place(quote) => (false, quote),
+            Change::Amend(_, quote) => (true, quote),
+            Change::Cancel(_) => return,
+        };
+        self.withheld.push(Withheld {
+            side: candidate.side,
+            amends,
+            px: quote.px,
+            sz: quote.sz,
+            gain_usd: match candidate.need {
+                Need::Free => None,
+                Need::Gain(gain) => Some(gain),
+            },
+            price_usd: terms.price_usd,
+            why,
+        });
+    }
+
+    /// Counts an action that leaves.
+    pub(super) fn count_sent(&mut self, sent: &Sent) {
+        let (Sent::Place(items) | Sent::Modify(items) | Sent::Cancel(items)) = sent;
+        self.counts.requests += items.len() as u64;
+        let weight = of_action(u32::try_from(items.len()).expect("invariant: at most 200 items"));
+        let is_cancel = matches!(sent, Sent::Cancel(_));
+        self.requests
+            .on_sent(items.len(), weight, is_cancel, self.now);
+    }
+
+    /// What an answer says of the budget: whether the venue counted the action, and whether it is empty.
+    pub(super) fn count_answered(&mut self, outcome: &ReplyOutcome, items: usize) {
+        use RejectionClass::{Auth, Budget, Expired, Nonce, Transport};
+        let now = self.now;
+        match outcome {
+            ReplyOutcome::Refused(why) => match why.class {
+                Budget => {
+                    self.requests.on_uncounted(items);
+                    self.requests.on_empty(now);
+                }
+                Transport => {
+                    self.requests.on_uncounted(items);
+                    self.requests.on_limited(now);
+                }
+                Nonce | Auth => self.requests.on_uncounted(items),
+                Expired => self.requests.on_expired(items, now),
+                _ => self.requests.on_settled(items, now),
+            },
+            ReplyOutcome::Statuses(statuses) => {
+                self.requests.on_settled(items, now);
+                let says_empty = |status: &ItemStatus| matches!(status, ItemStatus::Error(why) if why.class == Budget);
+                if statuses.iter().any(says_empty) {
+                    self.requests.on_empty(now);
+                }
+            }
+            ReplyOutcome::Lost => self.requests.on_settled(items, now),
+        }
+    }
+
+    /// A fill earns requests.
+    pub(super) fn count_earned(&mut self, notional: Usd, exch: crate::units::Time) {
+        let is_builders = self.instrument.coin().contains(':');
+        let share = if is_builders { BUILDER_SHARE } else { 1.0 };
+        self.requests.on_fill(notional, share, exch);
+    }
+
+    /// After the questions of a step were put together: their weight, and what the venue will know.
+    pub(super) fn count_asked(&mut self) {
+        for ask in &self.asks {
+            let for_budget = *ask == Ask::RateLimit;
+            self.requests.on_asked(of_ask(*ask), for_budget, self.now);
+        }
+    }
+
+    /// The beat of the question what is left.
+    pub(super) fn want_budget(&mut self) {
+        let every_s = match self.requests.supply() {
+            Supply::Empty => self.config.requests.ask_s.min(ASK_EMPTY_S),
+            _ => self.config.requests.ask_s,
+        };
+        let questions = &mut self.recover.questions;
+        questions.want_every(Ask::RateLimit, Dur::from_secs(every_s), self.now);
+    }
+
+    /// Tells when the supply of requests becomes short, and when it no longer is.
+    pub(super) fn watch_supply(&mut self) {
+        let supply = self.requests.supply();
+        if supply == Supply::Unknown || self.own.ledger.is_none() {
+            return;
+        }
+        let before = self.told_supply.replace(supply);
+        if before != Some(supply) && (before.is_some() || supply != Supply::Enough) {
+            self.alarms.push(Alarm::RequestSupply {
+                supply,
+                left: self.requests.left(),
+            });
+        }
+    }
+}
