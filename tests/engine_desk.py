@@ -154,7 +154,7 @@ class EngineDesk:
         )  # fmt: skip
 
     def budget(self, used: int | None = None, cap: int | None = None) -> list[Json]:
-        """What the venue has counted of our requests; plenty is left unless it was said otherwise."""
+        """What the venue has counted of our requests; plenty is left unless told otherwise."""
         self.used = self.used if used is None else used
         self.cap = self.cap if cap is None else cap
         said = {"cumVlm": f"{self.cap - 10_000}.0", "nRequestsSurplus": 0}

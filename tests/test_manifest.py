@@ -38,7 +38,7 @@ EXPECTED = {
     "contract": {str(n) for n in range(1, 23)},
 }
 # Sections of the configuration whose every key protects something.
-PROTECTIVE = ("limits", "freshness", "control", "recovery")
+PROTECTIVE = ("limits", "freshness", "control", "recovery", "requests")
 # Keys of other sections that protect as well.
 ALSO = {"process.watchdog", "process.watchdog_silence_s", "process.watchdog_drift_s"}
 # Enums of the core whose every variant is a guard, a state or an act of protection.

@@ -291,6 +291,18 @@ def quotes(standing: Standing) -> Json:
                 for refusal in standing.refusals
                 if refusal["side"].lower() == side
             ],
+            "withheld": [
+                {
+                    "px": _px(change["px"], decimals),
+                    "sz": coin_text(change["sz"], decimals),
+                    "amends": change["amends"],
+                    "why": change["why"],
+                    "gain_usd": change["gain_usd"],
+                    "price_usd": change["price_usd"],
+                }
+                for change in snapshot["withheld"]
+                if change["side"].lower() == side
+            ],
         }
     return {
         **_head(standing),
@@ -299,6 +311,7 @@ def quotes(standing: Standing) -> Json:
         "position": coin_text(snapshot["position"], decimals),
         "sigma": snapshot["sigma_quotes"],
         "kappa_per_bps": snapshot["kappa_per_bps"],
+        "requests": snapshot["requests"],
         "not_quoting": snapshot["not_quoting"],
         "suppressed": snapshot["suppressed"],
         **sides,
@@ -443,10 +456,32 @@ def text_of_quotes(shown: Json) -> list[str]:
             f" (limit {refusal['limit']})"
             for refusal in rows["refusals"]
         ]
+        lines += [_waiting(change) for change in rows["withheld"]]
         why = shown["suppressed"][side]
         if why is not None:
             lines.append(f"  no order: {why}")
     return lines
+
+
+WAITS = {
+    "not_worth": "not worth its request",
+    "plan": "more was spent than earned and planned",
+    "reserve": "only the reserve is left",
+    "empty": "the budget is empty, one action in ten seconds passes",
+    "unknown": "the venue has not said what is left",
+    "weight": "the IP address, or the line, carries enough",
+}
+
+
+def _waiting(change: Json) -> str:
+    """A change that waits for requests, with what it would earn and what a request must."""
+    what = "a move" if change["amends"] else "an order"
+    gain = change["gain_usd"]
+    earns = "removes risk" if gain is None else f"earns {gain:.6f} USDC"
+    return (
+        f"  waiting {what} to {change['sz']} at {change['px']}: {WAITS[change['why']]}"
+        f" ({earns}, a request must earn {change['price_usd']:.6f})"
+    )
 
 
 def _title(shown: Json) -> str:

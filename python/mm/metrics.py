@@ -6,6 +6,7 @@ Every metric carries the label `coin` besides those named.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -21,6 +22,8 @@ MICRO = 10**6
 BPS = 1e4
 MODES = ("normal", "widen", "reduce_only", "flatten", "halted")
 """In the order of severity: `mm_mode` is the index."""
+WITHHELD = ("not_worth", "plan", "reserve", "empty", "unknown", "weight")
+"""Why a change of the orders waits."""
 NOTHING = "none"
 """Label of a reason that there is not."""
 
@@ -231,6 +234,32 @@ def _requests_per_usd(reading: Reading) -> Iterator[Sample]:
         yield (), counts["requests"] / (counts["volume"] / MICRO)
 
 
+def _ledger(key: str) -> Callable[[Reading], Iterator[Sample]]:
+    """A number of the request ledger."""
+
+    def read(reading: Reading) -> Iterator[Sample]:
+        yield (), reading.snapshot["requests"][key]
+
+    return read
+
+
+def _reported(key: str) -> Callable[[Reading], Iterator[Sample]]:
+    """The same, from the venue's first report on."""
+
+    def read(reading: Reading) -> Iterator[Sample]:
+        ledger = reading.snapshot["requests"]
+        if ledger["reported"] is not None:
+            yield (), ledger[key]
+
+    return read
+
+
+def _withheld(reading: Reading) -> Iterator[Sample]:
+    waiting = Counter(one["why"] for one in reading.snapshot["withheld"])
+    for why in WITHHELD:
+        yield (why,), waiting[why]
+
+
 GAUGES = (
     Metric("mm_cycle", "quote cycle that this scrape shows", (), _shown("cycle")),
     Metric("mm_effective_max_position", "the one position limit, coin", ("side",), _limit),
@@ -280,6 +309,15 @@ GAUGES = (
         (),
         _shown("requests_left"),
     ),
+    Metric("mm_requests_used", "requests that the address has used", (), _reported("used")),
+    Metric("mm_requests_cap", "requests that the address may use", (), _reported("cap")),
+    Metric("mm_requests_reserve", "requests kept for safety", (), _ledger("reserve")),
+    Metric("mm_request_price_usd", "what a request must earn, USDC", (), _reported("price_usd")),
+    Metric("mm_requests_by_others", "used by others on the address", (), _reported("others")),
+    Metric("mm_requests_drift", "last report less what we expected", (), _reported("drift")),
+    Metric("mm_requests_in_flight", "actions without an answer", (), _ledger("in_flight")),
+    Metric("mm_ip_weight", "weight that we caused in a minute", (), _ledger("weight")),
+    Metric("mm_changes_withheld", "changes that wait, by reason", ("why",), _withheld),
     Metric("mm_requests_per_usd", "requests sent for a USDC traded", (), _requests_per_usd),
     Metric("mm_position_drift", "the exchange's position less ours, coin", (), _drift),
     Metric(
@@ -299,6 +337,8 @@ COUNTERS = (
         _counts("placed", "modified", "cancelled", "rejected", "refused"),
     ),
     Metric("mm_fill_volume_usd_total", "notional of our fills, USDC", (), _fill_volume),
+    Metric("mm_requests_sent_total", "requests that the engine sent", (), _ledger("sent")),
+    Metric("mm_requests_earned_total", "requests that its fills earned", (), _ledger("earned")),
     Metric("mm_time_in_mode_seconds_total", "spent in each mode", ("mode",), _time_in_mode),
     Metric("mm_alarms_total", "alarms of the engine", ("alarm",), _alarms),
     Metric("mm_actions_sent_total", "signed actions by the way they went", ("line",), _carried),

@@ -83,6 +83,7 @@ def summary(facts: RunFacts, snapshot: Snapshot) -> dict[str, object]:
         "fills_sell": counts["fills_sell"],
         "volume_usd": usd_text(counts["volume"]),
         "requests": facts.requests,
+        "request_budget": _request_budget(snapshot["requests"]),
         "position": _position(snapshot, facts),
         "limit": _limit(snapshot, facts.sz_decimals),
         "breaches": facts.breaches,
@@ -96,6 +97,12 @@ def summary(facts: RunFacts, snapshot: Snapshot) -> dict[str, object]:
         "exit_reason": facts.exit_reason,
         "kill": None if facts.kill is None else dict(facts.kill),
     }
+
+
+def _request_budget(ledger: Mapping[str, Any]) -> dict[str, object]:
+    """What is left of the address budget, what the fills earned, and what a request must earn."""
+    keys = ("supply", "used", "cap", "left", "reserve", "earned", "others", "price_usd")
+    return {key: ledger[key] for key in keys}
 
 
 def _position(snapshot: Snapshot, facts: RunFacts) -> dict[str, str | None]:

@@ -51,8 +51,19 @@ def standing(snapshot: Snapshot, coin: str, sz_decimals: int) -> Json:
             "bids": sum(order["side"] == "Bid" for order in orders),
             "asks": sum(order["side"] == "Ask" for order in orders),
         },
+        "requests": requests(snapshot),
         "ages_s": {kind: snapshot[f"{kind}_age_s"] for kind in ("market", "account", "own_stream")},
     }
+
+
+def requests(snapshot: Snapshot) -> Json:
+    """The request budget of the address, as the engine's ledger has it; `None`: not known yet."""
+    ledger = snapshot["requests"]
+    keys = (
+        "supply", "used", "cap", "left", "reserve", "cancels_left", "sent", "earned", "others",
+        "drift", "price_usd",
+    )  # fmt: skip
+    return {key: ledger[key] for key in keys} | {"withheld": len(snapshot["withheld"])}
 
 
 def find(network: str, account: str) -> Json:
@@ -107,6 +118,7 @@ def lines(status: Mapping[str, Any]) -> list[str]:
         "  Limit        " + ("not derived" if limit is None else _limit(limit, stands["coin"])),
         f"  Equity       {_usd(stands['equity_usd'])}, day {_usd(stands['day_pnl_usd'])},"
         f" drawdown {_percent(stands['drawdown_ratio'])}",
+        f"  Requests     {_requests(stands['requests'])}",
         "  Ages         "
         + ", ".join(f"{name} {_seconds(age)}" for name, age in stands["ages_s"].items()),
     ]
@@ -167,6 +179,17 @@ def _limit(limit: Mapping[str, Any], coin: str) -> str:
     long, short = limit["long"], limit["short"]
     size = f"{long} {coin}" if long == short else f"long {long}, short {short} {coin}"
     return f"{size} (${limit['value_usd']}), bound by {limit['binding']}, {limit['source']}"
+
+
+def _requests(found: Mapping[str, Any]) -> str:
+    if found["left"] is None:
+        return "the venue has not said what is left: one order a side"
+    waits = f", {found['withheld']} changes wait" * bool(found["withheld"])
+    return (
+        f"{found['left']:,} of {found['cap']:,} left, {found['reserve']:,} of them for safety;"
+        f" {found['sent']:,} sent, {found['earned']:,} earned, {found['others']:,} by others;"
+        f" one must earn {found['price_usd']:.6f} USDC{waits} ({found['supply']})"
+    )
 
 
 def _usd(text: str | None) -> str:

@@ -39,8 +39,21 @@ def disagree(desk: EngineDesk) -> None:
 
 
 def spend(desk: EngineDesk) -> None:
-    body = {"cumVlm": "0.0", "nRequestsUsed": 17, "nRequestsCap": 10_000, "nRequestsSurplus": 0}
-    desk.info("userRateLimit", body)
+    """Somebody else has used up half of a first budget."""
+    desk.budget(used=5_000, cap=10_000)
+
+
+def run_dry(desk: EngineDesk) -> None:
+    """Only the reserve is left when the price moves away."""
+    desk.budget(used=9_700, cap=10_000)
+    desk.bbo(desk.mid * 1.002)
+    desk.after(1.0)
+
+
+def leave_unanswered(desk: EngineDesk) -> None:
+    """A move that is followed, and no answer yet."""
+    desk.accepts = False
+    desk.bbo(desk.mid * 1.001)
 
 
 def refuse(desk: EngineDesk) -> None:
@@ -115,6 +128,16 @@ MOVES: dict[str, Story] = {
     "mm_markout_bps": wait,
     "mm_stream_age_seconds": stale,
     "mm_request_budget_left": spend,
+    "mm_requests_used": spend,
+    "mm_requests_cap": spend,
+    "mm_request_price_usd": spend,
+    "mm_requests_by_others": spend,
+    "mm_requests_drift": spend,
+    "mm_requests_in_flight": leave_unanswered,
+    "mm_ip_weight": refuse,
+    "mm_changes_withheld": run_dry,
+    "mm_requests_sent_total": refuse,
+    "mm_requests_earned_total": buy,
     "mm_requests_per_usd": buy,
     "mm_position_drift": disagree,
     "mm_exchange_head_room": shrink,
@@ -152,8 +175,13 @@ def test_kappa_is_the_configured_one() -> None:
     assert other.scraped()["mm_kappa_per_bps"] == 0.9
 
 
+def test_the_reserve_is_the_configured_one() -> None:
+    assert EngineDesk().scraped()["mm_requests_reserve"] == 500
+    assert EngineDesk({"requests.reserve": 700}).scraped()["mm_requests_reserve"] == 700
+
+
 def test_every_metric_has_a_story() -> None:
-    assert MOVES.keys() | {"mm_kappa_per_bps"} == ALL
+    assert MOVES.keys() | {"mm_kappa_per_bps", "mm_requests_reserve"} == ALL
 
 
 def test_what_is_not_known_is_absent() -> None:
@@ -161,6 +189,7 @@ def test_what_is_not_known_is_absent() -> None:
     counts = {metric.name for metric in COUNTERS} | {metric.name for metric in HISTOGRAMS}
     known = {re.split(r"[{]|_bucket|_count|_sum", name)[0] for name in EngineDesk().scraped()}
     state = {"mm_mode", "mm_quoting", "mm_kill_switch", "mm_cycle", "mm_kappa_per_bps"}
+    state |= {"mm_requests_reserve", "mm_requests_in_flight", "mm_ip_weight", "mm_changes_withheld"}
     assert known == (counts - {"mm_alarms_total", "mm_actions_sent_total"}) | state
 
 

@@ -9,7 +9,7 @@
 mod desk;
 
 use mm_core::action::{Action, ActionBody, Tif};
-use mm_core::control::Alarm;
+use mm_core::control::{Alarm, Suppressed};
 use mm_core::event::EventBody;
 use mm_core::requests::choice::Why;
 use mm_core::requests::ledger::Supply;
@@ -38,7 +38,7 @@ fn quoting(left: i64, changes: &Value) -> Desk {
     desk
 }
 
-const fn items(action: &Action) -> usize {
+fn items(action: &Action) -> usize {
     match &action.body {
         ActionBody::Place(orders) => orders.len(),
         ActionBody::Modify(amends) => amends.len(),
@@ -250,7 +250,7 @@ fn a_side_that_waits_for_a_slot_says_so() {
             Side::BOTH
                 .iter()
                 .filter_map(|side| shown.of(*side))
-                .map(|why| why.as_str()),
+                .map(Suppressed::as_str),
         );
     }
     assert!(codes.contains("requests"), "{codes:?}");

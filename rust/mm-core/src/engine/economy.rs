@@ -2,7 +2,7 @@
 
 use super::{Engine, Sent};
 use crate::control::Alarm;
-use crate::diff::{Change, Own, Tolerance};
+use crate::diff::{Change, Own, Tolerance, diff_orders};
 use crate::event::{ItemStatus, RejectionClass, ReplyOutcome};
 use crate::filter::Quote;
 use crate::quote::relief_bps;
@@ -11,7 +11,7 @@ use crate::requests::choice::{Candidate, Need, Slot, Terms, Why, Withheld, choos
 use crate::requests::ledger::Supply;
 use crate::requests::weight::{of_action, of_ask};
 use crate::requests::worth::{Worth, horizon_s};
-use crate::units::{Dur, Side, Usd};
+use crate::units::{Dur, Px, SECOND, Side, Time, Usd};
 
 /// Share of its volume that a fill of a builder's perp surely earns: in growth mode the venue counts a tenth.
 const BUILDER_SHARE: f64 = 0.1;
@@ -70,6 +70,32 @@ impl Engine {
                     need: need(&change),
                     change,
                 })
+                .collect(),
+        }
+    }
+
+    /// What a plain maker does: in the first cycle of a second it replaces everything, in the others
+    /// nothing.
+    pub(super) fn refreshed(&self, side: Side, wanted: &[Quote], own: &[Own]) -> SidePlan {
+        let second = |at: Time| at.0.div_euclid(SECOND);
+        let last = self.limits.as_ref().map(|(_, at)| second(*at));
+        let nothing_stays = Tolerance {
+            px: Px(-1),
+            sz_frac: -1.0,
+        };
+        let changes = if last == Some(second(self.now)) && !wanted.is_empty() {
+            Vec::new()
+        } else {
+            diff_orders(side, wanted, own, &nothing_stays)
+        };
+        let need = Need::Free;
+        SidePlan {
+            side,
+            is_bare: own.is_empty(),
+            is_unwanted: wanted.is_empty(),
+            candidates: changes
+                .into_iter()
+                .map(|change| Candidate { side, change, need })
                 .collect(),
         }
     }
@@ -185,7 +211,7 @@ impl Engine {
     }
 
     /// A fill earns requests.
-    pub(super) fn count_earned(&mut self, notional: Usd, exch: crate::units::Time) {
+    pub(super) fn count_earned(&mut self, notional: Usd, exch: Time) {
         let is_builders = self.instrument.coin().contains(':');
         let share = if is_builders { BUILDER_SHARE } else { 1.0 };
         self.requests.on_fill(notional, share, exch);

@@ -107,6 +107,9 @@ pub enum Bug {
     Recovery,
     /// The reconciler finds that everything agrees.
     Reconciler,
+    /// Every order is replaced once a second, wherever it stands and whatever requests cost: the plain
+    /// maker that the economy is measured against.
+    Refresh,
 }
 
 /// Why a configuration was refused.

@@ -1,7 +1,7 @@
 //! One quote cycle: what is wanted against what is out there, through the gate.
 
 use super::economy::SidePlan;
-use super::{CycleRecord, Engine};
+use super::{Bug, CycleRecord, Engine};
 use crate::action::{Action, ActionBody, Amend, Cancel, Cloid, NewOrder, Reason, Tif};
 use crate::control::{Mode, Phase};
 use crate::diff::{Change, Own, diff_orders, sort_outward};
@@ -149,6 +149,9 @@ impl Engine {
             .collect();
         sort_outward(side, &mut own);
         let tolerance = self.tolerance_of(side);
+        if self.is_planted(Bug::Refresh) {
+            return self.refreshed(side, &wanted, &own);
+        }
         let changes = diff_orders(side, &wanted, &own, &tolerance);
         self.judged(side, changes, &wanted, &own, &tolerance)
     }

@@ -328,7 +328,7 @@ mod property_tests {
             .into_iter()
             .map(|change| Candidate {
                 side,
-                need: need(&change, gains.next().unwrap_or(0.0)),
+                need: need(&change, gains.next().expect("at least one")),
                 change,
             })
             .collect()

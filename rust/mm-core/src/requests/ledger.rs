@@ -218,20 +218,20 @@ impl RequestLedger {
 
     /// The venue reported: its count stands, and what we did not expect of it was sent by others.
     pub fn on_report(&mut self, limit: RateLimit, now: Time) {
-        let floor = self.asked.take().unwrap_or(0);
+        // A report that nobody asked for holds at least what the last one did.
+        let known = self.base.map_or(0, |base| base.floor);
+        let floor = self.asked.take().map_or(known, |asked| asked.max(known));
         if let Some(base) = self.base {
-            let floor = floor.max(base.floor);
             let least = base.limit.used + (floor - base.ceil).max(0);
             let most = base.limit.used + (self.sent - base.floor).max(0);
             self.drift = limit.used - limit.used.clamp(least, most.max(least));
             self.others += self.drift.max(0);
             self.debt += as_f64(self.drift.max(0));
         }
-        let known = self.base.map_or(0, |base| base.floor);
         self.base = Some(Base {
             limit,
             recv: now,
-            floor: floor.max(known),
+            floor,
             ceil: self.sent,
         });
         self.earned_since = Usd::ZERO;

@@ -6,6 +6,7 @@
 
 mod markouts;
 mod outcome;
+mod quoted;
 mod run;
 mod venue;
 
@@ -18,6 +19,7 @@ use mm_hl::EncodeError;
 
 pub use self::markouts::{Markout, Markouts};
 pub use self::outcome::{Backtest, Bound, LimitShown, Outcome};
+pub use self::quoted::{Near, QuotedShown};
 use self::run::Pass;
 use crate::exchange::{FeeRates, SimError};
 use crate::frames::Tape;

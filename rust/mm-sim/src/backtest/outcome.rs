@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::Evidence;
 use super::markouts::Markout;
+use super::quoted::QuotedShown;
 use super::venue::Venue;
 use crate::frames::Tape;
 use crate::recorded::QueueBound;
@@ -162,6 +163,8 @@ pub struct Outcome {
     pub kill: Option<KillReason>,
     /// Hash over the engine's actions.
     pub decision_hash: String,
+    /// What was quoted; of the reported pass alone.
+    pub quoted: QuotedShown,
     /// Why it ended.
     pub exit_reason: &'static str,
     /// Events stepped.
@@ -177,6 +180,7 @@ impl Outcome {
         queue_bound: QueueBound,
         events: u64,
         decision_hash: String,
+        quoted: QuotedShown,
     ) -> Self {
         let shown = engine.snapshot();
         let counts = shown.counts;
@@ -216,6 +220,7 @@ impl Outcome {
             queue_bound,
             kill: shown.kill.map(|kill| kill.reason),
             decision_hash,
+            quoted,
             exit_reason: "market_end",
             events,
         }

@@ -8,6 +8,7 @@ use mm_core::event::{Command, Event, EventBody};
 use mm_core::units::{Dur, SECOND, Time};
 
 use super::outcome::Outcome;
+use super::quoted::Quoted;
 use super::venue::Venue;
 use super::{BacktestConfig, BacktestError, Evidence, Progress, Watch};
 use crate::eventlog::EventLog;
@@ -41,6 +42,7 @@ pub(super) struct Pass<'a> {
     now: Time,
     events: u64,
     step_ns: Vec<u64>,
+    quoted: Quoted,
     watch: &'a mut dyn Watch,
 }
 
@@ -70,6 +72,7 @@ impl<'a> Pass<'a> {
             now: Time::ZERO,
             events: 0,
             step_ns: Vec::new(),
+            quoted: Quoted::default(),
             watch,
         })
     }
@@ -150,6 +153,7 @@ impl<'a> Pass<'a> {
             self.log.refusals(self.engine.refusals());
             self.log.entries(self.engine.entries());
             self.log.alarms(self.engine.alarms());
+            self.quoted.look(&self.engine, event.recv);
         } else {
             self.engine.step(event, &mut self.actions);
         }
@@ -191,6 +195,7 @@ impl<'a> Pass<'a> {
             self.bound,
             self.events,
             self.log.decision_hash(),
+            self.quoted.shown(),
         );
         let evidence = self.venue.evidence()?;
         Ok(Passed {
