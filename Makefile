@@ -96,6 +96,10 @@ bench-python: build $(VENV)/.dev
 coverage: build ## how often the price moves further than num_sigmas (ARGS: recordings, --hours, --seeds)
 	@$(BIN)/python -m mm.coverage $(ARGS)
 
+.PHONY: economy
+economy: build ## requests for a USDC traded, against a plain maker (ARGS: recordings, --equity, --json)
+	@$(BIN)/python -m mm.economy $(ARGS)
+
 .PHONY: laws
 laws: build $(VENV)/.dev ## the laws in depth: proptest and hypothesis, tens of minutes
 	PROPTEST_CASES=5000 cargo test --locked --quiet --release -p mm-core -p mm-sim -- prop_

@@ -56,6 +56,7 @@ class Backtested:
         report: The exchange's own report.
         events: Events stepped in all passes.
         wall_s: Wall seconds of the passes.
+        quoted: How much was quoted and how near to the touch, of the reported pass.
     """
 
     summary: dict[str, Any]  # Any: JSON
@@ -64,6 +65,7 @@ class Backtested:
     report: bytes
     events: int
     wall_s: float
+    quoted: dict[str, Any]  # Any: JSON
 
 
 def read_recording(
@@ -127,7 +129,10 @@ def _coin_of(frames: bytes, path: Path) -> str:
 
 
 def run_backtest(
-    recording: Recording, config: Config, progress: Progress | None = None
+    recording: Recording,
+    config: Config,
+    progress: Progress | None = None,
+    planted: str | None = None,
 ) -> Backtested:
     """Run one coin's recording through the engine.
 
@@ -135,6 +140,7 @@ def run_backtest(
         recording: The frames.
         config: An effective configuration; `process.speed` 1 and the recording as its market.
         progress: Called with queue bound, frames done and frames in all.
+        planted: A bug of the core to plant, as a drill names it; `refresh` is the plain maker.
 
     Returns:
         The result, audited.
@@ -150,7 +156,7 @@ def run_backtest(
     pieces: list[bytes] = []
     started = time.perf_counter()
     result = run_core(
-        engine_config_json(config, session),
+        _drilled(engine_config_json(config, session), planted),
         tape,
         equity_usd=config.paper.equity_usd,
         leverage=config.account.leverage,
@@ -167,7 +173,16 @@ def run_backtest(
     wall_s = time.perf_counter() - started
     log = b"".join(pieces)
     summary = _summary(session, recording, result, log, wall_s)
-    return Backtested(summary, log, result.sends, result.report, result.events, wall_s)
+    quoted = json.loads(result.json)["quoted"]
+    return Backtested(summary, log, result.sends, result.report, result.events, wall_s, quoted)
+
+
+def _drilled(engine_config: str, planted: str | None) -> str:
+    """The engine's configuration with a bug to plant."""
+    if planted is None:
+        return engine_config
+    drill = {"room_factor": 1.0, "gate": "enforced", "bug": planted}
+    return json.dumps({**json.loads(engine_config), "drill": drill})
 
 
 def session_of(config: Config, recording: Recording) -> int:

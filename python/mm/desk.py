@@ -12,7 +12,7 @@ from mm._core import Engine, Instrument
 from mm.answers import answer_on, answer_reconcile_on
 from mm.clock import Clock, PaperClock
 from mm.config import Config, engine_config_json, expires_after_s
-from mm.config.engine import freshness_s
+from mm.config.engine import freshness_s, watchdog_weight
 from mm.control_socket import ControlSocket
 from mm.cycles import CycleWatch
 from mm.hyperliquid.account import Account
@@ -21,7 +21,7 @@ from mm.hyperliquid.http import HttpClient
 from mm.hyperliquid.meta import load_instrument
 from mm.hyperliquid.nonces import MILLISECOND_NS, Nonces, nonces_of
 from mm.hyperliquid.order_line import OrderLine
-from mm.hyperliquid.pacing import Pacer
+from mm.hyperliquid.pacing import WEIGHT_PER_MINUTE, Pacer
 from mm.hyperliquid.socket import Deadlines
 from mm.hyperliquid.streams import MARKET, USER, Stream, market_subscriptions, user_subscriptions
 from mm.inbox import Inbox
@@ -88,7 +88,8 @@ async def open_desk(
     instrument = await load_instrument(http, config.process.coin)
     session_id = state.new_session(time.time_ns() // MILLISECOND_NS)
     engine = Engine(engine_config_json(config, session_id), instrument)
-    inbox, pacer, meter = Inbox(), Pacer(clock), Meter()
+    weight = WEIGHT_PER_MINUTE - watchdog_weight(config)
+    inbox, pacer, meter = Inbox(), Pacer(clock, weight), Meter()
     account = Account(http, pacer, venue.user, instrument.coin, session_id)
     watch = Watch(account, clock, inbox)
     nonces = nonces_of(venue.signer.address, state, clock)

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-import math
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from mm._core import Signer
+from mm.budget import Outlook
 from mm.config import Config, expires_after_s, levels_possible
 from mm.errors import ConfigError, MmError
 from mm.hyperliquid.http import HttpClient
@@ -186,23 +186,23 @@ class Doctor:
         said = await self._ask_user("userRateLimit")
         used, cap = int(said["nRequestsUsed"]), int(said["nRequestsCap"])
         left, volume_usd = cap - used, float(said["cumVlm"])
-        text = f"{left:,} of {cap:,} requests left"
+        outlook = Outlook(
+            left,
+            self._config.requests.reserve,
+            None if self._burn is None else self._burn.net_per_day,
+        )
+        text = f"{left:,} of {cap:,} requests left, {outlook.reserve:,} of them for safety"
         if volume_usd < SCHEDULE_CANCEL_USD:
             text += (
                 f"; scheduleCancel needs {SCHEDULE_CANCEL_USD - volume_usd:,.0f} USD more volume"
             )
-        days = math.inf if self._burn is None else _days(left, self._burn)
-        if self._burn is None:
-            text += "; no run yet to project from"
-        elif math.isinf(days):
-            text += "; the last run earned what it spent"
-        else:
-            text += f"; {days:,.1f} days at the last run's {self._burn.net_per_day:,.0f} a day"
+        text += f"; {outlook.pace()}"
         if left <= 0:
-            return Finding(
-                "requests", "fail", f"{text}: one action per 10 s until volume earns more"
-            )
-        return Finding("requests", "warn" if days < BUDGET_WARN_DAYS else "ok", text)
+            text = f"{text}: one action per 10 s until volume earns more"
+            return Finding("requests", "fail", f"{text}; {outlook.shortage()}")
+        if outlook.days < BUDGET_WARN_DAYS:
+            return Finding("requests", "warn", f"{text}; {outlook.shortage()}")
+        return Finding("requests", "ok", text)
 
     # ---- asking ---------------------------------------------------------------------------------
 
@@ -221,10 +221,6 @@ async def _standing_alone(name: str, check: Check) -> Finding:
         return Finding(name, "fail", str(error))
     except (KeyError, TypeError, ValueError) as error:
         return Finding(name, "fail", f"not the answer expected: {type(error).__name__}: {error}")
-
-
-def _days(left: int, burn: Burn) -> float:
-    return math.inf if burn.net_per_day == 0 else max(0.0, left / burn.net_per_day)
 
 
 def _now_ms() -> int:

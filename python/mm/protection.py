@@ -19,7 +19,7 @@ import structlog
 
 from mm._core import Signer
 from mm.config import Config, expires_after_s
-from mm.config.engine import recovery
+from mm.config.engine import recovery, watchdog_weight
 from mm.desk import Desk
 from mm.errors import ConfigError, MmError
 from mm.heartbeat import Heart, Vitals
@@ -160,6 +160,7 @@ class Protection:
             drift_s=wall_s(self._config, process.watchdog_drift_s),
             expires_after_s=expires_after_s(self._config),
             recovery=json.dumps(recovery(self._config)),
+            weight_per_min=watchdog_weight(self._config),
         )
         write_charge(self._directory.path, charge)
         return secret

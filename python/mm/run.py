@@ -22,6 +22,7 @@ from mm import postmortem
 from mm._core import Engine
 from mm.accounts import PAPER_ACCOUNT, command_for
 from mm.audit.verdict import Verdict, judge
+from mm.budget import Outlook
 from mm.clock import SECOND_NS, PaperClock
 from mm.config import Config
 from mm.desk import Desk, metrics_of, open_desk
@@ -37,6 +38,7 @@ from mm.paper.venue import open_given, open_own
 from mm.protection import Protection
 from mm.report import RunFacts, summary
 from mm.restart import reconcile, restore_day
+from mm.runs import last_burn
 from mm.scrape import serving
 from mm.startup import (
     CANCELLED_S,
@@ -316,6 +318,24 @@ class Run:
             if self._terminal.closed:
                 self._ask.ask("output_closed")
 
+    def _outlook(self, desk: Desk) -> Outlook | None:
+        """How long the requests of the address last; said where this session would use them up."""
+        ledger = desk.engine.snapshot()["requests"]
+        if ledger["left"] is None:
+            return None
+        burn = last_burn(self._state.path)
+        net_per_day = None if burn is None else burn.net_per_day
+        outlook = Outlook(ledger["left"], ledger["reserve"], net_per_day)
+        if outlook.runs_out(self._options.duration_s):
+            log.warning(
+                "requests_run_out",
+                left=outlook.left,
+                reserve=outlook.reserve,
+                pace=outlook.pace(),
+                hint=outlook.shortage(),
+            )
+        return outlook
+
     def _open_screen(self, desk: Desk, venue: Venue, found: Synchronised) -> None:
         snapshot = desk.engine.snapshot()
         opening = Opening(
@@ -328,6 +348,8 @@ class Run:
             cancelled=found.cancelled,
             protected=self._protection.there(),
             unprotected=self._protection.missing(),
+            outlook=self._outlook(desk),
+            session_s=self._options.duration_s,
         )
         self._terminal.first_screen(opening, snapshot)
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
+from mm.budget import Outlook
 from mm.config import Config, ProcessConfig
 from mm.cycles import percent, position_text, utilisation
 from mm.figures import coin_text
@@ -64,6 +65,8 @@ class Opening:
         cancelled: Orders found at the start and cancelled.
         protected: What looks after orders and position, should this process not be able to.
         unprotected: What of that is not available, each with its reason.
+        outlook: How long the requests of the address last; `None`: the venue has not said.
+        session_s: Exchange seconds that the run is to last; `None`: until told.
     """
 
     config: Config
@@ -75,6 +78,8 @@ class Opening:
     cancelled: int
     protected: Sequence[str]
     unprotected: Sequence[str]
+    outlook: Outlook | None
+    session_s: float | None
 
 
 class Terminal:
@@ -149,6 +154,7 @@ def first_screen(opening: Opening, snapshot: Snapshot) -> list[str]:
         f"  Levels       {levels_line(config, snapshot)}",
         f"  Break-even   {break_even_line(config, snapshot)}",
         f"  Fills        {fills_line(config, snapshot)}",
+        *requests_lines(opening.outlook, opening.session_s),
     ]
     if opening.inherited:
         held = coin_text(opening.inherited, opening.sz_decimals)
@@ -168,6 +174,19 @@ def first_screen(opening: Opening, snapshot: Snapshot) -> list[str]:
         f"               {opening.command} config show",
         "",
     ]
+    return lines
+
+
+def requests_lines(outlook: Outlook | None, session_s: float | None) -> list[str]:
+    """What is left of the address budget, and whether it outlasts the session."""
+    if outlook is None:
+        return [
+            "  Requests     the venue has not said what is left: one order a side until it does"
+        ]
+    left = f"{outlook.left:,} left, {outlook.reserve:,} of them for safety; {outlook.pace()}"
+    lines = [f"  Requests     {left}"]
+    if outlook.runs_out(session_s):
+        lines += _wrapped("  RUNS OUT     ", f"before this session is over: {outlook.shortage()}")
     return lines
 
 

@@ -46,6 +46,6 @@ class RequestsConfig(Section):
         300,
         "weight",
         "a minute of the IP address that is left to the watchdog, of the venue's 1,200",
-        ge=0,
+        ge=100,
         le=900,
     )

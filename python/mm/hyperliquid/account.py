@@ -13,11 +13,11 @@ from collections.abc import Mapping
 import structlog
 
 from mm._core import Instrument
-from mm.errors import RejectedError, VenueError
+from mm.errors import RateLimitedError, RejectedError, VenueError
 from mm.hyperliquid.errors import HTTP_OK
 from mm.hyperliquid.gateway import Gateway
 from mm.hyperliquid.http import HttpClient, HttpReply
-from mm.hyperliquid.pacing import Pacer, query_weight
+from mm.hyperliquid.pacing import Pacer, query_weight, rows_weight
 
 log = structlog.get_logger(__name__)
 
@@ -25,6 +25,8 @@ log = structlog.get_logger(__name__)
 BATCH = 200
 # A cloid is session and counter, 64 bits each.
 SESSION_SHIFT = 64
+# Times that a query which was too much for our IP address (HTTP 429) is asked.
+TOO_MUCH_ATTEMPTS = 4
 # Between a cancel and the query that verifies it: the exchange's view lags its blocks.
 VERIFY_PAUSE_S = 0.05
 
@@ -81,13 +83,31 @@ class Account:
         return await self.info({"type": "candleSnapshot", "req": span})
 
     async def info(self, query: Mapping[str, object], *, urgent: bool = False) -> bytes:
-        """Answer of any query, paced."""
-        weight = query_weight(str(query["type"]))
-        if urgent:
-            self._pacer.spend(weight)
-        else:
-            await self._pacer.wait(weight)
-        return await self._http.info(query)
+        """Answer of any query, paced; one that was too much for the address is asked again.
+
+        Raises:
+            VenueError: No answer, or an error.
+        """
+        kind = str(query["type"])
+        weight = query_weight(kind)
+        for _ in range(TOO_MUCH_ATTEMPTS):
+            if urgent:
+                self._pacer.spend(weight)
+            else:
+                await self._pacer.wait(weight)
+            try:
+                answer = await self._http.info(query)
+            except RateLimitedError as error:
+                # Others share the address: wait like a query that can.
+                log.warning("too_many_requests", kind=kind)
+                self._pacer.exhaust()
+                refused = error
+                if urgent:
+                    await self._pacer.pause()
+                continue
+            self._pacer.spend(rows_weight(kind, answer))
+            return answer
+        raise refused
 
     async def open_oids(self) -> list[int]:
         """Ids of our orders that rest for the coin; those of nobody's session are not ours."""

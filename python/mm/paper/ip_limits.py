@@ -7,27 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mm.clock import SECOND_NS
-from mm.hyperliquid.pacing import WEIGHT_PER_MINUTE, action_weight, query_weight
+from mm.hyperliquid.pacing import WEIGHT_PER_MINUTE, action_weight, query_weight, rows_weight
 
 MINUTE_NS = 60 * SECOND_NS
 SOCKETS = 10
 SOCKETS_PER_MINUTE = 30
 MESSAGES_PER_MINUTE = 2_000
-
-ROWS_PER_WEIGHT = dict.fromkeys(
-    (
-        "recentTrades",
-        "historicalOrders",
-        "userFills",
-        "userFillsByTime",
-        "fundingHistory",
-        "userFunding",
-        "userNonFundingLedgerUpdates",
-        "userTwapSliceFills",
-    ),
-    20,
-) | {"candleSnapshot": 60}
-"""Queries that cost one more for so many rows of their answer."""
 
 
 @dataclass(slots=True)
@@ -63,10 +48,8 @@ class IpLimits:
 
     def charge_rows(self, address: str, body: bytes, answer: bytes) -> None:
         """Spend what the rows of an answer cost on top, once they are known."""
-        per = ROWS_PER_WEIGHT.get(_kind(body))
-        rows = json.loads(answer) if per is not None else None
-        if per is not None and isinstance(rows, list):
-            self._of(address).left -= len(rows) // per
+        if weight := rows_weight(_kind(body), answer):
+            self._of(address).left -= weight
 
     def opens(self, address: str) -> bool:
         """Count a socket; False where there are too many, or too many new ones."""

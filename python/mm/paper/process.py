@@ -250,6 +250,7 @@ def _options(wanted: Wanted) -> list[str]:
     return [
         *coin,
         *("--market", wanted.market, "--seed", str(wanted.seed), "--speed", str(wanted.speed)),
+        *("--ip-limits", "venue"),
         *("--cadence", wanted.cadence),
         *("--patience-s", str(PATIENCE_S)),
         *("--maker-fee-bps", str(wanted.maker_fee_bps)),

@@ -35,6 +35,7 @@ class Charge:
         drift_s: Wall seconds for which the exchange's position must differ from the engine's.
         expires_after_s: Life of an action, exchange seconds.
         recovery: The section `[recovery]`, JSON text.
+        weight_per_min: Of requests, the watchdog's share of the IP address.
     """
 
     session: int
@@ -50,6 +51,7 @@ class Charge:
     drift_s: float
     expires_after_s: float
     recovery: str
+    weight_per_min: int
 
     @property
     def patience(self) -> Patience:

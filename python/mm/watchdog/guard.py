@@ -129,7 +129,7 @@ class Guard:
         else:
             clock = LiveClock()
         instrument = await load_instrument(http, charge.coin)
-        pacer = Pacer(clock)
+        pacer = Pacer(clock, charge.weight_per_min)
         sent = (Path(charge.run_dir) / WATCHDOG_SENT).open("ab")
         gateway = Gateway(
             line=http,

@@ -4,9 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::account::{Entry, Ledger, Posted};
 use crate::budget::{LossBudget, Restored};
-use crate::event::{
-    AccountState, EventBody, Fees, Fill, Funding, Stream, StreamState, Transfer,
-};
+use crate::event::{AccountState, EventBody, Fees, Fill, Funding, Stream, StreamState, Transfer};
 use crate::units::{Dur, Px, Sz, Time, Usd};
 
 /// Messages kept until the ledger begins: far more than a start hears, which takes a second.
