@@ -138,7 +138,8 @@ lock: $(VENV)/.dev ## resolve requirements/*.txt anew, with hashes
 		--generate-hashes --no-emit-index-url --no-emit-find-links "$$@"; }; \
 	compile pyproject.toml requirements/dev.in -o requirements/dev.txt; \
 	compile pyproject.toml -c requirements/dev.txt -o requirements/run.txt; \
-	compile requirements/build.in -c requirements/dev.txt -o requirements/build.txt
+	compile requirements/build.in -c requirements/dev.txt -o requirements/build.txt; \
+	compile requirements/ccxt.in -c requirements/dev.txt -o requirements/ccxt.txt
 
 .PHONY: clean
 clean: ## remove everything that make built

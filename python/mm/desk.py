@@ -18,7 +18,7 @@ from mm.cycles import CycleWatch
 from mm.hyperliquid.account import Account
 from mm.hyperliquid.gateway import Envelope, Gateway
 from mm.hyperliquid.http import HttpClient
-from mm.hyperliquid.meta import load_instrument
+from mm.hyperliquid.meta import Perp, load_perp
 from mm.hyperliquid.nonces import MILLISECOND_NS, Nonces, nonces_of
 from mm.hyperliquid.order_line import OrderLine
 from mm.hyperliquid.pacing import WEIGHT_PER_MINUTE, Pacer
@@ -49,6 +49,7 @@ class Desk:
     session_id: int
     clock: Clock
     instrument: Instrument
+    perp: Perp
     engine: Engine
     inbox: Inbox
     http: HttpClient
@@ -85,7 +86,8 @@ async def open_desk(
     """
     http = await stack.enter_async_context(HttpClient(venue.base_url))
     clock = venue.clock
-    instrument = await load_instrument(http, config.process.coin)
+    perp = await load_perp(http, config.process.coin)
+    instrument = perp.instrument
     session_id = state.new_session(time.time_ns() // MILLISECOND_NS)
     engine = Engine(engine_config_json(config, session_id), instrument)
     weight = WEIGHT_PER_MINUTE - watchdog_weight(config)
@@ -130,6 +132,7 @@ async def open_desk(
         session_id=session_id,
         clock=clock,
         instrument=instrument,
+        perp=perp,
         engine=engine,
         inbox=inbox,
         http=http,

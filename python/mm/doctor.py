@@ -16,8 +16,9 @@ from mm._core import Signer
 from mm.budget import Outlook
 from mm.config import Config, expires_after_s, levels_possible
 from mm.errors import ConfigError, MmError
+from mm.hyperliquid.account import OF_A_DEX
 from mm.hyperliquid.http import HttpClient
-from mm.hyperliquid.meta import load_instrument
+from mm.hyperliquid.meta import dex_of, load_instrument, load_perp
 from mm.hyperliquid.nonces import MILLISECOND_NS
 from mm.keys.sources import secret_for
 from mm.live.opening import clock_skew_s, refuse_mode
@@ -30,6 +31,8 @@ ROUND_TRIP_WARN_S = 0.5
 SCHEDULE_CANCEL_USD = 1_000_000
 """Volume below which the venue refuses `scheduleCancel`."""
 BUDGET_WARN_DAYS = 7.0
+BUILDERS_FEES = 2
+"""On a builder's dex the builder takes as much as the venue."""
 
 Json = dict[str, Any]  # Any: what the venue answered
 Check = Callable[[], Awaitable["Finding"]]
@@ -156,14 +159,19 @@ class Doctor:
     async def _leverage(self) -> Finding:
         data = await self._ask_user("activeAssetData", coin=self._config.process.coin)
         now = f"{data['leverage']['type']} {data['leverage']['value']}x"
-        wanted = f"cross {self._config.account.leverage}x"
+        perp = await load_perp(self._http, self._config.process.coin)
+        wanted = f"{perp.margin_mode} {self._config.account.leverage}x"
         if now == wanted:
             return Finding("leverage", "ok", f"{now}, as configured")
         return Finding("leverage", "warn", f"{now}; a run sets {wanted} before it quotes")
 
     async def _fees(self) -> Finding:
         fees = await self._ask_user("userFees")
-        maker, taker = (1e4 * float(fees[key]) for key in ("userAddRate", "userCrossRate"))
+        factor = BUILDERS_FEES if dex_of(self._config.process.coin) else 1
+        maker, taker = (
+            1e4 * (rate + max(rate, 0.0) * (factor - 1))
+            for rate in (float(fees[key]) for key in ("userAddRate", "userCrossRate"))
+        )
         return Finding(
             "fees",
             "ok",
@@ -210,7 +218,10 @@ class Doctor:
         return json.loads(await self._http.info(query))
 
     async def _ask_user(self, kind: str, **more: object) -> Json:
-        answer: Json = await self._ask({"type": kind, "user": self._user, **more})
+        query: dict[str, object] = {"type": kind, "user": self._user, **more}
+        if kind in OF_A_DEX and (dex := dex_of(self._config.process.coin)):
+            query["dex"] = dex
+        answer: Json = await self._ask(query)
         return answer
 
 

@@ -226,7 +226,7 @@ class Run:
             synchronise(
                 desk.account,
                 desk.gateway,
-                desk.instrument,
+                desk.perp,
                 min(self._config.account.leverage, desk.instrument.max_leverage),
                 desk.clock,
                 desk.inbox,

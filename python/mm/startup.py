@@ -14,12 +14,12 @@ from dataclasses import dataclass
 
 import structlog
 
-from mm._core import Instrument
 from mm.accounts import command_for
 from mm.clock import Clock
 from mm.errors import VenueError
 from mm.hyperliquid.account import Account, cancel_all, set_leverage
 from mm.hyperliquid.gateway import Gateway
+from mm.hyperliquid.meta import Perp
 from mm.hyperliquid.nonces import MILLISECOND_NS
 from mm.hyperliquid.streams import Stream
 from mm.inbox import Command, Inbox, Info
@@ -81,7 +81,7 @@ async def streams_up(streams: Sequence[Stream]) -> None:
 async def synchronise(
     account: Account,
     gateway: Gateway,
-    instrument: Instrument,
+    perp: Perp,
     leverage: int,
     clock: Clock,
     inbox: Inbox,
@@ -91,8 +91,8 @@ async def synchronise(
     Args:
         account: The account and coin.
         gateway: Signs what must be changed.
-        instrument: The perp.
-        leverage: Cross leverage to set for it.
+        perp: The perp.
+        leverage: Leverage to set for it.
         clock: Exchange time.
         inbox: Takes every answer, and the anchor last.
 
@@ -102,10 +102,10 @@ async def synchronise(
     Raises:
         VenueError: The venue did not do it, or does not answer.
     """
-    cancelled = await cancel_all(account, gateway, instrument, CANCELLED_S)
+    cancelled = await cancel_all(account, gateway, perp.instrument, CANCELLED_S)
     if cancelled:
         log.warning("inherited_orders_cancelled", coin=account.coin, orders=cancelled)
-    await set_leverage(account, gateway, instrument, leverage)
+    await set_leverage(account, gateway, perp, leverage)
     now_ms = clock.now_ns() // MILLISECOND_NS
     candles = await account.candles(SEED_INTERVAL, now_ms - SEED_MS, now_ms)
     inbox.put(Info(clock.now_ns(), "candleSnapshot", candles))

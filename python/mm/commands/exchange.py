@@ -18,7 +18,29 @@ def exchange(
     ] = _PROCESS.exchange_port,
     account: Annotated[
         list[str] | None,
-        typer.Option(metavar="ADDRESS=USDC", help="An account and what it holds; repeatable."),
+        typer.Option(
+            metavar="ADDRESS=USDC[,DEX:USDC]",
+            help="An account and what it holds, on builders' dexes (or `spot`) too; repeatable.",
+        ),
+    ] = None,
+    vault: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ADDRESS=USDC", help="A vault that the first account leads; repeatable."
+        ),
+    ] = None,
+    perp: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=SZ_DECIMALS,MAX_LEVERAGE,PX[,MARGIN]",
+            help="Of the demo market: one more perp, DEX:COIN for one of a builder's dex, or"
+            " another instead of its own of that name. MARGIN: any, noCross or strictIsolated."
+            " Repeatable.",
+        ),
+    ] = None,
+    oi_cap: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=USDC", help="A perp's cap on its open interest; repeatable."),
     ] = None,
     market: Annotated[
         str,
@@ -112,5 +134,8 @@ def exchange(
         replies=replies,
         faults=faults,
         ip_limits=ip_limits,
+        vaults=tuple(vault or ()),
+        perps=tuple(perp or ()),
+        oi_caps=tuple(oi_cap or ()),
     )
     serve(terms, port, report, ready_file, patience_s)

@@ -17,6 +17,7 @@ from mm.errors import RateLimitedError, RejectedError, VenueError
 from mm.hyperliquid.errors import HTTP_OK
 from mm.hyperliquid.gateway import Gateway
 from mm.hyperliquid.http import HttpClient, HttpReply
+from mm.hyperliquid.meta import Perp, dex_of
 from mm.hyperliquid.pacing import Pacer, query_weight, rows_weight
 
 log = structlog.get_logger(__name__)
@@ -27,6 +28,8 @@ BATCH = 200
 SESSION_SHIFT = 64
 # Times that a query which was too much for our IP address (HTTP 429) is asked.
 TOO_MUCH_ATTEMPTS = 4
+# Queries that are about one clearinghouse; without a dex they are about the main one.
+OF_A_DEX = frozenset({"clearinghouseState", "openOrders", "frontendOpenOrders"})
 # Between a cancel and the query that verifies it: the exchange's view lags its blocks.
 VERIFY_PAUSE_S = 0.05
 
@@ -75,6 +78,8 @@ class Account:
             query["oid"] = cloid
         if kind == "activeAssetData":
             query["coin"] = self.coin
+        if kind in OF_A_DEX and (dex := dex_of(self.coin)):
+            query["dex"] = dex
         return await self.info(query, urgent=urgent)
 
     async def candles(self, interval: str, start_ms: int, end_ms: int) -> bytes:
@@ -126,30 +131,27 @@ class Account:
         return str(data["leverage"]["type"]), int(data["leverage"]["value"])
 
 
-async def set_leverage(
-    account: Account, gateway: Gateway, instrument: Instrument, leverage: int
-) -> None:
-    """Set cross margin at `leverage` and read it back.
+async def set_leverage(account: Account, gateway: Gateway, perp: Perp, leverage: int) -> None:
+    """Set the perp's margin mode and `leverage`, and read them back.
 
     Raises:
         RejectedError: The venue refused, or reports another setting afterwards.
         VenueError: No answer.
     """
-    wanted = ("cross", leverage)
+    wanted = (perp.margin_mode, leverage)
+    shown = f"{perp.margin_mode} {leverage}x"
     if await account.leverage() == wanted:
         return
     action: dict[str, object] = {
         "type": "updateLeverage",
-        "asset": instrument.asset,
-        "isCross": True,
+        "asset": perp.instrument.asset,
+        "isCross": perp.margin_mode == "cross",
         "leverage": leverage,
     }
-    check(await gateway.request(action), f"setting {account.coin} to cross {leverage}x")
+    check(await gateway.request(action), f"setting {account.coin} to {shown}")
     mode, value = await account.leverage()
     if (mode, value) != wanted:
-        raise RejectedError(
-            f"leverage of {account.coin} was {mode} {value}x after setting cross {leverage}x"
-        )
+        raise RejectedError(f"leverage of {account.coin} was {mode} {value}x after setting {shown}")
 
 
 async def cancel_all(

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 
 from mm.clock import Clock
+from mm.hyperliquid.meta import dex_of
 from mm.hyperliquid.socket import BOOKKEEPING, Deadlines, Socket
 from mm.inbox import Frame, Inbox, StreamState
 
@@ -28,7 +29,7 @@ def user_subscriptions(user: str, coin: str) -> list[dict[str, object]]:
     plain: list[dict[str, object]] = [{"type": kind, "user": user} for kind in kinds]
     return [
         *plain,
-        {"type": "clearinghouseState", "user": user, "dex": ""},
+        {"type": "clearinghouseState", "user": user, "dex": dex_of(coin)},
         {"type": "activeAssetData", "user": user, "coin": coin},
     ]
 

@@ -27,6 +27,9 @@ WARMUP_MS = 3_600_000
 FEE_UNITS_PER_BPS = 10_000
 """The core counts fee rates in units of 1e-8 of notional."""
 
+BLOCKS_AT_ONCE = 1_000
+"""Blocks run between two looks at the wall's clock."""
+
 SEEDS = 2**32
 
 LISTED = {
@@ -37,7 +40,11 @@ LISTED = {
 }
 """Perps of known recordings: decimals of their size, and largest leverage."""
 
-_ACCOUNT = re.compile(r"(0x[0-9a-fA-F]{40})=(\d+(?:\.\d{1,6})?)")
+_PERP = re.compile(r"([\w:]+)=(\d),(\d+),(\d+(?:\.\d+)?)(?:,(any|noCross|strictIsolated))?")
+_OI_CAP = re.compile(r"([\w:]+)=(\d+(?:\.\d{1,6})?)")
+_ACCOUNT = re.compile(
+    r"(0x[0-9a-fA-F]{40})=(\d+(?:\.\d{1,6})?)((?:,[a-z]{2,4}:\d+(?:\.\d{1,6})?)*)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +58,8 @@ class Terms:
         max_leverage: Its largest leverage; None: as listed by the venue.
         seed: Of the demo market; None: a fresh one.
         speed: Exchange seconds per wall second.
-        accounts: `ADDRESS=USDC` each.
+        accounts: `ADDRESS=USDC` each, and `,DEX:USDC` for what it holds on a builder's dex, or as
+            `spot`.
         cadence: How often market data is pushed; None: `legacy` for a recording, else `2026`.
         bound: Of a recording: whose orders were cancelled when a displayed size fell.
         maker_fee_bps: Fee of the resting side.
@@ -60,6 +68,9 @@ class Terms:
         replies: Whether REST replies come before or after the stream frames of their block.
         faults: What goes wrong, to the first account: a TOML or JSON file; None: nothing.
         ip_limits: Whether an address is held to the venue's request weight and sockets.
+        vaults: `ADDRESS=USDC` each, led by the first account.
+        perps: `NAME=SZ_DECIMALS,MAX_LEVERAGE,PX[,MARGIN]` each, of the demo market.
+        oi_caps: `NAME=USDC` each.
     """
 
     market: str
@@ -77,6 +88,9 @@ class Terms:
     replies: Literal["first", "last"]
     faults: Path | None = None
     ip_limits: Literal["venue", "off"] = "off"
+    vaults: tuple[str, ...] = ()
+    perps: tuple[str, ...] = ()
+    oi_caps: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,13 +120,14 @@ def open_exchange(terms: Terms) -> Opened:
     """
     instance = secrets.token_hex(8)
     kind, _, path = terms.market.partition(":")
+    perps, rules = _perps(terms)
     market: dict[str, object]
     seed, frames, source = None, None, None
     if kind == "replay" and path:
         market, frames = _recorded(terms, Path(path)), read_frames(Path(path))
     elif terms.market == "demo":
         seed = secrets.randbelow(SEEDS) if terms.seed is None else terms.seed
-        market = {"kind": "demo", "seed": seed}
+        market = {"kind": "demo", "seed": seed, "perps": perps}
     elif (url := source_url(terms.market)) is not None:
         source = _mirrored(terms, url)
         market = source.market(terms.bound)
@@ -136,6 +151,9 @@ def open_exchange(terms: Terms) -> Opened:
         "gtc_partial": "resting",
         "schedule_gate": terms.schedule_gate,
         "accounts": [_account(text) for text in terms.accounts],
+        "vaults": _vaults(terms),
+        "margin_rules": rules,
+        "oi_caps": dict(_oi_cap(text) for text in terms.oi_caps),
     }
     if terms.faults is not None:
         settings["faults"] = read_plan(terms.faults)
@@ -144,7 +162,15 @@ def open_exchange(terms: Terms) -> Opened:
     except EventError as error:
         raise EventError(f"{path}: {error}") from error
     _check_coin(exchange, terms.coin)
+    if terms.market == "demo":
+        _catch_up(exchange)
     return Opened(exchange, instance, seed, source)
+
+
+def _catch_up(exchange: PaperExchange) -> None:
+    """Run the time that opening took, so that exchange time is wall time when it serves."""
+    while exchange.next_block_ns <= time.time_ns():
+        exchange.advance(time.time_ns(), BLOCKS_AT_ONCE)
 
 
 def read_plan(path: Path) -> object:
@@ -186,18 +212,54 @@ def _mirrored(terms: Terms, url: str) -> Source:
     return asyncio.run(find(url, terms.coin))
 
 
-def _account(text: str) -> dict[str, str]:
+def _account(text: str) -> dict[str, object]:
     match = _ACCOUNT.fullmatch(text)
     if match is None:
         raise ConfigError(
             f"account was {text!r}, expected ADDRESS=USDC: 0x and 40 hex digits, then a decimal"
-            " with at most 6 decimals"
+            " with at most 6 decimals, then ,DEX:USDC for each builder's dex it has money on"
         )
-    return {"address": match[1].lower(), "usdc": match[2]}
+    dexes = dict(part.split(":") for part in match[3].split(",")[1:])
+    return {"address": match[1].lower(), "usdc": match[2], "dexes": dexes}
+
+
+def _vaults(terms: Terms) -> list[dict[str, object]]:
+    vaults = [_account(text) for text in terms.vaults]
+    if vaults and not terms.accounts:
+        raise ConfigError("a vault needs an account that leads it: give --account first")
+    return [{"leader": _account(terms.accounts[0])["address"], "account": own} for own in vaults]
+
+
+def _perps(terms: Terms) -> tuple[list[dict[str, object]], dict[str, str]]:
+    """Perps to list on the demo market, and how those may be margined that say so."""
+    if terms.perps and terms.market != "demo":
+        raise ConfigError(f"perp was given, but the market is {terms.market}: only demo takes them")
+    perps: list[dict[str, object]] = []
+    rules = {}
+    for text in terms.perps:
+        match = _PERP.fullmatch(text)
+        if match is None:
+            raise ConfigError(
+                f"perp was {text!r}, expected NAME=SZ_DECIMALS,MAX_LEVERAGE,PX, and after another"
+                " comma any, noCross or strictIsolated"
+            )
+        coin, sz_decimals, max_leverage, px, rule = match.groups()
+        sizes = {"sz_decimals": int(sz_decimals), "max_leverage": int(max_leverage)}
+        perps.append({"coin": coin, **sizes, "px": float(px)})
+        if rule is not None:
+            rules[coin] = rule
+    return perps, rules
+
+
+def _oi_cap(text: str) -> tuple[str, str]:
+    match = _OI_CAP.fullmatch(text)
+    if match is None:
+        raise ConfigError(f"oi_cap was {text!r}, expected NAME=USDC")
+    return match[1], match[2]
 
 
 def _check_coin(exchange: PaperExchange, coin: str | None) -> None:
-    _, body = exchange.info(b'{"type":"meta"}')
-    listed = [perp["name"] for perp in json.loads(body)["universe"]]
+    _, body = exchange.info(b'{"type":"allPerpMetas"}')
+    listed = [perp["name"] for meta in json.loads(body) for perp in meta["universe"]]
     if coin is not None and coin not in listed:
         raise ConfigError(f"coin was {coin!r}, expected one of {', '.join(listed)}")

@@ -23,6 +23,7 @@ import structlog
 from mm.errors import ConfigError, MmError, VenueError
 from mm.exits import Exit
 from mm.hyperliquid.http import HttpClient, Timeouts
+from mm.hyperliquid.meta import dex_of
 from mm.waiting import until
 
 log = structlog.get_logger(__name__)
@@ -36,6 +37,8 @@ LOOK_S = 0.05
 # A maker killed without a word may come back to its exchange this long.
 PATIENCE_S = 600
 SHOWN_LINES = 3
+# A builder's perp of the demo market: decimals of its size, leverage, price near which it starts.
+BUILDERS_PERP = "2,10,250"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +67,7 @@ class Wanted:
         cadence: `2026` or `legacy`.
         maker_fee_bps: Fee of makers, bps of notional.
         taker_fee_bps: Fee of takers, bps of notional.
-        coin: The perp a recorded market is of.
+        coin: The perp a recorded market is of; one of a builder's dex is added to the demo market.
     """
 
     market: str
@@ -172,7 +175,10 @@ async def start(wanted: Wanted, address: str, usdc: str, run_dir: Path) -> Livin
     """
     report, words, ready = (run_dir / f"exchange.{kind}" for kind in ("jsonl", "log", "ready"))
     command = [sys.executable, "-m", "mm", "exchange", "--port", "0", "--ready-file", str(ready)]
-    command += ["--account", f"{address}={usdc}", "--report", str(report), *_options(wanted)]
+    account = f"{address}={usdc}"
+    if dex := dex_of(wanted.coin):
+        account += f",{dex}:{usdc}"
+    command += ["--account", account, "--report", str(report), *_options(wanted)]
     with words.open("wb") as output:
         process = subprocess.Popen(  # noqa: ASYNC220 - returns at once; waited for below
             command,
@@ -245,10 +251,16 @@ def is_running(pid: int) -> bool:
     return True
 
 
+def _listing(wanted: Wanted) -> tuple[str, ...]:
+    """The perp to trade, where the market does not list it by itself."""
+    if wanted.market != "demo":
+        return ("--coin", wanted.coin)
+    return ("--perp", f"{wanted.coin}={BUILDERS_PERP}") if dex_of(wanted.coin) else ()
+
+
 def _options(wanted: Wanted) -> list[str]:
-    coin = () if wanted.market == "demo" else ("--coin", wanted.coin)
     return [
-        *coin,
+        *_listing(wanted),
         *("--market", wanted.market, "--seed", str(wanted.seed), "--speed", str(wanted.speed)),
         *("--ip-limits", "venue"),
         *("--cadence", wanted.cadence),

@@ -137,9 +137,9 @@ fn rejection(text: String) -> Rejection {
 
 fn placed(status: PlaceStatus) -> ItemStatus {
     match status {
-        PlaceStatus::Resting { oid, .. } | PlaceStatus::WaitingForTrigger { oid } => {
-            ItemStatus::Resting(oid)
-        }
+        PlaceStatus::Resting { oid, .. }
+        | PlaceStatus::WaitingForFill { oid }
+        | PlaceStatus::WaitingForTrigger { oid } => ItemStatus::Resting(oid),
         PlaceStatus::Filled { oid, total_sz, .. } => ItemStatus::Filled { oid, sz: total_sz },
         PlaceStatus::Error(text) => ItemStatus::Error(rejection(text)),
     }

@@ -71,7 +71,7 @@ pub fn decode_info(
             EventBody::Account(user::account(instrument, &state, recv)?)
         }
         InfoKind::ActiveAssetData => EventBody::HeadRoom(ours(user::head_room(instrument, text)?)?),
-        InfoKind::UserFees => EventBody::Fees(fees(text)?),
+        InfoKind::UserFees => EventBody::Fees(fees(instrument, text)?),
         InfoKind::OpenOrders => {
             let printed = serde_json::from_str::<Vec<WireOrder<'_>>>(text)?;
             EventBody::OpenOrders(OpenOrders {
@@ -111,7 +111,9 @@ fn ours<T>(found: Option<T>) -> Result<T, DecodeError> {
     found.ok_or_else(|| unexpected("coin", "another", "the coin asked for"))
 }
 
-fn fees(text: &str) -> Result<Fees, DecodeError> {
+/// What a fill in our coin costs: on a builder's dex the builder takes as much as the venue, and no
+/// part of a rebate.
+fn fees(instrument: &Instrument, text: &str) -> Result<Fees, DecodeError> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct UserFees<'a> {
@@ -122,10 +124,11 @@ fn fees(text: &str) -> Result<Fees, DecodeError> {
         user_cross_rate,
         user_add_rate,
     } = serde_json::from_str(text)?;
-    let taker = belief("userCrossRate", user_cross_rate)?;
+    let builders = !user::dex_of(instrument).is_empty();
+    let whole = |rate: f64| if builders { rate + rate.max(0.0) } else { rate };
     Ok(Fees {
-        maker: belief("userAddRate", user_add_rate)?,
-        taker,
+        maker: whole(belief("userAddRate", user_add_rate)?),
+        taker: whole(belief("userCrossRate", user_cross_rate)?),
     })
 }
 
@@ -273,6 +276,19 @@ mod tests {
         {"szDecimals":2,"name":"ONE","maxLeverage":10,"marginTableId":10}],
         "marginTables":[[56,{"description":"","marginTiers":[
             {"lowerBound":"0.0","maxLeverage":40},{"lowerBound":"150000000.0","maxLeverage":20}]}]]}"#;
+
+    #[test]
+    fn a_builders_dex_costs_twice_but_halves_no_rebate() {
+        let read = |coin: &str, add: &str| {
+            let perp = Instrument::new(coin, 0, 2, 10).unwrap();
+            let text = format!(r#"{{"userCrossRate":"0.00045","userAddRate":"{add}"}}"#);
+            let fees = fees(&perp, &text).unwrap();
+            (fees.taker, fees.maker)
+        };
+        assert_eq!(read("BTC", "0.00015"), (0.00045, 0.00015));
+        assert_eq!(read("xyz:TSLA", "0.00015"), (0.0009, 0.0003));
+        assert_eq!(read("xyz:TSLA", "-0.00001"), (0.0009, -0.00001));
+    }
 
     #[test]
     fn a_listed_margin_table_is_read_and_an_unlisted_one_has_one_tier() {

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use mm_core::action::Cloid;
 use mm_core::units::{Px, Side, Sz, Time, Usd};
 use mm_hl::address::Address;
+use serde::{Deserialize, Serialize};
 
 use super::fees::DailyVolume;
 use super::liquidation::NEVER;
@@ -23,9 +24,9 @@ const COST_PARTS: i128 = 1_000_000_000;
 #[derive(Clone, Debug)]
 pub(super) struct Account {
     pub(super) address: Address,
-    /// Cash of the cross part: deposits minus signed notional of fills in cross coins minus fees.
-    /// With the cross positions at mark it is the cross account value.
-    pub(super) raw: Usd,
+    /// Cash of the cross part by dex, the main one first: deposits minus signed notional of fills in
+    /// cross coins minus fees. With the dex's cross positions at mark it is its cross account value.
+    pub(super) purses: Vec<Usd>,
     /// USDC of the spot balance.
     pub(super) spot: Usd,
     /// By asset number.
@@ -34,6 +35,10 @@ pub(super) struct Account {
     pub(super) open: BTreeMap<u64, Order>,
     /// Orders that wait for the mark price, by oid.
     pub(super) triggers: BTreeMap<u64, Order>,
+    /// Take profits and stop losses that wait for a resting order to fill, by its oid.
+    pub(super) children: BTreeMap<u64, Vec<Order>>,
+    /// What builders may charge, tenths of a basis point.
+    pub(super) builders: BTreeMap<Address, u64>,
     /// Newest resting order of a cloid.
     pub(super) cloids: BTreeMap<Cloid, u64>,
     /// Orders no longer resting, oldest first.
@@ -54,6 +59,8 @@ pub(super) struct Account {
 /// What an account holds and has resting in one coin.
 #[derive(Clone, Debug)]
 pub(super) struct CoinAccount {
+    /// Whose purse pays for it.
+    pub(super) dex: usize,
     pub(super) position: Position,
     pub(super) leverage: u32,
     pub(super) mode: MarginMode,
@@ -71,6 +78,29 @@ pub enum MarginMode {
     Cross,
     /// Nothing: the position has its own cash.
     Isolated,
+}
+
+/// How a perp may be margined.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum MarginRule {
+    /// Cross or isolated.
+    Any,
+    /// Isolated only; collateral can be added and removed.
+    NoCross,
+    /// Isolated only; collateral can be added but not removed.
+    StrictIsolated,
+}
+
+impl MarginRule {
+    /// What a position of a fresh account is margined by.
+    #[must_use]
+    pub const fn fresh_mode(self) -> MarginMode {
+        match self {
+            Self::Any => MarginMode::Cross,
+            Self::NoCross | Self::StrictIsolated => MarginMode::Isolated,
+        }
+    }
 }
 
 /// Funding a position paid, positive when paid.
@@ -129,14 +159,20 @@ pub struct OrderRecord {
 }
 
 impl Account {
-    pub(super) fn new(address: Address, leverages: impl Iterator<Item = u32>) -> Self {
+    pub(super) fn new(
+        address: Address,
+        coins: impl Iterator<Item = CoinAccount>,
+        dexes: usize,
+    ) -> Self {
         Self {
             address,
-            raw: Usd::ZERO,
+            purses: vec![Usd::ZERO; dexes],
             spot: Usd::ZERO,
-            coins: leverages.map(CoinAccount::new).collect(),
+            coins: coins.collect(),
             open: BTreeMap::new(),
             triggers: BTreeMap::new(),
+            children: BTreeMap::new(),
+            builders: BTreeMap::new(),
             cloids: BTreeMap::new(),
             history: VecDeque::new(),
             fills: VecDeque::new(),
@@ -238,11 +274,12 @@ impl Account {
 }
 
 impl CoinAccount {
-    fn new(leverage: u32) -> Self {
+    pub(super) fn new(dex: usize, leverage: u32, mode: MarginMode) -> Self {
         Self {
+            dex,
             position: Position::default(),
             leverage,
-            mode: MarginMode::Cross,
+            mode,
             pocket: Usd::ZERO,
             funding: FundingPaid::default(),
             sides: Default::default(),

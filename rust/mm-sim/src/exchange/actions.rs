@@ -5,12 +5,12 @@ use mm_hl::wire::{
     BatchModify, ExchangeAction, ModifyOne, PlaceOrders, ReserveRequestWeight, ScheduleCancel,
 };
 
-use super::SimExchange;
 use super::config::{Rule, ScheduleGate};
 use super::margin::sums;
 use super::message::{CancelStatus, Output, PlaceStatus, PlantedRefusal, Reply, Request, Response};
 use super::report::type_of;
 use super::status::OrderState;
+use super::{MAIN, SimExchange};
 
 /// Signed items an action may have.
 const ITEMS: usize = 200;
@@ -106,6 +106,8 @@ impl SimExchange {
             ExchangeAction::UsdSend(action) => self.usd_send(who, action),
             ExchangeAction::Withdraw3(action) => self.withdraw(who, action),
             ExchangeAction::UsdClassTransfer(action) => self.class_transfer(who, action),
+            ExchangeAction::SendAsset(action) => self.send_asset(who, action),
+            ExchangeAction::ApproveBuilderFee(action) => self.approve_builder_fee(who, action),
             ExchangeAction::UserSetAbstraction(action) => Self::set_abstraction(action),
             ExchangeAction::UpdateIsolatedMargin(action) => {
                 self.update_isolated_margin(who, *action)
@@ -119,16 +121,20 @@ impl SimExchange {
     }
 
     fn place_batch(&mut self, who: u32, action: &PlaceOrders) -> Vec<PlaceStatus> {
-        match self.read_batch(action) {
-            Ok(orders) => orders.iter().map(|order| self.place(who, order)).collect(),
+        match self.read_batch(who, action) {
+            Ok(orders) => self.place_group(who, action.grouping, &orders),
             Err(text) => vec![PlaceStatus::Error(text)],
         }
     }
 
     fn cancel(&mut self, who: u32, asset: u32, oid: Option<u64>, fast: bool) -> CancelStatus {
+        if oid.is_some_and(|oid| self.cancel_child(who, oid)) {
+            return CancelStatus::Success;
+        }
         let account = &self.accounts[who as usize];
         let order_of = |oid: &u64| account.open.get(oid).or_else(|| account.triggers.get(oid));
-        let found = oid.filter(|oid| order_of(oid).is_some_and(|order| order.asset == asset));
+        let place = self.listing.place(asset);
+        let found = oid.filter(|oid| order_of(oid).is_some_and(|order| Some(order.asset) == place));
         let Some(oid) = found else {
             let text = "Order was never placed, already canceled, or filled.";
             return CancelStatus::Error(format!("{text} asset={asset}"));
@@ -152,6 +158,7 @@ impl SimExchange {
             PlaceStatus::Error(text) => Err(text),
             PlaceStatus::Resting { .. }
             | PlaceStatus::Filled { .. }
+            | PlaceStatus::WaitingForFill { .. }
             | PlaceStatus::WaitingForTrigger { .. } => Ok(Response::Default),
         }
     }
@@ -190,11 +197,11 @@ impl SimExchange {
         let (Some(weight), Some(price)) = (weight, price) else {
             return Err("Insufficient balance to reserve request weight.".to_owned());
         };
-        if price > sums(account, &self.coins).free() {
+        if price > sums(account, &self.coins, MAIN).free() {
             return Err("Insufficient balance to reserve request weight.".to_owned());
         }
         let account = &mut self.accounts[who as usize];
-        account.raw -= price;
+        account.purses[MAIN] -= price;
         account.usage.reserved += weight;
         self.fees_taken += price;
         self.changed.insert(who);

@@ -8,6 +8,7 @@ use mm_hl::wire::{Grouping, OrderKind, OrderRequest, PlaceOrders, Tif};
 use super::SimExchange;
 use super::message::Order;
 use super::status::OrderState;
+use super::tpsl::{Bond, check_group};
 use super::triggers::Trigger;
 
 /// Open orders anybody may have; the venue grants one more per $5M of volume, up to a bound.
@@ -27,6 +28,10 @@ pub(super) struct NewOrder {
     pub(super) cloid: Option<Cloid>,
     /// What it waits for before it is placed.
     pub(super) trigger: Option<Trigger>,
+    /// What it belongs to.
+    pub(super) bond: Option<Bond>,
+    /// Rate of the builder's fee, tenths of a basis point.
+    pub(super) builder_rate: u64,
 }
 
 impl NewOrder {
@@ -41,6 +46,8 @@ impl NewOrder {
             reduce_only,
             cloid,
             trigger,
+            bond,
+            builder_rate,
         } = *self;
         Order {
             oid,
@@ -54,6 +61,8 @@ impl NewOrder {
             reduce_only,
             placed,
             trigger,
+            bond,
+            builder_rate,
         }
     }
 }
@@ -82,38 +91,34 @@ impl Refused {
 
 impl SimExchange {
     /// Static checks over a whole batch: the first failure refuses all of it.
-    pub(super) fn read_batch(&self, action: &PlaceOrders) -> Result<Vec<NewOrder>, String> {
+    pub(super) fn read_batch(
+        &self,
+        who: u32,
+        action: &PlaceOrders,
+    ) -> Result<Vec<NewOrder>, String> {
         if action.orders.is_empty() {
             return Err("Orders are empty.".to_owned());
         }
-        match action.grouping {
-            Grouping::Na => {}
-            Grouping::NormalTpsl | Grouping::PositionTpsl => {
-                let text =
-                    "Only grouping na is supported by this exchange: place TP/SL one by one.";
-                return Err(text.to_owned());
-            }
-            Grouping::Priority { .. } => {
-                return Err("Insufficient delegatable balance for priority order".to_owned());
-            }
+        if let Grouping::Priority { .. } = action.grouping {
+            return Err("Insufficient delegatable balance for priority order".to_owned());
         }
-        if action.builder.is_some_and(|builder| builder.fee > 0) {
-            return Err("Builder fee has not been approved.".to_owned());
-        }
-        action
-            .orders
-            .iter()
-            .map(|order| self.read_order(order))
-            .collect()
+        let builder_rate = self.builder_rate(who, action.builder)?;
+        let read = action.orders.iter().map(|order| {
+            let order = self.read_order(order)?;
+            Ok(NewOrder {
+                builder_rate,
+                ..order
+            })
+        });
+        let orders: Vec<NewOrder> = read.collect::<Result<_, String>>()?;
+        check_group(action.grouping, &orders)?;
+        Ok(orders)
     }
 
     /// Static checks of one order.
     pub(super) fn read_order(&self, order: &OrderRequest) -> Result<NewOrder, String> {
-        let instrument = self
-            .market
-            .instruments()
-            .get(order.asset as usize)
-            .ok_or_else(|| format!("Asset {} is not listed.", order.asset))?;
+        let asset = self.place_of(order.asset)?;
+        let instrument = &self.market.instruments()[asset as usize];
         let positive_sz = order.sz.sz(instrument).filter(|sz| *sz > Sz::ZERO);
         let sz = positive_sz.ok_or("Order has invalid size.")?;
         let positive_px = order.px.px(instrument).filter(|px| *px > Px::ZERO);
@@ -125,7 +130,7 @@ impl SimExchange {
         {
             return Err("Order has invalid size.".to_owned());
         }
-        if let Some(mark) = self.coins[order.asset as usize].mark {
+        if let Some(mark) = self.coins[asset as usize].mark {
             // 95 % away on the scale of ratios, as measured for the 80 % band: mark / 20 < px <= 20 x mark.
             if px.0.saturating_mul(20) <= mark.0 || px.0 > mark.0.saturating_mul(20) {
                 let text = "Order price cannot be more than 95% away from the reference price";
@@ -135,12 +140,12 @@ impl SimExchange {
         let (tif, trigger) = match order.kind {
             OrderKind::Limit(limit) => (limit.tif, None),
             OrderKind::Trigger(trigger) => {
-                let trigger = self.read_trigger(order.asset, trigger);
+                let trigger = self.read_trigger(asset, trigger);
                 (Tif::Gtc, Some(trigger.ok_or("Order has invalid price.")?))
             }
         };
         Ok(NewOrder {
-            asset: order.asset,
+            asset,
             side: order.side(),
             px,
             sz,
@@ -148,6 +153,8 @@ impl SimExchange {
             reduce_only: order.reduce_only,
             cloid: order.cloid,
             trigger,
+            bond: None,
+            builder_rate: 0,
         })
     }
 
@@ -191,6 +198,7 @@ impl SimExchange {
             order.px
         };
         let increasing = !order.reduce_only;
+        self.check_oi_cap(who, order)?;
         if increasing && !self.tier_allows(who, order.asset, order.side, px, order.sz) {
             let text = "Order would cause position to exceed margin tier limit at current leverage";
             return Err(Refused::new(OrderState::PerpMaxPositionRejected, text));

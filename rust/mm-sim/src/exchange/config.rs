@@ -172,16 +172,22 @@ pub enum SimError {
     /// A warm-up before time began.
     #[error("warmup was {0} ns, expected 0 or more")]
     Warmup(i64),
-    /// The list of perps is the list of asset numbers.
+    /// Perps are numbered by dex and by their order in it.
     #[error("{coin} is asset {asset}, expected {expected}: perps are listed by asset number")]
     Asset {
         /// The perp.
         coin: String,
         /// Its number.
         asset: u32,
-        /// Its place in the list.
-        expected: usize,
+        /// The one its name and place give it.
+        expected: u32,
     },
+    /// A dex that no builder could have named so.
+    #[error("dex was {0:?}, expected 2 to 4 small letters before the colon of a perp's name")]
+    Dex(String),
+    /// A dex without a perp.
+    #[error("dex was {0:?}, which lists no perp here")]
+    NoDex(String),
     /// An account that is there already.
     #[error("address {0} has an account already")]
     Taken(Address),

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use mm_core::units::{Time, Usd};
 
 use super::config::{FeeRate, FeeRates, Rule};
-use super::{SimExchange, account::Account};
+use super::{MAIN, SimExchange, account::Account};
 
 /// Days that count.
 const DAYS: i64 = 14;
@@ -101,8 +101,22 @@ const fn scaled(rate: FeeRate, tier: FeeRate, base: FeeRate) -> FeeRate {
 }
 
 impl SimExchange {
-    /// What an account pays today.
-    pub(super) fn rates_of(&self, account: &Account) -> FeeRates {
+    /// What an account pays today for a trade in a perp: on a builder's dex the builder is paid as
+    /// much as the venue.
+    pub(super) fn rates_of(&self, account: &Account, asset: u32) -> FeeRates {
+        let rates = self.base_rates_of(account);
+        if self.coins[asset as usize].dex == MAIN {
+            return rates;
+        }
+        let twice = |rate: FeeRate| FeeRate(rate.0 + rate.0.max(0));
+        FeeRates {
+            maker: twice(rates.maker),
+            taker: twice(rates.taker),
+        }
+    }
+
+    /// What an account pays today on the main dex.
+    pub(super) fn base_rates_of(&self, account: &Account) -> FeeRates {
         match self.config.rules.fee_tiers {
             Rule::On => rates(self.config.fees, account.daily.weighed(self.now)),
             Rule::Off => self.config.fees,

@@ -46,7 +46,8 @@ pub enum LiquidationMethod {
 /// What is judged together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Pocket {
-    Cross,
+    /// The cross positions of one dex.
+    Cross(usize),
     Isolated(u32),
 }
 
@@ -79,7 +80,9 @@ impl SimExchange {
             if !self.accounts[who as usize].holds() {
                 continue;
             }
-            self.liquidate(who, Pocket::Cross);
+            for dex in 0..self.listing.dexes().len() {
+                self.liquidate(who, Pocket::Cross(dex));
+            }
             for asset in 0..u32::try_from(self.coins.len()).expect("Invariant: few coins") {
                 let held = self.accounts[who as usize].coin(asset);
                 if held.mode == MarginMode::Isolated && held.position.szi != Sz::ZERO {
@@ -100,7 +103,10 @@ impl SimExchange {
             .open
             .values()
             .chain(account.triggers.values())
-            .filter(|order| pocket == Pocket::Cross || pocket == Pocket::Isolated(order.asset))
+            .filter(|order| match pocket {
+                Pocket::Cross(dex) => dex == account.coin(order.asset).dex,
+                Pocket::Isolated(asset) => asset == order.asset,
+            })
             .map(|order| order.oid)
             .collect();
         for oid in doomed {
@@ -139,8 +145,8 @@ impl SimExchange {
     fn health(&self, who: u32, pocket: Pocket) -> Health {
         let account = &self.accounts[who as usize];
         match pocket {
-            Pocket::Cross => {
-                let sums = sums(account, &self.coins);
+            Pocket::Cross(dex) => {
+                let sums = sums(account, &self.coins, dex);
                 Health {
                     value: sums.value,
                     notional: sums.notional,
@@ -164,7 +170,11 @@ impl SimExchange {
         let coins = (0_u32..).zip(&self.accounts[who as usize].coins);
         let mut held: Vec<(Usd, u32)> = coins
             .filter(|(asset, held)| match pocket {
-                Pocket::Cross => held.mode == MarginMode::Cross && held.position.szi != Sz::ZERO,
+                Pocket::Cross(dex) => {
+                    held.dex == dex
+                        && held.mode == MarginMode::Cross
+                        && held.position.szi != Sz::ZERO
+                }
                 Pocket::Isolated(only) => *asset == only,
             })
             .map(|(asset, held)| (-(self.mark_of(asset) * held.position.szi.abs()), asset))
@@ -199,6 +209,7 @@ impl SimExchange {
             notional: Usd::ZERO,
             oid,
             cloid: None,
+            builder_rate: 0,
             liquidation: Some(cause),
         });
     }
@@ -222,6 +233,7 @@ impl SimExchange {
                 side,
                 oid,
                 cloid: None,
+                builder_rate: 0,
                 taker: true,
             },
             print,

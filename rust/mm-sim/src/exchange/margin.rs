@@ -1,5 +1,5 @@
-//! The account algebra of HYPERLIQUID.md 1.5: cross positions share one purse, isolated positions
-//! have a pocket each.
+//! The account algebra of HYPERLIQUID.md 1.5: cross positions of a dex share one purse, isolated
+//! positions have a pocket each.
 //!
 //! All amounts are micro-USDC; quotients are rounded down.
 
@@ -74,16 +74,17 @@ pub(super) fn margin_px(side: Side, px: Px, mark: Option<Px>) -> Px {
     }
 }
 
-/// Sums of `account` at the marks of `coins`.
+/// Sums of `account` on one dex at the marks of `coins`.
 ///
 /// # Panics
 /// When a position has no mark: it was opened at a price, so there was one.
-pub(super) fn sums(account: &Account, coins: &[Coin]) -> Sums {
+pub(super) fn sums(account: &Account, coins: &[Coin], dex: usize) -> Sums {
     let mut sums = Sums {
-        value: account.raw,
+        value: account.purses[dex],
         ..Sums::default()
     };
-    for (held, coin) in account.coins.iter().zip(coins) {
+    let all = account.coins.iter().zip(coins);
+    for (held, coin) in all.filter(|(held, _)| held.dex == dex) {
         let szi = held.position.szi;
         if szi != Sz::ZERO {
             let mark = coin.mark_of_position();
@@ -117,7 +118,7 @@ impl SimExchange {
         let px = margin_px(side, px, self.coins[asset as usize].mark);
         let before = margin(held.increasing(side, None), held.leverage);
         let after = margin(held.increasing(side, Some((px, sz))), held.leverage);
-        after <= before || after - before <= sums(account, &self.coins).free()
+        after <= before || after - before <= sums(account, &self.coins, held.dex).free()
     }
 
     /// Whether the margin tiers allow the position after an order at the chosen leverage.
@@ -139,8 +140,8 @@ impl SimExchange {
             return true;
         }
         let mark = self.coins[asset as usize].mark.unwrap_or(px);
-        let now = sums(account, &self.coins);
-        let fee = self.rates_of(account).maker.on(px * sz);
+        let now = sums(account, &self.coins, held.dex);
+        let fee = self.rates_of(account, asset).maker.on(px * sz);
         if held.mode == MarginMode::Isolated {
             // What closes gives its pocket back before the rest needs a new one.
             let freed = if closes > Sz::ZERO {

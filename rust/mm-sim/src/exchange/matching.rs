@@ -6,6 +6,7 @@ use mm_hl::address::Address;
 
 use super::SimExchange;
 use super::account::OrderRecord;
+use super::builders::builder_fee;
 use super::crowd;
 use super::liquidation::{Liquidation, LiquidationMethod};
 use super::message::{Fill, NonUserCancel, Order, OrderUpdate, Output, Trade};
@@ -27,6 +28,8 @@ pub(super) struct Taker {
     /// Names of the order, for a client's fills.
     pub(super) oid: u64,
     pub(super) cloid: Option<Cloid>,
+    /// Rate of the builder's fee, tenths of a basis point.
+    pub(super) builder_rate: u64,
     /// Whose liquidation it is, if it is one.
     pub(super) liquidation: Option<Liquidation>,
 }
@@ -41,6 +44,7 @@ impl Taker {
             sz: left,
             oid,
             cloid,
+            builder_rate,
             ..
         } = *order;
         Self {
@@ -52,6 +56,7 @@ impl Taker {
             notional: Usd::ZERO,
             oid,
             cloid,
+            builder_rate,
             liquidation: None,
         }
     }
@@ -63,6 +68,8 @@ pub(super) struct Leg {
     pub(super) side: Side,
     pub(super) oid: u64,
     pub(super) cloid: Option<Cloid>,
+    /// Rate of the builder's fee, tenths of a basis point.
+    pub(super) builder_rate: u64,
     pub(super) taker: bool,
 }
 
@@ -112,6 +119,7 @@ impl SimExchange {
                 side,
                 oid,
                 cloid,
+                builder_rate,
                 ..
             } = *taker;
             self.book_leg(
@@ -120,6 +128,7 @@ impl SimExchange {
                     side,
                     oid,
                     cloid,
+                    builder_rate,
                     taker: true,
                 },
                 print,
@@ -155,6 +164,7 @@ impl SimExchange {
                     side,
                     oid: 0,
                     cloid: None,
+                    builder_rate: 0,
                     taker: false,
                 },
                 print,
@@ -181,6 +191,7 @@ impl SimExchange {
                 side,
                 oid,
                 cloid: order.cloid,
+                builder_rate: order.builder_rate,
                 taker: false,
             },
             print,
@@ -194,6 +205,7 @@ impl SimExchange {
                 },
                 OrderState::Filled,
             );
+            self.cancel_siblings(who, &order);
         }
     }
 
@@ -218,13 +230,15 @@ impl SimExchange {
                 let fee = if taken_over {
                     Usd::ZERO
                 } else {
-                    let rates = self.rates_of(&self.accounts[who as usize]);
+                    let rates = self.rates_of(&self.accounts[who as usize], asset);
                     if leg.taker { rates.taker } else { rates.maker }.on(px * sz)
                 };
+                let builder_fee = builder_fee(leg.builder_rate, px * sz);
+                let fee = fee + builder_fee;
                 let account = &mut self.accounts[who as usize];
                 let start_position = account.coin(asset).position.szi;
                 let closed_pnl = account.settle(asset, leg.side, px, sz);
-                account.raw -= fee;
+                account.pay_fee(asset, fee);
                 self.fees_taken += fee;
                 let fill = Fill {
                     user: account.address,
@@ -240,6 +254,7 @@ impl SimExchange {
                     start_position,
                     closed_pnl,
                     fee,
+                    builder_fee,
                     taker: leg.taker,
                     liquidation,
                 };
@@ -247,6 +262,7 @@ impl SimExchange {
                 self.effects.push(Output::Fill(fill));
                 self.changed.insert(who);
                 self.trim_reduce_only(who, asset);
+                self.release_position(who, asset);
             }
         }
     }
@@ -306,6 +322,7 @@ impl SimExchange {
             time: self.now,
         });
         self.tell(who, order, state);
+        self.release_children(who, order.oid, state);
     }
 
     /// Tells that an order changed.
@@ -392,6 +409,7 @@ impl SimExchange {
                     notional,
                     oid,
                     cloid: None,
+                    builder_rate: 0,
                     liquidation: None,
                 });
             }
@@ -470,6 +488,7 @@ impl SimExchange {
             side: order.side.opposite(),
             oid: 0,
             cloid: None,
+            builder_rate: 0,
             taker: true,
         };
         self.book_leg(&crowd, print);

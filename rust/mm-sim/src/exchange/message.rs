@@ -9,6 +9,7 @@ use super::account::MarginMode;
 use super::funding::RateE10;
 use super::liquidation::Liquidation;
 use super::status::OrderState;
+use super::tpsl::Bond;
 use super::triggers::Trigger;
 use crate::market::Touch;
 
@@ -118,6 +119,11 @@ pub enum PlaceStatus {
         /// Average price, truncated to the lattice.
         avg_px: Px,
     },
+    /// Waits for the order that it belongs to.
+    WaitingForFill {
+        /// The exchange's order id.
+        oid: u64,
+    },
     /// Waits for the mark price.
     WaitingForTrigger {
         /// The exchange's order id.
@@ -161,6 +167,10 @@ pub struct Order {
     pub placed: Time,
     /// What it waits or waited for, where it is a trigger order.
     pub trigger: Option<Trigger>,
+    /// What it belongs to, where it is a grouped take profit or stop loss.
+    pub bond: Option<Bond>,
+    /// Rate of the builder's fee, tenths of a basis point.
+    pub builder_rate: u64,
 }
 
 /// A change of an order.
@@ -205,6 +215,8 @@ pub struct Fill {
     pub closed_pnl: Usd,
     /// Fee; a rebate is negative.
     pub fee: Usd,
+    /// The builder's part of it.
+    pub builder_fee: Usd,
     /// Whether this side took.
     pub taker: bool,
     /// Whose liquidation it was, if it was one.
@@ -312,6 +324,8 @@ pub enum MoneyWhy {
         /// The vault.
         vault: Address,
     },
+    /// From one balance to another, of the same account or of two.
+    Asset(AssetMove),
     /// Between the perp and the spot balance.
     Class {
         /// Into the perp balance, else out of it.
@@ -326,6 +340,26 @@ pub enum MoneyWhy {
         /// Rate of the hour; `None`: money that a plan of faults moved, and no position to reckon it on.
         rate: Option<RateE10>,
     },
+}
+
+/// A balance of an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Balance {
+    /// On a dex, by its number; 0 is the main one.
+    Perp(usize),
+    /// Spot.
+    Spot,
+}
+
+/// USDC on its way from balance to balance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AssetMove {
+    /// Who paid, out of which balance.
+    pub from: (Address, Balance),
+    /// Who was paid, into which balance.
+    pub to: (Address, Balance),
+    /// How much.
+    pub usd: Usd,
 }
 
 /// A liquidation that began.

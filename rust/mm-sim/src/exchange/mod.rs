@@ -8,6 +8,8 @@
 mod account;
 mod actions;
 mod budget;
+mod builders;
+mod caps;
 mod checks;
 mod config;
 mod crowd;
@@ -15,6 +17,7 @@ mod fees;
 mod funding;
 mod leverage;
 mod liquidation;
+mod listing;
 mod margin;
 mod matching;
 mod message;
@@ -27,11 +30,12 @@ mod settling;
 mod status;
 mod tape;
 mod tiers;
+mod tpsl;
 mod transfers;
 mod triggers;
 mod view;
 
-pub use account::{FundingPaid, MarginMode, OrderRecord};
+pub use account::{FundingPaid, MarginMode, MarginRule, OrderRecord};
 pub use config::{
     BLOCK, FeeRate, FeeRates, GtcPartial, Recording, Rule, ScheduleGate, SimConfig, SimError,
     VenueRules, WARMUP,
@@ -39,14 +43,17 @@ pub use config::{
 pub use fees::{FEE_TIERS, FeeTier};
 pub use funding::{FundingHour, RateE10};
 pub use liquidation::{BACKSTOP, Liquidation, LiquidationMethod};
+pub use listing::{asset_numbers, dex_name};
 pub use message::{
-    AccountChange, BboChange, CancelStatus, Fill, Liquidated, MoneyMove, MoneyWhy, NonUserCancel,
-    Order, OrderUpdate, Output, PlaceStatus, PlantedRefusal, Reply, Request, Response, Trade,
+    AccountChange, AssetMove, Balance, BboChange, CancelStatus, Fill, Liquidated, MoneyMove,
+    MoneyWhy, NonUserCancel, Order, OrderUpdate, Output, PlaceStatus, PlantedRefusal, Reply,
+    Request, Response, Trade,
 };
 pub use owned::{Owned, OwnedKind};
 pub use report::{ActionLine, CrowdLine, EndLine, Exposure, OrderLine, ReportLine};
 pub use status::OrderState;
 pub use tape::MarketCandle;
+pub use tpsl::Bond;
 pub use triggers::Trigger;
 pub use view::{AccountView, HeadRoomView, PositionView, RateLimitView};
 
@@ -57,9 +64,10 @@ use mm_core::units::{Px, Sz, Time, Usd};
 use mm_hl::address::Address;
 use mm_hl::wire::{ExchangeAction, OrderKind, OrderRequest, Tif};
 
-use self::account::Account;
+use self::account::{Account, CoinAccount};
 use self::crowd::Crowd;
 use self::funding::FundingClock;
+use self::listing::Listing;
 use self::nonce::Nonces;
 use self::report::Noted;
 use self::tape::Tape;
@@ -68,6 +76,14 @@ use crate::market::{CrowdBody, CrowdOrder, Market, Played, Touch};
 
 /// Leverage of a fresh account: this, or the coin's maximum where that is smaller.
 const LEVERAGE: u32 = 20;
+/// The main dex among the dexes.
+pub(crate) const MAIN: usize = 0;
+/// Who deployed every builder's dex here.
+pub(crate) const BUILDER: Address = Address([0xbd; 20]);
+/// Numbers of spot pairs and of outcomes among the asset numbers.
+const SPOT_FIRST: u32 = 10_000;
+const SPOT_LAST: u32 = 99_999;
+const OUTCOME_FIRST: u32 = 100_000_000;
 /// First order id.
 const FIRST_OID: u64 = 10_000_000_000;
 
@@ -83,6 +99,7 @@ pub struct SimExchange {
     owned: BTreeMap<Address, Owned>,
     nonces: BTreeMap<Address, Nonces>,
     schedules: BTreeSet<(Time, u32)>,
+    listing: Listing,
     coins: Vec<Coin>,
     crowd: Crowd,
     fees_taken: Usd,
@@ -103,6 +120,11 @@ pub struct SimExchange {
 
 /// One perp.
 struct Coin {
+    /// Its clearinghouse; 0 is the main one.
+    dex: usize,
+    margin_rule: MarginRule,
+    /// Open interest at mark that it may reach; `None`: any.
+    oi_cap: Option<Usd>,
     tiers: Tiers,
     funding: FundingClock,
     mark: Option<Px>,
@@ -152,8 +174,14 @@ impl SimExchange {
         if config.warmup.0 < 0 {
             return Err(SimError::Warmup(config.warmup.0));
         }
-        for (expected, instrument) in market.instruments().iter().enumerate() {
-            if instrument.asset() as usize != expected {
+        let perps = market.instruments();
+        let listing = Listing::new(perps.iter().map(Instrument::coin));
+        if let Some(name) = listing.misnamed() {
+            return Err(SimError::Dex(name.to_owned()));
+        }
+        for (place, instrument) in (0_u32..).zip(perps) {
+            let expected = listing.number(place);
+            if instrument.asset() != expected {
                 let coin = instrument.coin().to_owned();
                 return Err(SimError::Asset {
                     coin,
@@ -162,7 +190,10 @@ impl SimExchange {
                 });
             }
         }
-        let coins: Vec<Coin> = market.instruments().iter().map(Coin::new).collect();
+        let coins: Vec<Coin> = (0_u32..)
+            .zip(perps)
+            .map(|(place, perp)| Coin::new(perp, listing.dex_of(place)))
+            .collect();
         let start = Time::from_millis(config.start.as_millis());
         let blocks = config.warmup.0 / config.block.0;
         let mut exchange = Self {
@@ -177,6 +208,7 @@ impl SimExchange {
             nonces: BTreeMap::new(),
             schedules: BTreeSet::new(),
             crowd: Crowd::new(coins.len()),
+            listing,
             coins,
             fees_taken: Usd::ZERO,
             deposited: Usd::ZERO,
@@ -212,7 +244,7 @@ impl SimExchange {
         }
         let who = self.open_account(user);
         let account = &mut self.accounts[who as usize];
-        account.raw += usd;
+        account.purses[MAIN] += usd;
         let moved = MoneyMove {
             user,
             time: self.now,
@@ -225,16 +257,44 @@ impl SimExchange {
         Ok(())
     }
 
+    /// Funds an account's balance on a builder's dex, or its spot balance by the name `spot`.
+    ///
+    /// # Errors
+    /// [`SimError::Deposit`] when `usd` is not positive, [`SimError::NoDex`] where there is no such dex.
+    pub fn deposit_on(&mut self, user: Address, dex: &str, usd: Usd) -> Result<(), SimError> {
+        let Ok(balance) = self.balance(dex) else {
+            return Err(SimError::NoDex(dex.to_owned()));
+        };
+        if usd <= Usd::ZERO {
+            return Err(SimError::Deposit(usd.0));
+        }
+        let who = self.open_account(user);
+        let sent = AssetMove {
+            from: (BUILDER, Balance::Spot),
+            to: (user, balance),
+            usd,
+        };
+        let moved = MoneyMove {
+            user,
+            time: self.now,
+            usd: Usd::ZERO,
+            why: MoneyWhy::Asset(sent),
+        };
+        *self.balance_mut(who, balance) += usd;
+        self.accounts[who as usize].money.push(moved);
+        self.deposited += usd;
+        self.changed.insert(who);
+        Ok(())
+    }
+
     /// The account of an address, opened where there is none.
     fn open_account(&mut self, user: Address) -> u32 {
         let next = u32::try_from(self.accounts.len()).expect("Invariant: fewer than 2^32 accounts");
         let who = *self.by_address.entry(user).or_insert(next);
         if who == next {
-            let leverages = self
-                .coins
-                .iter()
-                .map(|coin| coin.tiers.max_leverage().min(LEVERAGE));
-            self.accounts.push(Account::new(user, leverages));
+            let coins = self.coins.iter().map(Coin::fresh);
+            let dexes = self.listing.dexes().len();
+            self.accounts.push(Account::new(user, coins, dexes));
         }
         who
     }
@@ -320,10 +380,24 @@ impl SimExchange {
         }
     }
 
-    /// The perp of an asset number.
-    fn listed(&self, asset: u32) -> Result<&Instrument, String> {
-        let perp = self.market.instruments().get(asset as usize);
-        perp.ok_or_else(|| format!("Asset {asset} is not listed."))
+    /// The place of the perp with an asset number.
+    fn place_of(&self, number: u32) -> Result<u32, String> {
+        self.listing.place(number).ok_or_else(|| match number {
+            SPOT_FIRST..=SPOT_LAST => "Spot trading is not supported by this exchange.".to_owned(),
+            OUTCOME_FIRST.. => "Outcome markets are not supported by this exchange.".to_owned(),
+            _ => format!("Asset {number} is not listed."),
+        })
+    }
+
+    /// Lets a perp be margined in other ways than those of its dex; `false` where none is listed.
+    ///
+    /// Before the first account is opened: a fresh account's margin mode goes by it.
+    pub fn set_margin_rule(&mut self, coin: &str, rule: MarginRule) -> bool {
+        let perps = self.market.instruments().iter();
+        let found = perps
+            .zip(&mut self.coins)
+            .find(|(perp, _)| perp.coin() == coin);
+        found.map(|(_, held)| held.margin_rule = rule).is_some()
     }
 
     fn next_oid(&mut self) -> u64 {
@@ -345,14 +419,28 @@ impl SimExchange {
 }
 
 impl Coin {
-    fn new(perp: &Instrument) -> Self {
+    fn new(perp: &Instrument, dex: usize) -> Self {
+        let margin_rule = if dex == MAIN {
+            MarginRule::Any
+        } else {
+            MarginRule::StrictIsolated
+        };
         Self {
+            dex,
+            margin_rule,
+            oi_cap: None,
             tiers: Tiers::of(perp),
             funding: FundingClock::default(),
             mark: None,
             touch: Touch::default(),
             tape: Tape::default(),
         }
+    }
+
+    /// What a fresh account holds and may do in it.
+    fn fresh(&self) -> CoinAccount {
+        let mode = self.margin_rule.fresh_mode();
+        CoinAccount::new(self.dex, self.tiers.max_leverage().min(LEVERAGE), mode)
     }
 }
 

@@ -4,8 +4,8 @@ use mm_core::units::Usd;
 use mm_hl::address::Address;
 use mm_hl::decode::DecodeError;
 
-use super::SimExchange;
 use super::message::{MoneyMove, MoneyWhy};
+use super::{MAIN, SimExchange};
 
 impl SimExchange {
     /// Moves money into an account, or out of it when `usd` is negative, whatever it holds: a
@@ -55,7 +55,7 @@ impl SimExchange {
             return false;
         };
         let account = &mut self.accounts[who as usize];
-        account.raw += usd;
+        account.purses[MAIN] += usd;
         let moved = MoneyMove {
             user,
             time: self.now.plus(self.config.block),

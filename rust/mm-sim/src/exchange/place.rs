@@ -20,7 +20,7 @@ impl SimExchange {
         };
         match placed {
             Ok(status) => status,
-            Err(refused) => PlaceStatus::Error(refused.with_asset(new.asset)),
+            Err(refused) => PlaceStatus::Error(refused.with_asset(self.listing.number(new.asset))),
         }
     }
 

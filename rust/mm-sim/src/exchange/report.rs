@@ -214,7 +214,8 @@ impl SimExchange {
         if self.config.recording == Recording::Off {
             return;
         }
-        let named = assets(&request.action);
+        let numbers = assets(&request.action).into_iter();
+        let named: Vec<u32> = numbers.filter_map(|number| self.listed(number)).collect();
         let account = self.find(request.user);
         let exposure = account.into_iter().flat_map(|account| {
             (0_u32..).zip(&account.coins).filter_map(|(asset, held)| {

@@ -24,7 +24,7 @@ impl Account {
             ..held.funding
         };
         if held.mode == MarginMode::Cross {
-            self.raw += -(px * side.signed(sz));
+            self.purses[held.dex] += -(px * side.signed(sz));
             return realised;
         }
         if closed > Sz::ZERO {
@@ -32,15 +32,21 @@ impl Account {
             let kept = share(value, before.abs() - closed, before.abs());
             let freed = value - kept;
             held.pocket += -(px * side.signed(closed)) - freed;
-            self.raw += freed;
+            self.purses[held.dex] += freed;
         }
         let opened = sz - closed;
         if opened > Sz::ZERO {
             let collateral = margin(px * opened, held.leverage);
             held.pocket += collateral - px * side.signed(opened);
-            self.raw -= collateral;
+            self.purses[held.dex] -= collateral;
         }
         realised
+    }
+
+    /// Takes a fee out of the purse of the perp's dex.
+    pub(super) fn pay_fee(&mut self, asset: u32, fee: Usd) {
+        let dex = self.coin(asset).dex;
+        self.purses[dex] -= fee;
     }
 
     /// Pays `usd` into the purse or the pocket that a position of `asset` is margined by.
@@ -49,7 +55,7 @@ impl Account {
         if held.mode == MarginMode::Isolated && held.position.szi != Sz::ZERO {
             held.pocket += usd;
         } else {
-            self.raw += usd;
+            self.purses[held.dex] += usd;
         }
     }
 }

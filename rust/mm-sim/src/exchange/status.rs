@@ -19,6 +19,8 @@ pub enum OrderState {
     SelfTradeCanceled,
     /// Reduce-only with nothing left to reduce.
     ReduceOnlyCanceled,
+    /// Cancelled because the other child of its order filled.
+    SiblingFilledCanceled,
     /// Cancelled because its account was liquidated.
     LiquidatedCanceled,
     /// Cancelled by `scheduleCancel`.
@@ -31,6 +33,10 @@ pub enum OrderState {
     PerpMarginRejected,
     /// Refused: the position would be too large for its leverage.
     PerpMaxPositionRejected,
+    /// Refused: it would add to a capped open interest.
+    PositionIncreaseAtOpenInterestCapRejected,
+    /// Refused: it would turn a position round while the open interest is capped.
+    PositionFlipAtOpenInterestCapRejected,
     /// Refused: reduce-only that would increase.
     ReduceOnlyRejected,
     /// Refused: post-only that would match.
@@ -59,12 +65,17 @@ impl OrderState {
             Self::MarginCanceled => "marginCanceled",
             Self::SelfTradeCanceled => "selfTradeCanceled",
             Self::ReduceOnlyCanceled => "reduceOnlyCanceled",
+            Self::SiblingFilledCanceled => "siblingFilledCanceled",
             Self::LiquidatedCanceled => "liquidatedCanceled",
             Self::ScheduledCancel => "scheduledCancel",
             Self::TickRejected => "tickRejected",
             Self::MinTradeNtlRejected => "minTradeNtlRejected",
             Self::PerpMarginRejected => "perpMarginRejected",
             Self::PerpMaxPositionRejected => "perpMaxPositionRejected",
+            Self::PositionIncreaseAtOpenInterestCapRejected => {
+                "positionIncreaseAtOpenInterestCapRejected"
+            }
+            Self::PositionFlipAtOpenInterestCapRejected => "positionFlipAtOpenInterestCapRejected",
             Self::ReduceOnlyRejected => "reduceOnlyRejected",
             Self::BadAloPxRejected => "badAloPxRejected",
             Self::IocCancelRejected => "iocCancelRejected",
@@ -85,12 +96,15 @@ impl OrderState {
             | Self::MarginCanceled
             | Self::SelfTradeCanceled
             | Self::ReduceOnlyCanceled
+            | Self::SiblingFilledCanceled
             | Self::LiquidatedCanceled
             | Self::ScheduledCancel => OrderStatus::Canceled,
             Self::TickRejected
             | Self::MinTradeNtlRejected
             | Self::PerpMarginRejected
             | Self::PerpMaxPositionRejected
+            | Self::PositionIncreaseAtOpenInterestCapRejected
+            | Self::PositionFlipAtOpenInterestCapRejected
             | Self::ReduceOnlyRejected
             | Self::BadAloPxRejected
             | Self::IocCancelRejected

@@ -12,6 +12,7 @@ use super::SimExchange;
 use super::checks::{NewOrder, OPEN_ORDERS, Refused};
 use super::message::{Order, PlaceStatus};
 use super::status::OrderState;
+use super::tpsl::Bond;
 
 /// A triggered market order pays at most a tenth more than the mark.
 const SLIPPAGE: i64 = 10;
@@ -143,14 +144,25 @@ impl SimExchange {
             } else {
                 order.px
             },
-            sz: order.sz,
+            sz: if order.bond == Some(Bond::Position) {
+                self.accounts[who as usize]
+                    .coin(order.asset)
+                    .closable(order.side)
+                    .max(order.sz)
+            } else {
+                order.sz
+            },
             tif: if market { Tif::Ioc } else { Tif::Gtc },
             reduce_only: order.reduce_only,
             cloid: order.cloid,
             trigger: order.trigger,
+            bond: order.bond,
+            builder_rate: order.builder_rate,
         };
         // Nobody waits for an answer: a refusal is told as the order's end.
-        let _ = self.place_as(who, &new, order.oid);
+        if let Ok(PlaceStatus::Filled { .. }) = self.place_as(who, &new, order.oid) {
+            self.cancel_siblings(who, order);
+        }
     }
 
     fn worst_px(&self, order: &Order) -> Px {

@@ -7,12 +7,12 @@ use mm_core::instrument::Instrument;
 use mm_core::units::{Dur, Px, Side, Sz, Time, Usd};
 use mm_hl::address::Address;
 
-use super::account::{Account, FundingPaid, MarginMode, OrderRecord};
+use super::account::{Account, FundingPaid, MarginMode, MarginRule, OrderRecord};
 use super::margin::{margin, sums};
 use super::message::{Fill, MoneyMove, Order, Trade};
 use super::status::OrderState;
 use super::tape::MarketCandle;
-use super::{FeeRates, SimConfig, SimExchange};
+use super::{FeeRates, MAIN, SimConfig, SimExchange};
 use crate::market::{Depth, Touch};
 
 /// An account as the venue reports it, at the marks of now.
@@ -118,10 +118,40 @@ impl SimExchange {
         &self.config
     }
 
-    /// Perps by asset number.
+    /// Perps by place; on the main dex that is the asset number.
     #[must_use]
     pub fn instruments(&self) -> &[Instrument] {
         self.market.instruments()
+    }
+
+    /// Names of the dexes; the main one is empty and first.
+    #[must_use]
+    pub fn dexes(&self) -> &[String] {
+        self.listing.dexes()
+    }
+
+    /// A dex by its name.
+    #[must_use]
+    pub fn dex(&self, name: &str) -> Option<usize> {
+        self.listing.dex(name)
+    }
+
+    /// The dex of a perp.
+    #[must_use]
+    pub fn dex_of(&self, asset: u32) -> usize {
+        self.listing.dex_of(asset)
+    }
+
+    /// The place of the perp that clients name by an asset number.
+    #[must_use]
+    pub fn listed(&self, number: u32) -> Option<u32> {
+        self.listing.place(number)
+    }
+
+    /// How a perp may be margined.
+    #[must_use]
+    pub fn margin_rule(&self, asset: u32) -> MarginRule {
+        self.coins[asset as usize].margin_rule
     }
 
     /// Words for reports: what the market is and what it does not prove.
@@ -226,23 +256,35 @@ impl SimExchange {
         self.accounts.iter().map(|account| account.address)
     }
 
-    /// The account; `None` for an address that never had a deposit.
+    /// The account on the main dex; `None` for an address that never had a deposit.
     #[must_use]
     pub fn account(&self, user: Address) -> Option<AccountView> {
+        self.account_on(user, MAIN)
+    }
+
+    /// The account on a dex; `None` for an address that never had a deposit.
+    ///
+    /// # Panics
+    /// When there is no such dex.
+    #[must_use]
+    pub fn account_on(&self, user: Address, dex: usize) -> Option<AccountView> {
         let account = self.find(user)?;
-        let sums = sums(account, &self.coins);
-        let positions = (0_u32..).zip(&account.coins).filter_map(|(asset, _)| {
+        let sums = sums(account, &self.coins, dex);
+        let held = (0_u32..)
+            .zip(&account.coins)
+            .filter(|(_, held)| held.dex == dex);
+        let positions = held.filter_map(|(asset, _)| {
             self.position_of(account, asset, sums.value - sums.maintenance)
         });
         Some(AccountView {
             value: sums.total_value(),
             notional: sums.total_notional(),
-            raw: account.raw + sums.isolated_raw,
+            raw: account.purses[dex] + sums.isolated_raw,
             margin_used: sums.total_margin(),
             cross: CrossView {
                 value: sums.value,
                 notional: sums.notional,
-                raw: account.raw,
+                raw: account.purses[dex],
                 margin_used: sums.margin,
             },
             maintenance: sums.maintenance,
@@ -285,11 +327,11 @@ impl SimExchange {
         })
     }
 
-    /// What an account pays today; the base rates for an unknown one.
+    /// What an account pays today on the main dex; the base rates for an unknown one.
     #[must_use]
     pub fn fee_rates(&self, user: Address) -> FeeRates {
         self.find(user)
-            .map_or(self.config.fees, |account| self.rates_of(account))
+            .map_or(self.config.fees, |account| self.base_rates_of(account))
     }
 
     /// USDC of the spot balance; zero for an unknown account.
@@ -307,7 +349,7 @@ impl SimExchange {
         let account = self.find(user)?;
         let held = account.coins.get(asset as usize)?;
         let coin = &self.coins[asset as usize];
-        let free = sums(account, &self.coins).free().max(Usd::ZERO);
+        let free = sums(account, &self.coins, held.dex).free().max(Usd::ZERO);
         let available = Side::BOTH.map(|side| {
             let closable = held.closable(side);
             let new = margin(coin.at_mark(closable), held.leverage);
@@ -348,6 +390,14 @@ impl SimExchange {
         self.find(user)
             .into_iter()
             .flat_map(|account| account.open.values().chain(account.triggers.values()))
+    }
+
+    /// The take profit and stop loss that wait for a resting order to fill.
+    #[must_use]
+    pub fn children(&self, user: Address, parent: u64) -> &[Order] {
+        let account = self.find(user);
+        let children = account.and_then(|account| account.children.get(&parent));
+        children.map_or(&[], Vec::as_slice)
     }
 
     /// An order by its oid, resting or among the last 2,000 that ended.
@@ -419,7 +469,11 @@ impl SimExchange {
         let clients: Usd = self
             .accounts
             .iter()
-            .map(|account| sums(account, &self.coins).total_value() + account.spot)
+            .map(|account| {
+                let dexes = 0..account.purses.len();
+                let values = dexes.map(|dex| sums(account, &self.coins, dex).total_value());
+                values.sum::<Usd>() + account.spot
+            })
             .sum();
         let crowd = self
             .crowd

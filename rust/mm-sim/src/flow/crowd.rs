@@ -36,6 +36,8 @@ const PICKER_STREAM: u64 = 254;
 /// The crowd in one coin.
 #[derive(Clone, Debug)]
 pub(super) struct CoinFlow {
+    /// Its place in the market's list.
+    place: u32,
     instrument: Instrument,
     params: CrowdParams,
     path: Path,
@@ -81,11 +83,11 @@ impl CoinFlow {
     pub(super) fn new(
         seed: u64,
         coin: &DemoCoin,
-        instrument: Instrument,
+        (place, instrument): (u32, Instrument),
         params: CrowdParams,
         start: Time,
     ) -> Self {
-        let base = u64::from(instrument.asset()) * STREAMS;
+        let base = u64::from(place) * STREAMS;
         let dice = |stream| Dice::new(seed, base + stream);
         let mut path_dice = dice(PATH_STREAM);
         let px = coin.px * libm::exp(START_SPREAD * path_dice.normal());
@@ -122,6 +124,7 @@ impl CoinFlow {
             },
             picker: stream(PICKER_STREAM),
             warnings: Vec::new(),
+            place,
             instrument,
         }
     }
@@ -316,7 +319,7 @@ impl CoinFlow {
     const fn order(&self, at: Time, participant: u16, body: CrowdBody) -> CrowdOrder {
         CrowdOrder {
             at,
-            asset: self.instrument.asset(),
+            asset: self.place,
             participant,
             body,
         }

@@ -73,45 +73,48 @@ pub(super) const CROWD: CrowdParams = CrowdParams {
 };
 
 /// A perp of the demo market.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct DemoCoin {
-    pub(super) coin: &'static str,
+    pub(super) coin: String,
     pub(super) sz_decimals: u32,
     pub(super) max_leverage: u32,
     /// USDC of notional from which less leverage is allowed, and how much.
-    pub(super) second_tier: (i64, u32),
+    pub(super) second_tier: Option<(i64, u32)>,
     /// Price around which the market starts, USDC.
     pub(super) px: f64,
     /// Multiplier of all moves.
     pub(super) pace: f64,
 }
 
-pub(super) const COINS: [DemoCoin; 3] = [
-    DemoCoin {
-        coin: "BTC",
-        sz_decimals: 5,
-        max_leverage: 40,
-        second_tier: (150_000_000, 20),
-        px: 110_000.0,
-        pace: 0.9,
-    },
-    DemoCoin {
-        coin: "ETH",
-        sz_decimals: 4,
-        max_leverage: 25,
-        second_tier: (100_000_000, 15),
-        px: 4_300.0,
-        pace: 0.95,
-    },
-    DemoCoin {
-        coin: "SOL",
-        sz_decimals: 2,
-        max_leverage: 20,
-        second_tier: (70_000_000, 10),
-        px: 205.0,
-        pace: 1.0,
-    },
-];
+/// The perps of the demo market.
+pub(super) fn coins() -> Vec<DemoCoin> {
+    vec![
+        DemoCoin {
+            coin: "BTC".to_owned(),
+            sz_decimals: 5,
+            max_leverage: 40,
+            second_tier: Some((150_000_000, 20)),
+            px: 110_000.0,
+            pace: 0.9,
+        },
+        DemoCoin {
+            coin: "ETH".to_owned(),
+            sz_decimals: 4,
+            max_leverage: 25,
+            second_tier: Some((100_000_000, 15)),
+            px: 4_300.0,
+            pace: 0.95,
+        },
+        DemoCoin {
+            coin: "SOL".to_owned(),
+            sz_decimals: 2,
+            max_leverage: 20,
+            second_tier: Some((70_000_000, 10)),
+            px: 205.0,
+            pace: 1.0,
+        },
+    ]
+}
 
 /// How far a start price may be from [`DemoCoin::px`], log standard deviation.
 pub(super) const START_SPREAD: f64 = 0.02;

@@ -8,19 +8,38 @@ mod demo;
 mod dice;
 mod path;
 
-use mm_core::instrument::{Instrument, MarginTier};
+use mm_core::instrument::{Instrument, InstrumentError, MarginTier};
 use mm_core::units::{Px, Side, Sz, Time, Usd};
 
 pub(crate) use self::dice::Dice;
 
+use serde::Deserialize;
+
 use self::crowd::CoinFlow;
+use self::demo::DemoCoin;
+use crate::exchange::asset_numbers;
 use crate::market::{Best, BookMarket, CrowdOrder, Depth, Market, Played, Resting, Touch};
+
+/// A perp to add to the demo market, or to list instead of its own of the same name.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DemoPerp {
+    /// Its name.
+    pub coin: String,
+    /// Decimals of its size.
+    pub sz_decimals: u32,
+    /// Largest leverage, one tier.
+    pub max_leverage: u32,
+    /// Price around which it starts, USDC.
+    pub px: f64,
+}
 
 /// A market made by a seeded crowd.
 #[derive(Clone, Debug)]
 pub struct FlowMarket {
     books: BookMarket,
     seed: u64,
+    perps: Vec<DemoCoin>,
     /// Empty before the first block, which is where the crowd's time begins.
     coins: Vec<CoinFlow>,
 }
@@ -32,26 +51,31 @@ impl FlowMarket {
     /// Never: the demo's perps are legal.
     #[must_use]
     pub fn demo(seed: u64) -> Self {
-        let perps = (0_u32..).zip(demo::COINS).map(|(asset, coin)| {
-            let (above, leverage) = coin.second_tier;
-            let tier = |notional_min, max_leverage| MarginTier {
-                notional_min,
-                max_leverage,
-            };
-            Instrument::new(coin.coin, asset, coin.sz_decimals, coin.max_leverage)
-                .and_then(|perp| {
-                    perp.with_margin_tiers(&[
-                        tier(Usd::ZERO, coin.max_leverage),
-                        tier(Usd(above * 1_000_000), leverage),
-                    ])
-                })
-                .expect("Invariant: the demo's perps are legal")
-        });
-        Self {
-            books: BookMarket::new(perps.collect()),
-            seed,
-            coins: Vec::new(),
+        Self::demo_with(seed, &[]).expect("Invariant: the demo's perps are legal")
+    }
+
+    /// The demo market of a seed with more perps, or with others of the same name.
+    ///
+    /// # Errors
+    /// [`InstrumentError`] where a perp cannot be listed.
+    pub fn demo_with(seed: u64, others: &[DemoPerp]) -> Result<Self, InstrumentError> {
+        let mut coins = demo::coins();
+        for other in others {
+            let coin = other.coin()?;
+            match coins.iter_mut().find(|listed| listed.coin == coin.coin) {
+                Some(listed) => *listed = coin,
+                None => coins.push(coin),
+            }
         }
+        let numbers = asset_numbers(coins.iter().map(|coin| coin.coin.as_str()));
+        let perps = numbers.into_iter().zip(&coins);
+        let perps = perps.map(|(asset, coin)| coin.instrument(asset));
+        Ok(Self {
+            books: BookMarket::new(perps.collect::<Result<_, _>>()?),
+            seed,
+            perps: coins,
+            coins: Vec::new(),
+        })
     }
 
     /// The first perp of the demo market alone.
@@ -73,10 +97,45 @@ impl FlowMarket {
     }
 
     fn begin(&mut self, start: Time) {
-        let coins = self.books.instruments().iter().zip(&demo::COINS);
-        let flows = coins
-            .map(|(perp, coin)| CoinFlow::new(self.seed, coin, perp.clone(), demo::CROWD, start));
+        let listed = (0_u32..).zip(self.books.instruments().iter().cloned());
+        let flows = listed
+            .zip(&self.perps)
+            .map(|(perp, coin)| CoinFlow::new(self.seed, coin, perp, demo::CROWD, start));
         self.coins = flows.collect();
+    }
+}
+
+impl DemoPerp {
+    fn coin(&self) -> Result<DemoCoin, InstrumentError> {
+        if !(self.px.is_finite() && self.px > 0.0) {
+            let (what, value) = ("px", self.px);
+            return Err(InstrumentError::OutOfRange { what, value });
+        }
+        Ok(DemoCoin {
+            coin: self.coin.clone(),
+            sz_decimals: self.sz_decimals,
+            max_leverage: self.max_leverage,
+            second_tier: None,
+            px: self.px,
+            pace: 1.0,
+        })
+    }
+}
+
+impl DemoCoin {
+    fn instrument(&self, asset: u32) -> Result<Instrument, InstrumentError> {
+        let perp = Instrument::new(&*self.coin, asset, self.sz_decimals, self.max_leverage)?;
+        let Some((above, leverage)) = self.second_tier else {
+            return Ok(perp);
+        };
+        let tier = |notional_min, max_leverage| MarginTier {
+            notional_min,
+            max_leverage,
+        };
+        perp.with_margin_tiers(&[
+            tier(Usd::ZERO, self.max_leverage),
+            tier(Usd(above * 1_000_000), leverage),
+        ])
     }
 }
 

@@ -10,16 +10,16 @@ use serde_json::{Value, json};
 
 use super::book::TxHash;
 use super::candles::civil_from_days;
-use super::context;
 use super::listing::{self, rate};
 use super::number::Num;
 use super::orders::{
     FillJson, FrontendOrderJson, OrderJson, OrderStateJson, ROWS_MAX, UserFillsJson, merged,
 };
 use super::request::OidOrCloid;
+use super::{context, spot};
 use crate::exchange::{
-    AccountView, BACKSTOP, Fill, Liquidated, MarginMode, MoneyMove, MoneyWhy, Owned, PositionView,
-    SimExchange,
+    AccountView, AssetMove, BACKSTOP, Balance, Fill, Liquidated, MAIN, MarginMode, MoneyMove,
+    MoneyWhy, Owned, PositionView, SimExchange,
 };
 
 const DAY_MS: i64 = 86_400_000;
@@ -61,9 +61,9 @@ impl MarginSummaryJson {
     }
 }
 
-/// `clearinghouseState`.
-pub(crate) fn clearinghouse(sim: &SimExchange, user: Address) -> Value {
-    let view = sim.account(user);
+/// `clearinghouseState` of a dex.
+pub(crate) fn clearinghouse(sim: &SimExchange, user: Address, dex: usize) -> Value {
+    let view = sim.account_on(user, dex);
     let view = view.as_ref();
     let positions = view.map_or(&[][..], |view| &view.positions);
     json!({
@@ -147,7 +147,7 @@ pub(crate) fn sub_accounts(sim: &SimExchange, master: Address) -> Option<Vec<Val
             "name": sub.name,
             "subAccountUser": sub.address,
             "master": sub.master,
-            "clearinghouseState": clearinghouse(sim, sub.address),
+            "clearinghouseState": clearinghouse(sim, sub.address, MAIN),
             "spotState": spot(sim, sub.address),
         })
     };
@@ -155,20 +155,32 @@ pub(crate) fn sub_accounts(sim: &SimExchange, master: Address) -> Option<Vec<Val
     (!rows.is_empty()).then_some(rows)
 }
 
-/// `openOrders`, newest last.
-pub(crate) fn open_orders(sim: &SimExchange, user: Address) -> Vec<OrderJson<'_>> {
+/// `openOrders` of a dex, newest last.
+pub(crate) fn open_orders(sim: &SimExchange, user: Address, dex: usize) -> Vec<OrderJson<'_>> {
     let instrument = |asset: u32| &sim.instruments()[asset as usize];
     sim.open_orders(user)
+        .filter(|order| sim.dex_of(order.asset) == dex)
         .map(|order| OrderJson::new(instrument(order.asset), order, order.sz))
         .collect()
 }
 
-/// `frontendOpenOrders`.
-pub(crate) fn frontend_open_orders(sim: &SimExchange, user: Address) -> Vec<FrontendOrderJson<'_>> {
+/// `frontendOpenOrders` of a dex.
+pub(crate) fn frontend_open_orders(
+    sim: &SimExchange,
+    user: Address,
+    dex: usize,
+) -> Vec<FrontendOrderJson<'_>> {
     let instrument = |asset: u32| &sim.instruments()[asset as usize];
     let orders = sim.open_orders(user);
     orders
-        .map(|order| FrontendOrderJson::new(instrument(order.asset), order, order.sz))
+        .filter(|order| sim.dex_of(order.asset) == dex)
+        .flat_map(|order| {
+            let (perp, children) = (instrument(order.asset), sim.children(user, order.oid));
+            let row = FrontendOrderJson::new(perp, order, order.sz).with_children(perp, children);
+            let rows = children.iter();
+            core::iter::once(row)
+                .chain(rows.map(move |child| FrontendOrderJson::new(perp, child, child.sz)))
+        })
         .collect()
 }
 
@@ -255,12 +267,12 @@ pub(crate) fn ledger(sim: &SimExchange, user: Address, start_ms: i64, end_ms: i6
     let inside = |moved: &&MoneyMove| (start_ms..=end_ms).contains(&moved.time.as_millis());
     sim.money(user)
         .filter(inside)
-        .filter_map(ledger_row)
+        .filter_map(|moved| ledger_row(sim, moved))
         .collect()
 }
 
 /// A deposit or withdrawal as a row of the ledger; `None` for funding.
-pub(crate) fn ledger_row(moved: &MoneyMove) -> Option<Value> {
+pub(crate) fn ledger_row(sim: &SimExchange, moved: &MoneyMove) -> Option<Value> {
     let usdc = Num::usd(moved.usd.abs());
     let millis = moved.time.as_millis();
     let delta = match moved.why {
@@ -282,6 +294,7 @@ pub(crate) fn ledger_row(moved: &MoneyMove) -> Option<Value> {
             "type": "subAccountTransfer", "usdc": usdc, "user": from, "destination": to,
         }),
         MoneyWhy::Vault { vault } => vault_row(moved, vault),
+        MoneyWhy::Asset(sent) => asset_row(sim, &sent, millis),
         MoneyWhy::Class { to_perp } => {
             json!({"type": "accountClassTransfer", "usdc": usdc, "toPerp": to_perp})
         }
@@ -295,6 +308,27 @@ pub(crate) fn ledger_row(moved: &MoneyMove) -> Option<Value> {
         "hash": TxHash(u64::from_be_bytes(moved.time.0.to_be_bytes())),
         "delta": delta,
     }))
+}
+
+/// USDC from one balance to another.
+fn asset_row(sim: &SimExchange, sent: &AssetMove, nonce: i64) -> Value {
+    let name = |balance| match balance {
+        Balance::Perp(dex) => sim.dexes()[dex].as_str(),
+        Balance::Spot => "spot",
+    };
+    json!({
+        "type": "send",
+        "user": sent.from.0,
+        "destination": sent.to.0,
+        "sourceDex": name(sent.from.1),
+        "destinationDex": name(sent.to.1),
+        "token": "USDC",
+        "amount": Num::usd(sent.usd),
+        "usdcValue": Num::usd(sent.usd),
+        "fee": "0.0",
+        "nativeTokenFee": "0.0",
+        "nonce": nonce,
+    })
 }
 
 /// Money between a vault and its leader, as either of them sees it.
@@ -445,7 +479,13 @@ pub(crate) fn active_asset_data(sim: &SimExchange, user: Address, asset: u32) ->
     let instrument = &sim.instruments()[asset as usize];
     let view = sim.head_room(user, asset);
     let leverage = view.map_or_else(
-        || leverage(MarginMode::Cross, instrument.max_leverage().min(20), None),
+        || {
+            leverage(
+                sim.margin_rule(asset).fresh_mode(),
+                instrument.max_leverage().min(20),
+                None,
+            )
+        },
         |view| leverage(view.mode, view.leverage, None),
     );
     let sizes = match view {
@@ -504,21 +544,21 @@ fn paid_in(sim: &SimExchange, user: Address) -> Num {
 /// `webData2`.
 pub(crate) fn web_data_2(sim: &SimExchange, user: Address) -> Value {
     json!({
-        "clearinghouseState": clearinghouse(sim, user),
+        "clearinghouseState": clearinghouse(sim, user, MAIN),
         "leadingVaults": [],
         "totalVaultEquity": "0.0",
-        "openOrders": frontend_open_orders(sim, user),
+        "openOrders": frontend_open_orders(sim, user, MAIN),
         "agentAddress": null,
         "agentValidUntil": null,
         "cumLedger": paid_in(sim, user),
-        "meta": listing::meta(sim.instruments()),
-        "assetCtxs": context::contexts(sim),
+        "meta": listing::meta(sim, MAIN),
+        "assetCtxs": context::contexts(sim, MAIN),
         "serverTime": sim.now().as_millis(),
         "isVault": false,
         "user": user,
         "twapStates": [],
         "spotState": spot(sim, user),
-        "spotAssetCtxs": [],
+        "spotAssetCtxs": spot::meta_and_contexts()[1],
     })
 }
 
@@ -533,6 +573,6 @@ pub(crate) fn web_data_3(sim: &SimExchange, user: Address) -> Value {
             "isVault": false,
             "user": user,
         },
-        "perpDexStates": [{"totalVaultEquity": "0.0"}],
+        "perpDexStates": vec![json!({"totalVaultEquity": "0.0"}); sim.dexes().len()],
     })
 }

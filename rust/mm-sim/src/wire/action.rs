@@ -1,7 +1,6 @@
 //! `POST /exchange`: signer, account, then the queue of the next block; and the venue's replies.
 
 use mm_core::action::Cloid;
-use mm_core::instrument::Instrument;
 use mm_core::units::Dur;
 use mm_hl::address::Address;
 use mm_hl::sign::{Network, verify};
@@ -13,7 +12,7 @@ use super::agents::Approval;
 use super::faults::{Door, Waiter};
 use super::number::Num;
 use super::{Answer, PaperExchange};
-use crate::exchange::{CancelStatus, PlaceStatus, Reply, Request, Response};
+use crate::exchange::{CancelStatus, PlaceStatus, Reply, Request, Response, SimExchange};
 use crate::faults::ReplyFate;
 
 /// Actions of the venue that this exchange knows by name only.
@@ -63,7 +62,7 @@ pub(super) struct Waiting {
     origin: Origin,
     /// Carried out when the exchange has accepted the nonce.
     approval: Option<Approval>,
-    /// The perp of each item, where items can fill.
+    /// Asset number of each item, where items can fill.
     assets: Vec<u32>,
     /// What becomes of the answer.
     fate: ReplyFate,
@@ -188,7 +187,7 @@ impl PaperExchange {
         if let (Some(approval), Response::Default) = (waiting.approval, &reply.response) {
             self.agents.approve(approval);
         }
-        let body = reply_json(&reply.response, &waiting.assets, self.sim.instruments());
+        let body = reply_json(&reply.response, &waiting.assets, &self.sim);
         let waiter = (reply.id, waiting.origin);
         match waiting.fate {
             ReplyFate::Comes => self.answer_waiter(waiter, Answer::ok(&body)),
@@ -230,7 +229,7 @@ pub(super) fn refused(text: &str) -> Answer {
     Answer::ok(&json!({"status": "err", "response": text}))
 }
 
-/// The perp of each item that can fill.
+/// Asset number of each item that can fill.
 fn assets_of(action: &ExchangeAction) -> Vec<u32> {
     match action {
         ExchangeAction::Order(action) => action.orders.iter().map(|order| order.asset).collect(),
@@ -265,8 +264,8 @@ enum StatusJson<'a> {
     Word(&'static str),
 }
 
-/// The venue's JSON of an answer; `assets` is the perp of each item.
-fn reply_json(response: &Response, assets: &[u32], perps: &[Instrument]) -> Value {
+/// The venue's JSON of an answer; `assets` is the asset number of each item.
+fn reply_json(response: &Response, assets: &[u32], sim: &SimExchange) -> Value {
     let data = |kind: &str, statuses: Vec<StatusJson<'_>>| json!({"status": "ok", "response": {"type": kind, "data": {"statuses": statuses}}});
     match response {
         Response::Default => json!({"status": "ok", "response": {"type": "default"}}),
@@ -279,7 +278,7 @@ fn reply_json(response: &Response, assets: &[u32], perps: &[Instrument]) -> Valu
             data(
                 "order",
                 items
-                    .map(|(item, status)| placed(status, assets.get(item), perps))
+                    .map(|(item, status)| placed(status, assets.get(item), sim))
                     .collect(),
             )
         }
@@ -287,11 +286,7 @@ fn reply_json(response: &Response, assets: &[u32], perps: &[Instrument]) -> Valu
     }
 }
 
-fn placed<'a>(
-    status: &'a PlaceStatus,
-    asset: Option<&u32>,
-    perps: &[Instrument],
-) -> StatusJson<'a> {
+fn placed<'a>(status: &'a PlaceStatus, asset: Option<&u32>, sim: &SimExchange) -> StatusJson<'a> {
     match status {
         PlaceStatus::Resting { oid, cloid } => StatusJson::Resting {
             oid: *oid,
@@ -303,8 +298,9 @@ fn placed<'a>(
             total_sz,
             avg_px,
         } => {
-            let asset = *asset.expect("Invariant: one status an item unless all are refused");
-            let perp = &perps[asset as usize];
+            let place = asset.and_then(|number| sim.listed(*number));
+            let place = place.expect("Invariant: only an item of a listed perp fills");
+            let perp = &sim.instruments()[place as usize];
             StatusJson::Filled {
                 total_sz: Num::sz(perp, *total_sz),
                 avg_px: Num::px(perp, *avg_px),
@@ -312,6 +308,7 @@ fn placed<'a>(
                 cloid: *cloid,
             }
         }
+        PlaceStatus::WaitingForFill { .. } => StatusJson::Word("waitingForFill"),
         PlaceStatus::WaitingForTrigger { .. } => StatusJson::Word("waitingForTrigger"),
         PlaceStatus::Error(text) => StatusJson::Error(text),
     }

@@ -1,5 +1,7 @@
 //! What the paper exchange is told at its start.
 
+use std::collections::BTreeMap;
+
 use mm_core::instrument::InstrumentError;
 use mm_core::units::{Dur, Time, Usd, parse_decimal};
 use mm_hl::address::Address;
@@ -7,7 +9,7 @@ use mm_hl::decode::DecodeError;
 use serde::Deserialize;
 
 use crate::exchange::{
-    FeeRates, GtcPartial, Recording, ScheduleGate, SimConfig, SimError, VenueRules,
+    FeeRates, GtcPartial, MarginRule, Recording, ScheduleGate, SimConfig, SimError, VenueRules,
 };
 use crate::faults::{FaultError, FaultPlan};
 use crate::frames::FrameError;
@@ -56,6 +58,9 @@ pub struct FundedAccount {
     pub address: Address,
     /// USDC as a decimal with at most six decimals, positive.
     pub usdc: String,
+    /// What it holds on builders' dexes besides, by their names, and as `spot`; absent: nothing.
+    #[serde(default)]
+    pub dexes: BTreeMap<String, String>,
 }
 
 /// A vault, who trades for it, and the USDC it starts with.
@@ -95,6 +100,12 @@ pub struct PaperConfig {
     /// Rules in force; absent: all, as on the venue.
     #[serde(default = "VenueRules::venue")]
     pub rules: VenueRules,
+    /// How a perp may be margined, by name, where it is not as usual on its dex; absent: nowhere.
+    #[serde(default)]
+    pub margin_rules: BTreeMap<String, MarginRule>,
+    /// Open interest at mark that a perp may reach, by name, USDC as decimals; absent: any.
+    #[serde(default)]
+    pub oi_caps: BTreeMap<String, String>,
     /// Accounts open at the start.
     pub accounts: Vec<FundedAccount>,
     /// Vaults open at the start; absent: none.
@@ -122,6 +133,9 @@ pub enum PaperError {
         /// What is legal.
         expected: &'static str,
     },
+    /// A coin that the market does not list.
+    #[error("coin was {0:?}, which this market does not list")]
+    Coin(String),
     /// An account given twice.
     #[error("account {0} was given twice")]
     Twice(Address),
@@ -204,16 +218,28 @@ impl PaperConfig {
     }
 }
 
+/// A positive amount of USDC with at most six decimals.
+pub(crate) fn positive_usd(text: &str) -> Option<Usd> {
+    parse_decimal(text, 6).filter(|usd| *usd > 0).map(Usd)
+}
+
 impl FundedAccount {
     /// The USDC to deposit.
     pub(crate) fn deposit(&self) -> Result<Usd, PaperError> {
-        parse_decimal(&self.usdc, 6)
-            .filter(|&usd| usd > 0)
-            .map(Usd)
-            .ok_or_else(|| PaperError::Range {
-                key: "account",
-                value: format!("{}={}", self.address, self.usdc),
-                expected: "ADDRESS=USDC with a positive amount of at most six decimals",
-            })
+        self.amount(&self.usdc)
+    }
+
+    /// The USDC to deposit on each builder's dex.
+    pub(crate) fn deposits_on(&self) -> impl Iterator<Item = (&str, Result<Usd, PaperError>)> {
+        let dexes = self.dexes.iter();
+        dexes.map(|(dex, usdc)| (dex.as_str(), self.amount(usdc)))
+    }
+
+    fn amount(&self, usdc: &str) -> Result<Usd, PaperError> {
+        positive_usd(usdc).ok_or_else(|| PaperError::Range {
+            key: "account",
+            value: format!("{}={usdc}", self.address),
+            expected: "ADDRESS=USDC with a positive amount of at most six decimals",
+        })
     }
 }

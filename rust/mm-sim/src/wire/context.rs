@@ -73,28 +73,30 @@ fn mid(sim: &SimExchange, asset: u32) -> Option<Num> {
 }
 
 /// `allMids`: while a side is empty, the last trade's price.
-pub(crate) fn all_mids(sim: &SimExchange) -> BTreeMap<&str, Num> {
+pub(crate) fn all_mids(sim: &SimExchange, dex: usize) -> BTreeMap<&str, Num> {
     let last = |asset| {
         let trade = sim.trades(asset).back()?;
         Some(Num::px(&sim.instruments()[asset as usize], trade.px))
     };
     let mids = (0_u32..)
         .zip(sim.instruments())
+        .filter(|(asset, _)| sim.dex_of(*asset) == dex)
         .filter_map(|(asset, instrument)| {
             Some((instrument.coin(), mid(sim, asset).or_else(|| last(asset))?))
         });
     mids.collect()
 }
 
-/// `metaAndAssetCtxs`.
-pub(crate) fn meta_and_contexts(sim: &SimExchange) -> Value {
-    json!([listing::meta(sim.instruments()), contexts(sim)])
+/// `metaAndAssetCtxs` of a dex.
+pub(crate) fn meta_and_contexts(sim: &SimExchange, dex: usize) -> Value {
+    json!([listing::meta(sim, dex), contexts(sim, dex)])
 }
 
-/// The context of every perp.
-pub(crate) fn contexts(sim: &SimExchange) -> Vec<ContextJson> {
+/// The context of every perp of a dex.
+pub(crate) fn contexts(sim: &SimExchange, dex: usize) -> Vec<ContextJson> {
     (0_u32..)
         .zip(sim.instruments())
+        .filter(|(asset, _)| sim.dex_of(*asset) == dex)
         .map(|(asset, _)| context(sim, asset))
         .collect()
 }

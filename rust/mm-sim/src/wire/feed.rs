@@ -10,8 +10,8 @@ use super::info::asset;
 use super::orders::{FillJson, OrderStateJson, UserFillsJson, merged};
 use super::sockets::Feed;
 use super::subscription::Subscription;
-use super::{account, context};
-use crate::exchange::{MoneyMove, Output, SimExchange};
+use super::{account, context, spot};
+use crate::exchange::{MAIN, MoneyMove, Output, SimExchange};
 
 /// A block just run: the exchange after it and what happened in it.
 #[derive(Clone, Copy)]
@@ -178,7 +178,10 @@ impl Block<'_> {
     }
 
     fn transfers(&self, user: Address) -> Option<Vec<u8>> {
-        let rows: Vec<_> = self.money(user).filter_map(account::ledger_row).collect();
+        let rows: Vec<_> = self
+            .money(user)
+            .filter_map(|moved| account::ledger_row(self.sim, moved))
+            .collect();
         let data = json!({"user": user, "nonFundingLedgerUpdates": rows});
         (!rows.is_empty()).then(|| frame("userNonFundingLedgerUpdates", data))
     }
@@ -249,18 +252,25 @@ fn state(sim: &SimExchange, channel: &Subscription) -> Option<Vec<u8>> {
             fast,
         } => {
             let merge = Aggregation::new(*n_sig_figs, *mantissa).ok()?;
+            if spot::is_listed(coin) {
+                return Some(frame("l2Book", spot::book(coin, sim.now().as_millis())));
+            }
             frame(
                 "l2Book",
                 context::book(sim, asset(sim, coin)?, merge, *fast),
             )
         }
         On::AllMids { dex } => match dex {
-            None => frame("allMids", json!({"mids": context::all_mids(sim)})),
-            Some(dex) => frame(
-                "allMids",
-                json!({"mids": context::all_mids(sim), "dex": dex}),
-            ),
+            None => frame("allMids", json!({"mids": context::all_mids(sim, MAIN)})),
+            Some(dex) => {
+                let mids = context::all_mids(sim, sim.dex(dex)?);
+                frame("allMids", json!({"mids": mids, "dex": dex}))
+            }
         },
+        On::ActiveAssetCtx { coin } if spot::is_listed(coin) => {
+            let data = json!({"coin": coin, "ctx": spot::context(coin)});
+            frame("activeSpotAssetCtx", data)
+        }
         On::ActiveAssetCtx { coin } => {
             // A perp without a price has no context to push yet.
             let of = asset(sim, coin).filter(|of| sim.mark(*of).is_some())?;
@@ -273,14 +283,14 @@ fn state(sim: &SimExchange, channel: &Subscription) -> Option<Vec<u8>> {
             account::active_asset_data(sim, *user, asset(sim, coin)?),
         ),
         On::OpenOrders { user, dex } => {
-            let orders = account::frontend_open_orders(sim, *user);
+            let orders = account::frontend_open_orders(sim, *user, sim.dex(dex)?);
             frame(
                 "openOrders",
                 json!({"dex": dex, "user": user, "orders": orders}),
             )
         }
         On::ClearinghouseState { user, dex } => {
-            let state = account::clearinghouse(sim, *user);
+            let state = account::clearinghouse(sim, *user, sim.dex(dex)?);
             let data = json!({"dex": dex, "user": user, "clearinghouseState": state});
             frame("clearinghouseState", data)
         }

@@ -2,12 +2,12 @@
 
 use mm_hl::address::Address;
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::book::{Aggregation, json as to_json};
 use super::candles::{CandleJson, candles};
-use super::request::InfoRequest;
-use super::{Answer, PaperExchange, account, context, listing};
+use super::request::{CandleRange, InfoRequest};
+use super::{Answer, PaperExchange, account, context, dexes, listing, spot};
 use crate::exchange::{OwnedKind, SimExchange};
 
 /// The venue's answer to a body that is no JSON.
@@ -66,28 +66,50 @@ impl PaperExchange {
             | Ask::ClearinghouseState { dex, .. }
             | Ask::OpenOrders { dex, .. }
             | Ask::FrontendOpenOrders { dex, .. }
-                if !dex.is_empty() =>
+                if sim.dex(dex).is_none() =>
             {
                 Answer::unknown()
             }
-            Ask::Meta { .. } => Answer::ok(&listing::meta(sim.instruments())),
-            Ask::AllPerpMetas => Answer::ok(&json!([listing::meta(sim.instruments())])),
-            Ask::PerpDexs => Answer::ok(&json!([null])),
+            Ask::Meta { dex } => self.on_dex(dex, |dex| Answer::ok(&listing::meta(sim, dex))),
+            Ask::AllPerpMetas => {
+                let dexes = 0..sim.dexes().len();
+                Answer::ok(&dexes.map(|dex| listing::meta(sim, dex)).collect::<Vec<_>>())
+            }
+            Ask::PerpDexs => Answer::ok(&dexes::listed(sim)),
+            Ask::PerpDexLimits { dex } => self.on_builders_dex(dex, dexes::limits),
+            Ask::PerpDexStatus { dex } => self.on_builders_dex(dex, dexes::status),
             Ask::MarginTable { id } => Answer::ok(&listing::margin_table(sim.instruments(), *id)),
-            Ask::SpotMeta => Answer::ok(&listing::spot_meta()),
-            Ask::SpotMetaAndAssetCtxs => Answer::ok(&json!([listing::spot_meta(), []])),
+            Ask::SpotMeta => Answer::ok(&spot::meta()),
+            Ask::SpotMetaAndAssetCtxs => Answer::ok(&spot::meta_and_contexts()),
             Ask::ExchangeStatus => {
                 Answer::ok(&json!({"specialStatuses": null, "time": sim.now().as_millis()}))
             }
             Ask::PaperClock => Answer::ok(&self.clock),
-            Ask::MetaAndAssetCtxs { .. } => Answer::ok(&context::meta_and_contexts(sim)),
-            Ask::AllMids { .. } => Answer::ok(&context::all_mids(sim)),
+            Ask::MetaAndAssetCtxs { dex } => {
+                self.on_dex(dex, |dex| Answer::ok(&context::meta_and_contexts(sim, dex)))
+            }
+            Ask::AllMids { dex } => {
+                self.on_dex(dex, |dex| Answer::ok(&context::all_mids(sim, dex)))
+            }
             Ask::PredictedFundings => Answer::ok(&context::predicted_fundings(sim)),
-            Ask::PerpsAtOpenInterestCap => Answer::ok(&json!([])),
+            Ask::PerpsAtOpenInterestCap => {
+                let perps = (0_u32..).zip(sim.instruments());
+                let capped = perps.filter(|(asset, _)| sim.is_at_oi_cap(*asset));
+                Answer::ok(&capped.map(|(_, perp)| perp.coin()).collect::<Vec<_>>())
+            }
             Ask::L2Book { .. }
             | Ask::RecentTrades { .. }
             | Ask::CandleSnapshot { .. }
             | Ask::FundingHistory { .. } => self.answer_market(request),
+            Ask::ClearinghouseState { user, dex } => self.on_dex(dex, |dex| {
+                Answer::ok(&account::clearinghouse(sim, *user, dex))
+            }),
+            Ask::OpenOrders { user, dex } => self.on_dex(dex, |dex| {
+                Answer::ok(&account::open_orders(sim, *user, dex))
+            }),
+            Ask::FrontendOpenOrders { user, dex } => self.on_dex(dex, |dex| {
+                Answer::ok(&account::frontend_open_orders(sim, *user, dex))
+            }),
             _ => self.answer_account(request),
         }
     }
@@ -103,9 +125,16 @@ impl PaperExchange {
                 mantissa,
             } => match (self.asset(coin), Aggregation::new(*n_sig_figs, *mantissa)) {
                 (_, Err(())) => Answer::unknown(),
+                (None, _) if spot::is_listed(coin) => {
+                    Answer::ok(&spot::book(coin, sim.now().as_millis()))
+                }
                 (None, _) => Answer::ok(&json!(null)),
                 (Some(asset), Ok(merge)) => Answer::ok(&context::book(sim, asset, merge, false)),
             },
+            Ask::RecentTrades { coin }
+            | Ask::CandleSnapshot {
+                req: CandleRange { coin, .. },
+            } if spot::is_listed(coin) => Answer::ok(&json!([])),
             Ask::RecentTrades { coin } => self.about(coin, |asset| {
                 let mut trades = context::recent_trades(sim, asset);
                 trades.reverse();
@@ -137,12 +166,7 @@ impl PaperExchange {
         use InfoRequest as Ask;
         let sim = &self.sim;
         match request {
-            Ask::ClearinghouseState { user, .. } => Answer::ok(&account::clearinghouse(sim, *user)),
             Ask::SpotClearinghouseState { user } => Answer::ok(&account::spot(sim, *user)),
-            Ask::OpenOrders { user, .. } => Answer::ok(&account::open_orders(sim, *user)),
-            Ask::FrontendOpenOrders { user, .. } => {
-                Answer::ok(&account::frontend_open_orders(sim, *user))
-            }
             Ask::OrderStatus { user, oid } => Answer::ok(&account::order_status(sim, *user, *oid)),
             Ask::HistoricalOrders { user } => Answer::ok(&account::historical_orders(sim, *user)),
             Ask::UserFills {
@@ -186,7 +210,9 @@ impl PaperExchange {
             Ask::ExtraAgents { user } => Answer::ok(&self.agents.listed(*user)),
             Ask::UserAbstraction { .. } => Answer::ok(&json!("disabled")),
             Ask::SubAccounts { user } => Answer::ok(&account::sub_accounts(sim, *user)),
-            Ask::MaxBuilderFee { .. } => Answer::ok(&json!(0)),
+            Ask::MaxBuilderFee { user, builder } => {
+                Answer::ok(&sim.max_builder_fee(*user, *builder))
+            }
             Ask::WebData2 { user } => Answer::ok(&account::web_data_2(sim, *user)),
             Ask::UserFunding {
                 user,
@@ -204,6 +230,20 @@ impl PaperExchange {
         }
     }
 
+    /// The answer about a dex, or what the venue says of one it does not know.
+    fn on_dex(&self, name: &str, answer: impl FnOnce(usize) -> Answer) -> Answer {
+        self.sim.dex(name).map_or_else(Answer::unknown, answer)
+    }
+
+    /// The answer about a builder's dex; `null` where there is none of that name.
+    fn on_builders_dex(&self, name: &str, row: fn(&SimExchange, usize) -> Value) -> Answer {
+        let builders = self.sim.dex(name).filter(|_| !name.is_empty());
+        builders.map_or_else(
+            || Answer::ok(&Value::Null),
+            |dex| Answer::ok(&row(&self.sim, dex)),
+        )
+    }
+
     /// The answer about a coin, or what the venue says of one it does not know.
     fn about(&self, coin: &str, answer: impl FnOnce(u32) -> Answer) -> Answer {
         self.asset(coin).map_or_else(Answer::unknown, answer)
@@ -214,7 +254,7 @@ impl PaperExchange {
         asset(&self.sim, coin)
     }
 
-    fn role(&self, user: Address) -> serde_json::Value {
+    fn role(&self, user: Address) -> Value {
         if let Some(owned) = self.sim.owned(user) {
             return match owned.kind {
                 OwnedKind::SubAccount => {

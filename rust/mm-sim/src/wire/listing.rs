@@ -7,7 +7,7 @@ use mm_core::units::Usd;
 use serde_json::{Value, json};
 
 use super::number::Num;
-use crate::exchange::{FEE_TIERS, FeeRates};
+use crate::exchange::{FEE_TIERS, FeeRates, MarginRule, SimExchange};
 
 /// A margin table number below this is itself the largest leverage of its single tier.
 const LISTED_TABLES: u32 = 50;
@@ -43,20 +43,34 @@ fn tables(perps: &[Instrument]) -> BTreeMap<u32, Tiers> {
     tables
 }
 
-/// `meta`: every perp by asset number.
-pub(crate) fn meta(instruments: &[Instrument]) -> Value {
-    let tables = tables(instruments);
-    let universe: Vec<Value> = instruments
+/// `meta` of a dex: its perps by asset number, and every margin table.
+pub(crate) fn meta(sim: &SimExchange, dex: usize) -> Value {
+    let perps = (0_u32..).zip(sim.instruments());
+    let own = perps.filter(|(asset, _)| sim.dex_of(*asset) == dex);
+    let rows: Vec<_> = own
+        .map(|(asset, perp)| (perp, sim.margin_rule(asset)))
+        .collect();
+    meta_of(&rows, sim.instruments())
+}
+
+fn meta_of(perps: &[(&Instrument, MarginRule)], all: &[Instrument]) -> Value {
+    let tables = tables(all);
+    let universe: Vec<Value> = perps
         .iter()
-        .map(|instrument| {
+        .map(|(instrument, rule)| {
             let own = tiers(instrument);
             let listed = tables.iter().find(|(_, tiers)| **tiers == own);
-            json!({
+            let mut row = json!({
                 "szDecimals": instrument.sz_decimals(),
                 "name": instrument.coin(),
                 "maxLeverage": instrument.max_leverage(),
                 "marginTableId": listed.map_or(instrument.max_leverage(), |(id, _)| *id),
-            })
+            });
+            if *rule != MarginRule::Any {
+                row["onlyIsolated"] = json!(true);
+                row["marginMode"] = json!(rule);
+            }
+            row
         })
         .collect();
     let tables = tables.iter().map(|(id, tiers)| json!([id, table(tiers)]));
@@ -84,23 +98,6 @@ fn table(tiers: &[(Usd, u32)]) -> Value {
         .iter()
         .map(|(from, leverage)| json!({"lowerBound": Num::usd(*from), "maxLeverage": leverage}));
     json!({"description": description, "marginTiers": rows.collect::<Vec<_>>()})
-}
-
-/// `spotMeta`: the one token that perps are margined in; no spot pairs.
-pub(crate) fn spot_meta() -> Value {
-    json!({
-        "tokens": [{
-            "name": "USDC",
-            "szDecimals": 8,
-            "weiDecimals": 8,
-            "index": 0,
-            "tokenId": "0x6d1e7cde53ba9467b783cb7c530ce054",
-            "isCanonical": true,
-            "evmContract": null,
-            "fullName": null,
-        }],
-        "universe": [],
-    })
 }
 
 /// `feeSchedule` of `userFees`: the venue's tiers, with the rates of this exchange as the base.
@@ -163,13 +160,18 @@ mod tests {
     use super::*;
     use mm_core::instrument::MarginTier;
 
+    fn listed(perps: &[Instrument]) -> Value {
+        let rows: Vec<_> = perps.iter().map(|perp| (perp, MarginRule::Any)).collect();
+        meta_of(&rows, perps)
+    }
+
     #[test]
     fn only_tables_from_fifty_are_listed() {
         let perps = [
             Instrument::new("BTC", 0, 5, 40).unwrap(),
             Instrument::new("ETH", 1, 4, 50).unwrap(),
         ];
-        let meta = meta(&perps);
+        let meta = listed(&perps);
         assert_eq!(meta["universe"][1]["name"], "ETH");
         assert_eq!(meta["marginTables"][0][0], 50);
         assert_eq!(meta["marginTables"].as_array().unwrap().len(), 1);
@@ -188,7 +190,7 @@ mod tests {
                 .unwrap()
         };
         let perps = [tiered("A", 0), tiered("B", 1)];
-        let meta = meta(&perps);
+        let meta = listed(&perps);
         let tables = meta["marginTables"].as_array().unwrap();
         assert_eq!(tables.len(), 1);
         assert_eq!(tables[0][1]["description"], "tiered 10x");

@@ -8,7 +8,8 @@ use mm_hl::decode::decode_meta;
 use serde::Deserialize;
 
 use super::PaperError;
-use crate::flow::FlowMarket;
+use crate::exchange::asset_numbers;
+use crate::flow::{DemoPerp, FlowMarket};
 use crate::frames::{Feed, Tape};
 use crate::market::{BookMarket, Market};
 use crate::recorded::{QueueBound, RecordedMarket};
@@ -21,6 +22,9 @@ pub enum MarketChoice {
     Demo {
         /// Everything the crowd does follows from it.
         seed: u64,
+        /// Perps beside its own three, or instead of one of them.
+        #[serde(default)]
+        perps: Vec<DemoPerp>,
     },
     /// Nobody but the clients: for tests and for exercises between two clients.
     Clients {
@@ -87,12 +91,14 @@ impl MarketChoice {
     /// [`PaperError`] where a perp cannot be listed or the recording cannot be used.
     pub fn open(&self, start: Time, frames: Option<&[u8]>) -> Result<OpenMarket, PaperError> {
         match self {
-            Self::Demo { seed } => Ok(OpenMarket {
-                market: Box::new(FlowMarket::demo(*seed)),
+            Self::Demo { seed, perps } => Ok(OpenMarket {
+                market: Box::new(FlowMarket::demo_with(*seed, perps)?),
                 end: None,
             }),
             Self::Clients { perps } => {
-                let listed = (0..).zip(perps).map(|(asset, perp)| perp.instrument(asset));
+                let numbers = asset_numbers(perps.iter().map(|perp| perp.coin.as_str()));
+                let listed = numbers.into_iter().zip(perps);
+                let listed = listed.map(|(asset, perp)| perp.instrument(asset));
                 let market = BookMarket::new(listed.collect::<Result<_, _>>()?);
                 Ok(OpenMarket {
                     market: Box::new(market),
@@ -101,7 +107,10 @@ impl MarketChoice {
             }
             Self::Recorded { perp, bound } => {
                 let frames = frames.ok_or(PaperError::NoFrames)?;
-                let tape = Tape::read(perp.instrument(0)?, frames, Feed::Recorded)?;
+                let [number] = asset_numbers([perp.coin.as_str()])[..] else {
+                    unreachable!("one number a perp");
+                };
+                let tape = Tape::read(perp.instrument(number)?, frames, Feed::Recorded)?;
                 let shift = Dur(start.0 - tape.start().0);
                 let end = tape.end().plus(shift);
                 let market = RecordedMarket::new(Arc::new(tape), *bound, shift);

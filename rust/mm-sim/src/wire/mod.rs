@@ -11,6 +11,7 @@ mod candles;
 mod clock;
 mod config;
 mod context;
+mod dexes;
 mod faults;
 mod feed;
 mod info;
@@ -20,6 +21,7 @@ mod number;
 mod orders;
 mod request;
 mod sockets;
+mod spot;
 mod subscription;
 mod talk;
 #[cfg(test)]
@@ -78,8 +80,26 @@ impl PaperExchange {
     /// [`PaperError`] where a setting is illegal.
     pub fn new(config: PaperConfig, market: OpenMarket) -> Result<Self, PaperError> {
         let mut sim = SimExchange::new(config.sim(), market.market)?;
+        for (coin, rule) in &config.margin_rules {
+            if !sim.set_margin_rule(coin, *rule) {
+                return Err(PaperError::Coin(coin.clone()));
+            }
+        }
+        for (coin, usdc) in &config.oi_caps {
+            let cap = config::positive_usd(usdc).ok_or_else(|| PaperError::Range {
+                key: "oi_caps",
+                value: format!("{coin}={usdc}"),
+                expected: "a positive amount of USDC with at most six decimals",
+            })?;
+            if !sim.set_oi_cap(coin, cap) {
+                return Err(PaperError::Coin(coin.clone()));
+            }
+        }
         for account in &config.accounts {
             sim.deposit(account.address, account.deposit()?)?;
+            for (dex, usd) in account.deposits_on() {
+                sim.deposit_on(account.address, dex, usd?)?;
+            }
         }
         for vault in &config.vaults {
             let usd = vault.account.deposit()?;

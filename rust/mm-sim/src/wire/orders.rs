@@ -2,7 +2,7 @@
 
 use mm_core::action::Cloid;
 use mm_core::instrument::Instrument;
-use mm_core::units::Sz;
+use mm_core::units::{Sz, Usd};
 use mm_hl::address::Address;
 use mm_hl::wire::{Tif, Tpsl};
 use serde::Serialize;
@@ -10,7 +10,8 @@ use serde::Serialize;
 use super::book::{TxHash, side_letter};
 use super::number::Num;
 use crate::exchange::{
-    Fill, Liquidation, LiquidationMethod, Order, OrderRecord, OrderState, OrderUpdate, Trigger,
+    Bond, Fill, Liquidation, LiquidationMethod, Order, OrderRecord, OrderState, OrderUpdate,
+    Trigger,
 };
 
 /// Most fills or orders a query returns.
@@ -24,6 +25,7 @@ pub(crate) fn merged<'a>(fills: impl Iterator<Item = &'a Fill>, merge: bool) -> 
             Some(row) if merge && (row.oid, row.tx, row.px) == (fill.oid, fill.tx, fill.px) => {
                 row.sz += fill.sz;
                 row.fee += fill.fee;
+                row.builder_fee += fill.builder_fee;
                 row.closed_pnl += fill.closed_pnl;
             }
             _ => rows.push(*fill),
@@ -79,7 +81,7 @@ pub(crate) struct FrontendOrderJson<'a> {
     trigger_condition: String,
     is_trigger: bool,
     trigger_px: Num,
-    children: [(); 0],
+    children: Vec<FrontendOrderJson<'a>>,
     is_position_tpsl: bool,
     reduce_only: bool,
     order_type: &'static str,
@@ -103,14 +105,25 @@ impl<'a> FrontendOrderJson<'a> {
             trigger_px: order
                 .trigger
                 .map_or(Num::new(0, 0), |trigger| Num::px(instrument, trigger.px)),
-            children: [],
-            is_position_tpsl: false,
+            children: Vec::new(),
+            is_position_tpsl: order.bond == Some(Bond::Position),
             reduce_only: order.reduce_only,
             order_type: order_type(order),
             orig_sz: Num::sz(instrument, order.orig_sz),
             tif: order.trigger.is_none().then_some(order.tif),
             cloid: order.cloid,
         }
+    }
+}
+
+impl<'a> FrontendOrderJson<'a> {
+    /// With the take profit and stop loss that wait for it.
+    pub(crate) fn with_children(mut self, instrument: &'a Instrument, children: &[Order]) -> Self {
+        let rows = children.iter();
+        self.children = rows
+            .map(|child| Self::new(instrument, child, child.sz))
+            .collect();
+        self
     }
 }
 
@@ -205,6 +218,8 @@ pub(crate) struct FillJson<'a> {
     cloid: Option<Cloid>,
     fee_token: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
+    builder_fee: Option<Num>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     liquidation: Option<LiquidationJson>,
     twap_id: Option<u64>,
 }
@@ -229,6 +244,7 @@ impl<'a> FillJson<'a> {
             tid: fill.tid,
             cloid: fill.cloid,
             fee_token: "USDC",
+            builder_fee: (fill.builder_fee > Usd::ZERO).then(|| Num::usd(fill.builder_fee)),
             liquidation: fill
                 .liquidation
                 .map(|cause| LiquidationJson::new(instrument, &cause)),

@@ -46,6 +46,12 @@ pub(crate) enum InfoRequest {
     PredictedFundings,
     PerpDexs,
     AllPerpMetas,
+    PerpDexLimits {
+        dex: String,
+    },
+    PerpDexStatus {
+        dex: String,
+    },
     PerpsAtOpenInterestCap,
     MarginTable {
         id: u32,
@@ -127,8 +133,8 @@ pub(crate) enum InfoRequest {
         user: Address,
     },
     MaxBuilderFee {
-        #[serde(rename = "user")]
-        _user: Address,
+        user: Address,
+        builder: Address,
     },
     UserVaultEquities {
         #[serde(rename = "user")]

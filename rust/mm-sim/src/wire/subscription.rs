@@ -134,12 +134,12 @@ impl Subscription {
         }
     }
 
-    /// Whether it is about the main dex, the only one there is.
-    pub(crate) fn is_on_main_dex(&self) -> bool {
+    /// The dex it is about; the main one where it says none.
+    pub(crate) fn dex(&self) -> &str {
         match self {
-            Self::OpenOrders { dex, .. } | Self::ClearinghouseState { dex, .. } => dex.is_empty(),
-            Self::AllMids { dex } => dex.as_deref().is_none_or(str::is_empty),
-            _ => true,
+            Self::OpenOrders { dex, .. } | Self::ClearinghouseState { dex, .. } => dex,
+            Self::AllMids { dex } => dex.as_deref().unwrap_or_default(),
+            _ => "",
         }
     }
 

@@ -5,10 +5,10 @@ use serde_json::{Value, json};
 
 use super::action::{Origin, Submitted};
 use super::book::{Aggregation, frame, json as json_bytes};
-use super::feed;
 use super::sockets::Refused;
 use super::subscription::{ClientFrame, PostKind, PostRequest, Subscription};
 use super::{Answer, PaperExchange};
+use super::{feed, spot};
 
 /// What becomes of a connection after a frame from its client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +46,7 @@ impl PaperExchange {
     fn subscribe(&mut self, connection: u64, channel: &Subscription) -> Verdict {
         if channel
             .coin()
-            .is_some_and(|coin| self.asset(coin).is_none())
+            .is_some_and(|coin| !self.serves(channel, coin))
         {
             return Verdict::Drop;
         }
@@ -60,7 +60,7 @@ impl PaperExchange {
                 return Verdict::Drop;
             }
         }
-        if !channel.is_on_main_dex() {
+        if self.sim.dex(channel.dex()).is_none() {
             self.complain(
                 connection,
                 &format!("Invalid subscription {}", name(channel)),
@@ -95,6 +95,12 @@ impl PaperExchange {
             }
         }
         Verdict::Keep
+    }
+
+    /// Whether a feed about a coin has anything to say: of a spot pair, what there is of its market.
+    fn serves(&self, channel: &Subscription, coin: &str) -> bool {
+        let is_market = !matches!(channel, Subscription::ActiveAssetData { .. });
+        self.asset(coin).is_some() || (is_market && spot::is_listed(coin))
     }
 
     fn unsubscribe(&mut self, connection: u64, channel: &Subscription) {

@@ -6,11 +6,13 @@ use mm_hl::wire::ExchangeAction;
 use serde_json::{Value, json};
 
 mod budget;
+mod dexes;
 mod fees;
 mod funding;
 mod liquidation;
 mod margin;
 mod owned;
+mod tpsl;
 mod triggers;
 mod unknown;
 

@@ -23,7 +23,13 @@ impl Desk {
     }
 
     /// Sends an action that the account signs as a message of its own.
-    fn sign_out(&mut self, who: u8, kind: &str, nonce_key: &str, fields: Value) -> Value {
+    pub(super) fn sign_out(
+        &mut self,
+        who: u8,
+        kind: &str,
+        nonce_key: &str,
+        fields: Value,
+    ) -> Value {
         let mut action = fields;
         action["type"] = json!(kind);
         action["signatureChainId"] = json!("0x66eee");
@@ -32,7 +38,7 @@ impl Desk {
         self.act(who, &action)
     }
 
-    fn ledger(&self, who: &str) -> Value {
+    pub(super) fn ledger(&self, who: &str) -> Value {
         self.info(&json!({"type": "userNonFundingLedgerUpdates", "user": who, "startTime": 0}))
     }
 
@@ -46,7 +52,7 @@ fn transfer(sub: &str, is_deposit: bool, usd: u64) -> Value {
     json!({"type": "subAccountTransfer", "subAccountUser": sub, "isDeposit": is_deposit, "usd": usd})
 }
 
-fn done() -> Value {
+pub(super) fn done() -> Value {
     json!({"status": "ok", "response": {"type": "default"}})
 }
 
@@ -200,10 +206,10 @@ fn an_agent_signs_no_transfer_and_what_is_not_there_says_so() {
     let mode = json!({"user": user(TAKER), "abstraction": "unifiedAccount"});
     let answer = desk.sign_out(TAKER, "userSetAbstraction", "nonce", mode);
     assert_eq!(answer["status"], "err");
-    let builder = json!({"maxFeeRate": "0.001%", "builder": user(MAKER)});
-    let answer = desk.sign_out(TAKER, "approveBuilderFee", "nonce", builder);
+    let token = json!({"destination": user(MAKER), "token": "PURR:0x01", "amount": "1"});
+    let answer = desk.sign_out(TAKER, "spotSend", "time", token);
     assert_eq!(
         answer["response"],
-        "Action approveBuilderFee is not supported by this exchange."
+        "Action spotSend is not supported by this exchange."
     );
 }

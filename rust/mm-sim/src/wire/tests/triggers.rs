@@ -17,18 +17,18 @@ fn stop(at: &str, tpsl: &str) -> Value {
 }
 
 /// `TAKER` is long 10 SOL of `MAKER`'s; the mark is 100.
-fn long() -> Desk {
+pub(super) fn long() -> Desk {
     let mut desk = Desk::open(1.0);
     desk.quote(SOL, 100, "40");
     desk.act(TAKER, &order(SOL, true, "101", "10", "Ioc"));
     desk
 }
 
-fn open(desk: &Desk, who: u8) -> Value {
+pub(super) fn open(desk: &Desk, who: u8) -> Value {
     desk.info(&json!({"type": "frontendOpenOrders", "user": user(who)}))
 }
 
-fn requote(desk: &mut Desk, px: u32) {
+pub(super) fn requote(desk: &mut Desk, px: u32) {
     let cancels: Vec<Value> = open(desk, MAKER)
         .as_array()
         .unwrap()
@@ -178,8 +178,4 @@ fn a_modify_leaves_a_trigger_order_alone_and_says_so() {
     );
     assert_eq!(answer["status"], "err");
     assert_eq!(open(&desk, TAKER)[0]["oid"], oid);
-    let mut grouped = stop("94", "sl");
-    grouped["grouping"] = json!("positionTpsl");
-    let answer = desk.act(TAKER, &grouped);
-    assert!(error_of(&answer).starts_with("Only grouping na is supported"));
 }

@@ -1,0 +1,1 @@
+"""The official SDK's own examples, run unmodified against the paper exchange."""
