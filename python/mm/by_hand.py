@@ -121,7 +121,11 @@ async def opened(config: Config, base_url: str | None) -> AsyncIterator[Hand]:
 async def _venue(config: Config, base_url: str | None, state: StateDir) -> Venue:
     if config.process.network != "paper":
         return await open_live(config, base_url)
-    return await (open_standing(state) if base_url is None else open_given(base_url, state))
+    return await (
+        open_standing(state)
+        if base_url is None
+        else open_given(base_url, state, config.process.coin)
+    )
 
 
 def _nothing() -> None:

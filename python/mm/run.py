@@ -157,7 +157,7 @@ class Run:
             return open_live(config, base_url)
         if base_url is None:
             return open_own(config, self._state, self._dir)
-        return open_given(base_url, self._state)
+        return open_given(base_url, self._state, config.process.coin)
 
     async def _trade(self, venue: Venue, stack: AsyncExitStack) -> int:
         error: BaseException | None = None

@@ -177,7 +177,8 @@ async def start(wanted: Wanted, address: str, usdc: str, run_dir: Path) -> Livin
     command = [sys.executable, "-m", "mm", "exchange", "--port", "0", "--ready-file", str(ready)]
     account = f"{address}={usdc}"
     if dex := dex_of(wanted.coin):
-        account += f",{dex}:{usdc}"
+        # Money elsewhere is no margin there: so that nobody counts on it, there is next to none.
+        account = f"{address}=1,{dex}:{usdc}"
     command += ["--account", account, "--report", str(report), *_options(wanted)]
     with words.open("wb") as output:
         process = subprocess.Popen(  # noqa: ASYNC220 - returns at once; waited for below

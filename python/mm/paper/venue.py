@@ -16,6 +16,7 @@ from mm.config.engine import cadence
 from mm.errors import ConfigError, MmError, VenueError
 from mm.figures import decimal_text
 from mm.hyperliquid.http import HttpClient
+from mm.hyperliquid.meta import dex_of
 from mm.log import hide
 from mm.paper.process import (
     Living,
@@ -139,7 +140,7 @@ async def standing(home: Path) -> tuple[str, str]:
     return living.base_url, living.address
 
 
-async def open_given(base_url: str, state: StateDir) -> Venue:
+async def open_given(base_url: str, state: StateDir, coin: str) -> Venue:
     """Use a paper exchange that somebody else runs, with the key kept for it in the state.
 
     Raises:
@@ -159,14 +160,19 @@ async def open_given(base_url: str, state: StateDir) -> Venue:
         if not same:
             state.write("wallet", wallet)
         signer = _signer(wallet["secret"])
-        query = {"type": "clearinghouseState", "user": signer.address}
+        query = {"type": "clearinghouseState", "user": signer.address, "dex": dex_of(coin)}
         value = json.loads(await http.info(query))["marginSummary"]["accountValue"]
         if float(value) <= 0:
             raise VenueError(
                 f"account {signer.address} holds nothing at {base_url}:"
-                f" start that exchange with --account {signer.address}=10000"
+                f" start that exchange with --account {signer.address}={_funds(coin)}"
             )
     return _paper(base_url, signer, PaperSide(announced, None, None, attached=False))
+
+
+def _funds(coin: str) -> str:
+    """An amount as `mm exchange --account` takes it, for the dex that a coin is of."""
+    return f"1,{dex}:10000" if (dex := dex_of(coin)) else "10000"
 
 
 def _kept(state: StateDir) -> Living | None:
