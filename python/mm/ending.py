@@ -123,7 +123,7 @@ async def stop_trading(
     loop = asyncio.get_running_loop()
     deadline = loop.time() + deadline_s
     engine_s = min(ENGINE_S, deadline_s / 2)
-    if session.broken is None:
+    if session.lives:
         # The second one halts: whatever `on_exit` says, from here on nothing may rest.
         for _ in range(2):
             inbox.put(Command(clock.now_ns(), "stop", None))

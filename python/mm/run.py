@@ -438,7 +438,7 @@ class Run:
             desk.instrument,
             deadline_s=GONE_CHECK_S if gone else HARD_DEADLINE_S,
         )
-        if desk.session.broken is None and not gone:
+        if desk.session.lives and not gone:
             await settle_account(desk.account, desk.inbox, desk.clock)
         return True
 

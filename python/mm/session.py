@@ -127,6 +127,7 @@ class Session:
         self._unreadable = 0
         # Why nobody takes from the inbox any more; `None` while the session lives.
         self.broken: BaseException | None = None
+        self._begun = False
         self.blackbox = Blackbox()
         # Monotonic seconds at the last turn of the loop.
         self.turned_at = time.monotonic()
@@ -138,6 +139,7 @@ class Session:
             VenueError: It sent something about our account, or history, that cannot be understood.
             InvariantError: The engine is not usable any more.
         """
+        self._begun = True
         self._recorder.write(self._engine.take_log())
         try:
             while True:
@@ -154,6 +156,11 @@ class Session:
             # A panic of the core included: the engine is not stepped again, not even to stop.
             self.broken = error
             raise
+
+    @property
+    def lives(self) -> bool:
+        """Whether somebody takes from the inbox."""
+        return self._begun and self.broken is None
 
     def _heed_lease(self, item: Item | None) -> Item | None:
         """Before anything is decided: what could be quoted from is taken back with the lease.

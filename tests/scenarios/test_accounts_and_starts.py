@@ -1,6 +1,7 @@
 """What a start finds: money elsewhere, a leverage that was refused, old orders, spoilt state."""
 
 import json
+import socket
 from decimal import Decimal
 from itertools import count
 
@@ -8,6 +9,7 @@ import pytest
 
 from mm.config import load
 from mm.errors import ConfigError, VenueError
+from mm.exits import Exit
 from mm.run import Options, make_markets
 from mm.state import state_root
 from stage.house import Json
@@ -186,3 +188,19 @@ async def test_a_start_without_history_quotes_at_its_deadline(stage: Stage) -> N
     assert stage.shown["limits"]["source"] == "warmup"
     assert stage.limit() * Decimal(stage.mid) <= 500
     await stage.ends_well()
+
+
+async def test_a_start_that_fails_before_its_first_step_leaves_at_once(stage: Stage) -> None:
+    """Nobody steps the engine yet: it is not waited for, and nothing is said to be out of order."""
+    stage.open()
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        begun_s = stage.house.now_s()
+        stage.begin(**{"process.metrics_port": taken.getsockname()[1]})
+        await stage.ends(Exit.VENUE)
+    said = [line["event"] for line in stage.logs]
+    assert "run_failed" in said
+    assert "not_stopped_in_order" not in said
+    assert "engine_cancels_unanswered" not in said
+    assert stage.house.now_s() - begun_s < 1

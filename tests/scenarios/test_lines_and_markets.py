@@ -4,7 +4,9 @@ from decimal import Decimal
 
 import pytest
 
+from mm._core import Action
 from mm.errors import InvariantError
+from mm.hyperliquid.gateway import Gateway
 from mm.lease import TERM_S
 from stage.house import Json
 from stage.script import Stage
@@ -13,6 +15,8 @@ from stage.virtual import virtual_loop
 # Market data counts as gone after this, and a dead line is noticed after ping and pong at most.
 GONE_S = 15.0
 NOTICED_S = 35.0
+# Of an action, as configured.
+EXPIRES_AFTER_S = 10.0
 
 
 def levels(stage: Stage) -> tuple[int, int]:
@@ -101,6 +105,34 @@ async def test_after_standing_still_nothing_that_may_increase_comes_before_all_w
     assert [o for r in stage.received(since=mark) for o in r.orders if not o["r"]] == []
     await stage.two_sided()
     assert [r.orders for r in stage.received(since=mark) if r.orders] != []
+    await stage.ends_well()
+
+
+async def test_what_a_stopped_process_sends_late_is_void(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stopped between deciding and sending: the order leaves later and comes to nothing."""
+    dispatch = Gateway.dispatch
+    stops = [True]
+
+    def stopped(gateway: Gateway, action: Action, decided_ns: int) -> int:
+        if action.kind != "cancel" and stops:
+            stops.clear()
+            virtual_loop().skip(EXPIRES_AFTER_S + 1)
+            stage.house.catch_up()
+        return dispatch(gateway, action, decided_ns)
+
+    stage.open()
+    await stage.quoting()
+    monkeypatch.setattr(Gateway, "dispatch", stopped)
+    mark = stage.mark()
+    stage.crowd("88600")
+    await stage.until(lambda: any(r.orders for r in stage.received(since=mark)))
+    late = next(r for r in stage.received(since=mark) if r.orders)
+    assert late.expires_ms is not None
+    assert late.expires_ms < stage.house.start_ms + late.at_s * 1_000
+    assert stops == []
+    await stage.two_sided()
     await stage.ends_well()
 
 
