@@ -19,6 +19,7 @@ from mm.clock import Clock, LiveClock, PaperClock
 from mm.errors import RejectedError, VenueError
 from mm.heartbeat import Beat, read_beat
 from mm.hyperliquid.account import Account
+from mm.hyperliquid.errors import LostReplyError
 from mm.hyperliquid.gateway import Envelope, Gateway
 from mm.hyperliquid.http import HttpClient, Timeouts
 from mm.hyperliquid.meta import load_instrument
@@ -45,6 +46,8 @@ TIMEOUTS = Timeouts(connect_s=1.0, send_s=4.0, reply_s=3.0)
 WATCH_S = 5.0
 WORK_S = 2.0
 FASTEST_S = 0.25
+
+UNSURE = "an order of its own without an answer may still arrive"
 
 
 class Gone(Exception):
@@ -85,6 +88,8 @@ class Guard:
         self._drifted = False
         self._account_due_s = 0.0
         self._silent_venue_s: float | None = None
+        # Until when an action of ours without an answer may still be carried out.
+        self._unsure_until_s = 0.0
         self._told: asyncio.Event = asyncio.Event()
 
     def stop(self) -> None:
@@ -171,7 +176,10 @@ class Guard:
                 await self._look(trade)
             elif await self._act(trade, why) and (why == "asked" or not lives):
                 return "flat"
-            self._say("watching" if why is None else "working", why or "")
+            if why is None and time.monotonic() >= self._unsure_until_s:
+                self._say("watching", "")
+            else:
+                self._say("working", why or UNSURE)
             try:
                 async with asyncio.timeout(LOOK_S):
                     await self._told.wait()
@@ -223,6 +231,10 @@ class Guard:
             await self._keep_time(trade)
             flat = await self._step(trade, work, beat)
         except VenueError as error:
+            if isinstance(error, LostReplyError):
+                # The maker may trade again only when nothing of ours can come late.
+                life_s = self._charge.expires_after_s / trade.clock.speed
+                self._unsure_until_s = time.monotonic() + life_s
             self._missed(error)
             return False
         self._heard()

@@ -1,0 +1,98 @@
+"""The watchdog's loop, in virtual time: when it says that the maker may trade again."""
+
+import asyncio
+import json
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from mm._core import Signer
+from mm.config import load
+from mm.config.engine import recovery
+from mm.heartbeat import Beat, write_beat
+from mm.hyperliquid.errors import LostReplyError, UnreachableError
+from mm.state import StateDir
+from mm.store import Counter
+from mm.waiting import until
+from mm.watchdog.charge import Charge
+from mm.watchdog.directory import WatchdogDir
+from mm.watchdog.guard import UNSURE, Guard
+from mm.watchdog.trade import Trade
+from mm.watchdog.unwinding import View
+from stage.virtual import virtual_loop
+
+pytestmark = pytest.mark.virtual
+
+SESSION, LIFE_S, SILENCE_S = 7, 10.0, 5.0
+BEAT = Beat("watch", 1, 1, SESSION, "normal", 3, (9, 9), 9, 1e-4)
+CHARGE = Charge(
+    session=SESSION, network="testnet", base_url="http://nowhere", instance=None, user="0x1",
+    vault=None, agent="0x2", coin="BTC", run_dir="", silence_s=SILENCE_S, drift_s=60.0,
+    expires_after_s=LIFE_S, weight_per_min=200,
+    recovery=json.dumps(recovery(load(None, {}))),
+)  # fmt: skip
+
+
+class Hands:
+    """In place of a venue: the position stays, and whatever is sent goes unanswered."""
+
+    clock = SimpleNamespace(speed=1.0)
+    http = None
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+        self.sends = 0
+
+    def now_s(self) -> float:
+        return virtual_loop().time()
+
+    async def position(self) -> int:
+        return 3
+
+    async def view(self) -> View:
+        return View(3, (), (None, None), ())
+
+    async def carry_out(self, *_: object, **__: object) -> None:
+        self.sends += 1
+        raise self.error
+
+
+@pytest.mark.parametrize(
+    ("error", "waits_s"), [(LostReplyError("no answer"), LIFE_S), (UnreachableError("refused"), 0)]
+)
+async def test_it_lets_the_maker_trade_when_nothing_of_its_own_can_come_late(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, waits_s: float
+) -> None:
+    loop = virtual_loop()
+    monkeypatch.setattr("mm.watchdog.guard.time", SimpleNamespace(monotonic=loop.time))
+    with StateDir.open("testnet", "0x1", tmp_path) as state:
+        directory = WatchdogDir(state.path)
+        directory.make()
+        number = 1
+
+        def beat() -> None:
+            nonlocal number
+            number += 1
+            write_beat(directory.heartbeat, replace(BEAT, number=number))
+
+        beat()
+        guard = Guard(directory, CHARGE, Signer("11" * 32), cast(Counter, None))
+        hands = Hands(error)
+        watching = asyncio.create_task(guard._watch(cast(Trade, hands)))
+        await until(lambda: hands.sends > 0 or watching.done())
+        assert loop.time() > SILENCE_S
+        lost_s = loop.time()
+        said: list[Any] = []
+        while not watching.done() and (not said or said[-1].doing != "watching"):
+            beat()
+            await asyncio.sleep(0.5)
+            said.append(directory.read_status())
+        assert waits_s <= loop.time() - lost_s < waits_s + 1.5
+        assert {status.why for status in said[:-1]} <= {UNSURE, "silent"}
+        # It names the beat it went by: older than what was written since, by one look at most.
+        assert number - 1 <= said[-1].heard <= number
+        guard.stop()
+        assert await watching == "told"
