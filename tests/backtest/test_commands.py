@@ -187,7 +187,7 @@ def test_a_file_that_cannot_be_used_is_one_line_with_its_name(frames: Path, tmp_
     wanted = {
         "cut.frames.zst": "the file is cut off",
         "cut.frames": "cut off in the middle",
-        "line.frames": "line 2: not of the expected form",
+        "line.frames": "line 2: frame.channel: not of the expected form",
         "stamp.frames": "expected `<receive ns> <frame JSON>`",
         "px.frames": "5.00001",
     }

@@ -16,7 +16,7 @@ use mm_hl::decode::{
     decode_reply,
 };
 use mm_hl::wire::ExchangeAction;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// The recordings, or `None` with a word why where they are absent. In CI they must be there.
 fn protocol() -> Option<PathBuf> {
@@ -166,6 +166,19 @@ fn testnet_frames_of_another_coin_are_nothing() {
     }
 }
 
+/// A `meta` with a table of one tier for each perp that names one.
+fn with_tables(body: &[u8]) -> Vec<u8> {
+    let mut meta: Value = serde_json::from_slice(body).unwrap();
+    let perps = meta["universe"].as_array().unwrap().iter();
+    let table = |perp: &Value| {
+        let tier = json!({"lowerBound": "0.0", "maxLeverage": perp["maxLeverage"]});
+        json!([perp["marginTableId"], {"marginTiers": [tier]}])
+    };
+    let tables: Vec<Value> = perps.map(table).collect();
+    meta["marginTables"] = tables.into();
+    meta.to_string().into_bytes()
+}
+
 #[test]
 fn testnet_bodies_are_read() {
     let Some(lines) = testnet() else { return };
@@ -177,7 +190,11 @@ fn testnet_bodies_are_read() {
             .1
             .as_bytes()
     };
-    let btc = decode_meta(body("info_meta_trimmed"), "BTC", 0).unwrap();
+    // The recorder cut the margin tables off, which the venue never does.
+    let refused = decode_meta(body("info_meta_trimmed"), "BTC", 0).unwrap_err();
+    assert!(refused.to_string().contains("marginTableId"), "{refused}");
+    let whole = with_tables(body("info_meta_trimmed"));
+    let btc = decode_meta(&whole, "BTC", 0).unwrap();
     assert_eq!(
         (btc.asset(), btc.sz_decimals(), btc.max_leverage()),
         (1, 5, 40)

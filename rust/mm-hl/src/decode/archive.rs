@@ -5,6 +5,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::DecodeError;
+use super::parse::{parse, utf8};
 use super::value::unexpected;
 
 /// One archived frame.
@@ -27,7 +28,7 @@ pub fn archive_line(line: &[u8]) -> Result<ArchiveLine<'_>, DecodeError> {
         #[serde(borrow)]
         raw: &'a RawValue,
     }
-    let Line { time, raw } = serde_json::from_slice(line)?;
+    let Line { time, raw } = parse("line", utf8("line", line)?)?;
     let recv = utc(time).ok_or_else(|| {
         unexpected(
             "time",

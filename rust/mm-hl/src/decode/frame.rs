@@ -8,6 +8,7 @@ use mm_core::units::Time;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::parse::{parse, utf8};
 use super::value::{novelty, unexpected};
 use super::{DecodeError, Decoded, PaperClock, ledger, market, scan, user};
 
@@ -52,7 +53,7 @@ pub(super) fn general(instrument: &Instrument, frame: &[u8]) -> Result<Decoded, 
         #[serde(borrow)]
         data: Option<&'a RawValue>,
     }
-    let Frame { channel, data } = serde_json::from_slice(frame)?;
+    let Frame { channel, data } = parse("frame", utf8("frame", frame)?)?;
     let data = data.map_or("null", RawValue::get);
     let event = match channel.as_ref() {
         "l2Book" => market::book(instrument, data)?.map(EventBody::Book),
@@ -67,7 +68,7 @@ pub(super) fn general(instrument: &Instrument, frame: &[u8]) -> Result<Decoded, 
         "userNonFundingLedgerUpdates" => return Ok(events(ledger::transfers(instrument, data)?)),
         "pong" => return Ok(Decoded::Heartbeat),
         "subscriptionResponse" => return Ok(Decoded::Ack),
-        "error" => return Ok(Decoded::Error(serde_json::from_str(data)?)),
+        "error" => return Ok(Decoded::Error(parse("data", data)?)),
         "paperClock" => return clock(data).map(Decoded::Clock),
         _ if UNUSED.contains(&channel.as_ref()) => None,
         word => Some(novelty(NoveltyPlace::Channel, word)),
@@ -83,6 +84,9 @@ fn events(events: Vec<EventBody>) -> Decoded {
     }
 }
 
+/// Most seconds of an exchange in one of the wall's.
+const SPEED_MAX: f64 = 1e6;
+
 fn clock(data: &str) -> Result<PaperClock, DecodeError> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
@@ -95,7 +99,7 @@ fn clock(data: &str) -> Result<PaperClock, DecodeError> {
         time_ns,
         speed,
         instance,
-    } = serde_json::from_str(data)?;
+    } = parse("data", data)?;
     if time_ns < 0 {
         return Err(unexpected(
             "timeNs",
@@ -103,11 +107,11 @@ fn clock(data: &str) -> Result<PaperClock, DecodeError> {
             "nanoseconds since the epoch",
         ));
     }
-    if speed <= 0.0 {
+    if speed <= 0.0 || speed > SPEED_MAX {
         return Err(unexpected(
             "speed",
             speed.to_string(),
-            "a number above zero",
+            "above zero, at most 1e6",
         ));
     }
     Ok(PaperClock {

@@ -9,8 +9,9 @@ use mm_core::instrument::{Instrument, MarginTier};
 use mm_core::units::Time;
 use serde::Deserialize;
 
+use super::parse::{parse, utf8};
 use super::user::{Clearinghouse, WireFill, WireOrder};
-use super::value::{Millis, belief, money, positive, unexpected};
+use super::value::{Millis, fraction, money, positive, unexpected};
 use super::{DecodeError, market, user};
 
 /// The `info` types whose answers become events.
@@ -64,16 +65,16 @@ pub fn decode_info(
     body: &[u8],
     recv: Time,
 ) -> Result<EventBody, DecodeError> {
-    let text = text(body)?;
+    let text = utf8("body", body)?;
     Ok(match kind {
         InfoKind::ClearinghouseState => {
-            let state = serde_json::from_str::<Clearinghouse<'_>>(text)?;
+            let state = parse::<Clearinghouse<'_>>("body", text)?;
             EventBody::Account(user::account(instrument, &state, recv)?)
         }
         InfoKind::ActiveAssetData => EventBody::HeadRoom(ours(user::head_room(instrument, text)?)?),
         InfoKind::UserFees => EventBody::Fees(fees(instrument, text)?),
         InfoKind::OpenOrders => {
-            let printed = serde_json::from_str::<Vec<WireOrder<'_>>>(text)?;
+            let printed = parse::<Vec<WireOrder<'_>>>("body", text)?;
             EventBody::OpenOrders(OpenOrders {
                 orders: user::open_orders(instrument, &printed)?,
             })
@@ -81,7 +82,7 @@ pub fn decode_info(
         InfoKind::CandleSnapshot => EventBody::Candles(candles(instrument, text, recv)?),
         InfoKind::UserRateLimit => EventBody::RateLimit(rate_limit(text)?),
         InfoKind::UserFills => {
-            let printed = serde_json::from_str::<Vec<WireFill<'_>>>(text)?;
+            let printed = parse::<Vec<WireFill<'_>>>("body", text)?;
             EventBody::Fills(user::fills(instrument, &printed, true, None)?)
         }
         InfoKind::L2Book => EventBody::Book(ours(market::book(instrument, text)?)?),
@@ -98,12 +99,7 @@ pub fn decode_order_status(
     asked: Cloid,
     body: &[u8],
 ) -> Result<EventBody, DecodeError> {
-    user::order_fate(instrument, asked, text(body)?)
-}
-
-fn text(body: &[u8]) -> Result<&str, DecodeError> {
-    use serde::de::Error;
-    core::str::from_utf8(body).map_err(|error| serde_json::Error::custom(error).into())
+    user::order_fate(instrument, asked, utf8("body", body)?)
 }
 
 /// What a query for our coin must have answered.
@@ -123,12 +119,12 @@ fn fees(instrument: &Instrument, text: &str) -> Result<Fees, DecodeError> {
     let UserFees {
         user_cross_rate,
         user_add_rate,
-    } = serde_json::from_str(text)?;
+    } = parse("body", text)?;
     let builders = !user::dex_of(instrument).is_empty();
     let whole = |rate: f64| if builders { rate + rate.max(0.0) } else { rate };
     Ok(Fees {
-        maker: whole(belief("userAddRate", user_add_rate)?),
-        taker: whole(belief("userCrossRate", user_cross_rate)?),
+        maker: whole(fraction("userAddRate", user_add_rate)?),
+        taker: whole(fraction("userCrossRate", user_cross_rate)?),
     })
 }
 
@@ -142,7 +138,12 @@ fn rate_limit(text: &str) -> Result<RateLimit, DecodeError> {
     let UserRateLimit {
         n_requests_used: used,
         n_requests_cap: cap,
-    } = serde_json::from_str(text)?;
+    } = parse("body", text)?;
+    for (what, count) in [("nRequestsUsed", used), ("nRequestsCap", cap)] {
+        if count < 0 {
+            return Err(unexpected(what, count.to_string(), "zero or more"));
+        }
+    }
     Ok(RateLimit { used, cap })
 }
 
@@ -160,7 +161,7 @@ fn candles(instrument: &Instrument, text: &str, recv: Time) -> Result<Vec<Candle
         close_px: &'a str,
     }
     let mut candles = Vec::new();
-    for candle in serde_json::from_str::<Vec<Printed<'_>>>(text)? {
+    for candle in parse::<Vec<Printed<'_>>>("body", text)? {
         let (open, close) = (candle.open.time(), candle.close.time());
         if candle.coin != instrument.coin() || close >= recv {
             continue;
@@ -168,11 +169,45 @@ fn candles(instrument: &Instrument, text: &str, recv: Time) -> Result<Vec<Candle
         candles.push(Candle {
             open,
             close,
-            close_px: positive("close", candle.close_px)?,
+            close_px: positive("c", candle.close_px)?,
         });
     }
     candles.sort_by_key(|candle| candle.open);
     Ok(candles)
+}
+
+/// A perp as `meta` lists it.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Perp<'a> {
+    #[serde(borrow)]
+    name: Cow<'a, str>,
+    sz_decimals: u32,
+    max_leverage: u32,
+    margin_table_id: Option<u32>,
+    #[serde(default)]
+    is_delisted: bool,
+}
+
+impl Perp<'_> {
+    /// Its margin table. A table of one tier is not listed: its number is that tier's leverage. Before
+    /// there were tables, a perp named none.
+    fn table<'a>(
+        &self,
+        listed: &'a [(u32, MarginTable<'a>)],
+    ) -> Result<Option<&'a MarginTable<'a>>, DecodeError> {
+        let Some(id) = self.margin_table_id else {
+            return Ok(None);
+        };
+        match listed.iter().find(|(listed, _)| *listed == id) {
+            Some((_, table)) => Ok(Some(table)),
+            None if id == self.max_leverage => Ok(None),
+            None => {
+                let all = "a table of that number in marginTables";
+                Err(unexpected("marginTableId", id.to_string(), all))
+            }
+        }
+    }
 }
 
 /// A margin table as `meta` lists it.
@@ -216,21 +251,10 @@ pub fn decode_meta(body: &[u8], coin: &str, first_asset: u32) -> Result<Instrume
         #[serde(borrow, default)]
         margin_tables: Vec<(u32, MarginTable<'a>)>,
     }
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Perp<'a> {
-        #[serde(borrow)]
-        name: Cow<'a, str>,
-        sz_decimals: u32,
-        max_leverage: u32,
-        margin_table_id: Option<u32>,
-        #[serde(default)]
-        is_delisted: bool,
-    }
     let Meta {
         universe,
         margin_tables,
-    } = serde_json::from_str(text(body)?)?;
+    } = parse("body", utf8("body", body)?)?;
     if let Some(at) = universe.iter().position(|perp| perp.name == coin) {
         let perp = &universe[at];
         if perp.is_delisted {
@@ -247,12 +271,8 @@ pub fn decode_meta(body: &[u8], coin: &str, first_asset: u32) -> Result<Instrume
             )
         })?;
         let instrument = Instrument::new(coin, asset, perp.sz_decimals, perp.max_leverage)?;
-        // Tables below fifty are not listed: their number is the leverage of their only tier.
-        let table = margin_tables
-            .iter()
-            .find(|(id, _)| Some(*id) == perp.margin_table_id);
-        return match table {
-            Some((_, table)) => Ok(instrument.with_margin_tiers(&table.tiers()?)?),
+        return match perp.table(&margin_tables)? {
+            Some(table) => Ok(instrument.with_margin_tiers(&table.tiers()?)?),
             None => Ok(instrument),
         };
     }

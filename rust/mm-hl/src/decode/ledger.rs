@@ -13,6 +13,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::DecodeError;
+use super::parse::parse;
 use super::user::dex_of;
 use super::value::{Millis, money, novelty, unexpected};
 use crate::address::Address;
@@ -31,7 +32,7 @@ pub(super) fn fundings(instrument: &Instrument, data: &str) -> Result<Vec<EventB
         coin: Cow<'a, str>,
         usdc: &'a str,
     }
-    let Frame { mut fundings } = serde_json::from_str(data)?;
+    let Frame { mut fundings } = parse("data", data)?;
     fundings.sort_by_key(|payment| payment.time);
     let ours = fundings
         .iter()
@@ -74,17 +75,17 @@ pub(super) fn transfers(
     let Frame {
         user,
         non_funding_ledger_updates: mut updates,
-    } = serde_json::from_str(data)?;
+    } = parse("data", data)?;
     updates.sort_by_key(|update| update.time);
     let mut moved: Vec<Transfer> = Vec::new();
     let mut unknown = BTreeSet::new();
     for Update { time, hash, delta } in &updates {
-        let Kind { kind } = serde_json::from_str(delta.get())?;
+        let Kind { kind } = parse("delta", delta.get())?;
         if !KINDS.contains(&kind.as_ref()) {
             unknown.insert(kind.into_owned());
             continue;
         }
-        let delta: Delta<'_> = serde_json::from_str(delta.get())?;
+        let delta: Delta<'_> = parse("delta", delta.get())?;
         let usd = delta.perp_change(user, dex_of(instrument))?;
         if usd == Usd::ZERO {
             continue;

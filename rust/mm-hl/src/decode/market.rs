@@ -8,7 +8,8 @@ use mm_core::units::Side;
 use serde::Deserialize;
 
 use super::DecodeError;
-use super::value::{Millis, WireLevel, WireSide, belief, positive, px_and_sz};
+use super::parse::parse;
+use super::value::{Millis, WireLevel, WireSide, fraction, not_negative, positive, px_and_sz};
 
 /// Levels a side that are kept; the venue prints no more.
 pub(super) const DEPTH: usize = 20;
@@ -29,7 +30,7 @@ pub(super) fn book(
         coin,
         time,
         levels: [bids, asks],
-    } = serde_json::from_str(data)?;
+    } = parse("data", data)?;
     if coin != instrument.coin() {
         return Ok(None);
     }
@@ -84,7 +85,7 @@ pub(super) fn bbo(instrument: &Instrument, data: &str) -> Result<Option<Bbo>, De
         coin,
         time,
         bbo: [bid, ask],
-    } = serde_json::from_str(data)?;
+    } = parse("data", data)?;
     if coin != instrument.coin() {
         return Ok(None);
     }
@@ -111,11 +112,11 @@ pub(super) fn trades(
         tid: u64,
     }
     let mut trades = Vec::new();
-    for trade in serde_json::from_str::<Vec<WireTrade<'_>>>(data)? {
+    for trade in parse::<Vec<WireTrade<'_>>>("data", data)? {
         if trade.coin != instrument.coin() {
             continue;
         }
-        let (px, sz) = px_and_sz(instrument, trade.px, trade.sz)?;
+        let (px, sz) = px_and_sz(instrument, ("px", trade.px), trade.sz)?;
         let (exch, side) = (trade.time.time(), trade.side.into());
         trades.push(Trade {
             exch,
@@ -151,7 +152,7 @@ pub(super) fn asset_ctx(
         mark_px: &'a str,
         mid_px: Option<&'a str>,
     }
-    let Active { coin, ctx } = serde_json::from_str(data)?;
+    let Active { coin, ctx } = parse("data", data)?;
     if coin != instrument.coin() {
         return Ok(None);
     }
@@ -159,8 +160,8 @@ pub(super) fn asset_ctx(
         mark_px: positive("markPx", ctx.mark_px)?,
         oracle_px: positive("oraclePx", ctx.oracle_px)?,
         mid_px: ctx.mid_px.map(|px| positive("midPx", px)).transpose()?,
-        funding_rate_per_h: belief("funding", ctx.funding)?,
-        open_interest: belief("openInterest", ctx.open_interest)?,
-        day_notional_usd: belief("dayNtlVlm", ctx.day_ntl_vlm)?,
+        funding_rate_per_h: fraction("funding", ctx.funding)?,
+        open_interest: not_negative("openInterest", ctx.open_interest)?,
+        day_notional_usd: not_negative("dayNtlVlm", ctx.day_ntl_vlm)?,
     }))
 }

@@ -9,6 +9,7 @@ mod frame;
 mod info;
 mod ledger;
 mod market;
+mod parse;
 mod reply;
 mod scan;
 mod user;
@@ -56,11 +57,24 @@ pub struct PaperClock {
 #[non_exhaustive]
 pub enum DecodeError {
     /// No JSON, or not of the expected form.
-    #[error("not of the expected form: {0}")]
-    Json(#[from] serde_json::Error),
+    #[error("{at}: not of the expected form: {source}")]
+    Json {
+        /// Where in the message.
+        at: String,
+        /// What was wrong there.
+        source: serde_json::Error,
+    },
     /// A price or size off the instrument's lattice.
+    #[error("{what}: {source}")]
+    Lattice {
+        /// Which field.
+        what: &'static str,
+        /// What was wrong with it.
+        source: InstrumentError,
+    },
+    /// A perp that cannot be one.
     #[error(transparent)]
-    Lattice(#[from] InstrumentError),
+    Instrument(#[from] InstrumentError),
     /// A value outside what it can be.
     #[error("{what} was {found:?}, expected {expected}")]
     Value {

@@ -9,6 +9,7 @@ use mm_core::instrument::Instrument;
 use mm_core::units::{Px, Side, Sz, Time};
 
 use super::market::DEPTH;
+use super::value::{LOTS_MAX, MILLIS_MAX};
 
 /// Digits that fit an `i64` without looking.
 const SAFE_DIGITS: usize = 18;
@@ -19,7 +20,7 @@ pub(super) fn book(instrument: &Instrument, frame: &[u8]) -> Option<BookSnapshot
     scan.expect(br#"{"channel":"l2Book","data":{"coin":""#)?;
     scan.expect(instrument.coin().as_bytes())?;
     scan.expect(br#"","time":"#)?;
-    let ms = scan.integer()?;
+    let ms = scan.integer().filter(|ms| *ms <= MILLIS_MAX)?;
     let exch = Time(ms.checked_mul(1_000_000)?);
     scan.expect(br#","levels":[["#)?;
     let bids = scan.levels(instrument, Side::Bid)?;
@@ -71,7 +72,8 @@ impl Scan<'_> {
         self.expect(br#","n":"#)?;
         self.integer()?;
         self.expect(b"}")?;
-        (px.0 > 0 && sz.0 > 0 && px.0.checked_mul(sz.0).is_some()).then_some(Level { px, sz })
+        (px.0 > 0 && (1..=LOTS_MAX).contains(&sz.0) && px.0.checked_mul(sz.0).is_some())
+            .then_some(Level { px, sz })
     }
 
     fn byte(&mut self) -> Option<u8> {

@@ -13,8 +13,10 @@ use mm_core::units::{Px, Sz, Time, Usd, parse_decimal_floor};
 use serde::Deserialize;
 
 use super::DecodeError;
+use super::parse::parse;
 use super::value::{
-    Millis, WireSide, cloid, money, novelty, px_and_sz, remaining, there, unexpected,
+    Millis, WireSide, cloid, lots, lots_cut, money, novelty, px_and_sz, remaining, there,
+    unexpected,
 };
 
 #[derive(Deserialize)]
@@ -145,7 +147,7 @@ fn fill(
         .fee_token
         .as_deref()
         .is_none_or(|token| token == "USDC");
-    let (px, sz) = px_and_sz(instrument, printed.px, printed.sz)?;
+    let (px, sz) = px_and_sz(instrument, ("px", printed.px), printed.sz)?;
     Ok(Fill {
         exch: printed.time.time(),
         tid: printed.tid,
@@ -154,7 +156,7 @@ fn fill(
         side: printed.side.into(),
         px,
         sz,
-        start_position: instrument.parse_sz(printed.start_position)?,
+        start_position: lots("startPosition", instrument, printed.start_position)?,
         fee: if in_usdc {
             money("fee", printed.fee)?
         } else {
@@ -184,7 +186,7 @@ pub(super) fn fills_frame(
         is_snapshot,
         user,
         fills: printed,
-    } = serde_json::from_str(data)?;
+    } = parse("data", data)?;
     let fills = fills(instrument, &printed, is_snapshot, user.as_deref())?;
     let news = (is_snapshot || !fills.fills.is_empty()).then_some(EventBody::Fills(fills));
     Ok(news
@@ -235,7 +237,7 @@ pub(super) fn order_updates(
     instrument: &Instrument,
     data: &str,
 ) -> Result<Vec<EventBody>, DecodeError> {
-    let printed = serde_json::from_str::<Vec<WireUpdate<'_>>>(data)?;
+    let printed = parse::<Vec<WireUpdate<'_>>>("data", data)?;
     let ours = printed
         .iter()
         .filter(|update| update.order.coin == instrument.coin());
@@ -263,7 +265,7 @@ pub(super) fn order_fate(
         #[serde(borrow)]
         order: Option<WireUpdate<'a>>,
     }
-    let Answer { status, order } = serde_json::from_str(data)?;
+    let Answer { status, order } = parse("data", data)?;
     let found = match (status.as_ref(), order) {
         ("unknownOid", None) => None,
         ("order", Some(order)) => match order.update(instrument)? {
@@ -328,7 +330,7 @@ pub(super) fn open_orders(
         .iter()
         .filter(|order| order.coin == instrument.coin());
     ours.map(|order| {
-        let (px, sz) = px_and_sz(instrument, order.limit_px, order.sz)?;
+        let (px, sz) = px_and_sz(instrument, ("limitPx", order.limit_px), order.sz)?;
         Ok(OpenOrder {
             oid: order.oid,
             cloid: cloid(order.cloid.as_ref())?,
@@ -388,7 +390,7 @@ pub(super) fn account(
         .find(|position| position.coin == instrument.coin());
     let (position, position_value) = match ours {
         Some(held) => (
-            instrument.parse_sz(held.szi)?,
+            lots("szi", instrument, held.szi)?,
             money("positionValue", held.position_value)?,
         ),
         None => (Sz::ZERO, Usd::ZERO),
@@ -435,7 +437,7 @@ pub(super) fn account_frame(
     let Frame {
         dex,
         clearinghouse_state,
-    } = serde_json::from_str(data)?;
+    } = parse("data", data)?;
     if dex != dex_of(instrument) {
         return Ok(None);
     }
@@ -473,16 +475,11 @@ pub(super) fn head_room(
         coin,
         leverage,
         max_trade_szs,
-    } = serde_json::from_str(data)?;
+    } = parse("data", data)?;
     if coin != instrument.coin() {
         return Ok(None);
     }
-    let allowance = |text: &str| {
-        parse_decimal_floor(text, instrument.sz_decimals())
-            .map(|(lots, _)| Sz(lots))
-            .filter(|sz| sz.0 >= 0)
-            .ok_or_else(|| unexpected("maxTradeSzs", text, "zero or a positive size"))
-    };
+    let allowance = |text| lots_cut("maxTradeSzs", instrument, text);
     if leverage.value == 0 {
         return Err(unexpected("leverage", "0", "at least 1"));
     }

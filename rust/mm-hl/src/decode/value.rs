@@ -25,11 +25,11 @@ impl TryFrom<i64> for Millis {
     type Error = String;
 
     fn try_from(ms: i64) -> Result<Self, String> {
-        if (0..=i64::MAX / 1_000_000).contains(&ms) {
+        if (0..=MILLIS_MAX).contains(&ms) {
             return Ok(Self(Time::from_millis(ms)));
         }
         Err(format!(
-            "time was {ms}, expected milliseconds since the epoch"
+            "time was {ms}, expected milliseconds since the epoch, before 2200"
         ))
     }
 }
@@ -68,20 +68,64 @@ pub(super) struct WireLevel<'a> {
 
 impl WireLevel<'_> {
     pub(super) fn level(self, instrument: &Instrument) -> Result<Level, DecodeError> {
-        let (px, sz) = px_and_sz(instrument, self.px, self.sz)?;
+        let (px, sz) = px_and_sz(instrument, ("px", self.px), self.sz)?;
         Ok(Level { px, sz })
     }
+}
+
+/// Most lots that a size may have. No supply has as many, and what is reckoned with them stays far from
+/// the end of the integers.
+pub(super) const LOTS_MAX: i64 = 1_000_000_000_000_000;
+/// Most money that an amount may be, USDC.
+const USDC_MAX: i64 = 1_000_000_000_000;
+const MONEY: &str = "a decimal in USDC of at most 1e12";
+/// End of the year 2199.
+pub(super) const MILLIS_MAX: i64 = 7_258_118_399_999;
+
+/// A size on the lattice, signed.
+pub(super) fn lots(
+    what: &'static str,
+    instrument: &Instrument,
+    text: &str,
+) -> Result<Sz, DecodeError> {
+    let sz = instrument.parse_sz(text);
+    let sz = sz.map_err(|source| DecodeError::Lattice { what, source })?;
+    bounded(what, text, sz)
+}
+
+/// A size that is cut toward zero where it is beyond the lattice, zero or more.
+pub(super) fn lots_cut(
+    what: &'static str,
+    instrument: &Instrument,
+    text: &str,
+) -> Result<Sz, DecodeError> {
+    let sz = parse_decimal_floor(text, instrument.sz_decimals()).map(|(lots, _)| Sz(lots));
+    let sz = sz.filter(|sz| sz.0 >= 0);
+    bounded(
+        what,
+        text,
+        sz.ok_or_else(|| unexpected(what, text, "zero or a positive size"))?,
+    )
+}
+
+fn bounded(what: &'static str, text: &str, sz: Sz) -> Result<Sz, DecodeError> {
+    if sz.0.unsigned_abs() <= LOTS_MAX.unsigned_abs() {
+        return Ok(sz);
+    }
+    Err(unexpected(what, text, "at most 1e15 lots"))
 }
 
 /// A positive price and a positive size whose product is money on the lattice.
 pub(super) fn px_and_sz(
     instrument: &Instrument,
-    px_text: &str,
+    (what, px_text): (&'static str, &str),
     sz_text: &str,
 ) -> Result<(Px, Sz), DecodeError> {
-    let (px, sz) = (instrument.parse_px(px_text)?, instrument.parse_sz(sz_text)?);
+    let px = instrument.parse_px(px_text);
+    let px = px.map_err(|source| DecodeError::Lattice { what, source })?;
+    let sz = lots("sz", instrument, sz_text)?;
     if px.0 <= 0 {
-        return Err(unexpected("px", px_text, "a positive price"));
+        return Err(unexpected(what, px_text, "a positive price"));
     }
     if sz.0 <= 0 {
         return Err(unexpected("sz", sz_text, "a positive size"));
@@ -94,7 +138,7 @@ pub(super) fn px_and_sz(
 
 /// A size that may be zero: what is left of an order.
 pub(super) fn remaining(instrument: &Instrument, text: &str) -> Result<Sz, DecodeError> {
-    let sz = instrument.parse_sz(text)?;
+    let sz = lots("sz", instrument, text)?;
     if sz.0 < 0 {
         return Err(unexpected("sz", text, "zero or a positive size"));
     }
@@ -104,16 +148,43 @@ pub(super) fn remaining(instrument: &Instrument, text: &str) -> Result<Sz, Decod
 /// Money in USDC: digits beyond the micro-USDC are dropped toward zero.
 pub(super) fn money(what: &'static str, text: &str) -> Result<Usd, DecodeError> {
     parse_decimal_floor(text, 6)
-        .map(|(value, _)| Usd(value))
-        .ok_or_else(|| unexpected(what, text, "a decimal in USDC below 9.2e12"))
+        .filter(|(micro, _)| micro.unsigned_abs() <= USDC_MAX.unsigned_abs() * 1_000_000)
+        .map(|(micro, _)| Usd(micro))
+        .ok_or_else(|| unexpected(what, text, MONEY))
 }
+
+/// Largest number that is believed.
+const BELIEF_MAX: f64 = 1e15;
 
 /// A finite number that no ledger depends on.
 pub(super) fn belief(what: &'static str, text: &str) -> Result<f64, DecodeError> {
-    text.parse()
-        .ok()
-        .filter(|value: &f64| value.is_finite())
-        .ok_or_else(|| unexpected(what, text, "a finite number"))
+    // The venue prints plain decimals; `1e5` and `inf` are numbers to Rust alone.
+    let is_plain = |byte: &u8| byte.is_ascii_digit() || matches!(byte, b'.' | b'-');
+    let plain = Some(text).filter(|text| text.as_bytes().iter().all(is_plain));
+    plain
+        .and_then(|text| text.parse().ok())
+        .filter(|value: &f64| value.abs() <= BELIEF_MAX)
+        .ok_or_else(|| unexpected(what, text, "a plain decimal of at most 1e15"))
+}
+
+/// A finite number, zero or above.
+pub(super) fn not_negative(what: &'static str, text: &str) -> Result<f64, DecodeError> {
+    let value = belief(what, text)?;
+    if value >= 0.0 {
+        Ok(value)
+    } else {
+        Err(unexpected(what, text, "zero or a number above"))
+    }
+}
+
+/// A share or a rate: a finite number inside -1 and 1.
+pub(super) fn fraction(what: &'static str, text: &str) -> Result<f64, DecodeError> {
+    let value = belief(what, text)?;
+    if value.abs() < 1.0 {
+        Ok(value)
+    } else {
+        Err(unexpected(what, text, "a fraction inside -1 and 1"))
+    }
 }
 
 /// A finite number above zero.

@@ -397,7 +397,8 @@ mod tests {
         );
         assert!(refusal(&format!("5 {BOOK}\n4 {BOOK}\n")).contains("1 ns before the line above"));
         assert!(
-            refusal(&format!("5 {BOOK}\n6 {{}}\n")).starts_with("line 2: not of the expected form")
+            refusal(&format!("5 {BOOK}\n6 {{}}\n"))
+                .starts_with("line 2: frame: not of the expected form")
         );
         let half = &BOOK[..40];
         assert!(

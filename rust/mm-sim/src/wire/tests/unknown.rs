@@ -95,10 +95,8 @@ fn an_hour_is_recorded_with_the_premium_that_it_was_paid_by() {
         desk.block();
     }
     let hours = desk.paper.sim().funding_hours(0);
-    let [hour] = hours.iter().copied().collect::<Vec<_>>()[..] else {
-        panic!("{hours:?}");
-    };
-    assert_eq!(Some(hour.premium), desk.paper.sim().premium(0));
+    assert_eq!(hours.len(), 1);
+    assert_eq!(Some(hours[0].premium), desk.paper.sim().premium(0));
 }
 
 #[test]
