@@ -90,3 +90,24 @@ STORIES: dict[str, tuple[Story, object]] = {
 def test_a_setting_of_requests_moves_what_it_says(key: str) -> None:
     story, other = STORIES[key]
     assert story({key: other}) != story({})
+
+
+def test_at_seven_percent_both_sides_stay_at_their_prices() -> None:
+    """With 700 of 10,000 left: the prices of plenty, on both sides, and fewer moves."""
+    sent = {}
+    for left in (10_000_000, 700):
+        desk = EngineDesk()
+        desk.used, desk.cap = max(10_000, left) - left, max(10_000, left)
+        desk.open()
+        first = {(order["side"], order["px"]) for order in desk.snapshot()["orders"]}
+        sides = {side for side, _ in first}
+        assert sides == {"Bid", "Ask"}
+        before, mid = desk.snapshot()["requests"]["sent"], desk.mid
+        for index in range(40):
+            desk.bbo(mid * (1.0003 if index % 4 > 1 else 1.0))
+            desk.after(1.0)
+            assert {order["side"] for order in desk.snapshot()["orders"]} == sides
+        sent[left] = first, desk.snapshot()["requests"]["sent"] - before
+    plenty, scarce = sent.values()
+    assert scarce[0] <= plenty[0], "no other price"
+    assert scarce[1] < plenty[1]

@@ -10,6 +10,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from mm._core import Engine, Instrument, Signer
+from mm.budget import Outlook
 from mm.clock import PaperClock
 from mm.config import engine_config_json, load
 from mm.cycles import CycleWatch
@@ -63,8 +64,22 @@ def screen(snapshot: Json, market: str = "demo", **more: object) -> str:
         "cancelled": 0,
         "protected": ["an expiry on every request", "a watchdog process"],
         "unprotected": ["the venue's scheduleCancel: refused", "a stop order that rests"],
+        "outlook": Outlook(9_990, 500, None),
+        "session_s": None,
     }
     return "\n".join(first_screen(Opening(**{**opening, **more}), snapshot))
+
+
+def test_the_first_screen_says_how_long_the_requests_last(unknown: Json) -> None:
+    assert "Requests     9,990 left, 500 of them for safety; no run yet" in screen(unknown)
+    assert "RUNS OUT" not in screen(unknown)
+    burning = Outlook(9_990, 500, 18_980.0)
+    text = screen(unknown, outlook=burning)
+    assert "0.5 days at the last run's 18,980 a day" in text
+    assert "RUNS OUT" in text
+    assert "RUNS OUT" not in screen(unknown, outlook=burning, session_s=3_600.0)
+    assert "RUNS OUT" in screen(unknown, outlook=Outlook(400, 500, 0.0), session_s=60.0)
+    assert "one order a side until it does" in screen(unknown, outlook=None)
 
 
 def test_the_first_screen_says_what_this_is_and_what_it_does_not_prove(unknown: Json) -> None:

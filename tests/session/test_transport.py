@@ -11,7 +11,10 @@ from aiohttp import WSMsgType, web
 from aiohttp.test_utils import TestServer
 
 from mm.clock import SECOND_NS, PaperClock
+from mm.config import load
+from mm.config.engine import watchdog_weight
 from mm.errors import RateLimitedError
+from mm.hyperliquid.account import Account
 from mm.hyperliquid.errors import HttpStatusError, LostReplyError, UnreachableError
 from mm.hyperliquid.http import HttpClient, Timeouts
 from mm.hyperliquid.nonces import nonces_of
@@ -221,3 +224,33 @@ async def test_queries_wait_for_the_safety_reserve_and_actions_do_not() -> None:
     clock.announce(60 * SECOND_NS)
     await asyncio.wait_for(waiting, 1)
     assert pacer.left >= SAFETY_WEIGHT
+
+
+async def test_a_query_that_was_too_much_is_asked_again(serve: Serve) -> None:
+    """HTTP 429: the rest of the minute is believed to be gone, an urgent query waits a second."""
+    statuses = [429, 429, 200]
+
+    async def answer(_query: dict[str, object]) -> web.StreamResponse:
+        status = statuses.pop(0)
+        return web.json_response([{}] * 40 if status == 200 else None, status=status)
+
+    clock = PaperClock(0, 1_000.0)
+    pacer = Pacer(clock)
+    async with HttpClient(await serve(venue(answer))) as http:
+        account = Account(http, pacer, "0x" + "11" * 20, "BTC")
+        assert len(json.loads(await account.ask("userFills", urgent=True))) == 40
+        assert statuses == []
+        # Asked three times, and two more for the rows; what came back meanwhile is little.
+        assert pacer.left < WEIGHT_PER_MINUTE - 3 * 20
+        statuses += [429] * 9
+        with pytest.raises(RateLimitedError):
+            await account.ask("userFees", urgent=True)
+        assert len(statuses) == 5, "four attempts"
+
+
+def test_two_processes_share_one_address() -> None:
+    clock = PaperClock(0, 1.0)
+    config = load(None, {})
+    maker = WEIGHT_PER_MINUTE - watchdog_weight(config)
+    assert (Pacer(clock, maker).left, Pacer(clock, watchdog_weight(config)).left) == (900, 300)
+    assert watchdog_weight(load(None, {"process.watchdog": "off"})) == 0
