@@ -254,6 +254,84 @@ fn an_order_of_unknown_fate_holds_its_level_until_that_is_known() {
     }
 }
 
+/// Long, with most of the money gone, so that nothing but the way out is quoted.
+fn only_reducing(script: &mut Script) {
+    let account_value = Usd(9_000_000_000);
+    script.tell(EventBody::Account(AccountState {
+        account_value,
+        ..script.report()
+    }));
+    assert!(script.engine.snapshot().reduce_only);
+}
+
+fn reduces(action: &Action) -> bool {
+    let orders = orders_of(action);
+    orders
+        .iter()
+        .any(|order| order.side == Side::Ask && order.reduce_only)
+}
+
+/// What only reduces waits for no order of unknown fate: twice is harmless of it, and its side must not be
+/// without a quote for as long as an order may take to arrive.
+#[test]
+fn the_way_out_does_not_wait_for_a_lost_order_of_its_own() {
+    let mut script = Script::quoting();
+    let fill = script.fill_best(Side::Bid, 1_000_000);
+    script.news(vec![fill]);
+    only_reducing(&mut script);
+    script.answer_all();
+    script.live(2);
+    script.mid += 1_000;
+    script.pass(1.0);
+    script.market();
+    let at = script.waiting.iter().position(reduces).unwrap();
+    let action = script.waiting.remove(at);
+    for order in orders_of(&action) {
+        let oid = script.oid_of(order.cloid).unwrap();
+        script.end(oid);
+    }
+    let before = script.sent.len();
+    script.reply(action.id, ReplyOutcome::Lost);
+    assert!(script.sent[before..].iter().any(reduces));
+    script.live(25);
+    assert_eq!(script.pending(), script.open_lots());
+}
+
+/// Nor for a lost bid that its price would meet: the venue refuses one of them, if both are there.
+#[test]
+fn the_way_out_does_not_wait_for_a_lost_order_against_it() {
+    let mut script = Script::quoting();
+    let fill = script.fill_best(Side::Bid, 1_000_000);
+    script.news(vec![fill]);
+    script.answer_all();
+    script.mid += 1_000;
+    script.pass(1.0);
+    script.market();
+    let is_amend = |action: &Action| matches!(action.body, ActionBody::Modify(_));
+    let at = script.waiting.iter().position(is_amend).unwrap();
+    let action = script.waiting.remove(at);
+    let (mut statuses, mut ended) = (Vec::new(), Vec::new());
+    for order in orders_of(&action) {
+        let oid = script.oid_of(order.cloid).unwrap();
+        let end = script.end(oid);
+        ended.extend(end.filter(|_| order.side == Side::Ask));
+        statuses.push(match order.side {
+            // No answer to an amend: it may rest or not.
+            Side::Bid => ItemStatus::Success,
+            Side::Ask => ItemStatus::Resting(script.rest(order)),
+        });
+    }
+    script.reply(action.id, ReplyOutcome::Statuses(statuses));
+    script.tell(EventBody::OrderUpdates(ended));
+    script.mid -= 3_000;
+    let before = script.sent.len();
+    only_reducing(&mut script);
+    script.pass(0.1);
+    script.market();
+    script.answer_all();
+    assert!(script.sent[before..].iter().any(reduces));
+}
+
 #[test]
 fn what_is_told_late_of_a_replaced_oid_is_not_of_the_order() {
     let mut script = Script::quoting();

@@ -61,7 +61,8 @@ impl Engine {
         if self.recover.manager.is_post_only() {
             return Some(CloseWait::PostOnlyPeriod);
         }
-        if self.order_to_close().is_some() {
+        // Where the exchange says that nothing is held, there is nothing to close: the fills will tell.
+        if self.held_there() == Sz::ZERO || self.order_to_close().is_some() {
             return None;
         }
         let sigma = Some(self.sigma_for_unwinding());
@@ -96,10 +97,15 @@ impl Engine {
     /// The position over the attempts that are left: one is kept for what the last of them leaves.
     fn order_to_close(&self) -> Option<Unwind> {
         let attempts = (self.time_to_close().0 / self.apart().0.max(1) - 1).max(1);
-        let position = self.own.position() + self.own.drift.unwrap_or(Sz::ZERO);
+        let position = self.held_there();
         let lots = position.abs().0;
         let pace = Sz(lots / attempts + i64::from(lots % attempts != 0));
         self.unwind(Sz::ZERO, pace)
+    }
+
+    /// The position as far as the exchange has told it.
+    fn held_there(&self) -> Sz {
+        self.own.position() + self.own.drift.unwrap_or(Sz::ZERO)
     }
 
     fn apart(&self) -> Dur {

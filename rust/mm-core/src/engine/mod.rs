@@ -110,6 +110,8 @@ pub enum Bug {
     /// Every order is replaced once a second, wherever it stands and whatever requests cost: the plain
     /// maker that the economy is measured against.
     Refresh,
+    /// Nothing that only reduces is quoted.
+    Quotes,
 }
 
 /// Why a configuration was refused.
@@ -418,6 +420,12 @@ impl Engine {
     #[must_use]
     pub fn limits(&self) -> Option<&Limits> {
         self.limits.as_ref().map(|(limits, _)| limits)
+    }
+
+    /// Whether the position allows only what reduces it.
+    #[must_use]
+    pub const fn is_reduce_only(&self) -> bool {
+        self.reduce_only
     }
 
     /// Whether this bug is planted.

@@ -140,11 +140,13 @@ impl Engine {
             .copied()
             .collect();
         let wanted = self.reducing_part(side, wanted, limit);
+        // Twice is harmless of what only reduces: the way out waits for no order of unknown fate.
+        let reduces = !wanted.is_empty() && wanted.iter().all(|quote| quote.reduce_only);
         let mut own: Vec<Own> = self
             .orders
             .iter()
             .filter(|(_, order)| order.order.side == side && order.holds_level())
-            .filter(|(_, order)| order.order.tif == Tif::Alo)
+            .filter(|(_, order)| order.order.tif == Tif::Alo && !(reduces && order.is_lost()))
             .map(|(cloid, order)| own_of(*cloid, order, self.now, wanted.is_empty()))
             .collect();
         sort_outward(side, &mut own);
@@ -299,13 +301,15 @@ impl Engine {
         }
     }
 
-    /// Post-only orders are refused against our own resting ones: wait until those have moved.
+    /// Post-only orders are refused against our own resting ones: wait until those have moved. What only
+    /// reduces does not wait for one that nobody knows to rest.
     fn crosses_own(&self, quote: &Quote) -> bool {
         self.orders.iter().any(|(_, own)| {
             let (becoming, _) = own.target();
             let reached = |px| quote.side.at_or_better(quote.px, px);
             own.order.side != quote.side
                 && !own.is_over()
+                && !(quote.reduce_only && own.is_lost())
                 && (reached(own.order.px) || reached(becoming))
         })
     }

@@ -1,6 +1,6 @@
 //! What a cycle wants: prices from the model, sizes in the room, both filtered.
 
-use super::Engine;
+use super::{Bug, Engine};
 use crate::book::Touch;
 use crate::control::Phase;
 use crate::diff::Tolerance;
@@ -49,6 +49,9 @@ impl Engine {
         reason = "a drill's multiple of a size below 2^53"
     )]
     pub(super) fn planted(&self, mut wanted: Vec<Quote>, limits: &Limits) -> Vec<Quote> {
+        if self.is_planted(Bug::Quotes) {
+            wanted.retain(|quote| !quote.reduce_only);
+        }
         let Some(drill) = self.config.drill.filter(|drill| drill.bug.is_none()) else {
             return wanted;
         };

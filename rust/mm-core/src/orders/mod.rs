@@ -30,9 +30,9 @@ pub use order::{Order, State};
 use others::{Others, RETRY};
 
 /// How long fills of an order that is over are waited for (the cancel fill window).
-const FILL_WINDOW: Dur = Dur(5 * SECOND);
+pub const FILL_WINDOW: Dur = Dur(5 * SECOND);
 /// Longest time after which an action can still arrive: `expiresAfter` and a margin.
-const ARRIVAL_MAX: Dur = Dur(15 * SECOND);
+pub const ARRIVAL_MAX: Dur = Dur(15 * SECOND);
 /// An order that a query does not show is believed gone only when nothing happened to it for this long.
 const QUERY_GRACE: Dur = Dur(5 * SECOND);
 

@@ -156,6 +156,24 @@ fn a_book_that_shows_too_little_or_nothing_is_named() {
     assert_eq!(desk.position, Sz::ZERO);
 }
 
+/// The exchange says flat before its fills are told: no book is to blame, and nothing is left to quote.
+#[test]
+fn what_the_exchange_says_is_gone_is_not_closed() {
+    let mut desk = long("{}");
+    desk.account = false;
+    desk.dry = true;
+    desk.position = Sz::ZERO;
+    desk.tell(EventBody::Account(desk.report()));
+    let from = kill(&mut desk);
+    desk.seconds(3);
+    assert_eq!(desk.snapshot().mode, Mode::Flatten);
+    assert_eq!(desk.snapshot().close_wait, None);
+    assert_eq!(told(&desk), []);
+    for tif in [Tif::Ioc, Tif::Alo] {
+        assert_eq!(desk.placed(from, tif), []);
+    }
+}
+
 /// Orders on their way at a kill are not waited for; they count until it is proved what became of them.
 #[test]
 fn an_unanswered_place_is_cancelled_by_cloid_at_once_and_counts_until_it_is_proved_gone() {
