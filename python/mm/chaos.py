@@ -18,7 +18,7 @@ from mm.config import engine_config_json, load
 from mm.replay import LOG
 
 Json = Any  # whatever JSON holds
-Part = Literal["gate", "ledger", "recovery", "reconciler"]
+Part = Literal["gate", "ledger", "recovery", "reconciler", "quotes"]
 
 HURRIED: dict[str, float] = {
     "control.observe_book_s": 2.0,
@@ -60,6 +60,7 @@ PLANTED: dict[Part, dict[str, Json]] = {
     "ledger": {"room_factor": 1.0, "gate": "enforced", "bug": "ledger"},
     "recovery": {"room_factor": 1.0, "gate": "enforced", "bug": "recovery"},
     "reconciler": {"room_factor": 1.0, "gate": "enforced", "bug": "reconciler"},
+    "quotes": {"room_factor": 1.0, "gate": "enforced", "bug": "quotes"},
 }
 
 

@@ -15,7 +15,7 @@ One = Annotated[
 ]
 Jobs = Annotated[int | None, typer.Option(min=1, help="Worlds at a time; absent: one a processor.")]
 Planted = Annotated[
-    Literal["gate", "ledger", "recovery", "reconciler"] | None,
+    Literal["gate", "ledger", "recovery", "reconciler", "quotes"] | None,
     typer.Option("--break", help="Plant a bug there and stop at the first world that finds it."),
 ]
 Out = Annotated[Path, typer.Option(help="Where --seed writes one run directory a session.")]

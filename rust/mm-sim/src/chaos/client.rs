@@ -152,6 +152,10 @@ impl World {
             gives_up,
             known: None,
         };
+        self.note_strays(
+            action,
+            !matches!(fate, ActionFate::Arrives(ReplyFate::Comes)),
+        );
         let refusal = match fate {
             ActionFate::Arrives(fate) => {
                 flight.fate = fate;
@@ -184,6 +188,50 @@ impl World {
         });
         self.flights.insert(id, flight);
         Ok(())
+    }
+
+    /// Notes for how long orders that may increase can keep what reduces away: beside one that may still
+    /// arrive, or whose fills may still be told, it does not fit the limit.
+    fn note_strays(&mut self, action: &Action, lost: bool) {
+        let now = self.now;
+        match &action.body {
+            ActionBody::Place(_) | ActionBody::Modify(_) if !lost => {}
+            ActionBody::Place(orders) => {
+                for order in orders.iter().filter(|order| !order.reduce_only) {
+                    self.way_out.lost(order.side.index(), now);
+                }
+            }
+            ActionBody::Modify(amends) => {
+                let orders = amends.iter().map(|amend| amend.order);
+                for order in orders.filter(|order| !order.reduce_only) {
+                    self.way_out.lost(order.side.index(), now);
+                }
+            }
+            ActionBody::Cancel(cancels) => {
+                let open = self.exchange.open_orders(USER);
+                let free = open.filter(|order| !order.reduce_only);
+                let ending = |cloid| cancels.iter().any(|cancel| cloid == Some(cancel.cloid));
+                for order in free.filter(|order| ending(order.cloid)) {
+                    self.way_out.cancelled(order.side.index(), now, lost);
+                }
+            }
+        }
+    }
+
+    /// Sides, bid and ask, for which an order is under way whose fate the session cannot know yet.
+    pub(super) fn under_way(&self) -> [bool; 2] {
+        let mut sides = [false; 2];
+        for flight in self.flights.values() {
+            let orders: Vec<_> = match &flight.action.body {
+                ActionBody::Place(orders) => orders.clone(),
+                ActionBody::Modify(amends) => amends.iter().map(|amend| amend.order).collect(),
+                ActionBody::Cancel(_) => continue,
+            };
+            for order in orders {
+                sides[order.side.index()] = true;
+            }
+        }
+        sides
     }
 
     /// An action that the exchange never sees: what we hear of it, and when.

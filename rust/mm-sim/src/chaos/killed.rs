@@ -4,9 +4,9 @@ use mm_core::action::{Action, ActionBody, NewOrder, Tif};
 use mm_core::budget::Restored;
 use mm_core::control::{Alarm, CloseWait, KillReason, PositionPolicy};
 use mm_core::event::{Command, EventBody};
-use mm_core::units::{Dur, SECOND, Sz, Time, Usd};
+use mm_core::units::{Dur, SECOND, Side, Sz, Time, Usd};
 
-use super::world::{ChaosError, USER, World};
+use super::world::{ChaosError, Session, USER, World};
 use crate::exchange::MoneyWhy;
 
 /// Longest time from the end of the faults, a later latch, the last piece closed or the last trade by hand
@@ -83,21 +83,34 @@ impl World {
         }
     }
 
+    /// Whether the book that the session was told of takes an immediate order that reduces, whatever its
+    /// slippage bound has grown to: the touch is inside the least bound and holds more than a smallest one.
+    fn book_takes(&self, session: &Session) -> bool {
+        let engine = &session.engine;
+        let [bid, ask] = Side::BOTH.map(|side| engine.book_levels(side).first());
+        let Some((bid, ask)) = bid.zip(ask) else {
+            return false;
+        };
+        let taken = if self.position() > Sz::ZERO { bid } else { ask };
+        let recovery = &self.terms.engine.recovery;
+        let mid = (bid.px + ask.px).as_f64() / 2.0;
+        let half_bps = (ask.px - bid.px).as_f64() / 2.0 / mid * 1e4;
+        let holds = (taken.px * taken.sz).as_usd() >= 2.0 * recovery.ioc_min_usd;
+        holds && half_bps < recovery.ioc_slippage_bps / 2.0
+    }
+
     /// After the latch only what reduces is sent, and only in the way that the policy allows: a flatten
-    /// quotes only while it says that the venue or the book takes no immediate order.
+    /// quotes only while it says that the book takes no immediate order, and the book does not say else. A
+    /// period in which the venue takes post-only orders alone never comes in these worlds.
     pub(super) fn judge_killed(&mut self, actions: &[Action]) {
         if self.killed.is_none() {
             return;
         }
         let policy = self.drawn.on_kill;
         let waits = self.session.as_ref().is_some_and(|session| {
-            let takes_none = [
-                CloseWait::PostOnlyPeriod,
-                CloseWait::BookTooWide,
-                CloseWait::BookTooThin,
-            ];
+            let takes_none = [CloseWait::BookTooWide, CloseWait::BookTooThin];
             let shown = session.engine.snapshot().close_wait;
-            shown.is_some_and(|why| takes_none.contains(&why))
+            shown.is_some_and(|why| takes_none.contains(&why)) && !self.book_takes(session)
         });
         let orders = actions.iter().flat_map(|action| -> Vec<NewOrder> {
             match &action.body {

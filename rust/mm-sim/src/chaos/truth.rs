@@ -120,7 +120,7 @@ impl Judge {
     }
 
     /// The position as far as the engine could know of hands.
-    fn knowable(&mut self, moment: &Moment<'_>) -> i64 {
+    pub(super) fn knowable(&mut self, moment: &Moment<'_>) -> i64 {
         self.unheard
             .retain(|_, (when, _)| moment.now.since(*when) <= HANDS_KNOWN);
         moment.position - self.unheard.values().map(|(_, lots)| lots).sum::<i64>()

@@ -7,15 +7,24 @@
 //! LIMITS.md 6: any fall of the position is progress, so that what the quotes work off needs not cross.
 //! Once the position has stood still for as long as a patient machine waits, nothing puts the crossing off
 //! any more.
+//!
+//! What only reduces may lawfully be kept away by orders of ours that increase and of which nobody knows
+//! whether they still arrive, or what they filled: beside them it does not fit the limit. Their deadlines
+//! are the bound. A position that hands made needs a quote from when the engine could know of it.
 
+use mm_core::orders::{ARRIVAL_MAX, FILL_WINDOW};
 use mm_core::recovery::RecoveryConfig;
 use mm_core::units::{Dur, SECOND, Time};
 
 use super::outcome::Outcome;
+use super::terms::Terms;
 use super::truth::Moment;
 
 /// Longest time by which the session learns what the exchange knows: the longest way of a frame.
 const HEARD: Dur = Dur(2 * SECOND);
+/// Longest time without a reducing order while one is needed and could be sent: one that was refused is
+/// sent again after a second, and the news that calls for it is heard, as is the book that it is priced by.
+const AWAY: Dur = Dur(SECOND + 2 * HEARD.0);
 
 /// How long each stage of the way out may take.
 #[derive(Clone, Copy, Debug)]
@@ -46,6 +55,10 @@ impl Patience {
 #[derive(Clone, Debug)]
 pub(super) struct WayOut {
     patience: Patience,
+    /// Time by which a client gives up on an answer.
+    timeout: Dur,
+    /// Until when orders of a side that may increase can keep away what reduces.
+    strays: [Time; 2],
     /// When a block was last watched, and the magnitude of the position then, lots.
     watched: Option<(Time, i64)>,
     /// Time over the limit.
@@ -55,26 +68,46 @@ pub(super) struct WayOut {
     /// Since the quotes counted as stuck, without anything sent that crosses.
     owed: Option<Dur>,
     over_since: Option<Time>,
-    needed_since: Option<Time>,
+    /// When a block last showed that a reducing order is missing, and for how long one has been.
+    missing: Option<(Time, Dur)>,
 }
 
 impl WayOut {
-    pub(super) fn new(config: &RecoveryConfig) -> Self {
+    pub(super) fn new(terms: &Terms) -> Self {
         Self {
-            patience: Patience::of(config),
+            patience: Patience::of(&terms.engine.recovery),
+            timeout: Dur::from_secs(terms.timeout_s),
+            strays: [Time::ZERO; 2],
             watched: None,
             over: Dur(0),
             still: Dur(0),
             owed: None,
             over_since: None,
-            needed_since: None,
+            missing: None,
         }
     }
 
     /// A new session begins.
     pub(super) fn restarted(&mut self) {
         (self.over, self.still, self.owed) = (Dur(0), Dur(0), None);
-        (self.watched, self.needed_since) = (None, None);
+        (self.missing, self.watched) = (None, None);
+    }
+
+    /// The answer to an order of `side` that may increase will not come: it may arrive for so long, is
+    /// looked for once a second, cancelled, and its fills are waited for.
+    pub(super) fn lost(&mut self, side: usize, now: Time) {
+        let known = Dur(ARRIVAL_MAX.0 + SECOND + 2 * HEARD.0);
+        self.keep_away(side, now.plus(known).plus(FILL_WINDOW));
+    }
+
+    /// A cancel left for such an order; its fills are waited for.
+    pub(super) fn cancelled(&mut self, side: usize, now: Time, lost: bool) {
+        let known = if lost { self.timeout } else { Dur(2 * HEARD.0) };
+        self.keep_away(side, now.plus(known).plus(FILL_WINDOW));
+    }
+
+    fn keep_away(&mut self, side: usize, until: Time) {
+        self.strays[side] = self.strays[side].max(until);
     }
 
     /// An immediate order that reduces was sent.
@@ -82,16 +115,19 @@ impl WayOut {
         (self.still, self.owed) = (Dur(0), None);
     }
 
-    /// Watches it at the end of a block. `able`: a session with all its streams and a book that it heard
-    /// lately.
+    /// Watches it at the end of a block. `known`: the position as far as the engine could know of it;
+    /// `able`: a session with all its streams and a book that it heard lately.
     pub(super) fn watch(
         &mut self,
         moment: &Moment<'_>,
+        known: i64,
+        under_way: [bool; 2],
         reduce_only: bool,
         able: bool,
         outcome: &mut Outcome,
     ) {
-        let over = moment.position > moment.bounds[0] || -moment.position > moment.bounds[1];
+        let is_over = |held: i64| held > moment.bounds[0] || -held > moment.bounds[1];
+        let over = is_over(moment.position);
         self.watch_crossing(moment, over, able, outcome);
         match (over && able, self.over_since) {
             (true, None) => self.over_since = Some(moment.now),
@@ -101,16 +137,29 @@ impl WayOut {
             }
             _ => {}
         }
-        let reducing = usize::from(moment.position > 0);
+        let needed = known != 0 && (is_over(known) || reduce_only);
+        let reducing = usize::from(known > 0);
         let quoted = moment.could.iter().any(|order| order.side == reducing);
-        let needed = (over || reduce_only) && moment.position != 0 && able;
-        if !needed || quoted {
-            self.needed_since = None;
+        let missing = needed && !quoted && !under_way[reducing];
+        let able = able && moment.now >= self.strays[reducing];
+        self.watch_quote(moment.now, missing, able, outcome);
+    }
+
+    /// Counts the time for which a reducing order is missing.
+    fn watch_quote(&mut self, now: Time, missing: bool, able: bool, outcome: &mut Outcome) {
+        if !missing {
+            self.missing = None;
             return;
         }
-        let since = *self.needed_since.get_or_insert(moment.now);
-        let lasted_s = moment.now.since(since).as_secs();
-        outcome.no_reducing_quote_s = outcome.no_reducing_quote_s.max(lasted_s);
+        let (at, lasted) = self.missing.unwrap_or((now, Dur(0)));
+        let passed = if able { now.since(at).0 } else { 0 };
+        let lasts = Dur(lasted.0 + passed);
+        self.missing = Some((now, lasts));
+        outcome.no_reducing_quote_s = outcome.no_reducing_quote_s.max(lasts.as_secs());
+        if lasts > AWAY && lasted <= AWAY {
+            let words = format!("no reducing quote for {:.1} s", lasts.as_secs());
+            outcome.fail(now, &words);
+        }
     }
 
     fn watch_crossing(

@@ -91,7 +91,8 @@ pub struct World {
     book_heard: Option<Time>,
     pub(super) outcome: Outcome,
     pub(super) now: Time,
-    pub(super) reduce_only: bool,
+    /// Whether the session was told to stop.
+    stopping: bool,
     /// When an order of ours last rested on each side.
     rested: [Option<Time>; 2],
     /// When each side last had no room for an order.
@@ -151,11 +152,11 @@ impl World {
             flights: BTreeMap::new(),
             queries: BTreeMap::new(),
             judge: Judge::default(),
-            way_out: WayOut::new(&terms.engine.recovery),
+            way_out: WayOut::new(terms),
             shown_hands: BTreeSet::new(),
             book_heard: None,
             now: START,
-            reduce_only: false,
+            stopping: false,
             rested: [None; 2],
             full: [None; 2],
             actions: Vec::new(),
@@ -343,6 +344,7 @@ impl World {
         self.way_out.restarted();
         self.shown_hands.clear();
         self.book_heard = None;
+        self.stopping = false;
         let before = self.saved;
         self.first_at.get_or_insert(self.now);
         for body in self.synchronised() {
@@ -388,6 +390,7 @@ impl World {
                 self.shown_hands = by_hand.map(|order| order.oid).collect();
             }
             EventBody::Book(_) | EventBody::Bbo(_) => self.book_heard = Some(self.now),
+            EventBody::Command(Command::Stop) => self.stopping = true,
             _ => {}
         }
         let event = Event {
@@ -466,8 +469,7 @@ impl World {
             lot_usd: self.lot_usd(),
         };
         self.judge.sent(&moment, &fresh, &mut self.outcome);
-        self.reduce_only = self.is_reduce_only();
-        if self.reduce_only && fresh.iter().any(|order| !order.reduce_only) {
+        if self.is_reduce_only() && fresh.iter().any(|order| !order.reduce_only) {
             let words = format!("reduce-only, and sent without the flag: {fresh:?}");
             self.outcome.fail(self.now, &words);
         }
@@ -475,7 +477,7 @@ impl World {
 
     fn is_reduce_only(&self) -> bool {
         let session = self.session.as_ref();
-        session.is_some_and(|session| session.engine.snapshot().reduce_only)
+        session.is_some_and(|session| session.engine.is_reduce_only())
     }
 
     fn judge_step(&mut self) {
@@ -513,10 +515,10 @@ impl World {
         let Some(bounds) = self.bounds() else {
             return;
         };
-        // After a kill its policy is judged in place of the way out.
+        // After a kill its policy is judged in place of the way out, and a stop leaves the position.
         let priced = self.book_heard;
         let priced = priced.is_some_and(|at| self.now.since(at) <= BOOK_FRESH);
-        let able = priced && self.line.is_up() && self.killed.is_none();
+        let able = priced && self.line.is_up() && self.killed.is_none() && !self.stopping;
         let (could, hands) = (self.could(), self.by_hand());
         let moment = Moment {
             now: self.now,
@@ -526,8 +528,17 @@ impl World {
             bounds,
             lot_usd: self.lot_usd(),
         };
-        self.way_out
-            .watch(&moment, self.reduce_only, able, &mut self.outcome);
+        let reduce_only = self.is_reduce_only();
+        let known = self.judge.knowable(&moment);
+        let under_way = self.under_way();
+        self.way_out.watch(
+            &moment,
+            known,
+            under_way,
+            reduce_only,
+            able,
+            &mut self.outcome,
+        );
     }
 
     /// After the calm: in step with the exchange, every micro-USDC explained, on both sides again.
