@@ -63,6 +63,9 @@ pub(super) struct WayOut {
     watched: Option<(Time, i64)>,
     /// Time over the limit.
     over: Dur,
+    /// Whether the session began over its limit: such a position is worked off with no patience, since no
+    /// falling limit made it too big.
+    inherited: bool,
     /// Of it, since the position last fell.
     still: Dur,
     /// Since the quotes counted as stuck, without anything sent that crosses.
@@ -80,6 +83,7 @@ impl WayOut {
             strays: [Time::ZERO; 2],
             watched: None,
             over: Dur(0),
+            inherited: false,
             still: Dur(0),
             owed: None,
             over_since: None,
@@ -171,6 +175,7 @@ impl WayOut {
     ) {
         let held = moment.position.abs();
         let before = self.watched.replace((moment.now, held));
+        self.inherited = over && (self.inherited || before.is_none());
         if !over {
             (self.over, self.still, self.owed) = (Dur(0), Dur(0), None);
             return;
@@ -185,9 +190,10 @@ impl WayOut {
         let passed = moment.now.since(at).0;
         self.over.0 += passed;
         self.still.0 += passed;
+        let waited = self.inherited || self.over >= self.patience.passive;
         if let Some(owed) = &mut self.owed {
             owed.0 += passed;
-        } else if self.over >= self.patience.passive && self.still >= self.patience.stuck {
+        } else if waited && self.still >= self.patience.stuck {
             self.owed = Some(Dur(0));
         }
         if self.owed.is_some_and(|owed| owed > self.patience.crossing) {
