@@ -102,7 +102,7 @@ economy: build ## requests for a USDC traded, against a plain maker (ARGS: recor
 
 .PHONY: laws
 laws: build $(VENV)/.dev ## the laws in depth: proptest and hypothesis, tens of minutes
-	PROPTEST_CASES=5000 cargo test --locked --quiet --release -p mm-core -p mm-sim -- prop_
+	PROPTEST_CASES=5000 cargo test --locked --quiet --release -p mm-core -p mm-hl -p mm-sim -- prop_
 	MM_LAWS=deep HYPOTHESIS_PROFILE=deep $(BIN)/python -m pytest -o timeout=3600 tests/laws \
 		tests/scenarios/test_reconnects.py $(ARGS)
 

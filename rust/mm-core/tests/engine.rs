@@ -1,6 +1,7 @@
 //! The engine against a scripted exchange: what it sends is what is asserted on.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+mod cases;
 mod given;
 
 use std::collections::BTreeMap;
@@ -940,7 +941,7 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+    #![proptest_config(cases::cases(64))]
 
     /// Whatever fills, whenever it is heard of: no action makes a worst case beyond the limit.
     /// (Asserted in `Venue::check`, from the exchange's own truth, on every action sent.)

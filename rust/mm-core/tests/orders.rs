@@ -1,6 +1,7 @@
 //! Races between our orders and the venue, told by hand: what the engine then sends, counts and enters.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+mod cases;
 mod given;
 mod script;
 
@@ -372,7 +373,7 @@ fn play(turns: &[Turn]) -> Script {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+    #![proptest_config(cases::cases(24))]
 
     /// Nothing sent crosses our own orders (asserted on every action), no cloid is placed twice, and
     /// when it is quiet the engine knows what rests and what it holds.

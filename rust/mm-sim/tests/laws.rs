@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 
+#[path = "../../mm-core/tests/cases/mod.rs"]
+mod cases;
 mod desk;
 
 use std::collections::BTreeMap;
@@ -203,7 +205,7 @@ fn check_laws(desk: &Desk) -> Result<(), TestCaseError> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+    #![proptest_config(cases::cases(200))]
 
     #[test]
     fn prop_money_is_conserved_books_never_cross_reduce_only_reduces(

@@ -1,6 +1,8 @@
 //! Modes, kill switch, burst, ramp, premium and the end of trading, from events to what is sent.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+#[path = "../cases/mod.rs"]
+mod cases;
 mod closing;
 #[path = "../desk/mod.rs"]
 mod desk;

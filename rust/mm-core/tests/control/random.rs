@@ -100,7 +100,7 @@ impl Desk {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(crate::cases::cases(24))]
 
     #[test]
     fn prop_nothing_but_halting_or_blindness_takes_the_reducing_side(
