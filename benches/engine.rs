@@ -24,7 +24,7 @@ fn config(levels: u32) -> EngineConfig {
         "limits": {"risk_fraction": 0.03, "num_sigmas": 3.0, "risk_horizon_s": 3600.0, "sigma_prior": 3e-4,
             "sigma_floor_frac": 0.5, "confidence_n0": 30.0, "leverage_cap": 5.0, "initial_margin_frac": 0.8,
             "gap_move_frac": null, "gap_loss_frac": 0.5, "liquidity_frac": 0.05, "position_cap_usd": null,
-            "position_cap_coin": null, "warmup_max_position_usd": 500.0, "warmup_max_position_coin": null,
+            "position_cap_coin": null, "equity_share_frac": null, "warmup_max_position_usd": 500.0, "warmup_max_position_coin": null,
             "limit_use_frac": 0.98, "reduce_only_leave_frac": 0.9, "daily_loss_frac": 0.05,
             "drawdown_frac": 0.08, "limit_rise_frac_per_min": 0.1},
         "quoting": {"strategy": "ladder", "target_liquidity_frac": 0.2, "levels": levels,

@@ -31,6 +31,7 @@ fn config() -> LimitConfig {
         liquidity_frac: 0.05,
         position_cap_usd: None,
         position_cap_coin: None,
+        equity_share_frac: None,
         warmup_max_position_usd: Some(500.0),
         warmup_max_position_coin: None,
         limit_use_frac: 0.98,

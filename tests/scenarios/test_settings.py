@@ -171,6 +171,7 @@ TURNS = (
     Turn("limits.sigma_floor_frac", calm_end, 0.0),
     Turn("limits.confidence_n0", calm_end, 300.0, {"limits.sigma_floor_frac": 0.0}),
     Turn("limits.leverage_cap", steady, 0.5),
+    Turn("limits.equity_share_frac", steady, 0.05),
     Turn("limits.initial_margin_frac", steady, 0.01),
     Turn("limits.gap_move_frac", steady, 1.0),
     Turn("limits.gap_loss_frac", steady, 0.05),

@@ -69,6 +69,13 @@ class LimitConfig(Section):
     position_cap_coin: float | None = key(
         None, COIN, "the same in coin; give one of the two", gt=0, le=1e12
     )
+    equity_share_frac: float | None = key(
+        None,
+        SHARE,
+        "of equity that this coin may use, when other makers quote on the same account; absent: all",
+        gt=0,
+        le=1,
+    )
     warmup_max_position_usd: float | None = key(
         500.0, USD, "the fallback while warming up, nothing else", gt=0, le=1e12
     )

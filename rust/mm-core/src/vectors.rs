@@ -63,6 +63,7 @@ fn derive(row: &Json) -> Limits {
         sigma_prior: number(row, "sigma_prior").unwrap(),
         risk_horizon_s: number(row, "risk_horizon_s").unwrap(),
         position_cap_coin: number(row, "position_cap"),
+        equity_share_frac: None,
         warmup_max_position_coin: number(row, "fallback"),
         ..settings()
     };
@@ -236,6 +237,7 @@ fn refused(row: &Json) -> bool {
     }
     let given = LimitSettings {
         position_cap_coin: number(row, "position_cap"),
+        equity_share_frac: None,
         ..settings()
     };
     let inputs = LimitInputs {

@@ -58,6 +58,7 @@ impl Engine {
             exchange_leverage: exchange.map(f64::from),
             tier_notional_max: exchange
                 .and_then(|leverage| self.instrument.notional_max_at(leverage)),
+            equity_share: config.equity_share_frac(),
             ramp_share: self.ramp_share(),
             traded_notional_1h: self.market.tape.notional_1h(self.market.book.exch()),
             ages: Ages {

@@ -92,6 +92,9 @@ pub struct LimitSettings {
     pub confidence_n0: f64,
     /// Largest leverage the user allows; enters through [`super::LimitInputs::max_leverage`].
     pub leverage_cap: f64,
+    /// Share of equity that this coin may use, others being quoted on the same account; enters through
+    /// [`super::LimitInputs::equity_share`]. `None`: nobody else uses any.
+    pub equity_share_frac: Option<f64>,
     /// Margin of the limit position is at most this share of equity.
     pub initial_margin_frac: f64,
     /// Move that the gap cap assumes, a fraction; `None`: by the asset's maximum leverage.
@@ -141,6 +144,7 @@ impl LimitConfig {
         Unit.check("sigma_floor_frac", s.sigma_floor_frac)?;
         NonNegative.check("confidence_n0", s.confidence_n0)?;
         Positive.check("leverage_cap", s.leverage_cap)?;
+        Share.check_given("equity_share_frac", s.equity_share_frac)?;
         Share.check("initial_margin_frac", s.initial_margin_frac)?;
         Share.check_given("gap_move_frac", s.gap_move_frac)?;
         Share.check("gap_loss_frac", s.gap_loss_frac)?;
@@ -184,6 +188,12 @@ impl LimitConfig {
     #[must_use]
     pub const fn leverage_cap(&self) -> f64 {
         self.0.leverage_cap
+    }
+
+    /// Share of equity that this coin may use; `None`: all of it.
+    #[must_use]
+    pub const fn equity_share_frac(&self) -> Option<f64> {
+        self.0.equity_share_frac
     }
 
     /// Share of equity that may be initial margin.

@@ -19,6 +19,7 @@ pub(crate) fn settings() -> LimitSettings {
         liquidity_frac: 0.05,
         position_cap_usd: None,
         position_cap_coin: None,
+        equity_share_frac: None,
         warmup_max_position_usd: None,
         warmup_max_position_coin: Some(0.05),
         limit_use_frac: 0.98,

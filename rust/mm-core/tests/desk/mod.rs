@@ -22,7 +22,7 @@ pub(crate) fn config(control: &str) -> EngineConfig {
         "limits": {"risk_fraction": 0.03, "num_sigmas": 3, "risk_horizon_s": 3600, "sigma_prior": 3e-4,
             "sigma_floor_frac": 0.5, "confidence_n0": 30, "leverage_cap": 5, "initial_margin_frac": 0.8,
             "gap_move_frac": null, "gap_loss_frac": 0.5, "liquidity_frac": 0.05, "position_cap_usd": null,
-            "position_cap_coin": null, "warmup_max_position_usd": 500, "warmup_max_position_coin": null,
+            "position_cap_coin": null, "equity_share_frac": null, "warmup_max_position_usd": 500, "warmup_max_position_coin": null,
             "limit_use_frac": 0.98, "reduce_only_leave_frac": 0.9, "daily_loss_frac": 0.05,
             "drawdown_frac": 0.08, "limit_rise_frac_per_min": 0.1},
         "quoting": {"strategy": "ladder", "target_liquidity_frac": 0.2, "levels": 5, "depths_bps": null,

@@ -32,10 +32,11 @@ const NO_NUMBERS: [&str; 10] = [
 /// The ends of what a float holds: numbers, but of nothing here.
 const ENDS: [&str; 2] = ["1.7e308", "-1.7e308"];
 /// Settings for which nothing may be given, and what that means.
-const OPTIONAL: [&str; 8] = [
+const OPTIONAL: [&str; 9] = [
     "/limits/gap_move_frac",
     "/limits/position_cap_usd",
     "/limits/position_cap_coin",
+    "/limits/equity_share_frac",
     "/limits/warmup_max_position_usd",
     "/quoting/max_bps_diff",
     "/drill",
@@ -85,6 +86,7 @@ fn whole_config() -> EngineConfig {
         ("limits", "gap_move_frac"),
         ("limits", "position_cap_usd"),
         ("limits", "position_cap_coin"),
+        ("limits", "equity_share_frac"),
         ("quoting", "max_bps_diff"),
     ] {
         assert!(json[section][key].is_null());

@@ -165,6 +165,7 @@ impl PyDynamicRiskConfig {
             liquidity_frac: self.liquidity_frac,
             position_cap_usd: None,
             position_cap_coin,
+            equity_share_frac: None,
             warmup_max_position_usd: None,
             warmup_max_position_coin,
             limit_use_frac: self.limit_use_frac,
