@@ -204,6 +204,9 @@ def test_an_order_placed_by_hand_is_no_breach_and_one_of_ours_without_a_line_is(
         assert [b.kind for b in breaches(log, sent(1), report)] == kinds
     report = [seen(1, 0, 60, -100), seen(2, 0, 90, -100, "updateLeverage")]
     assert [b.kind for b in breaches(log, sent(1), report)] == ["unjoined"]
+    # The owner set a leverage on the venue's page: it adds nothing.
+    report = [seen(1, 0, 60, -100), seen(2, 0, 60, -100, "updateLeverage")]
+    assert breaches(log, sent(1), report) == []
 
 
 def test_an_answered_action_that_a_whole_report_does_not_know_is_a_breach() -> None:
