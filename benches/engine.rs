@@ -9,7 +9,7 @@ use mm_core::action::{Action, ActionBody};
 use mm_core::engine::{Engine, EngineConfig};
 use mm_core::event::{
     AccountState, Bbo, BookSnapshot, Candle, Command, Event, EventBody, Fees, HeadRoom, ItemStatus,
-    Level, Reply, ReplyOutcome, Stream, StreamState, StreamStatus, Trade,
+    Level, RateLimit, Reply, ReplyOutcome, Stream, StreamState, StreamStatus, Trade,
 };
 use mm_core::instrument::Instrument;
 use mm_core::units::{Dur, Px, SECOND, Side, Sz, Time, Usd};
@@ -118,6 +118,10 @@ fn quoting(levels: u32) -> (Engine, Time) {
         EventBody::HeadRoom(HeadRoom {
             leverage: 20,
             max_trade_szs: Some([Sz(200_000_000); 2]),
+        }),
+        EventBody::RateLimit(RateLimit {
+            used: 0,
+            cap: 100_000_000,
         }),
         EventBody::Command(Command::Anchor(report)),
         book(START, MID),

@@ -15,6 +15,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from mm._core import Action, Engine, Instrument, Signer
 from mm.config import Config, engine_config_json
 
+PLENTY = {"cumVlm": "0.0", "nRequestsUsed": 0, "nRequestsCap": 100_000_000, "nRequestsSurplus": 0}
 START_MS = 1_700_000_000_000
 MID = 1_100_005
 """In tenths of a USDC: BTC's price lattice."""
@@ -85,6 +86,7 @@ class Desk:
         self.engine.on_info(self.now, "userFees", json.dumps(fees).encode())
         self.engine.on_info(self.now, "activeAssetData", json.dumps(head_room).encode())
         self.engine.on_info(self.now, "candleSnapshot", candles())
+        self.engine.on_info(self.now, "userRateLimit", json.dumps(PLENTY).encode())
         self.engine.on_command(self.now, "anchor", account(self.ms))
         self.settle(self.engine.on_frame(self.now, book(self.ms, MID)))
         for _ in range(10):
