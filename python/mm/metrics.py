@@ -292,6 +292,18 @@ GAUGES = (
     Metric(
         "mm_equity_usd", "account value last reported, USDC", (), _shown("account_value", MICRO)
     ),
+    Metric(
+        "mm_margin_used_usd",
+        "margin that the venue reports as used, USDC",
+        (),
+        _shown("margin_used", MICRO),
+    ),
+    Metric(
+        "mm_liquidation_distance_ratio",
+        "how far the price may go against the position before it is liquidated",
+        (),
+        _shown("liquidation_distance_frac", 1),
+    ),
     Metric("mm_daily_pnl_usd", "profit of the UTC day, USDC", (), _shown("day_pnl", MICRO)),
     Metric("mm_drawdown_ratio", "loss from peak equity, a share", (), _shown("drawdown")),
     Metric("mm_mid_price", "mid of the book, USDC", (), _shown("mid")),

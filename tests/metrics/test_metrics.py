@@ -26,6 +26,18 @@ def lose(desk: EngineDesk) -> None:
     desk.account(equity=9_900.0)
 
 
+def pledge(desk: EngineDesk) -> None:
+    desk.margin_used = 250.0
+    desk.account()
+
+
+def near(desk: EngineDesk) -> None:
+    """A position, and the price at which the venue would liquidate it."""
+    buy(desk)
+    desk.liquidation_px = round(desk.mid * 0.9)
+    desk.account()
+
+
 def shrink(desk: EngineDesk) -> None:
     """A head-room that differs by side."""
     desk.head_room(buy=0.05, sell=0.02)
@@ -107,6 +119,8 @@ MOVES: dict[str, Story] = {
     "mm_time_in_mode_seconds_total": lambda desk: desk.after(1.0),
     "mm_kill_switch": kill,
     "mm_alarms_total": kill,
+    "mm_margin_used_usd": pledge,
+    "mm_liquidation_distance_ratio": near,
     "mm_cycle": buy,
     "mm_effective_max_position": shrink,
     "mm_max_position_value_usd": lose,

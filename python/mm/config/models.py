@@ -72,7 +72,7 @@ class LimitConfig(Section):
     equity_share_frac: float | None = key(
         None,
         SHARE,
-        "of equity that this coin may use, when other makers quote on the same account; absent: all",
+        "of equity that this coin may use, where other makers quote on the account; absent: all",
         gt=0,
         le=1,
     )
