@@ -24,9 +24,12 @@ from mm.state import state_root
 Json = dict[str, Any]
 
 LONGEST_S = 1e9
+LATEST_NS = 2**63 - 1
 SIDES = ("bid", "ask")
 MICRO_KEYS = ("account_value", "loss_left", "tier_notional_max", "open_interest_room")
 LOT_KEYS = ("position", "head_room", "own_increasing")
+# What one quote adds to the terms of its side.
+LEVEL_TERMS = ("level_bps", "at_touch_bps", "grid_bps", "kept_bps")
 AGEING = ("market", "account", "head_room", "sigma", "own_stream")
 
 
@@ -158,7 +161,9 @@ def read_time(text: str, first_ns: int) -> int:
         ) from None
     aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
     since = aware - datetime(1970, 1, 1, tzinfo=UTC)
-    return since // timedelta(microseconds=1) * 1000
+    since_ns = since // timedelta(microseconds=1) * 1000
+    # No log holds a later time, and no earlier one: 64 bits of nanoseconds.
+    return min(max(since_ns, -LATEST_NS), LATEST_NS)
 
 
 def iso(time_ns: int) -> str:
@@ -272,13 +277,16 @@ def quotes(standing: Standing) -> Json:
     found = snapshot["limits"]
     sides: Json = {}
     for index, side in enumerate(SIDES):
-        trace = next((row for row in snapshot["trace"] if row["side"].lower() == side), None)
+        terms = _readded(snapshot["trace"], side)
         sides[side] = {
             "quoting": any(order["side"].lower() == side for order in snapshot["orders"]),
             "limit": None if found is None else coin_text(found["lots"][index], decimals),
-            "half_spread": None if trace is None else _readded(trace, side),
             "orders": [
-                {"px": _px(order["px"], decimals), "sz": coin_text(order["sz"], decimals)}
+                {
+                    "px": _px(order["px"], decimals),
+                    "sz": coin_text(order["sz"], decimals),
+                    "half_spread": terms.get(order["px"]),
+                }
                 for order in _best_first(snapshot["orders"], side)
             ],
             "refusals": [
@@ -327,19 +335,26 @@ def _px(px: int, sz_decimals: int) -> str:
     return decimal_text(px, 6 - sz_decimals)
 
 
-def _readded(trace: Mapping[str, Any], side: str) -> Json:
-    """The terms of a half-spread outward from the fair price, their sum, and what was quoted."""
+def _readded(trace: Sequence[Json], side: str) -> dict[int, Json]:
+    """The terms of each quote of a side, by its price: outward from fair, and their sum."""
     outward = -1.0 if side == "bid" else 1.0
-    terms = {
-        key: outward * value if key == "skew_bps" else value
-        for key, value in trace.items()
-        if key.endswith("_bps") and key != "half_spread_bps"
-    }
-    return {
-        "terms": terms,
-        "sum_bps": sum(terms.values()),
-        "half_spread_bps": trace["half_spread_bps"],
-    }
+    found = {}
+    for row in trace:
+        if row["side"].lower() != side:
+            continue
+        common = {
+            key: outward * value if key == "skew_bps" else value
+            for key, value in row.items()
+            if key.endswith("_bps")
+        }
+        for level in row["levels"]:
+            own = {key: level[key] for key in LEVEL_TERMS}
+            found[level["px"]] = {
+                "terms": common | own,
+                "sum_bps": sum(common.values()) + sum(own.values()),
+                "half_spread_bps": level["half_spread_bps"],
+            }
+    return found
 
 
 def mode(standing: Standing) -> Json:
@@ -373,6 +388,8 @@ def mode(standing: Standing) -> Json:
 def text_of_mode(shown: Json) -> list[str]:
     """`mode` for a person."""
     why = "" if shown["reason"] is None else f": {shown['reason']}"
+    if shown["kill"] is not None and shown["reason"] == "killed":
+        why += f" ({shown['kill']['reason']})"
     lines = [
         _title(shown),
         f"mode      {shown['mode']}{why}, since {shown['since']} ({shown['for_s']:.3f} s)",
@@ -446,11 +463,7 @@ def text_of_quotes(shown: Json) -> list[str]:
     for side in SIDES:
         rows = shown[side]
         lines += ["", f"{side}  limit {_plain(rows['limit'])} {shown['coin']}"]
-        half = rows["half_spread"]
-        if half is not None:
-            terms = "  ".join(f"{name} {value:+.4f}" for name, value in half["terms"].items())
-            lines.append(f"  half-spread {half['half_spread_bps']:.4f} = {terms}")
-        lines += [f"  {order['sz']:>12} at {order['px']}" for order in rows["orders"]]
+        lines += [line for order in rows["orders"] for line in _order(order)]
         lines += [
             f"  refused {refusal['sz']} at {refusal['px']}: {refusal['reason']}"
             f" (limit {refusal['limit']})"
@@ -460,6 +473,15 @@ def text_of_quotes(shown: Json) -> list[str]:
         why = shown["suppressed"][side]
         if why is not None:
             lines.append(f"  no order: {why}")
+    return lines
+
+
+def _order(order: Json) -> list[str]:
+    """An order, and the terms of its price that are not nothing."""
+    lines, half = [f"  {order['sz']:>12} at {order['px']}"], order["half_spread"]
+    if half is not None:
+        terms = "  ".join(f"{name} {value:+.4f}" for name, value in half["terms"].items() if value)
+        lines.append(f"{'':15} half-spread {half['half_spread_bps']:.4f} = {terms}")
     return lines
 
 

@@ -173,7 +173,7 @@ def _fill_volume(reading: Reading) -> Iterator[Sample]:
 
 def _half_spread(reading: Reading) -> Iterator[Sample]:
     for trace in reading.snapshot["trace"]:
-        yield (trace["side"].lower(),), trace["half_spread_bps"]
+        yield (trace["side"].lower(),), trace["levels"][0]["half_spread_bps"]
 
 
 def _sigma_bps(reading: Reading) -> Iterator[Sample]:

@@ -2,7 +2,7 @@
 last one kept in the state when it does not.
 
 Money and sizes are decimal strings. `age_s` is how long ago that was, wall seconds; the ages of the
-inputs are exchange seconds.
+inputs are exchange seconds. What the watchdog does is read from its own status, whoever lives.
 """
 
 from __future__ import annotations
@@ -17,8 +17,13 @@ from mm.figures import coin_text, usd_text
 from mm.report import Snapshot, binding_text
 from mm.state import account_dir, holder
 from mm.store import FILE, Store
+from mm.watchdog.directory import WatchdogDir
 
 Json = dict[str, Any]  # Any: whatever JSON holds
+
+# Said of what the last known standing has and nobody vouches for now.
+NOT_LIVE = " then: not live, no maker runs"
+NOT_CERTAIN = " then: not certain, its maker does not answer"
 
 
 def standing(snapshot: Snapshot, coin: str, sz_decimals: int) -> Json:
@@ -30,6 +35,7 @@ def standing(snapshot: Snapshot, coin: str, sz_decimals: int) -> Json:
         "cycle": snapshot["cycle"],
         "mode": snapshot["mode"],
         "mode_reason": snapshot["mode_reason"],
+        "kill": None if snapshot["kill"] is None else snapshot["kill"]["reason"],
         "phase": snapshot["phase"],
         "not_quoting": snapshot["not_quoting"],
         "suppressed": snapshot["suppressed"],
@@ -77,15 +83,52 @@ def find(network: str, account: str) -> Json:
     nothing = dict.fromkeys(
         ("session", "run_dir", "age_s", "kill", "standing", "day", "requests_left")
     )
-    found = {"network": network, "account": account, "pid": pid, "answers": False, **nothing}
+    found: Json = {"network": network, "account": account, "pid": pid, "answers": False, **nothing}
+    said = None
     if pid is not None:
         with suppress(NobodyAnswersError):
             said = ask_running(directory, {"ask": "status"})
-            return {**found, **said, "answers": True, "age_s": 0.0}
-    if (directory / FILE).exists():
+    if said is not None:
+        found |= {**said, "answers": True, "age_s": 0.0}
+    elif (directory / FILE).exists():
         with closing(Store.open(directory, network, account)) as store:
             found |= kept(store)
-    return found
+    return {
+        **found,
+        "orders_live": _orders_live(found),
+        "watchdog": watched(WatchdogDir(directory), found.get("sz_decimals")),
+    }
+
+
+def _orders_live(found: Mapping[str, Any]) -> bool | None:
+    """Whether the orders shown are looked after; `None`: their maker lives and does not say."""
+    if found["answers"]:
+        return True
+    return None if found["pid"] is not None else False
+
+
+def watched(directory: WatchdogDir, sz_decimals: int | None) -> Json | None:
+    """What the watchdog does, why, and what the exchange said we hold; `None`: none ever ran.
+
+    Args:
+        directory: Of the watchdog.
+        sz_decimals: Of the coin; without it the position is told in lots alone.
+    """
+    said = directory.read_status()
+    if said is None:
+        return None
+    position = None
+    if said.position is not None and sz_decimals is not None:
+        position = coin_text(said.position, sz_decimals)
+    return {
+        "pid": said.pid,
+        "lives": directory.is_held(),
+        "session": said.session,
+        "doing": said.doing,
+        "why": said.why,
+        "position_lots": said.position,
+        "position": position,
+    }
 
 
 def kept(store: Store) -> Json:
@@ -107,14 +150,17 @@ def lines(status: Mapping[str, Any]) -> list[str]:
         said.append(f"  KILLED       {_kill(kill)}")
     if stands is None:
         return said
+    said.append(f"  Watchdog     {_watchdog(status['watchdog'], stands['coin'])}")
+    then = ""
     if not status["answers"]:
         said.append(f"  Last known   {status['age_s']:.0f} s ago, of session {status['session']}")
+        then = NOT_LIVE if status["orders_live"] is False else NOT_CERTAIN
     limit = stands["limit"]
     said += [
         f"  Mode         {_mode(stands)}",
-        f"  Bids         {_side(stands['orders']['bids'], stands['suppressed']['bid'])}",
-        f"  Asks         {_side(stands['orders']['asks'], stands['suppressed']['ask'])}",
-        f"  Position     {stands['position']} {stands['coin']}",
+        f"  Bids         {_side(stands['orders']['bids'], stands['suppressed']['bid'])}{then}",
+        f"  Asks         {_side(stands['orders']['asks'], stands['suppressed']['ask'])}{then}",
+        f"  Position     {stands['position']} {stands['coin']}{then}",
         "  Limit        " + ("not derived" if limit is None else _limit(limit, stands["coin"])),
         f"  Equity       {_usd(stands['equity_usd'])}, day {_usd(stands['day_pnl_usd'])},"
         f" drawdown {_percent(stands['drawdown_ratio'])}",
@@ -155,6 +201,21 @@ def _life(status: Mapping[str, Any]) -> str:
     return "no maker runs"
 
 
+def _watchdog(found: Mapping[str, Any] | None, coin: str) -> str:
+    """`done (flat), position 0 BTC, session 7`."""
+    if found is None:
+        return "none has run"
+    why = f" ({found['why']})" if found["why"] else ""
+    ended = "" if found["lives"] or found["doing"] == "done" else ", but it lives no more"
+    if found["position_lots"] is None:
+        held = "position not asked for yet"
+    elif found["position"] is None:
+        held = f"position {found['position_lots']} lots"
+    else:
+        held = f"position {found['position']} {coin}"
+    return f"{found['doing']}{why}{ended}, {held}, session {found['session']}"
+
+
 def _kill(kill: Mapping[str, Any]) -> str:
     detail = f" ({kill['detail']})" if kill["detail"] else ""
     return (
@@ -168,7 +229,11 @@ def _because(reason: str | None) -> str:
 
 
 def _mode(stands: Mapping[str, Any]) -> str:
-    return f"{stands['mode']}{_because(stands['mode_reason'])}, {stands['phase']}"
+    reason = stands["mode_reason"]
+    # Kept by an earlier version of this program it has no reason.
+    if reason == "killed" and stands.get("kill") is not None:
+        reason = f"killed: {stands['kill']}"
+    return f"{stands['mode']}{_because(reason)}, {stands['phase']}"
 
 
 def _side(orders: int, reason: str | None) -> str:

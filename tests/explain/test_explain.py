@@ -73,18 +73,53 @@ def test_it_shows_what_the_run_had_then(
     assert shown == len(wanted["orders"])
 
 
-def test_the_terms_of_a_half_spread_add_up(
+def test_the_terms_of_each_price_add_up_to_it(
     told: tuple[EngineDesk, dict[float, Json]], tmp_path: Path
 ) -> None:
     desk, seen = told
     run = written(desk, tmp_path)
-    for moment_s in seen:
+    for moment_s, was in seen.items():
         quotes = explain.quotes(explain.stand(run, f"{moment_s}"))
-        for side in ("bid", "ask"):
-            half = quotes[side]["half_spread"]
-            assert abs(half["sum_bps"] - half["half_spread_bps"]) < 0.01, (moment_s, side)
+        for side, outward in (("bid", -1), ("ask", 1)):
+            for order in quotes[side]["orders"]:
+                half = order["half_spread"]
+                assert abs(half["sum_bps"] - half["half_spread_bps"]) < 0.01, (moment_s, side)
+                quoted_bps = outward * (float(order["px"]) / was["mid"] - 1) * 1e4
+                assert abs(half["sum_bps"] - quoted_bps) < 0.01, (moment_s, order)
     held = explain.quotes(explain.stand(run, "4"))
-    assert held["bid"]["half_spread"]["terms"]["skew_bps"] > 0
+    terms = [order["half_spread"]["terms"] for order in held["bid"]["orders"]]
+    assert len(terms) > 1
+    assert all(row["skew_bps"] > 0 for row in terms)
+    assert terms[-1]["level_bps"] > terms[0]["level_bps"] == 0
+
+
+def test_what_recovery_brought_to_the_touch_says_so_and_the_other_side_has_no_terms(
+    tmp_path: Path,
+) -> None:
+    """Over the cap from the start: worked at the touch, 0.1 bp from the mid."""
+    desk = EngineDesk({"limits.position_cap_coin": 0.05}, position=0.06).open()
+    assert "bid" not in str(desk.snapshot()["trace"]).lower()
+    desk.after(40.0)
+    shown = explain.quotes(explain.stand(written(desk, tmp_path), None))
+    (order,) = shown["ask"]["orders"]
+    half = order["half_spread"]
+    assert abs(half["terms"]["at_touch_bps"]) > 1
+    assert half["half_spread_bps"] == pytest.approx(0.1, abs=0.01)
+    assert half["sum_bps"] == pytest.approx(0.1, abs=0.01)
+    assert "at_touch_bps" in "\n".join(explain.text_of_quotes(shown))
+    scraped = desk.scraped()
+    assert scraped['mm_half_spread_bps{side="ask"}'] == pytest.approx(0.1, abs=0.01)
+    assert 'mm_half_spread_bps{side="bid"}' not in scraped
+
+
+def test_after_a_kill_it_says_killed_and_why(tmp_path: Path) -> None:
+    """Also once the run has been told to stop: that is how a kill ends."""
+    desk = EngineDesk().open()
+    desk.kill()
+    desk.command("stop")
+    shown = explain.mode(explain.stand(written(desk, tmp_path), None))
+    assert (shown["mode"], shown["reason"]) == ("halted", "killed")
+    assert "mode      halted: killed (manual), since" in "\n".join(explain.text_of_mode(shown))
 
 
 def test_a_side_without_orders_says_why(tmp_path: Path) -> None:
@@ -123,7 +158,14 @@ def test_between_two_events_the_one_before_stands(
     assert explain.stand(run, "6.7").snapshot == explain.stand(run, "6.5").snapshot
 
 
-@pytest.mark.parametrize("at", ["-1", "1000", "2001-01-01", "2040-01-01T00:00:00Z"])
+@pytest.mark.parametrize(
+    "at",
+    [
+        *("-1", "1000", "2001-01-01", "2040-01-01T00:00:00Z"),
+        # Beyond what 64 bits of nanoseconds hold.
+        *("2300-01-01", "1600-01-01", "0001-01-01", "9999-12-31"),
+    ],
+)
 def test_a_time_outside_the_run_is_refused_with_its_range(
     at: str, told: tuple[EngineDesk, dict[float, Json]], tmp_path: Path
 ) -> None:
@@ -226,5 +268,6 @@ def test_the_text_has_every_part_of_the_object(
         rows = [row for side in ("bid", "ask") for row in shown[side]["refusals"]]
         parts = [row["reason"] for row in rows]
         parts += [order["px"] for side in ("bid", "ask") for order in shown[side]["orders"]]
-        parts += list(shown["bid"]["half_spread"]["terms"])
+        terms = shown["bid"]["orders"][0]["half_spread"]["terms"]
+        parts += [name for name, value in terms.items() if value]
     assert [part for part in parts if part not in text] == []

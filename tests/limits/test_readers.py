@@ -5,17 +5,22 @@ to 1, and 20,000 lots become 8,000 (0.8 of equity as margin at 1x). Nothing is a
 so what shows is of that very step.
 """
 
+import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 import structlog
 import zstandard
 
-from engine_desk import EngineDesk, Json
+from engine_desk import SECOND_NS, START_S, EngineDesk, Json
 from mm import explain
+from mm.clock import Clock
 from mm.cycles import CycleWatch
+from mm.heartbeat import Heart, Vitals, read_beat
+from mm.lease import Lease
 
 BEFORE, AFTER = 20_000, 8_000
 BASE: dict[str, Any] = {"limits.leverage_cap": 2.0}
@@ -124,6 +129,50 @@ def test_head_room_clamps_the_side_it_is_for() -> None:
     asks = {order["cloid"] for order in desk.orders("Ask")}
     assert {item["cloid"] for item in items(sent, "cancel")} == asks
     assert {item["reason"] for item in items(sent, "cancel")} == {"AmendTooLarge"}
+
+
+def test_the_safety_sync_looks_by_the_verdict_of_the_limit_of_its_own_step() -> None:
+    """The sweep falls due in the very step that lowers the limit: it finds what that forbids."""
+    desk = EngineDesk({**BASE, "recovery.sweep_s": 10.0}, position=0.09).open()
+    bids = {order["cloid"] for order in desk.orders("Bid")}
+    due_s = desk.snapshot()["recovery"]["swept"] / SECOND_NS - START_S + 10.0
+    while desk.now_s + 0.5 < due_s:
+        desk.after(0.5)
+    assert desk.snapshot()["recovery"]["findings"]["forbidden"] == []
+    desk.now_s = due_s
+    sent = lower(desk)
+    found = {str(cloid) for cloid in desk.snapshot()["recovery"]["findings"]["forbidden"]}
+    assert found
+    assert {item["cloid"] for item in items(sent, "cancel")} & bids
+    over = [item for item in items(sent, "cancel") if item["reason"] == "OverLimit"]
+    assert {item["cloid"] for item in over} == found
+
+
+def test_recovery_begins_and_is_sized_by_the_limit_of_its_own_step() -> None:
+    desk = desk_of(position=0.09)
+    assert desk.snapshot()["recovery"]["state"] == "normal"
+    lower(desk)
+    assert desk.snapshot()["recovery"]["state"] == "passive"
+    # What only reduces offers the position, and no more than it; what increases is off.
+    assert desk.snapshot()["reduce_only"]
+    desk.accepts = True
+    desk.after(60.0)
+    assert desk.lots("Ask") == 9_000
+
+
+def test_the_heartbeat_tells_the_watchdog_the_limit_that_it_sizes_by(tmp_path: Path) -> None:
+    desk = desk_of(position=0.04)
+    clock = cast(Clock, SimpleNamespace(now_ns=lambda: 0, speed=1.0))
+    vitals = Vitals(None, time.monotonic() + 60.0, 0, 0, 1)
+    path = tmp_path / "heartbeat.json"
+    heart = Heart(path, 1, clock, lambda: vitals, desk.snapshot, Lease())
+    for limit in (BEFORE, AFTER):
+        heart.beat()
+        beat = read_beat(path)
+        assert beat is not None
+        assert (beat.lots, beat.base_lots) == ((limit, limit), limit)
+        if limit == BEFORE:
+            lower(desk)
 
 
 SHOWN: dict[str, Callable[[EngineDesk, Path], int]] = {

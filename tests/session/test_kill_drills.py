@@ -36,7 +36,9 @@ def latched(reason: str, *restart: str) -> None:
     assert refused.returncode == 4
     assert f"stopped by {reason}" in refused.stderr
     assert "`mm unlock`" in refused.stderr
-    assert mm("status").returncode == 4
+    shown = mm("status")
+    assert shown.returncode == 4
+    assert f"Mode         halted (killed: {reason})" in shown.stdout
     assert mm("unlock", "--by", "drill").returncode == 0
     _, log = Maker(*restart, "--duration", "1").ends(0)
     assert "killed" not in log

@@ -19,6 +19,7 @@ from mm.errors import StateError
 from mm.ledger import Books
 from mm.state import StateDir
 from mm.store import FILE, Store
+from mm.watchdog.directory import Doing, Status, WatchdogDir
 
 Json = Any  # whatever JSON holds
 
@@ -84,7 +85,50 @@ async def test_the_last_known_is_shown_when_none_runs_and_said_so(
     assert run(["status"]) == 1
     text = capsys.readouterr().out
     assert "paper/default: no maker runs" in text
+    assert "Watchdog     none has run" in text
     assert f"s ago, of session {life.session_id}" in text
+
+
+@pytest.mark.parametrize(
+    ("doing", "why", "position", "shown"),
+    [
+        ("done", "flat", 0, "done (flat), position 0 BTC"),
+        ("working", "dead", -1000, "working (dead), position -0.01 BTC"),
+        ("watching", "", None, "watching, position not asked for yet"),
+    ],
+)
+async def test_after_a_makers_death_the_watchdog_is_named_and_its_orders_are_not_live(
+    doing: Doing,
+    why: str,
+    position: int | None,
+    shown: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    async with running(tmp_path, monkeypatch) as life:
+        watchdog = WatchdogDir(life.state.path)
+        watchdog.make()
+        watchdog.write_status(Status(9, 1, doing, why, life.session_id, position, 4))
+        alive = json.loads((await said("status", "--json", capsys=capsys))[1])
+        assert alive["orders_live"] is True
+        assert alive["watchdog"]["doing"] == doing
+    run(["status"])
+    assert "not certain, its maker does not answer" in capsys.readouterr().out
+    life.state.close()
+    with watchdog.held():
+        assert run(["status"]) == 1
+        text = capsys.readouterr().out
+        assert f"Watchdog     {shown}, session {life.session_id}\n" in text
+        for name in ("Bids", "Asks", "Position"):
+            (line,) = (line for line in text.splitlines() if line.split()[0] == name)
+            assert line.endswith("then: not live, no maker runs")
+        run(["status", "--json"])
+        dead = json.loads(capsys.readouterr().out)
+        assert dead["orders_live"] is False
+        assert (dead["watchdog"]["why"], dead["watchdog"]["position_lots"]) == (why, position)
+    run(["status"])
+    assert ("lives no more" in capsys.readouterr().out) == (doing != "done")
 
 
 async def test_a_manual_kill_is_on_the_disk_when_the_command_returns(
@@ -107,7 +151,7 @@ async def test_a_manual_kill_is_on_the_disk_when_the_command_returns(
         code, text = await said("status", capsys=capsys)
         assert code == 4
         assert "KILLED       manual (fat finger)" in text
-        assert "(killed)" in text
+        assert "(killed: manual)" in text
         assert "none: killed" in text
     life.state.close()
     assert run(["status", "--json"]) == 4

@@ -1,6 +1,7 @@
 """`mm unlock` and the refusal of `mm run`, as a user meets them."""
 
 import getpass
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -73,6 +74,18 @@ def test_unlock_signs_with_the_login_name(
     latch()
     run(["unlock"])
     assert "acknowledged by operator at" in capsys.readouterr().out
+
+
+def test_unlock_by_a_user_without_a_name_signs_with_the_uid(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a container that runs under a number: no entry, and nothing in the environment."""
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(os, "getuid", lambda: 4_000_000)
+    latch()
+    run(["unlock"])
+    assert "acknowledged by uid 4000000 at" in capsys.readouterr().out
 
 
 def test_unlock_of_nothing_says_so_and_makes_nothing(

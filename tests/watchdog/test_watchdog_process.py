@@ -14,6 +14,7 @@ import pytest
 from eth_account import Account
 from hyperliquid.exchange import Exchange
 
+from drilled import mm
 from given_account import ADDRESS, SECRET, give_key
 from maker_process import Maker, exchange, has_quoted, runs, state_dir, wait_for
 from mm.heartbeat import read_beat, write_beat
@@ -71,6 +72,10 @@ def test_a_maker_killed_without_a_word_leaves_nothing_increasing_and_no_position
         eventually(lambda: status()["doing"] == "done", "the watchdog's last word")
         assert status()["why"] == "flat"
         eventually(lambda: ended(status()["pid"]), "the watchdog's end")
+        shown = mm("status").stdout
+        assert "no maker runs" in shown
+        assert "Watchdog     done (flat), position 0 BTC" in shown
+        assert "then: not live, no maker runs" in shown
     assert said("watchdog_takes_over")[0]["why"] == "dead"
     for line in said("watchdog_order"):
         assert "error" not in line["answer"] or "immediately matched" in line["answer"]["error"]
@@ -104,6 +109,10 @@ def test_a_maker_killed_at_its_first_order_is_relieved(tmp_path: Path) -> None:
         eventually(lambda: resting(url) == [] and position(url) == 0, "nothing rests or is held")
         eventually(lambda: status().get("doing") == "done", "the watchdog's last word")
         eventually(lambda: ended(status()["pid"]), "the watchdog's end")
+        shown = mm("status").stdout
+        assert "no maker runs" in shown
+        assert "Watchdog     done (flat), position 0 BTC" in shown
+        assert "then: not live, no maker runs" in shown
     assert said("watchdog_takes_over")[0]["why"] == "dead"
     assert said("watchdog_ended")[-1]["how"] == "flat"
 

@@ -9,7 +9,20 @@ from mm.commands.options import Account, File, Network
 Coin = Annotated[
     str | None, typer.Option("--asset", "--coin", help="Only if the kill was of this perp.")
 ]
-By = Annotated[str | None, typer.Option(help="Who looked into it; without it: the login name.")]
+By = Annotated[
+    str | None, typer.Option(help="Who looked into it; without it: the login name, or the uid.")
+]
+
+
+def login_name() -> str:
+    """Who runs this; a user that the system has no name for by number."""
+    import getpass
+    import os
+
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"
 
 
 def unlock(
@@ -24,7 +37,6 @@ def unlock(
     A kill never expires: not with the day, not with a restart. Nothing else lifts it. Of a drawdown
     it takes the equity last saved for the new peak; the day's loss stays the day's.
     """
-    import getpass
     import time
 
     from mm.accounts import choose
@@ -45,7 +57,7 @@ def unlock(
             return
         if coin is not None and coin != record.coin:
             raise ConfigError(f"--asset was {coin}, but the kill was of {record.coin}")
-        name = (by if by is not None else getpass.getuser()).strip()
+        name = (by if by is not None else login_name()).strip()
         if not name:
             raise ConfigError("--by was empty, expected the name of whoever looked into it")
         print(f"killed: {record.words()}")

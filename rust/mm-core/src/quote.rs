@@ -89,12 +89,16 @@ pub struct RawLevel {
     pub px: Px,
     /// Distance from fair, bps, positive outward.
     pub depth_bps: f64,
+    /// Distance behind the first level, bps, before rounding.
+    pub behind_bps: f64,
 }
 
-/// The terms of the first level of a side, in bps; they add up to its price before rounding.
+/// What the model asks of the first level of a side, in bps: terms that add up to its price before
+/// rounding.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct SpreadTrace {
     /// Side.
+    #[serde(skip)]
     pub side: Side,
     /// Maker fee.
     pub maker_fee_bps: f64,
@@ -108,7 +112,8 @@ pub struct SpreadTrace {
     pub floor_bps: f64,
     /// What WIDEN added to the increasing side.
     pub premium_bps: f64,
-    /// Fair to quote before rounding and clamping.
+    /// Fair to quote before rounding and clamping: their sum.
+    #[serde(skip)]
     pub half_spread_bps: f64,
 }
 
@@ -134,18 +139,20 @@ impl RawLadder {
     /// skew carried inside its costs would seem worthless just when it is wanted most.
     #[must_use]
     pub fn relief_bps(&self, side: Side) -> f64 {
-        relief_bps(&self.trace, side)
+        let toward = |trace: &SpreadTrace| match side {
+            Side::Bid => trace.skew_bps,
+            Side::Ask => -trace.skew_bps,
+        };
+        self.trace
+            .first()
+            .map_or(0.0, |trace| toward(trace).max(0.0))
     }
-}
 
-/// The same, of the terms of the first levels alone: see [`RawLadder::relief_bps`].
-#[must_use]
-pub fn relief_bps(trace: &[SpreadTrace], side: Side) -> f64 {
-    let toward = |trace: &SpreadTrace| match side {
-        Side::Bid => trace.skew_bps,
-        Side::Ask => -trace.skew_bps,
-    };
-    trace.first().map_or(0.0, |trace| toward(trace).max(0.0))
+    /// What was asked of the first level of a side.
+    #[must_use]
+    pub fn terms_of(&self, side: Side) -> Option<SpreadTrace> {
+        self.trace.iter().find(|terms| terms.side == side).copied()
+    }
 }
 
 impl QuotingConfig {
@@ -285,7 +292,7 @@ fn assemble(
         });
         let mut last = None;
         for offset in offsets_bps {
-            let level = place_level(side, half_spread_bps + offset, beliefs, instrument);
+            let level = place_level(side, half_spread_bps, *offset, beliefs, instrument);
             if let Some(level) = level.filter(|level| last != Some(level.px)) {
                 last = Some(level.px);
                 ladder.levels.push(level);
@@ -298,13 +305,14 @@ fn assemble(
 /// Rounds a level onto the grid, outward, at least one step short of the other side's touch.
 fn place_level(
     side: Side,
-    depth_bps: f64,
+    half_spread_bps: f64,
+    behind_bps: f64,
     beliefs: &Beliefs,
     instrument: &Instrument,
 ) -> Option<RawLevel> {
     let fair = beliefs.fair_px / instrument.px_scale();
     #[expect(clippy::cast_precision_loss, reason = "sign is -1 or 1")]
-    let raw = fair * (1.0 - side.sign() as f64 * depth_bps / 1e4);
+    let raw = fair * (1.0 - side.sign() as f64 * (half_spread_bps + behind_bps) / 1e4);
     let touch = beliefs.touch;
     let px = match side {
         Side::Bid => {
@@ -328,6 +336,7 @@ fn place_level(
         side,
         px,
         depth_bps,
+        behind_bps,
     })
 }
 

@@ -59,7 +59,7 @@ pub enum Alarm {
         /// As printed.
         word: String,
     },
-    /// The exchange's position is not what our fills say: nothing is quoted until that is explained.
+    /// The exchange's position is not what our fills say: only what reduces is quoted until that is explained.
     PositionUnexplained {
         /// Ours, signed lots.
         position: Sz,

@@ -71,13 +71,16 @@ impl Control {
     /// The policy in force for the position, and why: that of a kill before that of a stop.
     fn policy(&self) -> Option<(PositionPolicy, ModeReason)> {
         let stop = self.stop.map(|stop| (stop.on_exit, ModeReason::Stopping));
-        match (self.kill, stop) {
-            (Some(_), Some(_)) if self.at_once => {
-                Some((PositionPolicy::Hold, ModeReason::Stopping))
-            }
-            (Some(kill), _) => Some((kill.on_kill, ModeReason::Killed)),
-            (None, stop) => stop,
-        }
+        let Some(kill) = self.kill else {
+            return stop;
+        };
+        let ends_now = self.at_once && stop.is_some();
+        let policy = if ends_now {
+            PositionPolicy::Hold
+        } else {
+            kill.on_kill
+        };
+        Some((policy, ModeReason::Killed))
     }
 }
 

@@ -5,7 +5,6 @@ use crate::control::Alarm;
 use crate::diff::{Change, Own, Tolerance, diff_orders};
 use crate::event::{ItemStatus, RejectionClass, ReplyOutcome};
 use crate::filter::Quote;
-use crate::quote::relief_bps;
 use crate::recovery::ask::Ask;
 use crate::requests::choice::{Candidate, Need, Slot, Terms, Why, Withheld, choose, removes_risk};
 use crate::requests::ledger::Supply;
@@ -41,7 +40,7 @@ impl Engine {
         Some(Worth {
             fair_px: mid,
             costs_bps: quoting.break_even_bps(self.maker_fee_bps()?),
-            relief_bps: Side::BOTH.map(|side| relief_bps(&self.trace, side)),
+            relief_bps: Side::BOTH.map(|side| self.pricing.model.relief_bps(side)),
             arrival_per_s: quoting.arrival_per_s,
             kappa_per_bps: quoting.kappa_per_bps,
             horizon_s: horizon_s(tolerance[0].max(tolerance[1]), sigma_bps),

@@ -19,6 +19,7 @@ mod recover;
 mod replies;
 mod sizes;
 mod snapshot;
+mod trace;
 
 use std::collections::BTreeMap;
 
@@ -34,7 +35,7 @@ use crate::glft::Solved;
 use crate::instrument::Instrument;
 use crate::limits::{FreshnessConfig, LimitConfig, Limits};
 use crate::orders::Orders;
-use crate::quote::{QuotingConfig, SpreadTrace, Strategy};
+use crate::quote::{QuotingConfig, Strategy};
 use crate::recovery::RecoveryConfig;
 use crate::recovery::ask::Ask;
 use crate::requests::RequestsConfig;
@@ -49,6 +50,8 @@ use own::Own;
 pub use recover::Heard;
 use recover::Recover;
 pub use snapshot::{Counts, RecoveryShown, Snapshot};
+use trace::Pricing;
+pub use trace::{LevelTrace, SideTrace};
 
 /// Key, value, legal range, and the range in words.
 type Ranged = (&'static str, f64, (f64, f64), &'static str);
@@ -243,7 +246,7 @@ pub struct CycleRecord {
     /// The one limit of the cycle, with every term and input.
     pub limits: Limits,
     /// Terms of the quoted prices.
-    pub trace: Vec<SpreadTrace>,
+    pub trace: Vec<SideTrace>,
 }
 
 /// What the engine sent and has not been answered: the cloids, in the order sent.
@@ -274,7 +277,7 @@ pub struct Engine {
     next_action: u64,
     sent: BTreeMap<u64, Sent>,
     counts: Counts,
-    trace: Vec<SpreadTrace>,
+    pricing: Pricing,
     /// The quoting model at the volatility it was last needed at.
     solved: Option<Solved>,
     record: Option<CycleRecord>,
@@ -317,7 +320,7 @@ impl Engine {
             next_action: 0,
             sent: BTreeMap::new(),
             counts: Counts::default(),
-            trace: Vec::new(),
+            pricing: Pricing::default(),
             solved: None,
             record: None,
             refusals: Vec::new(),

@@ -1,6 +1,7 @@
 //! One quote cycle: what is wanted against what is out there, through the gate.
 
 use super::economy::SidePlan;
+use super::trace::Pricing;
 use super::{Bug, CycleRecord, Engine};
 use crate::action::{Action, ActionBody, Amend, Cancel, Cloid, NewOrder, Reason, Tif};
 use crate::control::{Mode, Phase};
@@ -32,14 +33,18 @@ impl Engine {
         let verdict = self.govern(&limits);
         let unwind = self.recover_from(&limits, &verdict);
         let close = self.close();
+        self.pricing = Pricing {
+            fair_px: self.market.book.touch().map(|touch| touch.mid()),
+            ..Pricing::default()
+        };
         let wanted = if self.control.can_quote {
             let wanted = self.wanted(&limits, &verdict);
             let wanted = self.worked(wanted, unwind);
             self.planted(wanted, &limits)
         } else {
-            self.trace.clear();
             Vec::new()
         };
+        self.pricing.wanted.clone_from(&wanted);
         let enforcement = self
             .config
             .drill
@@ -361,7 +366,7 @@ impl Engine {
                 mode: self.control.modes.mode(),
                 mode_reason: self.control.modes.reason(),
                 limits: limits.clone(),
-                trace: self.trace.clone(),
+                trace: self.trace(),
             });
         }
         self.limits = Some((limits, self.now));

@@ -26,7 +26,7 @@ impl Engine {
             build_ladder(&self.config.quoting, &beliefs, &self.instrument)
         };
         let sized = self.size(&raw, &beliefs, limits, verdict, opening);
-        self.trace = raw.trace;
+        self.pricing.model = raw;
         self.filtered(&sized, verdict, limits)
     }
 
@@ -212,11 +212,8 @@ impl Engine {
                 sz_frac: self.config.quoting.size_tolerance_frac,
             };
         };
-        let half = self
-            .trace
-            .iter()
-            .find(|trace| trace.side == side)
-            .map_or(0.0, |trace| trace.half_spread_bps);
+        let terms = self.pricing.model.terms_of(side);
+        let half = terms.map_or(0.0, |terms| terms.half_spread_bps);
         let noise = self.sigma_for_quotes().map_or(0.0, |sigma| sigma * 1e4);
         let bps = self
             .config

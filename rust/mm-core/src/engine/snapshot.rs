@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{Engine, Heard};
+use super::{Engine, Heard, SideTrace};
 use crate::account::Pnl;
 use crate::budget::Restored;
 use crate::control::{
@@ -14,7 +14,6 @@ use crate::estimators::markout::Markout;
 use crate::estimators::tape::Takers;
 use crate::event::{OpenOrder, RejectionClass};
 use crate::limits::Limits;
-use crate::quote::SpreadTrace;
 use crate::recovery::manager::Recovery;
 use crate::recovery::reconciler::Reconciliation;
 use crate::recovery::rejections::Wait;
@@ -199,8 +198,8 @@ pub struct Snapshot {
     pub requests: RequestsShown,
     /// Changes that were wanted and wait for requests.
     pub withheld: Vec<Withheld>,
-    /// Terms of the first bid and ask.
-    pub trace: Vec<SpreadTrace>,
+    /// Terms of what is quoted, by side.
+    pub trace: Vec<SideTrace>,
     /// Live orders.
     pub orders: Vec<ShownOrder>,
     /// Orders on the account that this session did not place.
@@ -281,7 +280,7 @@ impl Engine {
             requests_left: self.requests.left(),
             requests: self.requests.shown(),
             withheld: self.withheld.clone(),
-            trace: self.trace.clone(),
+            trace: self.trace(),
             orders: self.shown_orders(),
             orphans: self.orders.orphans().count(),
             foreign: self.orders.foreign().copied().collect(),

@@ -9,7 +9,7 @@
 //!    +------------------------------------------------------------------------ correction: an entry and an alarm
 //! ```
 //! A fill that does not continue from our position goes to `Unexplained` at once. A report from before
-//! our last fill says nothing. While `Unexplained` nothing is quoted; it lasts until it is explained or
+//! our last fill says nothing. While `Unexplained` the mode is `REDUCE_ONLY`; it lasts until explained or
 //! corrected, with an alarm at its beginning and the kill switch behind it. One correction an hour: a
 //! ledger that needs more is wrong in a way that a correction would hide.
 

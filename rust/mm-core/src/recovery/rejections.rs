@@ -306,53 +306,132 @@ mod exhaustive_tests {
     #[derive(Clone, Copy, Debug)]
     enum Told {
         Refused(RejectionClass),
+        /// As often as it takes to the longest wait.
+        RefusedToTheCap,
+        ReducingRefused,
+        ReducingRefusedToItsPause,
+        ReducingAccepted,
         Accepted,
         Book,
         Seconds(i64),
     }
 
-    const TOLD: [Told; 7] = [
+    const TOLD: [Told; 13] = [
         Told::Refused(RejectionClass::Margin),
         Told::Refused(RejectionClass::PostOnly),
         Told::Refused(RejectionClass::Unknown),
+        Told::RefusedToTheCap,
+        Told::ReducingRefused,
+        Told::ReducingRefusedToItsPause,
+        Told::ReducingAccepted,
         Told::Accepted,
         Told::Book,
+        Told::Seconds(1),
         Told::Seconds(5),
         Told::Seconds(10),
+        Told::Seconds(119),
     ];
+    const LENGTH: u32 = 4;
 
-    /// Every story of five events, and what follows each by time alone.
+    /// A limiter in the middle of a story, and what it must know whatever came before.
+    struct Story {
+        limiter: RejectionLimiter,
+        now: Time,
+        refused_in_row: u32,
+        capped_at: Option<Time>,
+    }
+
+    impl Story {
+        fn hear(&mut self, told: Told) {
+            let (limiter, now) = (&mut self.limiter, self.now);
+            match told {
+                Told::Refused(class) => limiter.on_refused(Side::Ask, class, now, &CONFIG),
+                Told::RefusedToTheCap => {
+                    for _ in 0..8 {
+                        limiter.on_refused(Side::Ask, RejectionClass::Margin, now, &CONFIG);
+                    }
+                    self.capped_at = Some(now);
+                }
+                Told::ReducingRefused => self.refuse_reducing(1),
+                Told::ReducingRefusedToItsPause => self.refuse_reducing(AT_ONCE + 1),
+                Told::ReducingAccepted => {
+                    limiter.on_reducing_accepted();
+                    self.refused_in_row = 0;
+                }
+                Told::Accepted => {
+                    limiter.on_accepted(Side::Ask);
+                    self.capped_at = None;
+                }
+                Told::Book => limiter.on_book(),
+                Told::Seconds(secs) => self.now = now.plus(Dur(secs * SECOND)),
+            }
+        }
+
+        fn refuse_reducing(&mut self, times: u32) {
+            for _ in 0..times {
+                self.limiter.on_reducing_refused(Side::Ask, self.now);
+            }
+            self.refused_in_row += times;
+        }
+
+        fn holds(&self, now: Time) -> bool {
+            self.limiter.holds(Side::Ask, Intent::Increase, now)
+        }
+
+        fn check(&self, told: Told) {
+            let (limiter, now) = (&self.limiter, self.now);
+            let held = self.holds(now);
+            if matches!(told, Told::Accepted) {
+                assert!(!held);
+            }
+            if matches!(told, Told::Refused(RejectionClass::Unknown)) {
+                assert!(held);
+            }
+            let cap = Dur::from_secs(CONFIG.reject_backoff_max_s);
+            if self.capped_at.is_some_and(|at| now < at.plus(cap)) {
+                assert!(held, "{told:?} at {now}");
+            }
+            for intent in [Intent::Reduce, Intent::Cancel] {
+                assert!(!limiter.holds(Side::Ask, intent, now));
+            }
+            assert!(!limiter.holds(Side::Bid, Intent::Increase, now));
+            assert!(limiter.waits(now).all(|wait| wait.until <= now.plus(cap)));
+            let pauses = limiter.was_just_refused(Side::Ask, now);
+            let refused = matches!(
+                told,
+                Told::ReducingRefused | Told::ReducingRefusedToItsPause
+            );
+            if refused {
+                assert_eq!(pauses, self.refused_in_row > AT_ONCE, "{told:?}");
+            }
+            assert!(!pauses || self.refused_in_row > AT_ONCE);
+            assert!(!limiter.was_just_refused(Side::Ask, now.plus(RETRY)));
+            assert!(!limiter.was_just_refused(Side::Bid, now));
+            if let Some(at) = limiter.wake_at(now) {
+                assert!((held || pauses) && at > now);
+            }
+        }
+    }
+
+    /// Every story of four events, to the longest wait and to the pause of what reduces, and what
+    /// follows each by time alone.
     #[test]
     fn every_story_ends_free_and_holds_nothing_that_reduces() {
-        for story in 0..7_usize.pow(5) {
-            let mut limiter = RejectionLimiter::default();
-            let mut now = Time(SECOND);
-            for place in 0..5 {
-                let told = TOLD[story / 7_usize.pow(place) % 7];
-                match told {
-                    Told::Refused(class) => limiter.on_refused(Side::Ask, class, now, &CONFIG),
-                    Told::Accepted => limiter.on_accepted(Side::Ask),
-                    Told::Book => limiter.on_book(),
-                    Told::Seconds(secs) => now = now.plus(Dur(secs * SECOND)),
-                }
-                let held = limiter.holds(Side::Ask, Intent::Increase, now);
-                if matches!(told, Told::Accepted) {
-                    assert!(!held);
-                }
-                if matches!(told, Told::Refused(RejectionClass::Unknown)) {
-                    assert!(held);
-                }
-                for intent in [Intent::Reduce, Intent::Cancel] {
-                    assert!(!limiter.holds(Side::Ask, intent, now));
-                }
-                assert!(!limiter.holds(Side::Bid, Intent::Increase, now));
-                if let Some(at) = limiter.wake_at(now) {
-                    assert!(held && at > now);
-                }
+        for number in 0..TOLD.len().pow(LENGTH) {
+            let mut story = Story {
+                limiter: RejectionLimiter::default(),
+                now: Time(SECOND),
+                refused_in_row: 0,
+                capped_at: None,
+            };
+            for place in 0..LENGTH {
+                let told = TOLD[number / TOLD.len().pow(place) % TOLD.len()];
+                story.hear(told);
+                story.check(told);
             }
-            limiter.on_book();
-            let longest = now.plus(Dur::from_secs(CONFIG.reject_backoff_max_s));
-            assert!(!limiter.holds(Side::Ask, Intent::Increase, longest));
+            story.limiter.on_book();
+            let cap = Dur::from_secs(CONFIG.reject_backoff_max_s);
+            assert!(!story.holds(story.now.plus(cap)));
         }
     }
 }

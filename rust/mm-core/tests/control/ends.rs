@@ -117,7 +117,7 @@ fn a_kill_during_a_stop_does_with_the_position_what_was_chosen_for_kills() {
     desk.tell(EventBody::Command(Command::Stop));
     desk.tell(EventBody::Command(Command::Kill));
     desk.tell(EventBody::Command(Command::Stop));
-    assert_eq!(desk.mode(), (Mode::Halted, Some(ModeReason::Stopping)));
+    assert_eq!(desk.mode(), (Mode::Halted, Some(ModeReason::Killed)));
 }
 
 /// Orders placed by hand are not ours to end, so the end does not wait for them.

@@ -1,9 +1,10 @@
 //! Jumps, bursts and the capital ramp, from events to what is sent.
 
 use mm_core::control::{Mode, ModeReason};
-use mm_core::units::{Px, Side, Sz};
+use mm_core::engine::SideTrace;
+use mm_core::units::{Px, Side, Sz, Usd};
 
-use crate::desk::Desk;
+use crate::desk::{Desk, config};
 use crate::{code, long};
 
 /// Best distances of both sides from mid, bps.
@@ -26,12 +27,12 @@ fn a_jump_widens_the_increasing_side_for_its_dwell() {
     assert!(wide[0] - calm[0] > 4.0, "{calm:?} {wide:?}");
     assert!(wide[1] - calm[1] < 2.0, "{calm:?} {wide:?}");
     let trace = desk.snapshot().trace;
-    assert!((trace[0].premium_bps - 5.0).abs() < 1e-9 && trace[1].premium_bps.abs() < 1e-9);
+    assert!((premium(&trace[0]) - 5.0).abs() < 1e-9 && premium(&trace[1]).abs() < 1e-9);
     desk.seconds(33);
     assert_eq!(desk.mode().0, Mode::Widen);
     desk.seconds(4);
     assert_eq!(desk.mode(), (Mode::Normal, None));
-    assert!(desk.snapshot().trace[0].premium_bps.abs() < 1e-9);
+    assert!(premium(&desk.snapshot().trace[0]).abs() < 1e-9);
 }
 
 #[test]
@@ -44,7 +45,7 @@ fn degraded_inputs_widen() {
         desk.snapshot()
             .trace
             .iter()
-            .all(|trace| (trace.premium_bps - 5.0).abs() < 1e-9)
+            .all(|trace| (premium(trace) - 5.0).abs() < 1e-9)
     );
     desk.account = true;
     desk.seconds(20);
@@ -53,25 +54,81 @@ fn degraded_inputs_widen() {
     assert_eq!(desk.mode(), (Mode::Normal, None));
 }
 
-/// What rests adds up from the trace to a hundredth of a basis point, premium included; a step of the
-/// price grid apart.
+fn premium(trace: &SideTrace) -> f64 {
+    trace.terms.unwrap().premium_bps
+}
+
+/// Each price that rests adds up from its own terms, premium included, to a hundredth of a basis point.
 #[test]
-fn the_trace_adds_up_to_what_rests() {
+fn the_trace_adds_up_to_each_price_that_rests() {
     let mut desk = long("{}");
+    assert_eq!(added_up(&desk), quotes(&desk));
     desk.mid += 4_000;
     desk.seconds(1);
-    for trace in desk.snapshot().trace {
-        let outward = if trace.side == Side::Bid { -1.0 } else { 1.0 };
-        let sum = trace.maker_fee_bps
-            + trace.adverse_selection_bps
-            + trace.edge_bps
-            + trace.floor_bps
-            + trace.premium_bps
-            + outward * trace.skew_bps;
-        assert!((sum - trace.half_spread_bps).abs() < 0.01, "{trace:?}");
-        let depth = depths(&desk)[trace.side.index()];
-        assert!((0.0..0.11).contains(&(depth - sum)), "{depth} {trace:?}");
+    assert_eq!(added_up(&desk), quotes(&desk));
+    let trace = desk.snapshot().trace;
+    assert!(trace.iter().all(|side| side.levels.len() > 1), "{trace:?}");
+    assert!(trace[0].levels[1].level_bps > 1.0, "{trace:?}");
+}
+
+/// Nothing is shown of a side that is not quoted, and where recovery brought the price to the touch
+/// the terms say so.
+#[test]
+fn the_trace_is_of_what_is_quoted() {
+    let mut desk = Desk::with(config("{}"), 20_000);
+    desk.open();
+    let at_touch = |desk: &Desk| {
+        let trace = desk.snapshot().trace;
+        matches!(&trace[..], [side] if side.side == Side::Ask && side.levels[0].at_touch_bps < -1.0)
+    };
+    let met = (0..400).any(|_| {
+        desk.seconds(1);
+        assert_eq!(added_up(&desk), quotes(&desk));
+        at_touch(&desk)
+    });
+    assert!(met, "{:?}", desk.snapshot().trace);
+    let trace = desk.snapshot().trace;
+    let half_bps = Px(desk.half).as_f64() / Px(desk.mid).as_f64() * 1e4;
+    let shown = trace[0].levels[0].half_spread_bps;
+    assert!((shown - half_bps).abs() < 0.02, "{shown} of {half_bps}");
+}
+
+/// Prices by the sum of their terms, per side from the inside out.
+fn added_up(desk: &Desk) -> Vec<(Side, i64)> {
+    let mut prices = Vec::new();
+    for side in desk.snapshot().trace {
+        let outward = if side.side == Side::Bid { -1.0 } else { 1.0 };
+        let common = side.terms.map_or(0.0, |terms| {
+            terms.maker_fee_bps
+                + terms.adverse_selection_bps
+                + terms.edge_bps
+                + terms.floor_bps
+                + terms.premium_bps
+                + outward * terms.skew_bps
+        });
+        for level in &side.levels {
+            let own = level.level_bps + level.at_touch_bps + level.grid_bps + level.kept_bps;
+            let sum = common + own;
+            assert!((sum - level.half_spread_bps).abs() < 0.01, "{level:?}");
+            let fair = Px(desk.mid).as_f64();
+            let px = Usd::floor((fair * (1.0 + outward * sum / 1e4) + 0.5) * 1e-6).0;
+            assert!((px - level.px.0).abs() <= 1, "{px} {level:?}");
+            prices.push((side.side, level.px.0));
+        }
     }
+    prices
+}
+
+/// What rests, bids first, from the inside out.
+fn quotes(desk: &Desk) -> Vec<(Side, i64)> {
+    let mut shown: Vec<(Side, i64)> = desk
+        .snapshot()
+        .orders
+        .iter()
+        .map(|order| (order.side, order.px.0))
+        .collect();
+    shown.sort_by_key(|(side, px)| (side.index(), -side.sign() * px));
+    shown
 }
 
 #[test]

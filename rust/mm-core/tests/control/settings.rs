@@ -33,7 +33,7 @@ fn premium(control: &str) -> i64 {
     desk.seconds(31);
     desk.mid += 4_000;
     desk.seconds(1);
-    Usd::floor(desk.snapshot().trace[0].premium_bps * 1e-5 + 1e-9).0
+    Usd::floor(desk.snapshot().trace[0].terms.unwrap().premium_bps * 1e-5 + 1e-9).0
 }
 
 fn seconds_wide(control: &str) -> i64 {

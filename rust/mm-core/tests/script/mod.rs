@@ -1,5 +1,7 @@
 //! An engine told by hand what the venue says, word for word: each test decides when it hears what.
 
+use std::collections::BTreeSet;
+
 use mm_core::account::Entry;
 use mm_core::action::{Action, ActionBody, Cloid, NewOrder, Reason};
 use mm_core::control::Alarm;
@@ -32,6 +34,8 @@ pub(crate) struct Script {
     /// What rests by the answers given: cloid, oid, order.
     pub(crate) resting: Vec<(u64, NewOrder)>,
     pub(crate) fates: Fates,
+    /// Cloids in actions whose answers were lost.
+    pub(crate) lost: BTreeSet<Cloid>,
 }
 
 impl Script {
@@ -52,6 +56,7 @@ impl Script {
             tid: 0,
             resting: Vec::new(),
             fates: Fates::default(),
+            lost: BTreeSet::new(),
         }
     }
 
@@ -144,10 +149,16 @@ impl Script {
     }
 
     /// Nothing sent could match what rests of our own: inside a block the venue runs it before cancels.
+    /// What only reduces waits for no order whose fate is unknown; the venue refuses it, or takes it.
     pub(crate) fn check_crossing(&self, actions: &[Action]) {
         for order in actions.iter().flat_map(orders_of) {
             for (_, own) in &self.resting {
-                let crosses = own.side != order.side && order.side.at_or_better(order.px, own.px);
+                let waits = self.waiting.iter().flat_map(cloids_of);
+                let unknown = order.reduce_only
+                    && (self.lost.contains(&own.cloid)
+                        || waits.into_iter().any(|c| c == own.cloid));
+                let crosses =
+                    !unknown && own.side != order.side && order.side.at_or_better(order.px, own.px);
                 assert!(!crosses, "{order:?} against {own:?}");
             }
         }
@@ -272,6 +283,10 @@ impl Script {
     }
 
     pub(crate) fn reply(&mut self, action: u64, outcome: ReplyOutcome) {
+        if matches!(outcome, ReplyOutcome::Lost) {
+            let lost = self.sent.iter().filter(|sent| sent.id == action);
+            self.lost.extend(lost.flat_map(cloids_of));
+        }
         self.tell(EventBody::Reply(Reply { action, outcome }));
     }
 
@@ -396,6 +411,14 @@ pub(crate) fn orders_of(action: &Action) -> Vec<NewOrder> {
         ActionBody::Modify(amends) => amends.iter().map(|amend| amend.order).collect(),
         ActionBody::Cancel(_) => Vec::new(),
     }
+}
+
+fn cloids_of(action: &Action) -> Vec<Cloid> {
+    let places = orders_of(action).into_iter().map(|order| order.cloid);
+    let cancels = cancels_of(std::slice::from_ref(action));
+    places
+        .chain(cancels.into_iter().map(|(cloid, _)| cloid))
+        .collect()
 }
 
 pub(crate) fn cancels_of(actions: &[Action]) -> Vec<(Cloid, Reason)> {
