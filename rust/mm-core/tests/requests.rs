@@ -8,12 +8,12 @@
 )]
 mod desk;
 
-use mm_core::action::{Action, ActionBody, Tif};
-use mm_core::control::{Alarm, Suppressed};
-use mm_core::event::EventBody;
+use mm_core::action::{Action, ActionBody, Reason, Tif};
+use mm_core::control::{Alarm, Mode, Suppressed};
+use mm_core::event::{EventBody, Reply, ReplyOutcome};
 use mm_core::requests::choice::Why;
 use mm_core::requests::ledger::Supply;
-use mm_core::units::{Px, SECOND, Side, Sz, Time};
+use mm_core::units::{Dur, Px, SECOND, Side, Sz, Time};
 use serde_json::{Value, json};
 
 use desk::Desk;
@@ -317,4 +317,189 @@ fn our_own_requests_are_no_drift() {
         assert_eq!((shown.drift, shown.others), (0, 0));
         assert_eq!(shown.used, Some(desk.budget.used));
     }
+}
+
+/// Hands make the position a little too long for its limit.
+fn exceed(desk: &mut Desk) {
+    let limit = desk.engine.limits().unwrap().long();
+    desk.stranger(Side::Bid, limit.0 + 10);
+}
+
+/// Too long for its limit, with a reducing quote in the book and the venue refusing the next action.
+fn reducing() -> Desk {
+    let mut desk = quoting(10_000_000, &json!({}));
+    exceed(&mut desk);
+    desk.seconds(2);
+    assert_eq!(desk.mode().0, Mode::ReduceOnly);
+    assert!(desk.lots(Side::Ask) > Sz::ZERO);
+    desk
+}
+
+/// The venue refuses all but one action in ten seconds from now on.
+fn runs_dry(desk: &mut Desk) {
+    desk.budget.admitted = Some(desk.now);
+    (desk.budget.used, desk.budget.cap) = (10_000, 10_000);
+}
+
+fn cancels(desk: &Desk, from: usize) -> Vec<(Time, Reason)> {
+    let mut found = Vec::new();
+    for (at, action) in &desk.received[from..] {
+        if let ActionBody::Cancel(cancels) = &action.body {
+            found.extend(cancels.iter().map(|cancel| (*at, cancel.reason)));
+        }
+    }
+    found
+}
+
+/// A refusal that goes against the last report and our own count, and no report: the way out is not
+/// given up for it. It is tried again after a second, and the reducing quote follows the market.
+#[test]
+fn a_refusal_that_nothing_explains_does_not_stop_the_way_out() {
+    let mut desk = reducing();
+    refuse_once(&mut desk);
+    let from = desk.received.len();
+    let asks = prices(&desk, Side::Ask);
+    desk.seconds(2);
+    assert_ne!(prices(&desk, Side::Ask), asks);
+    assert!(!desk.placed(from, Tif::Alo).is_empty());
+    assert_eq!(cancels(&desk, from), []);
+    assert_eq!(desk.snapshot().requests.supply, Supply::Empty);
+}
+
+/// The venue refuses one action and says nothing more; what it counts is as before.
+fn refuse_once(desk: &mut Desk) {
+    desk.budget.silent = true;
+    let (before, refused) = (desk.budget, desk.budget.refused);
+    runs_dry(desk);
+    desk.mid += 900;
+    desk.pass(Dur(SECOND / 10));
+    assert_eq!(desk.budget.refused, refused + 1);
+    assert_eq!(desk.snapshot().requests.supply, Supply::Empty);
+    desk.budget = before;
+}
+
+/// Neither recovery nor a kill waits eleven seconds for what a single refusal said.
+#[test]
+fn a_refusal_that_nothing_explains_holds_up_no_immediate_order() {
+    let first_after = |desk: &mut Desk, seconds: usize| {
+        let from = desk.received.len();
+        let at = desk.now;
+        desk.seconds(seconds);
+        let crossing = desk.placed(from, Tif::Ioc);
+        crossing.first().map(|(when, _)| when.since(at).as_secs())
+    };
+    let mut due = reducing();
+    let due_s = first_after(&mut due, 150).unwrap();
+    let mut desk = reducing();
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "seconds of a test"
+    )]
+    desk.seconds(due_s as usize - 2);
+    refuse_once(&mut desk);
+    assert!(first_after(&mut desk, 5).is_some(), "recovery");
+
+    let mut desk = reducing();
+    refuse_once(&mut desk);
+    desk.tell(EventBody::Command(mm_core::event::Command::Kill));
+    assert!(
+        first_after(&mut desk, 5).is_some(),
+        "the close after a kill"
+    );
+}
+
+/// Refused again and again with no report to decide, it waits for the venue's pace: no storm.
+#[test]
+fn doubt_of_a_refusal_ends() {
+    let mut desk = reducing();
+    desk.budget.silent = true;
+    desk.dry = true;
+    runs_dry(&mut desk);
+    let refused = desk.budget.refused;
+    for second in 0..60 {
+        desk.mid += if second % 2 == 0 { 900 } else { -900 };
+        desk.seconds(1);
+        assert!(desk.lots(Side::Ask) > Sz::ZERO, "{second}");
+    }
+    assert!(
+        desk.budget.refused - refused <= 9,
+        "{}",
+        desk.budget.refused - refused
+    );
+}
+
+/// With nothing left by the venue's own report the only reducing quote is not taken away because it cannot be
+/// replaced: neither what is flagged already nor what is not.
+#[test]
+fn an_empty_budget_takes_no_reducing_quote_away() {
+    for flagged in [true, false] {
+        let mut desk = if flagged {
+            reducing()
+        } else {
+            quoting(10_000_000, &json!({}))
+        };
+        runs_dry(&mut desk);
+        desk.mid += 900;
+        desk.seconds(1);
+        assert_eq!(desk.snapshot().requests.supply, Supply::Empty);
+        let from = desk.received.len();
+        if !flagged {
+            exceed(&mut desk);
+        }
+        for second in 0..8 {
+            desk.mid += if second % 2 == 0 { -900 } else { 900 };
+            desk.seconds(1);
+            assert!(desk.lots(Side::Ask) > Sz::ZERO, "{flagged} {second}");
+        }
+        assert_eq!(desk.mode().0, Mode::ReduceOnly);
+        let backs_off = |(_, why): &(Time, Reason)| *why == Reason::Backoff;
+        assert!(!flagged || !cancels(&desk, from).iter().any(backs_off));
+    }
+}
+
+/// The amend of the only reducing quote is never answered, and no slot is open for another: a query is to
+/// tell its fate, and the cancel that would end it waits until it can be replaced.
+#[test]
+fn an_empty_budget_ends_no_reducing_quote_of_unknown_fate() {
+    let mut desk = reducing();
+    desk.dry = true;
+    runs_dry(&mut desk);
+    desk.mid += 900;
+    desk.seconds(1);
+    assert_eq!(desk.snapshot().requests.supply, Supply::Empty);
+    desk.late = Some(Vec::new());
+    let is_amend = |action: &Action| matches!(action.body, ActionBody::Modify(_));
+    let mut lost = None;
+    for second in 0..30 {
+        desk.mid += if second % 2 == 0 { -900 } else { 900 };
+        desk.seconds(1);
+        let late = desk.late.as_ref().unwrap();
+        lost = late
+            .iter()
+            .find(|action| is_amend(action))
+            .map(|action| action.id);
+        if lost.is_some() {
+            break;
+        }
+    }
+    let from = desk.received.len();
+    let at = desk.now;
+    desk.tell(EventBody::Reply(Reply {
+        action: lost.unwrap(),
+        outcome: ReplyOutcome::Lost,
+    }));
+    desk.seconds(8);
+    assert_eq!(cancels(&desk, from), []);
+    desk.seconds(15);
+    let ended = cancels(&desk, from);
+    assert!(
+        ended.iter().any(|(_, why)| *why == Reason::Expired),
+        "{ended:?}"
+    );
+    assert!(
+        desk.placed(from, Tif::Alo)
+            .iter()
+            .any(|(when, o)| o.reduce_only && *when > at)
+    );
 }

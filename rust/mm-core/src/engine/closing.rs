@@ -85,7 +85,7 @@ impl Engine {
         let live = || self.orders.iter().filter(|(_, o)| !o.is_over());
         let in_flight = live().any(|(_, o)| o.order.tif == Tif::Ioc);
         let waited = self.now.since(self.control.modes.since()) >= CANCELS_MAX;
-        let admitted = self.requests.admits_order(self.now);
+        let admitted = self.requests.admits_reducing(self.now);
         if !admitted || paused || in_flight || (live().next().is_some() && !waited) {
             return None;
         }

@@ -10,12 +10,17 @@ use crate::requests::choice::{Candidate, Need, Slot, Terms, Why, Withheld, choos
 use crate::requests::ledger::Supply;
 use crate::requests::weight::{of_action, of_ask};
 use crate::requests::worth::{Worth, horizon_s};
-use crate::units::{Dur, Px, SECOND, Side, Time, Usd};
+use crate::units::{Dur, Px, SECOND, Side, Sz, Time, Usd};
 
 /// Share of its volume that a fill of a builder's perp surely earns: in growth mode the venue counts a tenth.
 const BUILDER_SHARE: f64 = 0.1;
 /// While the budget is empty the venue is asked this often what is left, s.
 const ASK_EMPTY_S: f64 = 10.0;
+
+/// Whether there is something, and all of it only reduces.
+pub(super) fn only_reduces(wanted: &[Quote]) -> bool {
+    !wanted.is_empty() && wanted.iter().all(|quote| quote.reduce_only)
+}
 
 /// What one side wants changed.
 #[derive(Debug)]
@@ -26,6 +31,8 @@ pub(super) struct SidePlan {
     pub(super) is_bare: bool,
     /// Whether nothing is wanted on it.
     pub(super) is_unwanted: bool,
+    /// Whether all that is wanted on it only reduces.
+    pub(super) only_reduces: bool,
     /// From the touch outward.
     pub(super) candidates: Vec<Candidate>,
 }
@@ -63,6 +70,7 @@ impl Engine {
             side,
             is_bare: own.is_empty(),
             is_unwanted: wanted.is_empty(),
+            only_reduces: only_reduces(wanted),
             candidates: candidates
                 .map(|change| Candidate {
                     side,
@@ -92,6 +100,7 @@ impl Engine {
             side,
             is_bare: own.is_empty(),
             is_unwanted: wanted.is_empty(),
+            only_reduces: only_reduces(wanted),
             candidates: changes
                 .into_iter()
                 .map(|change| Candidate { side, change, need })
@@ -148,6 +157,17 @@ impl Engine {
             }
         }
         waits
+    }
+
+    /// Lots that orders of the way out may still make unflagged: the position less what else may fill.
+    pub(super) fn room_to_reduce(&self, plan: &SidePlan) -> Sz {
+        let amends =
+            |one: &Candidate, cloid| matches!(one.change, Change::Amend(of, _) if of == cloid);
+        let amended = |cloid| plan.candidates.iter().any(|one| amends(one, cloid));
+        let others = self.orders.iter();
+        let others = others.filter(|(cloid, o)| o.order.side == plan.side && !amended(**cloid));
+        let others: Sz = others.map(|(_, order)| order.free()).sum();
+        Sz(-plan.side.signed(self.own.position()).0) - others
     }
 
     fn withhold(&mut self, candidate: &Candidate, why: Why, terms: &Terms) {

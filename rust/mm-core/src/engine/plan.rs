@@ -1,6 +1,6 @@
 //! One quote cycle: what is wanted against what is out there, through the gate.
 
-use super::economy::SidePlan;
+use super::economy::{SidePlan, only_reduces};
 use super::trace::Pricing;
 use super::{Bug, CycleRecord, Engine};
 use crate::action::{Action, ActionBody, Amend, Cancel, Cloid, NewOrder, Reason, Tif};
@@ -146,7 +146,7 @@ impl Engine {
             .collect();
         let wanted = self.reducing_part(side, wanted, limit);
         // Twice is harmless of what only reduces: the way out waits for no order of unknown fate.
-        let reduces = !wanted.is_empty() && wanted.iter().all(|quote| quote.reduce_only);
+        let reduces = only_reduces(&wanted);
         let mut own: Vec<Own> = self
             .orders
             .iter()
@@ -173,7 +173,10 @@ impl Engine {
         batch: &mut Batch,
     ) {
         let limit = limits.of(plan.side);
-        self.cancel_unknown(plan.side, batch);
+        let mut room = self.room_to_reduce(&plan);
+        // What may not be replaced stays where it may be the only way out: a query tells its fate.
+        let alone = plan.only_reduces && !self.requests.admits_reducing(self.now);
+        self.cancel_unknown(plan.side, alone, batch);
         if plan.is_unwanted && self.control.is_ending() {
             self.cancel_unanswered(plan.side, batch);
         }
@@ -183,9 +186,14 @@ impl Engine {
                     let reason = self.why_gone();
                     self.cancel(cloid, reason, batch);
                 }
-                // What removes risk and may not be replaced is taken away.
-                Change::Amend(cloid, _) if wait.is_some() && candidate.need == Need::Free => {
-                    self.cancel(cloid, Reason::Backoff, batch);
+                // What removes risk and may not be replaced is taken away, what only reduces is not.
+                Change::Amend(cloid, quote) if wait.is_some() && candidate.need == Need::Free => {
+                    let free = self.orders.get(cloid).map_or(Sz::ZERO, Order::free);
+                    if quote.reduce_only && (free == Sz::ZERO || free <= room) {
+                        room -= free;
+                    } else {
+                        self.cancel(cloid, Reason::Backoff, batch);
+                    }
                 }
                 _ if wait.is_some() => {}
                 Change::Place(quote) => self.place(quote, limit, gate, batch),
@@ -202,12 +210,14 @@ impl Engine {
         }
     }
 
-    /// An order of unknown fate is cancelled by cloid: that ends it whether or not it was placed.
-    fn cancel_unknown(&mut self, side: Side, batch: &mut Batch) {
+    /// An order of unknown fate is cancelled by cloid: that ends it whether or not it was placed. One that
+    /// only reduces is left `alone`.
+    fn cancel_unknown(&mut self, side: Side, alone: bool, batch: &mut Batch) {
         let unknown: Vec<Cloid> = self
             .orders
             .iter()
             .filter(|(_, o)| o.order.side == side && o.is_lost())
+            .filter(|(_, o)| !(alone && o.free() == Sz::ZERO))
             .filter(|(_, o)| !o.cancelling && o.may_cancel(self.now) && o.may_seek(self.now))
             .map(|(cloid, _)| *cloid)
             .collect();

@@ -159,7 +159,7 @@ impl Engine {
         if self.is_planted(Bug::Recovery) {
             return None;
         }
-        let admitted = self.requests.admits_order(self.now);
+        let admitted = self.requests.admits_reducing(self.now);
         let may_cross = excess.is_some() && self.control.can_quote && admitted;
         let unwind = may_cross
             .then(|| self.unwind(self.leave_level(limits), Sz::ZERO))

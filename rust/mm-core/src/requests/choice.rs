@@ -33,6 +33,17 @@ pub struct Candidate {
     pub need: Need,
 }
 
+impl Candidate {
+    /// Whether it asks for an order that only reduces.
+    #[must_use]
+    pub const fn reduces(&self) -> bool {
+        match self.change {
+            Change::Place(quote) | Change::Amend(_, quote) => quote.reduce_only,
+            Change::Cancel(_) => false,
+        }
+    }
+}
+
 /// Whether the venue takes orders now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Slot {
@@ -55,6 +66,8 @@ pub struct Terms {
     pub short: Why,
     /// Whether orders pass at all.
     pub slot: Slot,
+    /// Whether an order that only reduces passes all the same.
+    pub admits_reducing: bool,
 }
 
 /// Why a change waits.
@@ -123,6 +136,7 @@ pub fn choose(candidates: &[Candidate], bare: [bool; 2], terms: &Terms) -> Vec<O
         let innermost = is_order && core::mem::take(&mut first[side]);
         let wait = match candidate.need {
             _ if !is_order => None,
+            _ if terms.slot == Slot::Closed && terms.admits_reducing && candidate.reduces() => None,
             _ if terms.slot == Slot::Closed => Some(Why::Empty),
             _ if terms.slot == Slot::One => (!innermost).then_some(Why::Empty),
             Need::Free => None,
@@ -186,11 +200,21 @@ mod tests {
         Candidate { side, change, need }
     }
 
+    fn reducing(side: Side, px: i64) -> Candidate {
+        let change = Change::Place(Quote {
+            reduce_only: true,
+            ..quote(side, px)
+        });
+        let need = Need::Free;
+        Candidate { side, change, need }
+    }
+
     const PRICED: Terms = Terms {
         price_usd: 2e-4,
         items: 2,
         short: Why::Plan,
         slot: Slot::Free,
+        admits_reducing: true,
     };
 
     #[test]
@@ -255,6 +279,16 @@ mod tests {
             ..slot
         };
         assert_eq!(choose(&places, [true; 2], &closed), [Some(Why::Empty); 4]);
+        let way_out = [place(Side::Bid, 99, 1.0), reducing(Side::Ask, 101)];
+        assert_eq!(
+            choose(&way_out, [true; 2], &closed),
+            [Some(Why::Empty), None]
+        );
+        let proven = Terms {
+            admits_reducing: false,
+            ..closed
+        };
+        assert_eq!(choose(&way_out, [true; 2], &proven), [Some(Why::Empty); 2]);
     }
 
     #[test]
@@ -401,7 +435,7 @@ mod property_tests {
             let of = |side: Side| candidates(side, &sides[side.index()], &own[side.index()], &gains);
             let all: Vec<Candidate> = Side::BOTH.into_iter().flat_map(of).collect();
             let bare = Side::BOTH.map(|side| own[side.index()].is_empty());
-            let terms = |price_usd, items| Terms { price_usd, items, short: Why::Plan, slot: Slot::Free };
+            let terms = |price_usd, items| Terms { price_usd, items, short: Why::Plan, slot: Slot::Free, admits_reducing: true };
             let chosen = |terms: &Terms| -> Vec<Candidate> {
                 let waits = choose(&all, bare, terms);
                 let both = all.iter().zip(waits);

@@ -26,6 +26,10 @@ const FREE_FRAC: f64 = 0.1;
 const DAY_S: f64 = 86_400.0;
 /// With the budget used up the venue admits one action in ten seconds; measured are eleven.
 const SLOT_EVERY: Dur = Dur(11 * SECOND);
+/// So many refusals between two reports are doubted where our own count leaves requests.
+const DOUBTED_MAX: u32 = 3;
+/// Pause after a refusal that is doubted.
+const DOUBT_AGAIN: Dur = Dur(SECOND);
 /// Cancels go on beyond the budget by this much, or to twice the budget where that is less.
 const CANCELS_BEYOND: i64 = 100_000;
 /// Actions without an answer, at most, while what can wait is still sent; the venue takes 100.
@@ -119,6 +123,9 @@ pub struct RequestLedger {
     weight: Weight,
     /// When the venue admits the next action; `None`: it has not said that the budget is empty.
     slot_at: Option<Time>,
+    /// Refusals for want of requests since the last report, and when the last of them came.
+    refusals: u32,
+    refused_at: Time,
 }
 
 impl RequestLedger {
@@ -140,6 +147,8 @@ impl RequestLedger {
             in_flight: 0,
             weight: Weight::default(),
             slot_at: None,
+            refusals: 0,
+            refused_at: Time::ZERO,
         }
     }
 
@@ -189,6 +198,8 @@ impl RequestLedger {
 
     /// The venue said that the budget is used up.
     pub fn on_empty(&mut self, now: Time) {
+        self.refusals = self.refusals.saturating_add(1);
+        self.refused_at = now;
         let next = now.plus(SLOT_EVERY);
         self.slot_at = Some(self.slot_at.map_or(next, |at| at.max(next)));
     }
@@ -235,6 +246,7 @@ impl RequestLedger {
             ceil: self.sent,
         });
         self.earned_since = Usd::ZERO;
+        self.refusals = 0;
         if self.left().is_some_and(|left| left >= HEAD_ROOM) {
             self.slot_at = None;
         }
@@ -292,6 +304,15 @@ impl RequestLedger {
         self.supply() != Supply::Empty || self.slot_at.is_none_or(|at| now >= at)
     }
 
+    /// Whether an order that only reduces may leave now: also where the venue's refusal goes against its
+    /// last report and our count since. Until a report decides, such an order is tried a few times more.
+    #[must_use]
+    pub fn admits_reducing(&self, now: Time) -> bool {
+        let left = self.left().is_none_or(|left| left > 0);
+        let doubted = left && self.refusals <= DOUBTED_MAX;
+        self.admits_order(now) || (doubted && now.since(self.refused_at) >= DOUBT_AGAIN)
+    }
+
     /// What a request must earn, USDC: 0 with a full budget, at most what the venue asks for one.
     #[must_use]
     pub fn price_usd(&self) -> f64 {
@@ -329,6 +350,7 @@ impl RequestLedger {
             items,
             short,
             slot,
+            admits_reducing: self.admits_reducing(now),
         }
     }
 
