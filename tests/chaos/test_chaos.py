@@ -1,13 +1,14 @@
 """`mm chaos`: worlds pass, count what happened, repeat byte for byte, and find what is planted."""
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
 
 from mm._core import replay
 from mm.chaos import PLANTED, Part, Tally, live, live_logged, quantile, terms_json
-from mm.cli import run
+from mm.cli import main, run
 from mm.exits import Exit
 from mm.replay import read_run
 
@@ -68,6 +69,35 @@ def test_one_world_at_length(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     said = capsys.readouterr()
     assert json.loads(said.out)["seed"] == 2
     assert f"mm replay {tmp_path / '2-1'}" in said.err
+
+
+def test_one_world_with_a_planted_bug_says_whether_it_found_it(tmp_path: Path) -> None:
+    asked = ["chaos", "--break", "reconciler", "--out", str(tmp_path), "--seed"]
+    assert run([*asked, "3"]) == Exit.DONE
+    assert run([*asked, "0"]) == Exit.DIFFERENCE
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--seed", "99999999999999999999999"], "'--seed': Input should be less than or equal to"),
+        (["--from", "18446744073709551616"], "'--from': Input should be less than or equal to"),
+        (["--from", "18446744073709551615", "--seeds", "2"], "--seeds was 2, expected at most 1"),
+    ],
+)
+def test_a_seed_that_is_too_large_is_refused_by_name(
+    options: list[str],
+    said: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["mm", "chaos", *options])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == Exit.USAGE
+    error = capsys.readouterr().err
+    assert said in error
+    assert "18446744073709551615" in error
 
 
 def test_quantiles_are_values_that_were_seen() -> None:

@@ -8,10 +8,18 @@ import typer
 if TYPE_CHECKING:
     from mm.chaos import Json, Tally
 
+SEED_MAX = 2**64 - 1
+"""The core's seeds are 64 bits wide."""
+
 Seeds = Annotated[int, typer.Option(min=1, help="How many worlds.")]
-First = Annotated[int, typer.Option("--from", min=0, help="The first seed.")]
+First = Annotated[int, typer.Option("--from", min=0, max=SEED_MAX, help="The first seed.")]
 One = Annotated[
-    int | None, typer.Option(min=0, help="Only this world, with its event logs and every failure.")
+    int | None,
+    typer.Option(
+        min=0,
+        max=SEED_MAX,
+        help="Only this world, with its event logs and every failure.",
+    ),
 ]
 Jobs = Annotated[int | None, typer.Option(min=1, help="Worlds at a time; absent: one a processor.")]
 Planted = Annotated[
@@ -33,20 +41,26 @@ def chaos(
 ) -> None:
     """Small worlds in which everything goes wrong, judged from the exchange's own truth.
 
-    Ends with 1 when a world broke a law or a kind of fault never happened; with --break, when no
-    world found the planted bug.
+    Ends with 1 when a world broke a law or, without --seed, a kind of fault never happened; with
+    --break, when no world found the planted bug.
     """
     import json
 
     from mm.chaos import Tally, default_jobs, live_all, live_logged, terms_json
+    from mm.errors import ConfigError
     from mm.exits import Exit
 
+    if first + seeds - 1 > SEED_MAX:
+        raise ConfigError(
+            f"--seeds was {seeds}, expected at most {SEED_MAX - first + 1} from {first}"
+        )
     terms = terms_json(planted)
     if seed is not None:
         outcome, runs = live_logged(terms, seed, out)
         print(json.dumps(outcome, indent=None if as_json else 2))
         _say("\n".join(f"mm replay {run}" for run in runs))
-        raise typer.Exit(Exit.DIFFERENCE if outcome["failures"] else 0)
+        is_wanted = bool(outcome["failures"]) == (planted is not None)
+        raise typer.Exit(Exit.DONE if is_wanted else Exit.DIFFERENCE)
     tally = Tally()
     found: Json = None
     for outcome in live_all(terms, range(first, first + seeds), jobs or default_jobs()):
