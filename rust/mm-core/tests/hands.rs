@@ -7,8 +7,8 @@ mod desk;
 use desk::Desk;
 use mm_core::action::{ActionBody, NewOrder, Reason, Tif};
 use mm_core::control::{KillReason, Mode};
-use mm_core::event::{Command, EventBody, OpenOrder, OpenOrders};
-use mm_core::units::{Px, Side, Sz};
+use mm_core::event::{Command, EventBody, Fill, FillKind, Fills, OpenOrder, OpenOrders};
+use mm_core::units::{Dur, Px, SECOND, Side, Sz, Usd};
 
 /// Quoting, with 60 lots toward `side`.
 fn holding(side: Side) -> Desk {
@@ -124,5 +124,43 @@ fn a_hands_order_is_no_runaway_of_ours_and_the_position_it_makes_is() {
         assert!(desk.lots(side.opposite()) > Sz::ZERO);
         desk.stranger(side, 2 * limit.0);
         assert_eq!(desk.snapshot().kill.unwrap().reason, KillReason::Runaway);
+    }
+}
+
+/// A fill of an order by hand is heard after the look that counted it: what is left still takes the room.
+#[test]
+fn a_fill_that_a_look_counted_takes_nothing_off_a_hands_order_again() {
+    for late in [true, false] {
+        let mut desk = holding(Side::Bid);
+        let filled_at = desk.now;
+        desk.pass(Dur(SECOND / 10));
+        hand(&mut desk, Side::Ask);
+        let shown = desk.snapshot().foreign[0];
+        desk.position -= shown.sz;
+        let exch = if late { filled_at } else { desk.now };
+        let start_position = Sz(60);
+        desk.tell(EventBody::Fills(Fills {
+            snapshot: false,
+            fills: vec![Fill {
+                exch,
+                tid: 1,
+                oid: shown.oid,
+                cloid: None,
+                side: Side::Ask,
+                px: shown.px,
+                sz: shown.sz,
+                start_position,
+                fee: Usd::ZERO,
+                taker: false,
+                kind: FillKind::default(),
+            }],
+        }));
+        let left: Vec<Sz> = desk
+            .snapshot()
+            .foreign
+            .iter()
+            .map(|order| order.sz)
+            .collect();
+        assert_eq!(left, if late { vec![shown.sz] } else { Vec::new() });
     }
 }

@@ -441,7 +441,7 @@ impl Orders {
         }
         let owner = self.owner_of(fill);
         let Some(cloid) = fill.cloid.filter(|_| owner == Owner::Ours) else {
-            self.others.on_fill(fill.oid, fill.sz, now);
+            self.others.on_fill(fill.oid, fill.sz, fill.exch, now);
             return owner;
         };
         if self

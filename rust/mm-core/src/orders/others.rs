@@ -23,6 +23,8 @@ struct Other {
     cancelling: bool,
     /// A look before this may lag behind what happened, and a cancel is not tried again.
     not_before: Time,
+    /// When the look that gave its size was heard.
+    seen: Time,
 }
 
 /// All of them, as last seen.
@@ -57,8 +59,9 @@ impl Others {
                 over: false,
                 cancelling: false,
                 not_before: now,
+                seen: now,
             });
-            other.order = order;
+            (other.order, other.seen) = (order, now);
             other.over = other.over && now < other.not_before;
             self.all.push(other);
         }
@@ -128,8 +131,11 @@ impl Others {
         }
     }
 
-    pub(super) fn on_fill(&mut self, oid: u64, sz: Sz, now: Time) {
-        for other in self.all.iter_mut().filter(|other| other.order.oid == oid) {
+    /// Part of it filled. A fill that the last look may have counted takes nothing off a second time: it
+    /// counts until the next look.
+    pub(super) fn on_fill(&mut self, oid: u64, sz: Sz, exch: Time, now: Time) {
+        let of_it = |other: &&mut Other| other.order.oid == oid && exch >= other.seen;
+        for other in self.all.iter_mut().filter(of_it) {
             other.order.sz = Sz((other.order.sz - sz).0.max(0));
             if other.order.sz == Sz::ZERO {
                 other.over = true;
