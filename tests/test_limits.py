@@ -51,8 +51,9 @@ def size(limits: mm.Limits, **given: Any) -> mm.Ladder:  # noqa: ANN401 - as abo
 
 def test_the_defaults_are_those_of_the_configuration() -> None:
     config = mm.DynamicRiskConfig()
+    given_with_each_call = ("position_cap", "warmup", "equity_share")
     for name, value in LimitConfig().model_dump().items():
-        if not name.startswith(("position_cap", "warmup")):
+        if not name.startswith(given_with_each_call):
             assert getattr(config, name) == value, name
     for name, value in FreshnessConfig().model_dump().items():
         if value is not None:
