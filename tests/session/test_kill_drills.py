@@ -38,7 +38,7 @@ def latched(reason: str, *restart: str) -> None:
     assert "`mm unlock`" in refused.stderr
     shown = mm("status")
     assert shown.returncode == 4
-    assert f"Mode         halted (killed: {reason})" in shown.stdout
+    assert f"Mode         halted (killed: {reason.replace('_', ' ')})" in shown.stdout
     assert mm("unlock", "--by", "drill").returncode == 0
     _, log = Maker(*restart, "--duration", "1").ends(0)
     assert "killed" not in log
