@@ -17,6 +17,8 @@ from typing import Any
 from mm._core import Action, Engine, Instrument, PaperExchange, Signer
 from mm.clock import SECOND_NS
 from mm.config import Config, engine_config_json, load
+from mm.history import KIND as HISTORY
+from mm.history import history
 from mm.hyperliquid.account import Account, cancel_all
 from mm.hyperliquid.http import HttpReply
 from mm.hyperliquid.nonces import Nonces, nonces_of
@@ -29,7 +31,7 @@ from mm.ledger import Books
 from mm.meter import Meter
 from mm.restart import reconcile, restore_day
 from mm.session import Session, Timer
-from mm.startup import BEFORE_ANCHOR, SEED_INTERVAL, SEED_MS, refuse_while_killed
+from mm.startup import BEFORE_ANCHOR, refuse_while_killed
 from mm.state import StateDir
 from mm.store import FILE
 
@@ -223,9 +225,8 @@ class Life:
         await cancel_all(account, self, self.instrument, 5.0)  # type: ignore[arg-type]
         assert self.world.resting() == 0
         restore_day(self.state.store, self.inbox, self.clock)
-        now_ms = self.clock.now_ns() // MS_NS
-        candles = await account.candles(SEED_INTERVAL, now_ms - SEED_MS, now_ms)
-        self.inbox.put(Info(self.clock.now_ns(), "candleSnapshot", candles))
+        async for candles in history(account, self.clock):
+            self.inbox.put(Info(self.clock.now_ns(), HISTORY, candles))
         for kind in BEFORE_ANCHOR:
             self.inbox.put(Info(self.clock.now_ns(), kind, await account.ask(kind)))
         anchor = await account.ask("clearinghouseState")

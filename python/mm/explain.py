@@ -257,6 +257,14 @@ def _ages(ages: Mapping[str, int | None], deadlines: Mapping[str, float]) -> Jso
         else:
             state = "degraded" if age_s > degraded_s else "fresh"
         rows[name] = {"age_s": age_s, "degraded_s": degraded_s, "gone_s": gone_s, "state": state}
+    # The candles behind sigma_24h and sigma_prior: no deadline, a late answer leaves the last one.
+    history_ns = ages.get("history")
+    rows["history"] = {
+        "age_s": None if history_ns is None else history_ns / SECOND_NS,
+        "degraded_s": None,
+        "gone_s": None,
+        "state": "unknown" if history_ns is None else "known",
+    }
     return rows
 
 
@@ -438,7 +446,7 @@ def text_of_limits(shown: Json) -> list[str]:
     lines += ["", f"{'age':<14}{'s':>12}{'degraded':>10}{'gone':>8}"]
     lines += [
         f"{name:<14}{'-' if row['age_s'] is None else format(row['age_s'], '.3f'):>12}"
-        f"{row['degraded_s']:>10g}{row['gone_s']:>8g}  {row['state']}"
+        f"{_plain(row['degraded_s']):>10}{_plain(row['gone_s']):>8}  {row['state']}"
         for name, row in shown["ages"].items()
     ]
     if shown["previous"] is not None:

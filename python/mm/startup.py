@@ -17,10 +17,11 @@ import structlog
 from mm.accounts import command_for
 from mm.clock import Clock
 from mm.errors import VenueError
+from mm.history import KIND as HISTORY
+from mm.history import history
 from mm.hyperliquid.account import Account, cancel_all, set_leverage
 from mm.hyperliquid.gateway import Gateway
 from mm.hyperliquid.meta import Perp
-from mm.hyperliquid.nonces import MILLISECOND_NS
 from mm.hyperliquid.streams import Stream
 from mm.inbox import Command, Inbox, Info
 from mm.kill_record import refusal
@@ -32,9 +33,6 @@ log = structlog.get_logger(__name__)
 # Wall seconds.
 STREAMS_UP_S = 10.0
 CANCELLED_S = 10.0
-# History that seeds the volatility estimates, and its candles.
-SEED_MS = 24 * 3_600_000
-SEED_INTERVAL = "1m"
 # What the engine hears before the anchor, in this order.
 BEFORE_ANCHOR = ("userFees", "activeAssetData", "userRateLimit", "frontendOpenOrders")
 
@@ -106,9 +104,8 @@ async def synchronise(
     if cancelled:
         log.warning("inherited_orders_cancelled", coin=account.coin, orders=cancelled)
     await set_leverage(account, gateway, perp, leverage)
-    now_ms = clock.now_ns() // MILLISECOND_NS
-    candles = await account.candles(SEED_INTERVAL, now_ms - SEED_MS, now_ms)
-    inbox.put(Info(clock.now_ns(), "candleSnapshot", candles))
+    async for candles in history(account, clock):
+        inbox.put(Info(clock.now_ns(), HISTORY, candles))
     for kind in BEFORE_ANCHOR:
         inbox.put(Info(clock.now_ns(), kind, await account.ask(kind)))
     state = await account.ask("clearinghouseState")

@@ -9,6 +9,8 @@ import structlog
 
 from mm.clock import SECOND_NS, Clock
 from mm.errors import VenueError
+from mm.history import KIND as HISTORY
+from mm.history import history
 from mm.hyperliquid.account import Account
 from mm.hyperliquid.lists import FUNDINGS, TRANSFERS, as_frame, pages
 from mm.hyperliquid.nonces import MILLISECOND_NS
@@ -97,6 +99,11 @@ class Watch:
     async def _ask(self, kind: str, cloid: str | None = None) -> None:
         if kind in PAYMENTS:
             await self._ask_payments(kind)
+            return
+        if kind == HISTORY:
+            async for candles in history(self._account, self._clock):
+                self._failing.discard(kind)
+                self._inbox.put(Info(self._clock.now_ns(), kind, candles))
             return
         body = await self._account.ask(kind, cloid)
         self._failing.discard(kind)

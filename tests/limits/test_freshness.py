@@ -70,7 +70,8 @@ def test_while_degraded_the_increasing_side_may_not_grow() -> None:
     assert desk.limits["source"] == "degraded"
     desk.account(equity=20_000.0)
     desk.after(1.0, quiet=["head_room"])
-    assert desk.limits["lots"][0] == long
+    # Two seconds without a fill lengthen T by as much.
+    assert long * 0.999 < desk.limits["lots"][0] <= long
     desk.account(equity=9_000.0)
     desk.after(1.0, quiet=["head_room"])
     assert desk.limits["lots"][0] < long, "it may fall"

@@ -113,8 +113,9 @@ def test_sigma_prior_bounds_a_limit_without_volatility() -> None:
         desk = EngineDesk({**base, "limits.sigma_prior": prior}).open(None, seconds=8.0)
         assert desk.limits["source"] == "warmup"
         limits.append(desk.limits["lots"][0])
+        horizon_s = desk.limits["inputs"]["horizon_s"]
         assert quoted(desk)[0] > 0
-    assert limits[0] == pytest.approx(300 / (3 * 1e-3 * 60), rel=1e-3)
+    assert limits[0] == pytest.approx(300 / (3 * 1e-3 * horizon_s**0.5), rel=1e-3)
     assert limits[0] / limits[1] == pytest.approx(2.0, rel=1e-3)
 
 

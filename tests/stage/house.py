@@ -23,8 +23,8 @@ CROWD = "22" * 32
 TAKER = "33" * 32
 # Volatility of the history that is served, per square root of a second.
 SIGMA = 1e-4
-MINUTE_S = 60
 MINUTE_MS = 60_000
+INTERVAL_MINUTES = {"1m": 1, "15m": 15}
 RICH_USDC = "1000000000"
 HTTP_OK = 200
 
@@ -111,6 +111,9 @@ class House:
         self.exchange = PaperExchange(json.dumps(config), json.dumps(market))
         # Price around which history is served; None: a new market, without any.
         self.history_px: float | None = None
+        self.history_sigma = SIGMA
+        # Exchange seconds and interval of each query for it.
+        self.asked_history: list[tuple[float, str]] = []
         self.received: list[Received] = []
         self.report = b""
         self.on_frames: Callable[[list[tuple[int, bytes]]], None] = lambda _: None
@@ -177,14 +180,17 @@ class House:
         return await waiting
 
     def _history(self, asked: Json) -> bytes:
-        """Minutes of a day that this market never had, made up: each moves `SIGMA` up or down."""
+        """A past that this market never had: each candle moves `history_sigma` up or down."""
+        self.asked_history.append((self.now_s(), str(asked["interval"])))
         if self.history_px is None:
             return b"[]"
-        step = SIGMA * MINUTE_S**0.5
+        length_ms = MINUTE_MS * INTERVAL_MINUTES[asked["interval"]]
+        step = self.history_sigma * (length_ms / 1_000) ** 0.5
         rows = []
-        for index, opened in enumerate(range(asked["startTime"], asked["endTime"], MINUTE_MS)):
+        for index, opened in enumerate(range(asked["startTime"], asked["endTime"], length_ms)):
             close = self.history_px * (1 + step * (index % 2))
-            row = {"t": opened, "T": opened + MINUTE_MS - 1, "s": asked["coin"], "i": "1m", "n": 9}
+            row = {"t": opened, "T": opened + length_ms - 1, "s": asked["coin"], "n": 9}
+            row["i"] = asked["interval"]
             rows.append({**row, "v": "1.0", **dict.fromkeys("ohlc", f"{close:.1f}")})
         return json.dumps(rows).encode()
 

@@ -311,6 +311,7 @@ fn queries(ask: Ask) -> Vec<(&'static str, Option<String>)> {
         Ask::HeadRoom => ("activeAssetData", None),
         Ask::RateLimit => ("userRateLimit", None),
         Ask::Fills => ("userFills", None),
+        Ask::Candles => ("candleSnapshot", None),
         Ask::Money => {
             return vec![("userFunding", None), ("userNonFundingLedgerUpdates", None)];
         }

@@ -2,9 +2,10 @@
 
 use mm_core::action::{ActionBody, Cloid};
 use mm_core::event::{
-    self, EventBody, FillKind, Fills, Funding, ItemStatus, OpenOrder, OpenOrders, OrderFate,
-    Rejection, ReplyOutcome, Transfer,
+    self, Candle, EventBody, FillKind, Fills, Funding, ItemStatus, OpenOrder, OpenOrders,
+    OrderFate, Rejection, ReplyOutcome, Transfer,
 };
+use mm_core::units::{Dur, SECOND, Time};
 use mm_hl::address::Address;
 use mm_hl::decode::classify;
 
@@ -12,6 +13,10 @@ use crate::exchange::{
     CancelStatus, Fill, MoneyMove, MoneyWhy, OrderUpdate, PlaceStatus, Response, SimExchange,
 };
 
+/// Length of a candle that is told.
+const MINUTE: Dur = Dur(60 * SECOND);
+/// So many of them at most.
+const MINUTES: i64 = 24 * 60;
 /// Fills that a query returns at most.
 const FILLS_ANSWERED: usize = 2_000;
 
@@ -44,6 +49,21 @@ pub(crate) fn outcome(response: Response, items: usize) -> ReplyOutcome {
             }
         },
     }
+}
+
+/// The closed minutes of the last day.
+pub(crate) fn minutes(exchange: &SimExchange, asset: u32) -> Vec<Candle> {
+    let (now, instrument) = (exchange.now(), &exchange.instruments()[asset as usize]);
+    let from = Time(now.0 - MINUTES * MINUTE.0);
+    let minutes = exchange.candles(asset, MINUTE, from, now).into_iter();
+    minutes
+        .filter(|minute| minute.close_time < now)
+        .map(|minute| Candle {
+            open: minute.open_time,
+            close: minute.close_time,
+            close_px: instrument.px_f64(minute.close),
+        })
+        .collect()
 }
 
 /// A change of an order.

@@ -1,12 +1,10 @@
 //! What a cycle reads off the state: the limit's inputs, the verdict on the position, the market's health.
 
 use super::Engine;
+use super::turnover::Turnover;
 use crate::control::Health;
 use crate::limits::{Ages, LimitInputs, Limits, derive_limits};
-use crate::units::{Dur, SECOND, Side, Sz, Usd};
-
-/// Time of full quoting after which our own fill rate is known.
-const FILL_RATE_KNOWN: Dur = Dur(600 * SECOND);
+use crate::units::{Dur, Side, Sz, Usd};
 
 impl Engine {
     /// The one derivation of the cycle. An input that is not a number is a bug of ours, not a market state.
@@ -47,7 +45,7 @@ impl Engine {
                 .touch()
                 .map(|touch| touch.mid() / self.instrument.px_scale()),
             position,
-            horizon_s: self.horizon_s(),
+            horizon_s: self.turnover.as_ref().map(Turnover::horizon_s),
             loss_left: self
                 .own
                 .budget
@@ -70,6 +68,7 @@ impl Engine {
                     .map(|allowance| self.now.since(allowance.recv)),
                 sigma: sigma.map(|sigma| Dur((self.market.book.exch() - sigma.as_of).0.max(0))),
                 own_stream: self.own.stream_age(self.now),
+                history: self.market.history_age(self.now),
             },
             ..LimitInputs::unknown(max_leverage)
         }
@@ -82,18 +81,6 @@ impl Engine {
             return [Sz::ZERO; 2];
         };
         Side::BOTH.map(|side| allowance.base[side.index()] - side.signed(position))
-    }
-
-    /// Time to unwind the previous limit at our own measured fill rate; `None` until that is known.
-    pub(super) fn horizon_s(&self) -> Option<f64> {
-        let (limits, _) = self.limits.as_ref()?;
-        let quoting = self.now.since(self.normal_since?);
-        let lots = self.counts.filled_lots;
-        if quoting < FILL_RATE_KNOWN || lots == Sz::ZERO {
-            return None;
-        }
-        let lots_per_s = lots.as_f64() / quoting.as_secs();
-        Some((limits.long().max(limits.short()).as_f64() / lots_per_s).max(1.0))
     }
 
     pub(super) fn health(&self) -> Health {

@@ -246,6 +246,7 @@ impl Engine {
     /// What a fill says about our quotes; one of somebody else's order says nothing.
     fn on_quote_filled(&mut self, fill: &Fill) {
         self.counts.filled_lots += fill.sz;
+        self.count_turnover(fill.sz);
         if let Some(touch) = self.market.book.touch() {
             self.market
                 .markouts

@@ -1,9 +1,10 @@
 //! What we know of the market, and how fresh it is.
 
 use crate::book::{Book, Touch};
+use crate::estimators::history::{History, Seed};
 use crate::estimators::markout::Markouts;
 use crate::estimators::tape::Tape;
-use crate::estimators::volatility::{Seed, Volatility};
+use crate::estimators::volatility::Volatility;
 use crate::event::{AssetCtx, Bbo, BookSnapshot, Candle, Trade};
 use crate::instrument::Instrument;
 use crate::units::{Dur, Time};
@@ -13,6 +14,8 @@ use crate::units::{Dur, Time};
 pub(super) struct Market {
     pub(super) book: Book,
     pub(super) volatility: Volatility,
+    history: History,
+    /// What history said when it was last heard.
     pub(super) seed: Seed,
     pub(super) tape: Tape,
     pub(super) markouts: Markouts,
@@ -71,7 +74,14 @@ impl Market {
     }
 
     pub(super) fn on_candles(&mut self, candles: &[Candle], now: Time) {
-        self.seed = self.volatility.seed(candles, now);
+        self.volatility.seed(candles, now);
+        self.history.hear(candles, now);
+        self.seed = self.history.seed(now);
+    }
+
+    /// Since when history is what it is; `None`: nobody told any.
+    pub(super) fn history_age(&self, now: Time) -> Option<Dur> {
+        self.history.heard().map(|heard| now.since(heard))
     }
 
     pub(super) fn on_trades(&mut self, trades: &[Trade]) {

@@ -20,6 +20,7 @@ mod replies;
 mod sizes;
 mod snapshot;
 mod trace;
+mod turnover;
 
 use std::collections::BTreeMap;
 
@@ -52,6 +53,7 @@ use recover::Recover;
 pub use snapshot::{Counts, RecoveryShown, Snapshot};
 use trace::Pricing;
 pub use trace::{LevelTrace, SideTrace};
+use turnover::Turnover;
 
 /// Key, value, legal range, and the range in words.
 type Ranged = (&'static str, f64, (f64, f64), &'static str);
@@ -271,8 +273,8 @@ pub struct Engine {
     limits: Option<(Limits, Time)>,
     grounds: Grounds,
     reduce_only: bool,
-    /// When full quoting began.
-    normal_since: Option<Time>,
+    /// Our own fill rate, since full quoting began.
+    turnover: Option<Turnover>,
     cycle: u64,
     next_action: u64,
     sent: BTreeMap<u64, Sent>,
@@ -315,7 +317,7 @@ impl Engine {
             limits: None,
             grounds: Grounds::default(),
             reduce_only: false,
-            normal_since: None,
+            turnover: None,
             cycle: 0,
             next_action: 0,
             sent: BTreeMap::new(),
@@ -346,6 +348,7 @@ impl Engine {
         self.own.entries.clear();
         self.alarms.clear();
         self.requests.tend(self.now);
+        self.count_quoted();
         self.learn(&event.body);
         self.expire();
         self.watch_ledger();

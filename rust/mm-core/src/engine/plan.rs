@@ -2,6 +2,7 @@
 
 use super::economy::{SidePlan, only_reduces};
 use super::trace::Pricing;
+use super::turnover::Turnover;
 use super::{Bug, CycleRecord, Engine};
 use crate::action::{Action, ActionBody, Amend, Cancel, Cloid, NewOrder, Reason, Tif};
 use crate::control::{Mode, Phase};
@@ -347,7 +348,8 @@ impl Engine {
         if self.phases.phase() != Phase::Normal {
             return;
         }
-        self.normal_since.get_or_insert(self.now);
+        let base_s = self.config.limits.risk_horizon_s();
+        self.turnover.get_or_insert(Turnover::new(base_s, self.now));
         self.counts.ready_cycles += 1;
         if limits.source() == LimitSource::Valid {
             self.counts.valid_cycles += 1;

@@ -10,7 +10,11 @@ use crate::filter::ReduceOnly;
 use crate::recovery::ask::Ask;
 use crate::recovery::reconciler::Finding;
 use crate::recovery::sweep::{Findings, is_unanswered, sweep};
-use crate::units::{Dur, Sz, Time};
+use crate::units::{Dur, SECOND, Sz, Time};
+
+/// History older than this is heard again, and asked for so often while nobody answers.
+const HISTORY_EVERY: Dur = Dur(3600 * SECOND);
+const HISTORY_RETRY: Dur = Dur(60 * SECOND);
 
 impl Engine {
     /// A report was compared with the ledger; `drift` is `None` where it said nothing.
@@ -166,12 +170,22 @@ impl Engine {
                 self.recover.questions.want_every(ask, every, self.now);
             }
         }
+        self.want_history();
         self.want_budget();
         let orders = &self.orders;
         self.recover
             .questions
             .keep_orders(|cloid| orders.is_in_question(cloid));
         self.recover.questions.take(self.now, &mut self.asks);
+    }
+
+    /// History is heard again every hour. Where none was told at the start nobody has it, as in a backtest.
+    fn want_history(&mut self) {
+        let age = self.market.history_age(self.now);
+        if age.is_some_and(|age| age >= HISTORY_EVERY) {
+            let questions = &mut self.recover.questions;
+            questions.want_every(Ask::Candles, HISTORY_RETRY, self.now);
+        }
     }
 
     /// Whether the ledger may be quoted on.

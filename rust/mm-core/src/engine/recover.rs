@@ -116,6 +116,7 @@ impl Recover {
                 Ask::OpenOrders
             }
             EventBody::HeadRoom(_) => Ask::HeadRoom,
+            EventBody::Candles(_) => Ask::Candles,
             EventBody::RateLimit(_) => Ask::RateLimit,
             EventBody::Fills(fills) if fills.snapshot => {
                 self.heard.fills = Some(now);

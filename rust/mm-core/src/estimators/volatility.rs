@@ -5,6 +5,7 @@
 //! the average of five grids of 5 s returns, one starting each second. The 5 s grid because the
 //! signature plot of recorded mids only flattens at 5 to 30 s. Source: MODELS.md P1.1.
 
+use super::history::{are_minutes, returns};
 use crate::event::Candle;
 use crate::units::{Dur, SECOND, Time};
 
@@ -77,15 +78,6 @@ pub struct Sigma {
     pub as_of: Time,
 }
 
-/// What history before the start says.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Seed {
-    /// Sigma of the last 24 h, where they are covered.
-    pub sigma_24h: Option<f64>,
-    /// Median of the hourly sigmas, where at least 24 h are covered.
-    pub sigma_prior: Option<f64>,
-}
-
 /// Volatility at three half-lives from one stream of mids.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Volatility {
@@ -95,6 +87,10 @@ pub struct Volatility {
     grid: Vec<f64>,
     /// Returns seen, undecayed.
     returns: f64,
+    /// Whether history was taken.
+    is_seeded: bool,
+    /// Our own first observation.
+    first: Option<Time>,
     /// Newest observation.
     last: Option<(Time, f64)>,
     next_sample: Time,
@@ -108,6 +104,8 @@ impl Default for Volatility {
             windows: [120.0, 600.0, 3600.0].map(Window::new),
             grid: Vec::with_capacity(GRID_S + 1),
             returns: 0.0,
+            is_seeded: false,
+            first: None,
             last: None,
             next_sample: Time::ZERO,
             as_of: Time::ZERO,
@@ -119,6 +117,7 @@ impl Volatility {
     /// Takes the mid (any positive unit) at an exchange time. Time that goes back is ignored.
     pub fn observe(&mut self, exch: Time, mid: f64) {
         let log_mid = libm::log(mid);
+        self.first.get_or_insert(exch);
         let Some((last_time, last_log)) = self.last else {
             self.restart(exch, log_mid);
             return;
@@ -167,30 +166,24 @@ impl Volatility {
         }
     }
 
-    /// Adds history: closes of one-minute candles, oldest first, weighted by their age at `now`.
-    pub fn seed(&mut self, candles: &[Candle], now: Time) -> Seed {
-        let returns: Vec<(Time, f64, f64)> = candles
-            .windows(2)
-            .filter_map(|pair| {
-                let span_s = pair[1].close.since(pair[0].close).as_secs();
-                let squared = {
-                    let r = libm::log(pair[1].close_px / pair[0].close_px);
-                    r * r
-                };
-                let sound = 0.0 < span_s && span_s <= 180.0 && squared.is_finite();
-                sound.then_some((pair[1].close, squared, span_s))
-            })
-            .collect();
-        for &(close, squared, span_s) in &returns {
-            let age_s = now.since(close).as_secs().max(0.0);
+    /// Begins with history: closes of one-minute candles, oldest first, weighted by their age at `now`.
+    /// Only the first history is taken, and only what was before our own first mid: later minutes are
+    /// in the estimates already.
+    pub fn seed(&mut self, candles: &[Candle], now: Time) {
+        if self.is_seeded || !are_minutes(candles) {
+            return;
+        }
+        self.is_seeded = true;
+        let own = self.first.unwrap_or(now);
+        for one in returns(candles).into_iter().filter(|one| one.close <= own) {
+            let age_s = now.since(one.close).as_secs().max(0.0);
             for window in &mut self.windows {
                 let weight = libm::exp2(-age_s / window.half_life_s);
-                window.add(squared, span_s, weight, weight * weight);
+                window.add(one.squared, one.span_s, weight, weight * weight);
             }
             self.returns += 1.0;
-            self.as_of = self.as_of.max(close.min(now));
+            self.as_of = self.as_of.max(one.close.min(now));
         }
-        summarise(&returns, now)
     }
 
     fn estimate(&self, window: usize) -> Option<Sigma> {
@@ -230,40 +223,12 @@ impl Volatility {
     }
 }
 
-/// Plain sigma of the last day and the median of hourly sigmas, from `(close, r^2, span_s)`.
-fn summarise(returns: &[(Time, f64, f64)], now: Time) -> Seed {
-    const HOUR: i64 = 3600 * SECOND;
-    let sums = |from: i64, to: i64| {
-        returns
-            .iter()
-            .filter(|(close, ..)| from < now.since(*close).0 && now.since(*close).0 <= to)
-            .fold((0.0, 0.0), |(num, den), (_, squared, span_s)| {
-                (num + squared, den + span_s)
-            })
-    };
-    let covered = |den: f64, span_s: f64| den >= 0.9 * span_s;
-    let (num, den) = sums(-HOUR, 24 * HOUR);
-    let sigma_24h = covered(den, 86_400.0).then(|| libm::sqrt(num / den));
-    let mut hourly: Vec<f64> = (0..720)
-        .filter_map(|hour| {
-            let (num, den) = sums(hour * HOUR, (hour + 1) * HOUR);
-            covered(den, 3600.0).then(|| libm::sqrt(num / den))
-        })
-        .collect();
-    hourly.sort_by(f64::total_cmp);
-    let sigma_prior = (hourly.len() >= 24).then(|| hourly[hourly.len() / 2]);
-    Seed {
-        sigma_24h,
-        sigma_prior,
-    }
-}
-
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
     /// A small deterministic generator of standard normals: tests need no crate for that.
-    struct Normals(u64);
+    pub(in crate::estimators) struct Normals(pub(in crate::estimators) u64);
 
     impl Normals {
         fn uniform(&mut self) -> f64 {
@@ -276,7 +241,7 @@ mod tests {
             value.max(1e-300)
         }
 
-        fn next(&mut self) -> f64 {
+        pub(in crate::estimators) fn next(&mut self) -> f64 {
             let (u, v) = (self.uniform(), self.uniform());
             libm::sqrt(-2.0 * libm::log(u)) * libm::cos(core::f64::consts::TAU * v)
         }
@@ -342,31 +307,12 @@ mod tests {
             })
             .collect();
         let mut volatility = Volatility::default();
-        let seed = volatility.seed(&candles, start.plus(Dur(3600 * SECOND)));
+        volatility.seed(&candles, start.plus(Dur(3600 * SECOND)));
         let sigma = volatility.for_limits().unwrap();
         assert!((sigma.value / 1e-4 - 1.0).abs() < 0.4, "{}", sigma.value);
-        assert_eq!(seed, Seed::default());
-    }
-
-    #[test]
-    fn a_day_of_candles_gives_the_floor_and_the_prior() {
-        let mut normals = Normals(9);
-        let (mut px, start) = (100.0, Time::from_millis(1_700_000_000_000));
-        let candles: Vec<Candle> = (0..=1560)
-            .map(|minute| {
-                px *= libm::exp(2e-4 * libm::sqrt(60.0) * normals.next());
-                let open = start.plus(Dur(minute * 60 * SECOND));
-                Candle {
-                    open,
-                    close: open.plus(Dur(60 * SECOND)),
-                    close_px: px,
-                }
-            })
-            .collect();
-        let now = candles[1560].close;
-        let seed = Volatility::default().seed(&candles, now);
-        assert!((seed.sigma_24h.unwrap() / 2e-4 - 1.0).abs() < 0.1);
-        assert!((seed.sigma_prior.unwrap() / 2e-4 - 1.0).abs() < 0.1);
+        let before = volatility.clone();
+        volatility.seed(&candles, start.plus(Dur(7200 * SECOND)));
+        assert_eq!(volatility, before, "a minute is an observation once");
     }
 
     #[test]

@@ -208,6 +208,12 @@ impl LimitConfig {
         self.0.sigma_prior
     }
 
+    /// Shortest time we assume to be stuck with a position, s.
+    #[must_use]
+    pub const fn risk_horizon_s(&self) -> f64 {
+        self.0.risk_horizon_s
+    }
+
     /// Largest loss of a day, share of its opening equity.
     #[must_use]
     pub const fn daily_loss_frac(&self) -> f64 {

@@ -28,7 +28,7 @@ pub struct LimitInputs {
     pub mid: Option<f64>,
     /// Position, signed.
     pub position: Sz,
-    /// Time to unwind the previous limit at our own fill rate, seconds; clamped to 1 to 4 horizons.
+    /// Time to unwind the limit at our own fill rate, seconds; clamped to 1 to 4 horizons.
     pub horizon_s: Option<f64>,
     /// The smaller of the day's loss left and the drawdown left; may be negative.
     pub loss_left: Option<Usd>,
@@ -154,6 +154,9 @@ pub struct Ages {
     pub sigma: Option<Dur>,
     /// Our order and fill stream, by its last sign of life.
     pub own_stream: Option<Dur>,
+    /// The candles behind `sigma_24h` and `sigma_prior`. Shown; it has no deadline.
+    #[serde(default)]
+    pub history: Option<Dur>,
 }
 
 impl Ages {
@@ -164,6 +167,7 @@ impl Ages {
         head_room: None,
         sigma: None,
         own_stream: None,
+        history: None,
     };
 
     /// The worst of all ages against their deadlines, and whose it is.

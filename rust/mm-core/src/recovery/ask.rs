@@ -26,6 +26,8 @@ pub enum Ask {
     Fills,
     /// Money that moved without a trade of late: funding, deposits, withdrawals.
     Money,
+    /// The market's past: minutes of a day, and longer candles of 30 days.
+    Candles,
     /// What became of one order.
     OrderStatus(Cloid),
 }

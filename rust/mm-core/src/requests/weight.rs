@@ -22,12 +22,14 @@ pub const fn of_action(items: u32) -> u32 {
     1 + items / 40
 }
 
-/// Weight of a question, its rows left out.
+/// Weight of a question, its rows left out where nobody knows how many there are.
 #[must_use]
 pub const fn of_ask(ask: Ask) -> u32 {
     match ask {
         Ask::Account | Ask::OrderStatus(_) => 2,
         Ask::OpenOrders | Ask::HeadRoom | Ask::RateLimit | Ask::Fills => 20,
+        // A day of minutes and 30 days of quarter hours, 60 rows for one more.
+        Ask::Candles => 2 * 20 + 1_440 / 60 + 2_880 / 60,
         // Two lists.
         Ask::Money => 40,
     }

@@ -9,6 +9,8 @@
 )]
 mod desk;
 mod doors;
+mod history;
+mod horizon;
 mod limits;
 mod mirror;
 mod still;

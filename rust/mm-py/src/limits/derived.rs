@@ -298,9 +298,10 @@ fn read_ages(given: &Bound<'_, PyDict>) -> PyResult<Ages> {
             "head_room" => ages.head_room = age,
             "sigma" => ages.sigma = age,
             "own_stream" => ages.own_stream = age,
+            "history" => ages.history = age,
             _ => {
                 return Err(ConfigError::new_err(format!(
-                    "ages has {key:?}, expected market, account, head_room, sigma, own_stream"
+                    "ages has {key:?}, expected market, account, head_room, sigma, own_stream, history"
                 )));
             }
         }

@@ -223,6 +223,7 @@ impl Venue {
                 Ask::Account => EventBody::Account(self.account()),
                 Ask::HeadRoom => self.head_room(),
                 Ask::RateLimit => self.rate_limit(),
+                Ask::Candles => EventBody::Candles(told::minutes(&self.exchange, ASSET)),
                 Ask::OpenOrders => EventBody::OpenOrders(told::open_orders(&self.exchange, USER)),
                 Ask::Fills => EventBody::Fills(told::past_fills(&self.exchange, USER, usize::MAX)),
                 Ask::OrderStatus(cloid) => {

@@ -326,6 +326,7 @@ impl World {
             Ask::RateLimit => self.rate_limit_report(),
             Ask::OpenOrders => self.open_orders_report(),
             Ask::Fills => self.fills_report(usize::MAX),
+            Ask::Candles => EventBody::Candles(self.candles()),
             Ask::Money => return self.money_report(),
             Ask::OrderStatus(cloid) => {
                 EventBody::OrderStatus(told::fate(&self.exchange, USER, cloid))

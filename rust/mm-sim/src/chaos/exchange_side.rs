@@ -139,7 +139,7 @@ impl World {
         told
     }
 
-    fn candles(&self) -> Vec<Candle> {
+    pub(super) fn candles(&self) -> Vec<Candle> {
         let minute = Dur(60 * SECOND);
         let Some(mark) = self.exchange.mark(ASSET) else {
             return Vec::new();
