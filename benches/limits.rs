@@ -86,6 +86,7 @@ fn inputs() -> LimitInputs {
             head_room: second,
             sigma: second,
             own_stream: second,
+            history: second,
         },
         ..LimitInputs::unknown(5.0)
     }
