@@ -21,7 +21,7 @@ fn candles(now: Time, length_s: i64, count: i64, sigma: f64) -> EventBody {
             close_px: if index % 2 == 0 {
                 100_000.0
             } else {
-                100_000.0 * step.exp()
+                100_000.0 * (1.0 + step)
             },
         }
     });
