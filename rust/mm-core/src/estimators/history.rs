@@ -245,7 +245,7 @@ mod tests {
         // Twelve hours later the last twelve were wild; only they are told.
         let later = START.plus(Dur(12 * HOUR.0));
         history.hear(&candles(later, 1, 721, |_| 7e-4), later);
-        let both = libm::sqrt((1e-8 + 49e-8) / 2.0);
+        let both = libm::sqrt(f64::midpoint(1e-8, 49e-8));
         assert!(near(history.seed(later).sigma_24h, both));
         assert_eq!(history.heard(), Some(later));
         // An answer without candles takes nothing away.
