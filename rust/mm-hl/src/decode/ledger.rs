@@ -104,10 +104,8 @@ pub(super) fn transfers(
 
 /// A transaction hash in 64 bits: the exclusive or of its words of 16 hex digits.
 fn folded(hash: &str) -> Result<u64, DecodeError> {
-    let digits = hash.strip_prefix("0x").unwrap_or_default();
-    if digits.is_empty() {
-        return Err(unexpected("hash", hash, HASH));
-    }
+    let digits = hash.strip_prefix("0x").filter(|digits| !digits.is_empty());
+    let digits = digits.ok_or_else(|| unexpected("hash", hash, HASH))?;
     digits.as_bytes().chunks(16).try_fold(0, |all, word| {
         let digits = core::str::from_utf8(word).ok();
         let word = digits.filter(|digits| !digits.starts_with('+'));
