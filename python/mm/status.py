@@ -207,7 +207,10 @@ def _watchdog(found: Mapping[str, Any] | None, coin: str) -> str:
         return "none has run"
     why = f" ({found['why']})" if found["why"] else ""
     ended = "" if found["lives"] or found["doing"] == "done" else ", but it lives no more"
-    if found["position_lots"] is None:
+    if found["why"] == "goodbye":
+        # It looks no more: what it saw last is not what the maker ended with.
+        held = "the maker ended by itself"
+    elif found["position_lots"] is None:
         held = "position not asked for yet"
     elif found["position"] is None:
         held = f"position {found['position_lots']} lots"

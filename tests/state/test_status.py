@@ -93,6 +93,7 @@ async def test_the_last_known_is_shown_when_none_runs_and_said_so(
     ("doing", "why", "position", "shown"),
     [
         ("done", "flat", 0, "done (flat), position 0 BTC"),
+        ("done", "goodbye", 530, "done (goodbye), the maker ended by itself"),
         ("working", "dead", -1000, "working (dead), position -0.01 BTC"),
         ("watching", "", None, "watching, position not asked for yet"),
     ],
