@@ -10,6 +10,7 @@ import concurrent.futures
 import dataclasses
 import json
 import os
+import random
 import re
 import signal
 import subprocess
@@ -34,7 +35,6 @@ QUIET = {
     "PROPTEST_MAX_SHRINK_ITERS": "0",
     "PROPTEST_DISABLE_FAILURE_PERSISTENCE": "true",
     "PROPTEST_RNG_SEED": "1",
-    "PROPTEST_CASES": "64",
     "RUST_BACKTRACE": "0",
 }
 BUILD = {
@@ -75,6 +75,7 @@ class Program:
     path: Path
     cwd: Path
     is_first: bool
+    cases: int
     limit_s: float = 600.0
 
 
@@ -229,7 +230,7 @@ def cargo(*args: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def build(mutants: list[Mutant], packages: list[str]) -> tuple[set[int], list[Program]]:
+def build(mutants: list[Mutant], packages: list[str], cases: int) -> tuple[set[int], list[Program]]:
     """The ids of mutants that do not compile, and the test programs with all the others."""
     unviable: set[int] = set()
     while True:
@@ -251,8 +252,9 @@ def build(mutants: list[Mutant], packages: list[str]) -> tuple[set[int], list[Pr
         if item.get("reason") == "compiler-artifact" and item.get("executable"):
             place = Path(item["manifest_path"]).parent
             first = place.name == "mm-core" and item["target"]["kind"] == ["lib"]
-            programs.append(Program(item["target"]["name"], Path(item["executable"]), place, first))
-    return unviable, sorted(programs, key=lambda program: not program.is_first)
+            name, path = item["target"]["name"], Path(item["executable"])
+            programs.append(Program(name, path, place, first, cases))
+    return unviable, programs
 
 
 def run(program: Program, mutant: int) -> str:
@@ -260,13 +262,13 @@ def run(program: Program, mutant: int) -> str:
     child = subprocess.Popen(
         [str(program.path), "--test-threads=1", "-q"],
         cwd=program.cwd,
-        env=os.environ | QUIET | {"MM_MUTANT": str(mutant)},
+        env=os.environ | QUIET | {"MM_MUTANT": str(mutant), "PROPTEST_CASES": str(program.cases)},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
     try:
-        return "passed" if child.wait(program.limit_s) == 0 else "failed"
+        return "passed" if child.wait(max(TIMEOUT_MIN_S, program.limit_s)) == 0 else "failed"
     except subprocess.TimeoutExpired:
         os.killpg(child.pid, signal.SIGKILL)
         child.wait()
@@ -283,14 +285,18 @@ def judge(mutant: Mutant, programs: list[Program]) -> tuple[str, str]:
 
 
 def calibrate(programs: list[Program]) -> None:
-    """Without a mutant all must pass; what that takes gives the time that a mutant may take."""
+    """Without a mutant all must pass; what that takes gives the time that a mutant may take.
+
+    The unit tests come first, then whatever is quickest.
+    """
     for program in programs:
         began = time.monotonic()
         if run(program, 0) != "passed":
             sys.exit(f"{program.name} fails without a mutant")
         took = time.monotonic() - began
-        program.limit_s = max(TIMEOUT_MIN_S, TIMEOUT_FACTOR * took)
+        program.limit_s = TIMEOUT_FACTOR * took
         print(f"{program.name}: {took:.1f} s", flush=True)
+    programs.sort(key=lambda program: (not program.is_first, program.limit_s))
 
 
 def table(results: dict[str, tuple[str, str]]) -> str:
@@ -316,6 +322,7 @@ def main() -> None:
     parser.add_argument("--shard", default="0/1", help="k/n: every n-th mutant from the k-th")
     parser.add_argument("--package", action="append", help="whose tests must notice (mm-core)")
     parser.add_argument("--iterate", action="store_true", help="leave out those caught before")
+    parser.add_argument("--cases", type=int, default=64, help="of each property (64)")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     args = parser.parse_args()
     kept = WORK / "results.json"
@@ -331,10 +338,11 @@ def main() -> None:
     if args.iterate:
         chosen = [m for m in chosen if results.get(m.name, ("missed", ""))[0] == "missed"]
     print(f"{len(chosen)} of {len(mutants)} mutants", flush=True)
-    unviable, programs = build(chosen, args.package or ["mm-core"])
+    unviable, programs = build(chosen, args.package or ["mm-core"], args.cases)
     results |= {m.name: ("unviable", "") for m in chosen if m.id in unviable}
     calibrate(programs)
     left = [m for m in chosen if m.id not in unviable]
+    random.Random(1).shuffle(left)  # what is cut short is a fair sample
     with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
         verdicts = {pool.submit(judge, mutant, programs): mutant for mutant in left}
         for number, done in enumerate(concurrent.futures.as_completed(verdicts), start=1):
