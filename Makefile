@@ -123,9 +123,10 @@ mutants-python: build ## mutation testing of the session and the watchdog's deci
 	cd target/mutants/python && mv python src && nice -n 10 $(BIN)/mutmut run $(ARGS)
 
 .PHONY: golden
-golden: build $(VENV)/.dev ## renew tests/golden; read the diff before you commit it
+golden: build $(VENV)/.dev ## renew the golden files; read the diff before you commit it
+	MM_GOLDEN=renew cargo test --locked --quiet -p mm-core --test journal
 	MM_GOLDEN=renew $(BIN)/python -m pytest -q tests -k golden
-	git --no-pager diff --stat -- tests/golden
+	git --no-pager diff --stat -- tests/golden rust/mm-core/tests/journal
 
 .PHONY: wheel
 wheel: $(VENV)/.dev ## an abi3 wheel in dist/

@@ -105,7 +105,7 @@ class KillRecord:
             "detail": self.detail,
             "at": self.time,
             "trading_day": self.trading_day,
-            "equity_usd": None if self.equity is None else usd_text(self.equity),
+            "equity_usd": usd_text(self.equity),
             "position": coin_text(self.position, self.sz_decimals),
             "coin": self.coin,
             "on_kill": self.on_kill,

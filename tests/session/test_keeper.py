@@ -169,13 +169,13 @@ def test_an_entry_that_cannot_be_kept_stops_the_step(shelf: Shelf, keeper: Keepe
 def test_how_it_stands_is_saved_whole_and_the_budget_where_it_changed(
     shelf: Shelf, keeper: Keeper
 ) -> None:
-    shelf.snapshot_now |= {"now": 20_454 * DAY_NS + 5, "requests_left": 9_321}
+    shelf.snapshot_now |= {"now": 21_000 * DAY_NS - 1, "requests_left": 9_321}
     saved = keeper.save()
     assert saved == {
         "session": 7,
         "run_dir": "/runs/7",
         "sz_decimals": 5,
-        "day": {"day": 20_454},
+        "day": {"day": 20_999},
         "requests_left": 9_321,
         "standing": standing(shelf.snapshot_now, "BTC", 5),
     }

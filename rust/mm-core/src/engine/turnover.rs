@@ -136,9 +136,8 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
         #[test]
-        fn a_fill_never_lengthens_and_time_lengthens_by_less_than_two(
+        fn prop_a_fill_never_lengthens_and_time_lengthens_by_less_than_two(
             steps in prop::collection::vec((0.0..300.0_f64, any::<bool>(), 0..20_000_i64, 0..20_000_i64), 1..300)
         ) {
             let mut turnover = Turnover::new(BASE_S, Time(SECOND));

@@ -99,8 +99,13 @@ pub(crate) struct Desk {
     pub(crate) late: Option<Vec<Action>>,
     /// What the venue has counted: it refuses as it says, and answers who asks.
     pub(crate) budget: Budget,
+    /// What is told of every step.
+    pub(crate) witness: Option<Witness>,
     ids: u64,
 }
+
+/// Looks at the engine after a step, with what the step sent.
+pub(crate) type Witness = Box<dyn FnMut(&Engine, &[Action])>;
 
 /// The requests of the address, as the venue counts them.
 #[derive(Clone, Copy, Debug)]
@@ -177,6 +182,7 @@ impl Desk {
                 refused: 0,
                 silent: false,
             },
+            witness: None,
             ids: 100,
         }
     }
@@ -331,6 +337,9 @@ impl Desk {
             };
             self.engine.step(&event, &mut actions);
             self.alarms.extend_from_slice(self.engine.alarms());
+            if let Some(witness) = &mut self.witness {
+                witness(&self.engine, &actions);
+            }
             let asked = self.engine.asks().contains(&Ask::RateLimit);
             if asked && !self.budget.silent {
                 news.push_back(self.counted());
@@ -367,9 +376,10 @@ impl Desk {
         self.check_sides();
     }
 
-    /// What was late arrives, is carried out and answered.
+    /// What was late arrives, is carried out and answered; so is what the answers bring.
     pub(crate) fn arrive(&mut self) {
-        for action in self.late.take().into_iter().flatten() {
+        while let Some(late) = self.late.as_mut().filter(|late| !late.is_empty()) {
+            let action = late.remove(0);
             let mut news = VecDeque::new();
             let statuses = self.carry_out(&action, &mut news);
             self.tell(EventBody::Reply(Reply {
@@ -380,6 +390,8 @@ impl Desk {
                 self.tell(body);
             }
         }
+        self.late = None;
+        self.check_sides();
     }
 
     /// A side has no order exactly when there is a reason, and no order rests that the mode forbids.
