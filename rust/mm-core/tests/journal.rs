@@ -169,15 +169,18 @@ struct World {
     cap: i64,
     /// Seconds between two accidents.
     every_s: i64,
+    /// When the operator ends it, and how.
+    ends: Option<(i64, Command)>,
 }
 
-fn worlds() -> [World; 5] {
+fn worlds() -> [World; 7] {
     let world = |name, position, cap, every_s, changes| World {
         name,
         changes,
         position,
         cap,
         every_s,
+        ends: None,
     };
     [
         world("ladder", 0, 10_000_000, 9, json!({})),
@@ -211,6 +214,27 @@ fn worlds() -> [World; 5] {
             json!({"quoting": {"sweep_guard": false, "depths_bps": [4.0, 8.0, 16.0]},
                 "limits": {"daily_loss_frac": 0.005}}),
         ),
+        World {
+            ends: Some((250, Command::Stop)),
+            ..world(
+                "frugal, and told to go",
+                400,
+                900,
+                6,
+                json!({"requests": {"reserve": 300, "burst_frac": 0.02, "plan_days": 1},
+                    "control": {"on_exit": "flatten"}}),
+            )
+        },
+        World {
+            ends: Some((200, Command::Kill)),
+            ..world(
+                "killed with more than it should hold",
+                -25_000,
+                10_000_000,
+                8,
+                json!({"control": {"kill_deadline_s": 200}, "recovery": {"ioc_apart_s": 3}}),
+            )
+        },
     ]
 }
 
@@ -247,6 +271,12 @@ impl World {
                     answer(&mut desk, unknown);
                 }
                 suffer(&mut desk, &mut dice);
+            }
+            match &self.ends {
+                Some((at, command)) if second == *at => {
+                    desk.tell(EventBody::Command(command.clone()));
+                }
+                _ => {}
             }
             desk.mid += dice.below(21) - 10;
             desk.seconds(1);

@@ -142,5 +142,6 @@ mod tests {
         assert_eq!([1, 39, 40, 200].map(of_action), [1, 1, 2, 6]);
         assert_eq!(of_ask(Ask::Account), 2);
         assert_eq!(of_ask(Ask::RateLimit), 20);
+        assert_eq!(of_ask(Ask::Candles), 112, "two queries, 4320 rows");
     }
 }

@@ -103,5 +103,6 @@ mod tests {
         assert!((horizon_s(1.2, Some(60.0)) - 1.0).abs() < 1e-12);
         assert!((horizon_s(1.2, Some(0.001)) - 60.0).abs() < 1e-12);
         assert!((horizon_s(1.2, None) - 60.0).abs() < 1e-12);
+        assert!((horizon_s(0.0, Some(0.0)) - 60.0).abs() < 1e-12);
     }
 }

@@ -3,7 +3,7 @@
 use mm_core::action::{ActionBody, Tif};
 use mm_core::control::{Alarm, CloseWait, KillReason, Mode, ModeReason};
 use mm_core::event::{Command, EventBody};
-use mm_core::units::{Side, Sz};
+use mm_core::units::{SECOND, Side, Sz};
 
 use crate::desk::Desk;
 use crate::{killed_flat, long};
@@ -68,6 +68,28 @@ fn the_pace_of_closing_follows_from_the_deadline() {
     desk.seconds(20);
     let tried = desk.placed(from, Tif::Ioc);
     assert!(tried.iter().all(|(_, order)| order.sz.0 == limit.0 / 10));
+}
+
+/// The position over the attempts that are left, but for one that is kept for what the last one leaves.
+#[test]
+fn each_attempt_takes_its_share_of_what_the_deadline_leaves() {
+    let mut desk = Desk::new(r#"{"kill_deadline_s": 120}"#, 40_000);
+    desk.cash += 1_000_000_000;
+    desk.open();
+    desk.seconds(3);
+    desk.dry = true;
+    let limit = desk.snapshot().recovery.limit_at_increase.unwrap();
+    let from = kill(&mut desk);
+    let began = desk.now;
+    desk.seconds(100);
+    let tried = desk.placed(from, Tif::Ioc);
+    assert!(tried.len() > 15, "{tried:?}");
+    for (at, order) in tried {
+        let left_s = 120 - at.since(began).0 / SECOND;
+        let attempts = (left_s / 5 - 1).max(1);
+        let share = (40_000 + attempts - 1) / attempts;
+        assert_eq!(order.sz.0, share.max(limit.0 / 10), "{left_s} s");
+    }
 }
 
 /// What was missed is caught up with.

@@ -50,8 +50,21 @@ fn what_left_and_what_was_earned_is_counted_between_reports() {
         at(110),
     );
     ledger.on_fill(Usd(100_000_000), 1.0, at(109));
+    ledger.on_fill(Usd(100_000_000), 1.0, at(110));
     assert_eq!(ledger.cap(), Some(10_250));
     assert_eq!((ledger.shown().drift, ledger.shown().others), (0, 0));
+}
+
+#[test]
+fn an_expired_action_is_settled_five_times() {
+    for (used, drift) in [(1_010, 0), (1_009, -1), (1_011, 1)] {
+        let mut ledger = known(1_000, 10_000);
+        ledger.on_sent(2, 1, false, at(101));
+        ledger.on_expired(2, at(102));
+        ledger.on_asked(20, true, at(103));
+        ledger.on_report(RateLimit { used, cap: 10_000 }, at(104));
+        assert_eq!(ledger.shown().drift, drift, "{used}");
+    }
 }
 
 #[test]
