@@ -669,3 +669,76 @@ fn an_order_of_an_earlier_session_that_a_cancel_did_not_find_counts_until_that_i
     script.news(vec![fill]);
     assert_eq!(script.pending()[0], script.open_lots()[0]);
 }
+
+/// The streams told what an amend came to, the next one left, and then the first is answered: counted
+/// and told, and no word of it changes the order that the later amend is making.
+#[test]
+fn an_answer_that_a_later_amend_outran_is_counted_and_changes_nothing() {
+    for refused in [false, true] {
+        let mut script = Script::quoting();
+        let move_on = |script: &mut Script| {
+            script.mid += 1_000;
+            script.pass(1.0);
+            script.market();
+            let action = script.waiting.remove(0);
+            script.answer_all();
+            action
+        };
+        let first = move_on(&mut script);
+        let mut updates = Vec::new();
+        let mut statuses = Vec::new();
+        let ActionBody::Modify(amends) = &first.body else {
+            panic!("{first:?}")
+        };
+        for amend in amends {
+            updates.extend(script.end(amend.oid));
+            let oid = script.rest(amend.order);
+            updates.push(script.update(oid, &amend.order, amend.order.sz, OrderStatus::Open));
+            statuses.push(ItemStatus::Resting(oid));
+        }
+        script.tell(EventBody::OrderUpdates(updates));
+        script.answer_all();
+        let later = move_on(&mut script);
+        let ActionBody::Modify(again) = &later.body else {
+            panic!("{later:?}")
+        };
+        let cloids = |orders: &[mm_core::action::Amend]| -> Vec<Cloid> {
+            let mut cloids: Vec<Cloid> = orders.iter().map(|amend| amend.order.cloid).collect();
+            cloids.sort();
+            cloids
+        };
+        let again = cloids(again);
+        assert!(cloids(amends).iter().all(|cloid| again.contains(cloid)));
+        if refused {
+            let text = "Order has invalid price.".to_owned();
+            let class = RejectionClass::Price;
+            statuses.fill(ItemStatus::Error(Rejection { class, text }));
+        }
+        let (before, wanted) = (script.engine.snapshot(), script.asks.len());
+        script.reply(first.id, ReplyOutcome::Statuses(statuses));
+        let after = script.engine.snapshot();
+        assert_eq!(
+            after.orders, before.orders,
+            "what the later one makes of them"
+        );
+        assert_eq!(after.pending, before.pending);
+        let (counts, were) = (after.counts, before.counts);
+        let items = u64::try_from(amends.len()).unwrap();
+        assert!(items > 4, "{items}");
+        let (modified, rejected) = if refused { (0, items) } else { (items, 0) };
+        assert_eq!(counts.modified - were.modified, modified);
+        assert_eq!(counts.rejected - were.rejected, rejected);
+        assert_eq!(counts.placed, were.placed);
+        let asked = script.asks[wanted..].iter();
+        let asked = asked
+            .filter(|ask| matches!(ask, Ask::OrderStatus(_)))
+            .count();
+        assert_eq!(
+            asked,
+            if refused { amends.len() } else { 0 },
+            "what it came to is asked"
+        );
+        script.waiting.insert(0, later);
+        script.settles();
+    }
+}

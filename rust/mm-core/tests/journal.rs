@@ -274,7 +274,7 @@ impl World {
             }
             match &self.ends {
                 Some((at, command)) if second == *at => {
-                    desk.tell(EventBody::Command(command.clone()));
+                    desk.tell(EventBody::Command(*command));
                 }
                 _ => {}
             }

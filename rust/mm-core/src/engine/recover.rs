@@ -411,3 +411,17 @@ impl Engine {
 pub(super) fn is_large(moved: Sz, limit: Sz) -> bool {
     moved.abs().0 > limit.0 / 4
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn more_than_a_quarter_of_the_limit_is_large() {
+        for sign in [1, -1] {
+            assert!(is_large(Sz(sign * 26), Sz(100)));
+            assert!(!is_large(Sz(sign * 25), Sz(100)));
+            assert!(!is_large(Sz(0), Sz(0)));
+        }
+    }
+}

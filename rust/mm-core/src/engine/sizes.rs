@@ -171,7 +171,6 @@ impl Engine {
             let first = by > 0.0 && kept.last().is_none_or(|inner| inner.side != quote.side);
             let smallest = Sz((min_level.0 + quote.px.0 - 1) / quote.px.0).min(quote.sz);
             let sz = match share(quote.sz, by) {
-                _ if by >= 1.0 => quote.sz,
                 sz if sz >= smallest => sz,
                 _ if first => smallest,
                 _ => Sz::ZERO,

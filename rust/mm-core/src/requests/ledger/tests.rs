@@ -56,6 +56,13 @@ fn what_left_and_what_was_earned_is_counted_between_reports() {
 }
 
 #[test]
+fn where_the_venue_counts_less_a_fill_earns_less() {
+    let mut ledger = known(1_000, 10_000);
+    ledger.on_fill(Usd(250_000_000), 0.2, at(102));
+    assert_eq!(ledger.cap(), Some(10_050));
+}
+
+#[test]
 fn an_expired_action_is_settled_five_times() {
     for (used, drift) in [(1_010, 0), (1_009, -1), (1_011, 1)] {
         let mut ledger = known(1_000, 10_000);
