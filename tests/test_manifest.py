@@ -38,6 +38,12 @@ EXPECTED = {
     | {f"C{n}" for n in range(1, 7)}
     | {f"M{n}" for n in range(1, 9)},
     "contract": {str(n) for n in range(1, 23)},
+    "faults": set(
+        re.findall(
+            r'=> "(\w+)"',
+            (ROOT / "rust/mm-sim/src/faults/kind.rs").read_text(encoding="utf-8"),
+        )
+    ),
 }
 # Sections of the configuration whose every key protects something.
 PROTECTIVE = ("limits", "freshness", "control", "recovery", "requests")

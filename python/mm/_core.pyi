@@ -248,6 +248,9 @@ class PaperExchange:
     def accepts_sockets(self) -> bool:
         """Whether websockets are accepted now; False for a while after a planted disconnect."""
 
+    def passes(self, connection: int) -> bool:
+        """Whether anything passes on a websocket connection; not on one that is half-open."""
+
     def take_dropped(self) -> list[int]:
         """Take the connections that broke since the last call: to be cut without a close frame."""
 

@@ -31,7 +31,7 @@ class Lines:
         alone: Callable[[], Awaitable[None]],
         *,
         lease: Lease,
-        bound_s: float,
+        bound_s: float | None,
         where: str,
     ) -> None:
         """Watch.
@@ -41,7 +41,7 @@ class Lines:
             resync: Fills the gap; raises `GoneError` when that is impossible for good.
             alone: Returns when the lease is ours again: nobody acts for us any more.
             lease: Our right to trade; lost lines or none, nothing is announced without it.
-            bound_s: Longest time without a stream, wall seconds.
+            bound_s: Longest time without a stream, wall seconds; `None`: any.
             where: The venue, for messages.
         """
         self._streams = streams
@@ -108,6 +108,8 @@ class Lines:
                         continue
                     return
         except TimeoutError:
+            if self._bound_s is None:
+                raise
             raise GoneError(
                 f"{self._where} did not come back within {self._bound_s:g} s: {trouble}"
             ) from None

@@ -32,6 +32,7 @@ from mm.exits import Exit, exit_of
 from mm.hyperliquid.account import cancel_all
 from mm.kill_record import KillRecord, refusal
 from mm.lines import GoneError, Lines
+from mm.listed import end_when_delisted
 from mm.live.opening import open_live
 from mm.paper.process import ask_clock, is_running, kill, stop
 from mm.paper.venue import open_given, open_own
@@ -216,7 +217,8 @@ class Run:
             lambda: self._resync(desk, venue),
             lambda: self._protection.alone(desk.lease),
             lease=desk.lease,
-            bound_s=GONE_S,
+            # A venue that is away is waited for; the kill switch bounds what that may cost.
+            bound_s=None if venue.paper is None else GONE_S,
             where=venue.name,
         )
         await self._failing_fast(self._protection.begin(desk, venue, self._start))
@@ -238,6 +240,7 @@ class Run:
         self._start(desk.watch.run(), desk.keeper.run(), lines.run())
         self._open_screen(desk, venue, found)
         self._start(self._show_status(desk), self._time_out(desk, venue), self._see_kill(desk))
+        self._start(end_when_delisted(desk))
 
     def _start(self, *works: Coroutine[Any, Any, None]) -> None:
         """Let these run beside the rest; one that ends or fails ends the run."""

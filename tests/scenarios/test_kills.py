@@ -1,6 +1,5 @@
 """Every reason to end trading, from its cause to `mm unlock`; and every end of a position."""
 
-import asyncio
 import json
 import sqlite3
 from collections.abc import Awaitable, Callable
@@ -10,8 +9,6 @@ from decimal import Decimal
 import pytest
 
 from mm.cli import run
-from mm.control_socket import FILE as SOCKET
-from mm.control_socket import address
 from mm.exits import Exit, exit_of
 from mm.state import account_dir
 from mm.store import FILE
@@ -250,22 +247,11 @@ async def test_an_acknowledged_loss_of_the_day_stays_and_unlock_says_so(
 # ---- the ends of a position ---------------------------------------------------------------------
 
 
-async def kill_by_hand() -> None:
-    """As `mm kill` does it, through the socket of the maker that runs."""
-    asked = json.dumps({"ask": "kill", "why": "drill"}).encode() + b"\n"
-    with address(account_dir("paper", "default") / SOCKET) as path:
-        reader, writer = await asyncio.open_unix_connection(path)
-    writer.write(asked)
-    answer = json.loads(await reader.readline())
-    assert answer["answer"]["on_kill"]
-    writer.close()
-
-
 async def killed_by_hand(stage: Stage, on_kill: str) -> Seen:
     """Exposed, killed, and the latch on the disk."""
     await holding(stage, control__on_kill=on_kill, control__kill_deadline_s=40.0)
     seen = witness(stage)
-    await kill_by_hand()
+    await stage.kill_by_hand()
     await killed(stage, "manual")
     return seen
 

@@ -17,6 +17,8 @@ Json = Any  # whatever JSON holds
 # 2023-11-14 22:13:20 UTC: far from midnight.
 START_MS = 1_700_000_000_000
 BLOCK_MS = 100
+# As long as the demo market runs before its first client.
+WARMUP_MS = 3_600_000
 ANNOUNCE_S = 1.0
 MAKER = "11" * 32
 CROWD = "22" * 32
@@ -83,6 +85,8 @@ class House:
         start_ms: int = START_MS,
         dead_man: str = "volume",
         block_ms: int = BLOCK_MS,
+        faults: Json = None,
+        market: Json = None,
     ) -> None:
         self._loop = loop
         self._begun_s = loop.time()
@@ -103,11 +107,18 @@ class House:
             "schedule_gate": dead_man,
             "accounts": [{"address": who.address, "usdc": usd} for who, usd in funded.items()],
         }
+        if faults is not None:
+            config["faults"] = faults
         listed = [
             {"coin": perp.coin, "sz_decimals": perp.sz_decimals, "max_leverage": perp.max_leverage}
             for perp in perps
         ]
-        market = {"kind": "clients", "perps": listed}
+        # A market of its own has a past of its own.
+        self._invents_history = market is None
+        market = market or {"kind": "clients", "perps": listed}
+        if market["kind"] == "demo":
+            # The crowd is there before us, as it is where the demo market is served.
+            config["warmup_ms"] = WARMUP_MS
         self.exchange = PaperExchange(json.dumps(config), json.dumps(market))
         # Price around which history is served; None: a new market, without any.
         self.history_px: float | None = None
@@ -117,6 +128,7 @@ class House:
         self.received: list[Received] = []
         self.report = b""
         self.on_frames: Callable[[list[tuple[int, bytes]]], None] = lambda _: None
+        self.on_dropped: Callable[[list[int]], None] = lambda _: None
         self._waiting: dict[int, asyncio.Future[tuple[int, bytes]]] = {}
         self._nonce = start_ms
 
@@ -155,6 +167,8 @@ class House:
                 waiting = self._waiting.pop(number, None)
                 if waiting is not None and not waiting.done():
                     waiting.set_result((status, body))
+            if dropped := self.exchange.take_dropped():
+                self.on_dropped(dropped)
             self._send_frames()
             self.report += self.exchange.take_report()
 
@@ -168,9 +182,11 @@ class House:
         """Answer a request of HTTP."""
         self._set_clock()
         if path == "/info":
-            if b'"candleSnapshot"' in body:
+            if self._invents_history and b'"candleSnapshot"' in body:
                 return HTTP_OK, self._history(json.loads(body)["req"])
-            return self.exchange.info(body)
+            answer = self.exchange.info(body)
+            await asyncio.sleep(self.exchange.info_hold_s)
+            return answer
         self._note(body)
         submitted = self.exchange.submit(body)
         if not isinstance(submitted, int):

@@ -15,6 +15,8 @@ from types import TracebackType
 from typing import Any, ClassVar, Self
 
 import aiohttp
+from multidict import CIMultiDict, CIMultiDictProxy
+from yarl import URL
 
 from stage.house import House
 
@@ -23,6 +25,7 @@ Json = Any  # whatever JSON holds
 LATENCY_S = 0.02
 HTTP_OK = 200
 HTTP_BAD_GATEWAY = 502
+HTTP_UNAVAILABLE = 503
 
 
 @dataclass(slots=True)
@@ -97,6 +100,7 @@ class Net:
         # Frames as the client gets them, by stream; a script may change or add some.
         self.rewrites: dict[str, Callable[[Json], list[Json]]] = {}
         house.on_frames = self._carry
+        house.on_dropped = self._drop
 
     # ---- accidents -----------------------------------------------------------------------------
 
@@ -187,6 +191,8 @@ class Net:
         if not self.is_reachable:
             key = aiohttp.client_reqrep.ConnectionKey("stage", 1, False, True, None, None, None)
             raise aiohttp.ClientConnectorError(key, ConnectionRefusedError(111, "refused"))
+        if not self.house.exchange.accepts_sockets:
+            raise _refused(HTTP_UNAVAILABLE)
         line = Line(self.house.exchange.connect())
         self.lines.append(line)
         return line
@@ -211,6 +217,8 @@ class Net:
     async def _post(self, line: Line, message: Json) -> None:
         """Carry an action that came over a socket: the same way, with the same accidents."""
         request = message["request"]
+        if not self.house.exchange.passes(line.number):
+            return
         try:
             status, reply = await self.request("/exchange", json.dumps(request["payload"]).encode())
         except aiohttp.ClientConnectorError:
@@ -219,7 +227,7 @@ class Net:
         text = f"{status} {reply.decode()}"
         kind, payload = ("action", json.loads(reply)) if status == HTTP_OK else ("error", text)
         data = {"id": message["id"], "response": {"type": kind, "payload": payload}}
-        if line.open and not line.mute:
+        if line.open and not line.mute and self.house.exchange.passes(line.number):
             line.queue.append((asyncio.get_running_loop().time(), _frame("post", data)))
             line.woken.set()
 
@@ -247,6 +255,11 @@ class Net:
         line.queue.append((asyncio.get_running_loop().time() + LATENCY_S, frame))
         line.woken.set()
 
+    def _drop(self, numbers: list[int]) -> None:
+        for line in self.lines:
+            if line.number in numbers:
+                self._hang_up(line)
+
     def _hang_up(self, line: Line) -> None:
         if line.open:
             line.open = False
@@ -257,6 +270,13 @@ class Net:
     def close(self, line: Line) -> None:
         """The client hung up."""
         self._hang_up(line)
+
+
+def _refused(status: int) -> aiohttp.WSServerHandshakeError:
+    """An upgrade that a venue does not grant."""
+    url = URL("http://stage/ws")
+    info = aiohttp.RequestInfo(url, "GET", CIMultiDictProxy(CIMultiDict()), url)
+    return aiohttp.WSServerHandshakeError(info, (), status=status)
 
 
 def _frame(channel: str, data: Json) -> bytes:

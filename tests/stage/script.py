@@ -20,10 +20,12 @@ from mm._core import Engine
 from mm.audit.verdict import Verdict, judge
 from mm.clock import PaperClock
 from mm.config import Config, load
+from mm.control_socket import FILE as SOCKET
+from mm.control_socket import address
 from mm.errors import MmError
 from mm.lease import Lease
 from mm.run import Options, make_markets
-from mm.state import state_root
+from mm.state import account_dir, state_root
 from stage.house import House, Json, Perp, Received
 from stage.net import ClientSession, Net
 from stage.virtual import virtual_loop
@@ -88,7 +90,7 @@ class Stage:
             perps: What is listed; the first one is quoted.
             history: Whether candles are served.
             skew_s: How far the maker's clock is ahead of the exchange's.
-            more: As `House` takes it.
+            more: As `House` takes it; a `market` of its own has its own crowd.
         """
         loop = virtual_loop()
         self.house = House(loop, usdc=usdc, perps=perps, **more)
@@ -106,7 +108,8 @@ class Stage:
         directory.mkdir(parents=True, exist_ok=True)
         key = {"address": self.house.maker.address, "secret": "11" * 32}
         (directory / "wallet.json").write_text(json.dumps(key))
-        self.crowd(mid)
+        if "market" not in more:
+            self.crowd(mid)
 
     def _engine(self, config: str, instrument: Any) -> Engine:  # noqa: ANN401 - the core's own
         self._engines.append(Engine(config, instrument))
@@ -183,6 +186,11 @@ class Stage:
         assert self._run is not None
         return f"the run ended: {self._run!r} {self.logs[-5:]}"
 
+    @property
+    def over(self) -> bool:
+        """Whether the run has ended."""
+        return self._run is not None and self._run.done()
+
     async def stop(self, code: int = 0) -> Json:
         """SIGTERM, and what the run came to; nothing may rest."""
         os.kill(os.getpid(), signal.SIGTERM)
@@ -213,6 +221,16 @@ class Stage:
         with pytest.raises(MmError) as caught:
             await self._run
         return caught.value
+
+    async def kill_by_hand(self) -> None:
+        """`mm kill`: what another process says over the control socket."""
+        asked = json.dumps({"ask": "kill", "why": "drill"}).encode() + b"\n"
+        with address(account_dir("paper", "default") / SOCKET) as path:
+            reader, writer = await asyncio.open_unix_connection(path)
+        writer.write(asked)
+        answer = json.loads(await reader.readline())
+        assert answer["answer"]["on_kill"]
+        writer.close()
 
     async def vanish(self) -> None:
         """kill -9: the run is gone between two of its steps, its connections with it."""

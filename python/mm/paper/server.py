@@ -214,8 +214,10 @@ class PaperServer:
         self._flush()
         self._write_report(self._exchange.take_report())
         silent_since = time.monotonic() - SILENCE_S
-        for held in self._sockets.values():
-            if held.sent_at < silent_since and not held.ws.closed:
+        for connection, held in self._sockets.items():
+            silent = held.sent_at < silent_since and not held.ws.closed
+            # Of one that is half-open nobody hears that it was closed.
+            if silent and self._exchange.passes(connection):
                 self._close(held)
 
     def _close(self, held: _Socket) -> None:

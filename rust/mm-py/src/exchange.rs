@@ -103,6 +103,11 @@ impl PyPaperExchange {
         self.0.accepts_sockets()
     }
 
+    /// Whether anything passes on a websocket connection; not on one that is half-open.
+    fn passes(&mut self, connection: u64) -> bool {
+        self.0.passes(connection)
+    }
+
     /// Connections that broke since the last call: to be cut without a close frame.
     fn take_dropped(&mut self) -> Vec<u64> {
         self.0.take_dropped()

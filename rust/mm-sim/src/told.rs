@@ -91,6 +91,7 @@ pub(crate) fn fill(fill: &Fill) -> event::Fill {
         fee: fill.fee,
         taker: fill.taker,
         kind: match fill.liquidation {
+            _ if fill.settlement => FillKind::Settlement,
             Some(cause) if cause.user == fill.user => FillKind::Liquidation,
             _ => FillKind::Trade,
         },

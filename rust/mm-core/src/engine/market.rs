@@ -30,22 +30,28 @@ pub(super) struct Market {
 
 impl Market {
     pub(super) fn on_book(&mut self, snapshot: &BookSnapshot, now: Time) {
+        let known = self.book.exch();
         if self.book.apply_snapshot(snapshot) {
-            self.on_touch(now);
+            self.on_touch(known, now);
         }
     }
 
     pub(super) fn on_bbo(&mut self, bbo: &Bbo, now: Time) {
+        let known = self.book.exch();
         if self.book.apply_bbo(bbo) {
-            self.on_touch(now);
+            self.on_touch(known, now);
         }
     }
 
-    fn on_touch(&mut self, now: Time) {
-        self.seen_since_up = true;
-        self.fresh = Some(now);
-        self.sampled = Some(now);
+    /// A frame was used. One of the time that was `known` already says what the book was then: a feed
+    /// that repeats itself is no sign of life.
+    fn on_touch(&mut self, known: Time, now: Time) {
         let exch = self.book.exch();
+        if exch > known || !self.seen_since_up {
+            self.fresh = Some(now);
+            self.sampled = Some(now);
+        }
+        self.seen_since_up = true;
         self.tape.start(exch);
         if let Some(touch) = self.book.touch() {
             self.markouts.on_time(exch, touch.mid());

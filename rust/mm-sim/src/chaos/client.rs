@@ -163,6 +163,7 @@ impl World {
             }
             ActionFate::Refused(text) => Some(PlantedRefusal::Batch(text)),
             ActionFate::CancelsFail(text) => Some(PlantedRefusal::Items(text)),
+            ActionFate::PartlyFails(text, every) => Some(PlantedRefusal::Some(text, every)),
             ActionFate::Vanishes => {
                 self.never_arrives(id, flight, gives_up, ReplyOutcome::Lost);
                 return Ok(());

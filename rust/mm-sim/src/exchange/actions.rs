@@ -10,6 +10,7 @@ use super::margin::sums;
 use super::message::{CancelStatus, Output, PlaceStatus, PlantedRefusal, Reply, Request, Response};
 use super::report::type_of;
 use super::status::OrderState;
+use super::upsets::Planted;
 use super::{MAIN, SimExchange};
 
 /// Signed items an action may have.
@@ -68,6 +69,12 @@ impl SimExchange {
             Rule::Off => usage.requests += cost,
         }
         match &request.refusal {
+            Some(PlantedRefusal::Some(text, every)) => {
+                self.planted = Some(Planted::new(text, *every));
+                let response = self.dispatch(who, &request.action);
+                self.planted = None;
+                response
+            }
             Some(planted) => Ok(planted_response(planted, &request.action)),
             None => self.dispatch(who, &request.action),
         }
@@ -128,6 +135,7 @@ impl SimExchange {
     }
 
     fn cancel(&mut self, who: u32, asset: u32, oid: Option<u64>, fast: bool) -> CancelStatus {
+        let planted = self.planted_cancel();
         if oid.is_some_and(|oid| self.cancel_child(who, oid)) {
             return CancelStatus::Success;
         }
@@ -139,6 +147,9 @@ impl SimExchange {
             let text = "Order was never placed, already canceled, or filled.";
             return CancelStatus::Error(format!("{text} asset={asset}"));
         };
+        if let Some(text) = planted {
+            return CancelStatus::Error(format!("{text} asset={asset}"));
+        }
         if fast && account.triggers.contains_key(&oid) {
             let text = "Fast cancel is not allowed for trigger orders.";
             return CancelStatus::Error(format!("{text} asset={asset}"));
@@ -263,7 +274,7 @@ impl SimExchange {
 fn planted_response(planted: &PlantedRefusal, action: &ExchangeAction) -> Response {
     let (text, items) = match planted {
         PlantedRefusal::Batch(text) => (text, 1),
-        PlantedRefusal::Items(text) => (text, action.items()),
+        PlantedRefusal::Items(text) | PlantedRefusal::Some(text, _) => (text, action.items()),
     };
     match action {
         ExchangeAction::Order(_) | ExchangeAction::BatchModify(_) => {

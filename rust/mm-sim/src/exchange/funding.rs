@@ -30,6 +30,16 @@ const RATE_CAP: i128 = ONE * 4 / 100;
 pub struct RateE10(pub i64);
 
 impl RateE10 {
+    /// The rate nearest to a fraction.
+    #[must_use]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "a rate of funding is far below 1e9"
+    )]
+    pub fn of_fraction(fraction: f64) -> Self {
+        Self(libm::round(fraction * 1e10) as i64)
+    }
+
     fn clipped(units: i128) -> Self {
         let most = i128::from(i64::MAX);
         Self(i64::try_from(units.clamp(-most, most)).expect("Invariant: it was clamped"))
@@ -53,9 +63,17 @@ pub(super) struct FundingClock {
     sum: i128,
     samples: i128,
     history: VecDeque<FundingHour>,
+    /// A rate in place of the one that the premium gives, and until when.
+    pub(super) spike: Option<(RateE10, Time)>,
 }
 
 impl FundingClock {
+    fn spike_at(&self, now: Time) -> Option<RateE10> {
+        self.spike
+            .filter(|(_, until)| now < *until)
+            .map(|(rate, _)| rate)
+    }
+
     fn average(&self) -> Option<i128> {
         (self.samples > 0).then(|| self.sum / self.samples)
     }
@@ -81,7 +99,8 @@ impl SimExchange {
     #[must_use]
     pub fn funding_rate(&self, asset: u32) -> Option<RateE10> {
         let premium = self.premium_of_hour(asset)?;
-        Some(RateE10::clipped(hourly_rate(premium)))
+        let spike = self.coins[asset as usize].funding.spike_at(self.now);
+        Some(spike.unwrap_or_else(|| RateE10::clipped(hourly_rate(premium))))
     }
 
     /// Premium that the hour under way is paid by: the average of its samples so far, before the
@@ -96,7 +115,7 @@ impl SimExchange {
     #[must_use]
     pub fn impact_pxs(&self, asset: u32) -> Option<[Px; 2]> {
         let notional = impact_notional(self.market.instruments()[asset as usize].coin());
-        let depth = self.market.depth(asset, DEPTH);
+        let depth = self.depth(asset, DEPTH);
         Some([
             impact_px(&depth.bids, notional)?,
             impact_px(&depth.asks, notional)?,
@@ -111,9 +130,7 @@ impl SimExchange {
 
     /// Price that funding is paid on: the oracle, or the mark where no oracle is known.
     fn funding_px(&self, asset: u32) -> Option<Px> {
-        self.market
-            .oracle(asset)
-            .or(self.coins[asset as usize].mark)
+        self.oracle(asset).or(self.coins[asset as usize].mark)
     }
 
     /// Samples and pays what came due since the block at `last`.
@@ -145,11 +162,13 @@ impl SimExchange {
 
     /// Pays the hour that ends. One whose premium nobody could measure is neither paid nor recorded.
     fn pay_hour(&mut self, asset: u32) {
-        let (Some(px), Some(premium)) = (self.funding_px(asset), self.premium_of_hour(asset))
-        else {
+        let (Some(px), Some(premium), Some(rate)) = (
+            self.funding_px(asset),
+            self.premium_of_hour(asset),
+            self.funding_rate(asset),
+        ) else {
             return;
         };
-        let rate = RateE10::clipped(hourly_rate(premium));
         self.coins[asset as usize].funding.close_hour(FundingHour {
             time: self.now,
             rate,

@@ -225,6 +225,7 @@ impl SimExchange {
             px,
             sz: szi.abs(),
             liquidation: Some(self.cause(who, asset, LiquidationMethod::Backstop)),
+            settlement: false,
         };
         let oid = self.next_oid();
         self.book_leg(

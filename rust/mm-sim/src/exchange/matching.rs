@@ -83,6 +83,8 @@ pub(super) struct Print {
     pub(super) sz: Sz,
     /// Whose liquidation it is, if it is one.
     pub(super) liquidation: Option<Liquidation>,
+    /// Whether it settles a position of a perp that is delisted.
+    pub(super) settlement: bool,
 }
 
 impl SimExchange {
@@ -112,6 +114,7 @@ impl SimExchange {
                 px: best.px,
                 sz,
                 liquidation: taker.liquidation,
+                settlement: false,
             };
             self.fill_maker(best.owner, best.oid, taker.side.opposite(), print);
             let Taker {
@@ -218,6 +221,7 @@ impl SimExchange {
             px,
             sz,
             liquidation,
+            settlement,
         } = print;
         match leg.owner {
             Owner::Crowd(participant) => {
@@ -227,7 +231,7 @@ impl SimExchange {
                 self.coins[asset as usize].mark.get_or_insert(px);
                 let taken_over =
                     liquidation.is_some_and(|cause| cause.method == LiquidationMethod::Backstop);
-                let fee = if taken_over {
+                let fee = if taken_over || settlement {
                     Usd::ZERO
                 } else {
                     let rates = self.rates_of(&self.accounts[who as usize], asset);
@@ -257,6 +261,7 @@ impl SimExchange {
                     builder_fee,
                     taker: leg.taker,
                     liquidation,
+                    settlement,
                 };
                 account.record_fill(fill);
                 self.effects.push(Output::Fill(fill));
@@ -376,6 +381,9 @@ impl SimExchange {
         let CrowdOrder {
             asset, participant, ..
         } = *order;
+        if !self.serves_crowd(order) {
+            return;
+        }
         match order.body {
             CrowdBody::Quote { key, side, px, sz } => {
                 self.pull(asset, key);
@@ -417,6 +425,7 @@ impl SimExchange {
         }
     }
 
+    /// Takes an order of the crowd's from the book.
     fn pull(&mut self, asset: u32, key: u32) {
         let oid = std::mem::take(self.crowd.coins[asset as usize].oid_mut(key));
         self.market.remove(asset, oid);
@@ -439,6 +448,7 @@ impl SimExchange {
                             px,
                             sz,
                             liquidation: None,
+                            settlement: false,
                         },
                         side,
                         None,
@@ -452,6 +462,7 @@ impl SimExchange {
                         px,
                         sz,
                         liquidation: None,
+                        settlement: false,
                     };
                     self.hit(participant, owner, oid, print);
                 }

@@ -40,6 +40,8 @@ pub struct Request {
 /// How a planted refusal looks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PlantedRefusal {
+    /// The first item of the batch and every so many after it fail with this text.
+    Some(String, u32),
     /// One error with this text for the whole batch.
     Batch(String),
     /// An error with this text for every item.
@@ -221,12 +223,17 @@ pub struct Fill {
     pub taker: bool,
     /// Whose liquidation it was, if it was one.
     pub liquidation: Option<Liquidation>,
+    /// Whether it settled a position of a perp that was delisted.
+    pub settlement: bool,
 }
 
 impl Fill {
     /// The venue's word for what the fill did to the position.
     #[must_use]
     pub fn dir(&self) -> &'static str {
+        if self.settlement {
+            return "Settlement";
+        }
         if let Some(cause) = self.liquidation.filter(|cause| cause.user == self.user) {
             return match (cause.mode, self.side) {
                 (MarginMode::Cross, Side::Ask) => "Liquidated Cross Long",

@@ -33,6 +33,7 @@ mod tiers;
 mod tpsl;
 mod transfers;
 mod triggers;
+mod upsets;
 mod view;
 
 pub use account::{FundingPaid, MarginMode, MarginRule, OrderRecord};
@@ -72,6 +73,7 @@ use self::nonce::Nonces;
 use self::report::Noted;
 use self::tape::Tape;
 use self::tiers::Tiers;
+use self::upsets::Planted;
 use crate::market::{CrowdBody, CrowdOrder, Market, Played, Touch};
 
 /// Leverage of a fresh account: this, or the coin's maximum where that is smaller.
@@ -104,6 +106,12 @@ pub struct SimExchange {
     crowd: Crowd,
     fees_taken: Usd,
     deposited: Usd,
+    /// Until when post-only orders alone are taken.
+    post_only_until: Time,
+    /// The perp that is delisted in the next block.
+    delisting: Option<u32>,
+    /// Items of the action at hand that fail.
+    planted: Option<Planted>,
     last_oid: u64,
     last_tid: u64,
     last_tx: u64,
@@ -130,6 +138,10 @@ struct Coin {
     mark: Option<Px>,
     touch: Touch,
     tape: Tape,
+    /// Nothing of it is traded any more.
+    delisted: bool,
+    /// How far the oracle is from where it would be, fraction, and until when.
+    oracle_shift: Option<(f64, Time)>,
 }
 
 impl Coin {
@@ -212,6 +224,9 @@ impl SimExchange {
             coins,
             fees_taken: Usd::ZERO,
             deposited: Usd::ZERO,
+            post_only_until: Time(i64::MIN),
+            delisting: None,
+            planted: None,
             last_oid: FIRST_OID,
             last_tid: 0,
             last_tx: 0,
@@ -318,6 +333,7 @@ impl SimExchange {
         let last = self.now;
         self.now = self.next_block();
         self.run_schedules(out);
+        self.run_delisting();
         self.run_funding(last);
         self.run_triggers();
         self.run_liquidations();
@@ -360,7 +376,11 @@ impl SimExchange {
     fn close_block(&mut self, out: &mut Vec<Output>) {
         for (asset, coin) in (0_u32..).zip(&mut self.coins) {
             coin.tape.roll(self.now);
-            let touch = self.market.touch(asset);
+            let touch = if coin.delisted {
+                Touch::default()
+            } else {
+                self.market.touch(asset)
+            };
             if touch != coin.touch {
                 coin.touch = touch;
                 coin.mark = touch.mid().or(coin.mark);
@@ -434,6 +454,8 @@ impl Coin {
             mark: None,
             touch: Touch::default(),
             tape: Tape::default(),
+            delisted: false,
+            oracle_shift: None,
         }
     }
 

@@ -37,7 +37,8 @@ impl SimExchange {
         oid: u64,
     ) -> Result<PlaceStatus, Refused> {
         let mut order = new.order(oid, self.now);
-        if let Err(refused) = self.check(who, new) {
+        let passes = self.check_upsets(new).and_then(|()| self.check(who, new));
+        if let Err(refused) = passes {
             self.end_order(who, order, refused.state);
             return Err(refused);
         }

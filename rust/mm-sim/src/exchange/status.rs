@@ -23,6 +23,8 @@ pub enum OrderState {
     SiblingFilledCanceled,
     /// Cancelled because its account was liquidated.
     LiquidatedCanceled,
+    /// Cancelled because its perp was delisted.
+    DelistedCanceled,
     /// Cancelled by `scheduleCancel`.
     ScheduledCancel,
     /// Refused: off the price grid.
@@ -67,6 +69,7 @@ impl OrderState {
             Self::ReduceOnlyCanceled => "reduceOnlyCanceled",
             Self::SiblingFilledCanceled => "siblingFilledCanceled",
             Self::LiquidatedCanceled => "liquidatedCanceled",
+            Self::DelistedCanceled => "delistedCanceled",
             Self::ScheduledCancel => "scheduledCancel",
             Self::TickRejected => "tickRejected",
             Self::MinTradeNtlRejected => "minTradeNtlRejected",
@@ -98,6 +101,7 @@ impl OrderState {
             | Self::ReduceOnlyCanceled
             | Self::SiblingFilledCanceled
             | Self::LiquidatedCanceled
+            | Self::DelistedCanceled
             | Self::ScheduledCancel => OrderStatus::Canceled,
             Self::TickRejected
             | Self::MinTradeNtlRejected

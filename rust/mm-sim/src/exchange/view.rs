@@ -181,12 +181,18 @@ impl SimExchange {
     /// Best bid and offer now.
     #[must_use]
     pub fn touch(&self, asset: u32) -> Touch {
+        if self.is_delisted(asset) {
+            return Touch::default();
+        }
         self.market.touch(asset)
     }
 
     /// At most `levels` levels a side now.
     #[must_use]
     pub fn depth(&self, asset: u32, levels: usize) -> Depth {
+        if self.is_delisted(asset) {
+            return Depth::default();
+        }
         self.market.depth(asset, levels)
     }
 
@@ -200,7 +206,8 @@ impl SimExchange {
     /// A fair price from outside the book, where the market knows one.
     #[must_use]
     pub fn oracle(&self, asset: u32) -> Option<Px> {
-        self.market.oracle(asset)
+        let px = self.market.oracle(asset);
+        self.coins[asset as usize].shifted(px, self.now)
     }
 
     /// Recent trades, oldest first, at most 2,000.

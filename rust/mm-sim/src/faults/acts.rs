@@ -57,6 +57,28 @@ pub enum Act {
         /// To this; the exchange refuses what is not legal.
         leverage: u32,
     },
+    /// The oracle is this far from where it was, and the book stays.
+    OracleJump {
+        /// By this fraction; negative: down.
+        frac: f64,
+        /// How long, exchange seconds.
+        for_s: f64,
+    },
+    /// The funding rate is this, told and paid.
+    FundingSpike {
+        /// Fraction an hour; the venue's cap is 0.04.
+        rate_per_h: f64,
+        /// How long, exchange seconds.
+        for_s: f64,
+    },
+    /// Only post-only orders are taken, from anybody, as after a network upgrade.
+    PostOnly {
+        /// How long, exchange seconds.
+        for_s: f64,
+    },
+    /// The perp is delisted: its orders are cancelled, its positions settled at the mark, and no order
+    /// is taken any more.
+    Delisting {},
 }
 
 /// Key, value, legal range, and the range in words.
@@ -74,12 +96,17 @@ impl Act {
             Self::Transfer { .. } => FaultKind::Transfer,
             Self::Funding { .. } => FaultKind::Funding,
             Self::Leverage { .. } => FaultKind::Leverage,
+            Self::OracleJump { .. } => FaultKind::OracleJump,
+            Self::FundingSpike { .. } => FaultKind::FundingSpike,
+            Self::PostOnly { .. } => FaultKind::PostOnly,
+            Self::Delisting {} => FaultKind::Delisting,
         }
     }
 
     /// The numbers that have a range.
     pub(super) fn ranges(&self) -> [Option<Ranged>; 3] {
         let usd = |usd| Some(("usd", usd, (f64::MIN_POSITIVE, 1e9), "USD, above 0"));
+        let lasts = |for_s| Some(("for_s", for_s, (0.0, 1e7), "seconds, 0 or more"));
         let signed = |usd| Some(("usd", usd, (-1e9, 1e9), "USD, at most 1e9 either way"));
         match *self {
             Self::Burst {
@@ -107,7 +134,23 @@ impl Act {
                 None,
             ],
             Self::Transfer { usd } | Self::Funding { usd } => [signed(usd), None, None],
-            Self::Leverage { .. } => [None; 3],
+            Self::OracleJump { frac, for_s } => [
+                Some(("frac", frac, (-0.9, 9.0), "a fraction, -0.9 to 9")),
+                lasts(for_s),
+                None,
+            ],
+            Self::FundingSpike { rate_per_h, for_s } => [
+                Some((
+                    "rate_per_h",
+                    rate_per_h,
+                    (-0.04, 0.04),
+                    "a fraction, -0.04 to 0.04",
+                )),
+                lasts(for_s),
+                None,
+            ],
+            Self::PostOnly { for_s } => [lasts(for_s), None, None],
+            Self::Leverage { .. } | Self::Delisting {} => [None; 3],
         }
     }
 }

@@ -16,11 +16,13 @@ pub enum FaultKind {
     LateReply,
     /// One static error refuses a whole batch.
     RefusedBatch,
+    /// Single items of a batch fail, the others are carried out.
+    PartialBatch,
     /// Cancels are answered with an error and not carried out.
     FailedCancel,
     /// HTTP 429: not looked at.
     Http429,
-    /// HTTP 502: carried out or not, which the answer does not say.
+    /// HTTP 500, 502 and their like: carried out or not, which the answer does not say.
     Http5xx,
     /// The connection of an HTTP request hangs.
     Hung,
@@ -34,6 +36,14 @@ pub enum FaultKind {
     Disconnect,
     /// One stream falls silent and its connection stays.
     SilentStream,
+    /// Websockets stay open and nothing passes either way, pings included.
+    HalfOpen,
+    /// Books go on being sent, with the levels of a moment past.
+    StaleBook,
+    /// The clock that is announced is not the exchange's.
+    ClockSkew,
+    /// First frames of feeds come again though nobody subscribed.
+    SnapshotReplay,
     /// Several takers in a row on one side.
     Burst,
     /// One large taker.
@@ -48,15 +58,24 @@ pub enum FaultKind {
     Funding,
     /// The leverage of the account is set by hand.
     Leverage,
+    /// The oracle jumps and the book does not.
+    OracleJump,
+    /// The funding rate jumps.
+    FundingSpike,
+    /// The venue takes post-only orders alone, as after a network upgrade.
+    PostOnly,
+    /// The perp is delisted.
+    Delisting,
 }
 
 impl FaultKind {
     /// All kinds.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 29] = [
         Self::LostReply,
         Self::NeverArrives,
         Self::LateReply,
         Self::RefusedBatch,
+        Self::PartialBatch,
         Self::FailedCancel,
         Self::Http429,
         Self::Http5xx,
@@ -66,6 +85,10 @@ impl FaultKind {
         Self::DropFrame,
         Self::Disconnect,
         Self::SilentStream,
+        Self::HalfOpen,
+        Self::StaleBook,
+        Self::ClockSkew,
+        Self::SnapshotReplay,
         Self::Burst,
         Self::Sweep,
         Self::HandOrder,
@@ -73,6 +96,10 @@ impl FaultKind {
         Self::Transfer,
         Self::Funding,
         Self::Leverage,
+        Self::OracleJump,
+        Self::FundingSpike,
+        Self::PostOnly,
+        Self::Delisting,
     ];
 
     /// Its name in plans and reports.
@@ -83,6 +110,7 @@ impl FaultKind {
             Self::NeverArrives => "never_arrives",
             Self::LateReply => "late_reply",
             Self::RefusedBatch => "refused_batch",
+            Self::PartialBatch => "partial_batch",
             Self::FailedCancel => "failed_cancel",
             Self::Http429 => "http429",
             Self::Http5xx => "http5xx",
@@ -92,6 +120,10 @@ impl FaultKind {
             Self::DropFrame => "drop_frame",
             Self::Disconnect => "disconnect",
             Self::SilentStream => "silent_stream",
+            Self::HalfOpen => "half_open",
+            Self::StaleBook => "stale_book",
+            Self::ClockSkew => "clock_skew",
+            Self::SnapshotReplay => "snapshot_replay",
             Self::Burst => "burst",
             Self::Sweep => "sweep",
             Self::HandOrder => "hand_order",
@@ -99,6 +131,10 @@ impl FaultKind {
             Self::Transfer => "transfer",
             Self::Funding => "funding",
             Self::Leverage => "leverage",
+            Self::OracleJump => "oracle_jump",
+            Self::FundingSpike => "funding_spike",
+            Self::PostOnly => "post_only",
+            Self::Delisting => "delisting",
         }
     }
 
@@ -111,11 +147,18 @@ impl FaultKind {
                 | Self::NeverArrives
                 | Self::LateReply
                 | Self::RefusedBatch
+                | Self::PartialBatch
                 | Self::FailedCancel
                 | Self::Http429
                 | Self::Http5xx
                 | Self::Hung
         )
+    }
+
+    /// Whether a rate can bring it: a perp is delisted once and for all.
+    #[must_use]
+    pub const fn recurs(self) -> bool {
+        !matches!(self, Self::Delisting)
     }
 
     /// Whether it befalls frames: its rate is a chance a frame. Every other rate is times an hour.

@@ -5,6 +5,7 @@
 //! itself stays honest, and so does its own report.
 
 mod acts;
+mod drawn;
 mod kind;
 mod plan;
 mod running;
@@ -14,6 +15,6 @@ mod tests;
 
 pub use acts::Act;
 pub use kind::FaultKind;
-pub use plan::{Counted, Fault, FaultError, FaultPlan, Feed, Of, Scripted, TimedAct, Way};
+pub use plan::{Counted, Fault, FaultError, FaultPlan, Feed, Lines, Of, Scripted, TimedAct, Way};
 pub use running::{ActionFate, Faults, FrameFate, InfoFate, ReplyFate};
 pub use stage::{HANDS, STRANGER, Stage};

@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::acts::Act;
+use super::acts::{Act, Ranged};
 use super::kind::FaultKind;
 use mm_core::units::Side;
 
@@ -96,6 +96,21 @@ pub enum Feed {
     Market,
 }
 
+/// Which websockets a fault meets, by what they subscribed to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Lines {
+    /// Every one.
+    #[default]
+    All,
+    /// Those that hear of the market alone.
+    Market,
+    /// Those that hear of an account.
+    User,
+    /// Those that only send actions.
+    Orders,
+}
+
 /// Buys or sells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -167,6 +182,22 @@ pub enum Fault {
         #[serde(default = "invalid_price")]
         text: String,
     },
+    /// The first item of a batch fails, and of those after it every `every`-th; the others are carried
+    /// out.
+    PartialBatch {
+        /// Which requests.
+        #[serde(default)]
+        of: Of,
+        /// How many.
+        #[serde(default = "one")]
+        count: u32,
+        /// One in so many items fails.
+        #[serde(default = "two")]
+        every: u32,
+        /// The error's text, without the asset; absent: one that such an item may meet.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        text: Option<String>,
+    },
     /// Every item of a cancel is answered with an error and not carried out.
     FailedCancel {
         /// How many requests.
@@ -178,7 +209,7 @@ pub enum Fault {
     },
     /// HTTP 429 with the body `null`.
     Http429(Counted),
-    /// HTTP 502.
+    /// An error of the server.
     Http5xx {
         /// Which requests.
         #[serde(default)]
@@ -189,6 +220,9 @@ pub enum Fault {
         /// Whether an action is carried out all the same.
         #[serde(default)]
         executed: bool,
+        /// Which one: 500 to 599.
+        #[serde(default = "bad_gateway")]
+        status: u16,
     },
     /// The answer hangs.
     Hung {
@@ -246,10 +280,57 @@ pub enum Fault {
         /// How long, exchange seconds.
         for_s: f64,
     },
+    /// Websockets stay open and nothing passes either way. Those that are opened meanwhile are no
+    /// better; those that are opened later are.
+    HalfOpen {
+        /// Which.
+        #[serde(default)]
+        lines: Lines,
+        /// How long new ones are met, exchange seconds.
+        #[serde(default)]
+        for_s: f64,
+    },
+    /// Books and best prices go on being sent, with the levels of the first frame.
+    StaleBook {
+        /// How long, exchange seconds.
+        for_s: f64,
+        /// Whether they bear the time of now instead of their own.
+        #[serde(default)]
+        restamped: bool,
+    },
+    /// The clock that is announced is ahead of the exchange's, or behind it when negative.
+    ClockSkew {
+        /// By so much, exchange seconds.
+        by_s: f64,
+        /// How long, exchange seconds.
+        for_s: f64,
+    },
+    /// The first frames of feeds come again on every connection that has them.
+    SnapshotReplay {
+        /// Of which feeds.
+        #[serde(default)]
+        feed: Feed,
+        /// Whether they do not say that they are snapshots.
+        #[serde(default)]
+        as_news: bool,
+    },
 }
 
 const fn one() -> u32 {
     1
+}
+
+const fn two() -> u32 {
+    2
+}
+
+const fn bad_gateway() -> u16 {
+    502
+}
+
+/// An error that a single order of a batch may meet.
+pub(super) fn no_margin() -> String {
+    "Insufficient margin to place order.".to_owned()
 }
 
 /// A static error: it refuses a whole batch.
@@ -271,6 +352,7 @@ impl Fault {
             Self::NeverArrives(_) => FaultKind::NeverArrives,
             Self::LateReply { .. } => FaultKind::LateReply,
             Self::RefusedBatch { .. } => FaultKind::RefusedBatch,
+            Self::PartialBatch { .. } => FaultKind::PartialBatch,
             Self::FailedCancel { .. } => FaultKind::FailedCancel,
             Self::Http429(_) => FaultKind::Http429,
             Self::Http5xx { .. } => FaultKind::Http5xx,
@@ -280,17 +362,38 @@ impl Fault {
             Self::DropFrame { .. } => FaultKind::DropFrame,
             Self::Disconnect { .. } => FaultKind::Disconnect,
             Self::SilentStream { .. } => FaultKind::SilentStream,
+            Self::HalfOpen { .. } => FaultKind::HalfOpen,
+            Self::StaleBook { .. } => FaultKind::StaleBook,
+            Self::ClockSkew { .. } => FaultKind::ClockSkew,
+            Self::SnapshotReplay { .. } => FaultKind::SnapshotReplay,
         }
     }
 
-    /// Key and value of its time, where it has one.
-    const fn seconds(&self) -> Option<(&'static str, f64)> {
+    /// The numbers that have a range.
+    fn ranges(&self) -> [Option<Ranged>; 2] {
+        let seconds = |key, value| Some((key, value, (0.0, LONGEST_S), "seconds, 0 or more"));
         match self {
-            Self::LateReply { by_s, .. } | Self::ReorderFrame { by_s, .. } => Some(("by_s", *by_s)),
+            Self::LateReply { by_s, .. } | Self::ReorderFrame { by_s, .. } => {
+                [seconds("by_s", *by_s), None]
+            }
             Self::Hung { for_s, .. }
             | Self::Disconnect { for_s, .. }
-            | Self::SilentStream { for_s, .. } => Some(("for_s", *for_s)),
-            _ => None,
+            | Self::SilentStream { for_s, .. }
+            | Self::HalfOpen { for_s, .. }
+            | Self::StaleBook { for_s, .. } => [seconds("for_s", *for_s), None],
+            Self::ClockSkew { by_s, for_s } => [
+                Some(("by_s", *by_s, (-3_600.0, 3_600.0), "-3600 to 3600 s")),
+                seconds("for_s", *for_s),
+            ],
+            Self::PartialBatch { every, .. } => [
+                Some(("every", f64::from(*every), (1.0, 200.0), "1 to 200")),
+                None,
+            ],
+            Self::Http5xx { status, .. } => [
+                Some(("status", f64::from(*status), (500.0, 599.0), "500 to 599")),
+                None,
+            ],
+            _ => [None; 2],
         }
     }
 }
@@ -324,7 +427,9 @@ impl FaultPlan {
     /// [`FaultError`] naming the key.
     pub fn check(&self) -> Result<(), FaultError> {
         for (kind, rate) in &self.rates {
-            let (high, expected) = if kind.is_of_actions() || kind.is_of_frames() {
+            let (high, expected) = if !kind.recurs() {
+                (0.0, "nothing: it is for scripts")
+            } else if kind.is_of_actions() || kind.is_of_frames() {
                 (1.0, "a chance, 0 to 1")
             } else {
                 (3_600.0, "times an hour, 0 to 3600")
@@ -339,8 +444,8 @@ impl FaultPlan {
                 (0.0, LONGEST_S),
                 "seconds, 0 or more",
             )?;
-            if let Some((key, seconds)) = scripted.fault.seconds() {
-                within(&at(key), seconds, (0.0, LONGEST_S), "seconds, 0 or more")?;
+            for (key, value, range, expected) in scripted.fault.ranges().into_iter().flatten() {
+                within(&at(key), value, range, expected)?;
             }
         }
         for (place, timed) in self.acts.iter().enumerate() {

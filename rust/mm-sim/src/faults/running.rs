@@ -5,10 +5,9 @@ use std::collections::{BTreeMap, VecDeque};
 use mm_core::units::{Dur, Time};
 
 use super::acts::Act;
+use super::drawn::LATE_S;
 use super::kind::FaultKind;
-use super::plan::{
-    Counted, Fault, FaultError, FaultPlan, Feed, Of, Way, invalid_price, over_budget,
-};
+use super::plan::{Counted, Fault, FaultError, FaultPlan, Feed, Lines, Of, no_margin, over_budget};
 use crate::flow::Dice;
 
 /// What becomes of an action.
@@ -24,6 +23,8 @@ pub enum ActionFate {
     Refused(String),
     /// It reaches the exchange, where every cancel in it fails with this text.
     CancelsFail(String),
+    /// It reaches the exchange, where its first item and every so many after it fail with this text.
+    PartlyFails(String, u32),
 }
 
 /// What becomes of an answer.
@@ -67,32 +68,32 @@ pub enum FrameFate {
 #[derive(Clone, Debug)]
 pub struct Faults {
     script: VecDeque<(Time, Due)>,
+    skew: Option<(Dur, Time)>,
+    half_open: Option<(Lines, Time)>,
+    went_half_open: Option<Lines>,
+    stale: Option<(bool, Time)>,
+    replays: Vec<(Feed, bool)>,
     /// Faults of requests and frames that wait for theirs.
     armed: Vec<Fault>,
     acts: Vec<Act>,
     silent: Vec<(Feed, Time)>,
     down_until: Option<Time>,
     snapshot_fills: Option<usize>,
-    chances: BTreeMap<FaultKind, f64>,
+    pub(super) chances: BTreeMap<FaultKind, f64>,
     /// When each kind that comes from outside is next due, and its mean distance.
     recurring: BTreeMap<FaultKind, (Time, f64)>,
     broke: bool,
     ended: bool,
-    dice: Dice,
+    pub(super) dice: Dice,
     counts: BTreeMap<FaultKind, u64>,
 }
 
 /// What a script may name.
 #[derive(Clone, Debug)]
-enum Due {
+pub(super) enum Due {
     Fault(Fault),
     Act(Act),
 }
-
-/// Longest delay of an answer or a frame that the rates draw, s.
-const LATE_S: f64 = 3.0;
-/// Hanging requests, broken sockets and silences that the rates draw last so long on average, s.
-const OUTAGE_S: f64 = 6.0;
 
 impl Faults {
     /// A plan that begins at `start`.
@@ -122,6 +123,11 @@ impl Faults {
         }
         Ok(Self {
             script: script.into(),
+            skew: None,
+            half_open: None,
+            went_half_open: None,
+            stale: None,
+            replays: Vec::new(),
             armed: Vec::new(),
             acts: Vec::new(),
             silent: Vec::new(),
@@ -163,6 +169,9 @@ impl Faults {
         }
         self.silent.retain(|(_, until)| now < *until);
         self.down_until = self.down_until.filter(|until| now < *until);
+        self.half_open = self.half_open.filter(|(_, until)| now < *until);
+        self.stale = self.stale.filter(|(_, until)| now < *until);
+        self.skew = self.skew.filter(|(_, until)| now < *until);
     }
 
     fn begin(&mut self, due: Due, at: Time) {
@@ -185,62 +194,25 @@ impl Faults {
                 self.count(FaultKind::SilentStream);
                 self.silent.push((feed, at.plus(Dur::from_secs(for_s))));
             }
+            Due::Fault(Fault::HalfOpen { lines, for_s }) => {
+                self.count(FaultKind::HalfOpen);
+                self.went_half_open = Some(lines);
+                self.half_open = Some((lines, at.plus(Dur::from_secs(for_s))));
+            }
+            Due::Fault(Fault::StaleBook { for_s, restamped }) => {
+                self.count(FaultKind::StaleBook);
+                self.stale = Some((restamped, at.plus(Dur::from_secs(for_s))));
+            }
+            Due::Fault(Fault::ClockSkew { by_s, for_s }) => {
+                self.count(FaultKind::ClockSkew);
+                self.skew = Some((Dur::from_secs(by_s), at.plus(Dur::from_secs(for_s))));
+            }
+            Due::Fault(Fault::SnapshotReplay { feed, as_news }) => {
+                self.count(FaultKind::SnapshotReplay);
+                self.replays.push((feed, as_news));
+            }
             Due::Fault(waits) => self.armed.push(waits),
         }
-    }
-
-    /// What comes from outside or breaks, of this kind, with its numbers drawn.
-    fn draw(&mut self, kind: FaultKind) -> Due {
-        let dice = &mut self.dice;
-        let way = if dice.chance(0.5) {
-            Way::Buy
-        } else {
-            Way::Sell
-        };
-        let sign = if dice.chance(0.5) { 1.0 } else { -1.0 };
-        let feeds = [Feed::Fills, Feed::Orders, Feed::Account, Feed::Market];
-        Due::Act(match kind {
-            FaultKind::Disconnect => {
-                return Due::Fault(Fault::Disconnect {
-                    for_s: dice.exponential(OUTAGE_S),
-                    snapshot_fills: None,
-                });
-            }
-            FaultKind::SilentStream => {
-                return Due::Fault(Fault::SilentStream {
-                    feed: feeds[usize::from(dice.pick(4))],
-                    for_s: dice.exponential(OUTAGE_S),
-                });
-            }
-            FaultKind::Burst => Act::Burst {
-                way,
-                usd: dice.between(50.0, 500.0),
-                orders: 4 + u32::from(dice.pick(5)),
-                within_s: 1.5,
-            },
-            FaultKind::HandOrder => Act::HandOrder {
-                way,
-                usd: dice.between(20.0, 200.0),
-                resting_bps: dice.chance(0.5).then(|| dice.between(1.0, 50.0)),
-            },
-            FaultKind::PriceJump => Act::PriceJump {
-                frac: sign * dice.between(0.002, 0.02),
-            },
-            FaultKind::Transfer => Act::Transfer {
-                usd: sign * dice.between(10.0, 500.0),
-            },
-            FaultKind::Funding => Act::Funding {
-                usd: sign * dice.between(0.01, 2.0),
-            },
-            FaultKind::Leverage => Act::Leverage {
-                leverage: 1 + u32::from(dice.pick(20)),
-            },
-            // The kinds of requests and frames do not recur: what is left is the sweep.
-            _ => Act::Sweep {
-                way,
-                usd: dice.pareto(2_000.0, 1.2).min(500_000.0),
-            },
-        })
     }
 
     /// Nothing goes wrong from now on.
@@ -251,6 +223,10 @@ impl Faults {
         self.silent.clear();
         self.chances.clear();
         self.recurring.clear();
+        self.replays.clear();
+        self.skew = None;
+        self.half_open = None;
+        self.stale = None;
         self.down_until = None;
         self.ended = true;
     }
@@ -269,6 +245,34 @@ impl Faults {
     /// Whether websockets broke since the last call.
     pub fn take_break(&mut self) -> bool {
         core::mem::take(&mut self.broke)
+    }
+
+    /// Which websockets went half-open since the last call.
+    pub fn take_half_open(&mut self) -> Option<Lines> {
+        self.went_half_open.take()
+    }
+
+    /// Which websockets are half-open from the moment they open.
+    #[must_use]
+    pub fn half_open(&self) -> Option<Lines> {
+        self.half_open.map(|(lines, _)| lines)
+    }
+
+    /// Whether books are stale now, and then whether they bear the time of now.
+    #[must_use]
+    pub fn stale(&self) -> Option<bool> {
+        self.stale.map(|(restamped, _)| restamped)
+    }
+
+    /// How far the clock that is announced is ahead of the exchange's.
+    #[must_use]
+    pub fn skew(&self) -> Dur {
+        self.skew.map_or(Dur(0), |(by, _)| by)
+    }
+
+    /// Feeds whose first frames come again since the last call, and whether they say what they are.
+    pub fn take_replays(&mut self) -> Vec<(Feed, bool)> {
+        core::mem::take(&mut self.replays)
     }
 
     /// Whether no websocket is accepted now.
@@ -292,6 +296,7 @@ impl Faults {
             | Fault::Http429(Counted { of, .. })
             | Fault::LateReply { of, .. }
             | Fault::RefusedBatch { of, .. }
+            | Fault::PartialBatch { of, .. }
             | Fault::Http5xx { of, .. }
             | Fault::Hung { of, .. } => meets(*of),
             Fault::FailedCancel { .. } => what == Of::Cancel,
@@ -310,54 +315,24 @@ impl Faults {
                 ActionFate::Arrives(ReplyFate::Late(Dur::from_secs(late_s)))
             }
             Fault::RefusedBatch { text, .. } => ActionFate::Refused(text),
+            Fault::PartialBatch { every, text, .. } => {
+                let usual = if what == Of::Cancel {
+                    over_budget
+                } else {
+                    no_margin
+                };
+                ActionFate::PartlyFails(text.unwrap_or_else(usual), every)
+            }
             Fault::FailedCancel { text, .. } => ActionFate::CancelsFail(text),
             Fault::Http429(_) => ActionFate::Status(429),
-            Fault::Http5xx { executed: true, .. } => ActionFate::Arrives(ReplyFate::Status(502)),
-            Fault::Http5xx { .. } => ActionFate::Status(502),
+            Fault::Http5xx {
+                executed: true,
+                status,
+                ..
+            } => ActionFate::Arrives(ReplyFate::Status(status)),
+            Fault::Http5xx { status, .. } => ActionFate::Status(status),
             _ => ActionFate::Vanishes,
         }
-    }
-
-    fn chance_for_action(&mut self, what: Of) -> Option<Fault> {
-        let any = Counted::default();
-        for kind in FaultKind::ALL {
-            let applies =
-                kind.is_of_actions() && (kind != FaultKind::FailedCancel || what == Of::Cancel);
-            if !applies || !self.happens(kind) {
-                continue;
-            }
-            let dice = &mut self.dice;
-            return Some(match kind {
-                FaultKind::LostReply => Fault::LostReply(any),
-                FaultKind::NeverArrives => Fault::NeverArrives(any),
-                FaultKind::LateReply => Fault::LateReply {
-                    of: any.of,
-                    count: 1,
-                    by_s: dice.between(0.0, LATE_S),
-                },
-                FaultKind::RefusedBatch => Fault::RefusedBatch {
-                    of: any.of,
-                    count: 1,
-                    text: invalid_price(),
-                },
-                FaultKind::FailedCancel => Fault::FailedCancel {
-                    count: 1,
-                    text: over_budget(),
-                },
-                FaultKind::Http429 => Fault::Http429(any),
-                FaultKind::Http5xx => Fault::Http5xx {
-                    of: any.of,
-                    count: 1,
-                    executed: dice.chance(0.5),
-                },
-                _ => Fault::Hung {
-                    of: any.of,
-                    count: 1,
-                    for_s: dice.exponential(OUTAGE_S),
-                },
-            });
-        }
-        None
     }
 
     /// The fate of a query. Rates do not meet queries, scripts do.
@@ -381,7 +356,8 @@ impl Faults {
             Fault::Hung { for_s: late_s, .. } | Fault::LateReply { by_s: late_s, .. } => {
                 InfoFate::Late(Dur::from_secs(late_s))
             }
-            _ => InfoFate::Status(502),
+            Fault::Http5xx { status, .. } => InfoFate::Status(status),
+            _ => unreachable!("what meets queries is named above"),
         }
     }
 
@@ -434,13 +410,19 @@ impl Faults {
             }
             Fault::LateReply { count, .. }
             | Fault::RefusedBatch { count, .. }
+            | Fault::PartialBatch { count, .. }
             | Fault::FailedCancel { count, .. }
             | Fault::Http5xx { count, .. }
             | Fault::Hung { count, .. }
             | Fault::DuplicateFrame { count, .. }
             | Fault::ReorderFrame { count, .. }
             | Fault::DropFrame { count, .. } => count,
-            Fault::Disconnect { .. } | Fault::SilentStream { .. } => {
+            Fault::Disconnect { .. }
+            | Fault::SilentStream { .. }
+            | Fault::HalfOpen { .. }
+            | Fault::StaleBook { .. }
+            | Fault::ClockSkew { .. }
+            | Fault::SnapshotReplay { .. } => {
                 unreachable!("only faults of requests and frames wait")
             }
         };
@@ -451,7 +433,7 @@ impl Faults {
         fault
     }
 
-    fn happens(&mut self, kind: FaultKind) -> bool {
+    pub(super) fn happens(&mut self, kind: FaultKind) -> bool {
         self.chances
             .get(&kind)
             .is_some_and(|chance| self.dice.chance(*chance))

@@ -9,7 +9,7 @@ use mm_hl::wire::{
 };
 
 use super::acts::Act;
-use crate::exchange::{Request, SimExchange};
+use crate::exchange::{RateE10, Request, SimExchange};
 
 /// The stranger who takes.
 pub const STRANGER: Address = Address([0xfa; 20]);
@@ -122,6 +122,15 @@ impl Stage {
                 let action = ExchangeAction::UpdateLeverage(set);
                 self.submit(self.account, action, sim, block);
             }
+            Act::OracleJump { frac, for_s } => {
+                sim.shift_oracle(self.asset, frac, block.plus(Dur::from_secs(for_s)));
+            }
+            Act::FundingSpike { rate_per_h, for_s } => {
+                let rate = RateE10::of_fraction(rate_per_h);
+                sim.spike_funding(self.asset, rate, block.plus(Dur::from_secs(for_s)));
+            }
+            Act::PostOnly { for_s } => sim.take_post_only(block.plus(Dur::from_secs(for_s))),
+            Act::Delisting {} => sim.delist(self.asset),
         }
     }
 

@@ -126,8 +126,8 @@ fn sockets_break_once_and_stay_away_for_a_while() {
 
 #[test]
 fn rates_bring_every_kind_and_the_same_seed_the_same_faults() {
-    let rates: Vec<String> = FaultKind::ALL
-        .iter()
+    let recur = || FaultKind::ALL.into_iter().filter(|kind| kind.recurs());
+    let rates: Vec<String> = recur()
         .map(|kind| {
             let rate = if kind.is_of_actions() || kind.is_of_frames() {
                 0.1
@@ -151,7 +151,7 @@ fn rates_bring_every_kind_and_the_same_seed_the_same_faults() {
     };
     let (first, again) = (hear(), hear());
     assert_eq!(first, again);
-    for kind in FaultKind::ALL {
+    for kind in recur() {
         assert!(first.1.contains_key(&kind), "{kind} never came");
     }
 }

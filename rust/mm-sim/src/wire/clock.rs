@@ -1,6 +1,6 @@
 //! The exchange's clock as it announces it.
 
-use mm_core::units::Time;
+use mm_core::units::{Dur, Time};
 use serde::Serialize;
 
 /// The exchange's clock as announced: `time` never goes back.
@@ -30,6 +30,14 @@ impl ClockJson {
         self.time_ns = self.time_ns.max(now_ns);
         self.wall_ns = wall_ns;
         self.speed_achieved = speed_achieved;
+    }
+
+    /// The clock as announced when it is off by so much.
+    pub(super) fn skewed(&self, by: Dur) -> Self {
+        Self {
+            time_ns: self.time_ns + by.0,
+            ..self.clone()
+        }
     }
 
     pub(super) const fn now(&self) -> Time {

@@ -6,8 +6,10 @@ use std::collections::BTreeMap;
 use mm_core::units::{Dur, Time};
 use mm_hl::address::Address;
 use mm_hl::wire::ExchangeAction;
+use serde_json::Value;
 
 use super::action::Origin;
+use super::feed;
 use super::info::asset;
 use super::subscription::Subscription;
 use super::{Answer, PaperExchange};
@@ -27,6 +29,8 @@ pub(super) struct Injected {
     stage: Option<Stage>,
     late_replies: Vec<(Time, Waiter, Answer)>,
     late_frames: BTreeMap<Subscription, Vec<(Time, Vec<u8>)>>,
+    /// While books are stale, what each feed says.
+    stale_books: BTreeMap<Subscription, Vec<u8>>,
     dropped: Vec<u64>,
     hold: Dur,
 }
@@ -64,6 +68,7 @@ impl Injected {
             stage: account.map(|account| Stage::new(account, asset)),
             late_replies: Vec::new(),
             late_frames: BTreeMap::new(),
+            stale_books: BTreeMap::new(),
             dropped: Vec::new(),
             hold: Dur(0),
         })
@@ -95,6 +100,9 @@ impl Injected {
             }
             ActionFate::CancelsFail(text) => {
                 Door::Open(ReplyFate::Comes, Some(PlantedRefusal::Items(text)))
+            }
+            ActionFate::PartlyFails(text, every) => {
+                Door::Open(ReplyFate::Comes, Some(PlantedRefusal::Some(text, every)))
             }
             ActionFate::Vanishes => Door::Lost,
             ActionFate::Status(status) => Door::Answered(Answer::bare(status)),
@@ -132,6 +140,7 @@ impl Injected {
             return;
         };
         for frame in core::mem::take(frames) {
+            let frame = self.frozen(channel, now, frame);
             match self.faults.on_frame(feed, now) {
                 FrameFate::Comes => frames.push(frame),
                 FrameFate::Twice => {
@@ -153,6 +162,26 @@ impl Injected {
                 }
                 waits
             });
+        }
+    }
+
+    /// The frame itself, or while books are stale the first one since they are.
+    fn frozen(&mut self, channel: &Subscription, now: Time, frame: Vec<u8>) -> Vec<u8> {
+        let Some(restamped) = self.faults.stale() else {
+            self.stale_books.clear();
+            return frame;
+        };
+        if !matches!(
+            channel,
+            Subscription::L2Book { .. } | Subscription::Bbo { .. }
+        ) {
+            return frame;
+        }
+        let known = self.stale_books.entry(channel.clone()).or_insert(frame);
+        if restamped {
+            edited(known, |data| data["time"] = now.as_millis().into())
+        } else {
+            known.clone()
         }
     }
 
@@ -196,6 +225,12 @@ impl PaperExchange {
         !self.injected.faults.is_down()
     }
 
+    /// Whether anything passes on a connection; not on one that is half-open. The carrier leaves such
+    /// a one alone: to its client it is open.
+    pub fn passes(&mut self, connection: u64) -> bool {
+        !self.is_lost(connection, None)
+    }
+
     /// Connections that broke since the last call: the carrier cuts them without a close frame.
     pub fn take_dropped(&mut self) -> Vec<u64> {
         core::mem::take(&mut self.injected.dropped)
@@ -208,12 +243,71 @@ impl PaperExchange {
         }
     }
 
+    /// Lets connections go half-open when the plan says so.
+    pub(super) fn deafen_sockets(&mut self) {
+        if let Some(lines) = self.injected.faults.take_half_open() {
+            self.sockets.deafen(lines);
+        }
+    }
+
+    /// Whether what a client says on this connection is lost. One that is opened while others are
+    /// half-open is met by what it first says.
+    pub(super) fn is_lost(&mut self, connection: u64, channel: Option<&Subscription>) -> bool {
+        if let Some(lines) = self.injected.faults.half_open() {
+            self.sockets.meet(connection, channel, lines);
+        }
+        self.sockets.is_deaf(connection)
+    }
+
+    /// How far the clock that is announced is ahead of the exchange's.
+    pub(super) fn clock_skew(&self) -> Dur {
+        self.injected.faults.skew()
+    }
+
+    /// Sends first frames again when the plan says so.
+    pub(super) fn replay_snapshots(&mut self) {
+        for (feed, as_news) in self.injected.faults.take_replays() {
+            let meets = |channel: &Subscription| {
+                let of = feed_of(channel);
+                let about_us = channel.user().is_none() || channel.user() == self.injected.account;
+                about_us
+                    && of.is_some_and(|of| of == feed || (feed == Feed::User && of != Feed::Market))
+            };
+            let (sim, fills_max) = (&self.sim, self.injected.snapshot_fills());
+            self.sockets.visit(|channel, _, frames| {
+                let first = Some(channel).filter(|channel| meets(channel));
+                let first = first.and_then(|channel| feed::first(sim, channel, fills_max));
+                frames.extend(first.map(|frame| {
+                    if as_news {
+                        edited(&frame, without_snapshot_word)
+                    } else {
+                        frame
+                    }
+                }));
+            });
+        }
+    }
+
     /// Adds the answers that were held back until now.
     pub(super) fn deliver_late(&mut self) {
         let due = self.injected.due_replies(self.sim.now());
         for (waiter, answer) in due {
             self.answer_waiter(waiter, answer);
         }
+    }
+}
+
+/// A frame with its data changed.
+fn edited(frame: &[u8], change: impl FnOnce(&mut Value)) -> Vec<u8> {
+    let mut frame: Value = serde_json::from_slice(frame).expect("Invariant: our own JSON");
+    change(&mut frame["data"]);
+    let channel = frame["channel"].as_str().unwrap_or_default().to_owned();
+    super::book::frame(&channel, &frame["data"])
+}
+
+fn without_snapshot_word(data: &mut Value) {
+    if let Some(data) = data.as_object_mut() {
+        data.remove("isSnapshot");
     }
 }
 

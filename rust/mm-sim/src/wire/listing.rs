@@ -46,11 +46,20 @@ fn tables(perps: &[Instrument]) -> BTreeMap<u32, Tiers> {
 /// `meta` of a dex: its perps by asset number, and every margin table.
 pub(crate) fn meta(sim: &SimExchange, dex: usize) -> Value {
     let perps = (0_u32..).zip(sim.instruments());
-    let own = perps.filter(|(asset, _)| sim.dex_of(*asset) == dex);
-    let rows: Vec<_> = own
-        .map(|(asset, perp)| (perp, sim.margin_rule(asset)))
+    let own: Vec<_> = perps
+        .filter(|(asset, _)| sim.dex_of(*asset) == dex)
         .collect();
-    meta_of(&rows, sim.instruments())
+    let rows: Vec<_> = own
+        .iter()
+        .map(|(asset, perp)| (*perp, sim.margin_rule(*asset)))
+        .collect();
+    let mut meta = meta_of(&rows, sim.instruments());
+    for (row, (asset, _)) in own.iter().enumerate() {
+        if sim.is_delisted(*asset) {
+            meta["universe"][row]["isDelisted"] = json!(true);
+        }
+    }
+    meta
 }
 
 fn meta_of(perps: &[(&Instrument, MarginRule)], all: &[Instrument]) -> Value {

@@ -172,6 +172,7 @@ impl PaperExchange {
             }
             self.injected.open_block(&mut self.sim, block);
             self.break_sockets();
+            self.deafen_sockets();
             let mut outputs = core::mem::take(&mut self.outputs);
             self.sim.advance(block, &mut outputs);
             for output in &outputs {
@@ -191,6 +192,7 @@ impl PaperExchange {
                 block.frames(channel, feed, frames);
                 injected.on_frames(channel, now, frames);
             });
+            self.replay_snapshots();
             outputs.clear();
             self.outputs = outputs;
         }

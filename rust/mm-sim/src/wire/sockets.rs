@@ -6,6 +6,7 @@ use std::sync::Arc;
 use mm_hl::address::Address;
 
 use super::subscription::Subscription;
+use crate::faults::Lines;
 
 /// Channels of one connection.
 const CHANNELS_MAX: usize = 1_000;
@@ -30,6 +31,8 @@ pub(crate) struct Sockets {
 struct Connection {
     channels: BTreeSet<Subscription>,
     posts: usize,
+    /// Nothing passes either way any more.
+    deaf: bool,
 }
 
 /// A feed somebody listens to.
@@ -154,9 +157,50 @@ impl Sockets {
 
     /// Queues a frame for one connection.
     pub(crate) fn send(&mut self, connection: u64, frame: Vec<u8>) {
-        if self.connections.contains_key(&connection) {
+        let open = self.connections.get(&connection);
+        if open.is_some_and(|open| !open.deaf) {
             self.frames.push((connection, frame.into()));
         }
+    }
+
+    /// Lets nothing pass any more on the connections of these lines.
+    pub(crate) fn deafen(&mut self, lines: Lines) {
+        let met: Vec<u64> = self
+            .connections
+            .iter()
+            .filter(|(_, open)| meets(lines, open.channels.iter()))
+            .map(|(connection, _)| *connection)
+            .collect();
+        for connection in met {
+            self.deafen_one(connection);
+        }
+    }
+
+    /// The same for one connection whose client has just named a channel, or none.
+    pub(crate) fn meet(&mut self, connection: u64, channel: Option<&Subscription>, lines: Lines) {
+        let Some(open) = self.connections.get(&connection) else {
+            return;
+        };
+        if meets(lines, open.channels.iter().chain(channel)) {
+            self.deafen_one(connection);
+        }
+    }
+
+    /// Whether nothing passes on a connection.
+    pub(crate) fn is_deaf(&self, connection: u64) -> bool {
+        let open = self.connections.get(&connection);
+        open.is_some_and(|open| open.deaf)
+    }
+
+    fn deafen_one(&mut self, connection: u64) {
+        let Some(open) = self.connections.get_mut(&connection) else {
+            return;
+        };
+        open.deaf = true;
+        for channel in core::mem::take(&mut open.channels) {
+            self.leave(connection, &channel);
+        }
+        self.frames.retain(|(to, _)| *to != connection);
     }
 
     /// Visits every feed in the order of [`Subscription`] and queues what `make` returns for its
@@ -182,6 +226,21 @@ impl Sockets {
     /// The frames queued since the last call, in order.
     pub(crate) fn take(&mut self) -> Vec<(u64, FrameBytes)> {
         core::mem::take(&mut self.frames)
+    }
+}
+
+/// Whether a connection with these channels is one of these lines.
+fn meets<'a>(lines: Lines, channels: impl Iterator<Item = &'a Subscription>) -> bool {
+    let (mut any, mut user) = (false, false);
+    for channel in channels {
+        any = true;
+        user |= channel.user().is_some();
+    }
+    match lines {
+        Lines::All => true,
+        Lines::Market => any && !user,
+        Lines::User => user,
+        Lines::Orders => !any,
     }
 }
 

@@ -22,7 +22,15 @@ pub enum Verdict {
 impl PaperExchange {
     /// Takes a text frame of a client.
     pub fn message(&mut self, connection: u64, text: &str) -> Verdict {
-        match serde_json::from_str(text) {
+        let said = serde_json::from_str(text);
+        let channel = match &said {
+            Ok(ClientFrame::Subscribe { subscription }) => Some(subscription),
+            _ => None,
+        };
+        if self.is_lost(connection, channel) {
+            return Verdict::Keep;
+        }
+        match said {
             Ok(ClientFrame::Ping) => self
                 .sockets
                 .send(connection, br#"{"channel":"pong"}"#.to_vec()),
@@ -74,7 +82,9 @@ impl PaperExchange {
             Ok(()) => {
                 self.acknowledge(connection, "subscribe", channel);
                 let first = match channel {
-                    Subscription::PaperClock => Some(frame("paperClock", &self.clock)),
+                    Subscription::PaperClock => {
+                        Some(frame("paperClock", self.clock.skewed(self.clock_skew())))
+                    }
                     _ => feed::first(&self.sim, channel, self.injected.snapshot_fills()),
                 };
                 if let Some(first) = first {
@@ -184,7 +194,7 @@ impl PaperExchange {
 
     /// Pushes the clock to those who asked for it.
     pub fn announce_clock(&mut self) {
-        let clock = &self.clock;
+        let clock = &self.clock.skewed(self.clock_skew());
         self.sockets.visit(|channel, _, frames| {
             if *channel == Subscription::PaperClock {
                 frames.push(frame("paperClock", clock));

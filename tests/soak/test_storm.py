@@ -1,0 +1,124 @@
+"""Market hours in which something goes wrong every few seconds, in virtual time, by seed."""
+
+import asyncio
+import gc
+import json
+import os
+from dataclasses import dataclass
+
+import pytest
+
+from mm.cli import run
+from soak.storm import LOSING, SEED, WHOLE, plan
+from stage.script import Stage
+
+pytestmark = pytest.mark.virtual
+
+MINUTES = 120 if WHOLE else 3
+LIVES = 60 if WHOLE else 3
+LONGEST_S = 7_200 if WHOLE else 118
+DRIFT_S = 90.0
+"""Longest that belief and exchange may differ: a line that is dead is noticed within 40 s, and the
+next one may be as bad."""
+WARM = 3
+"""Part of the time after which every ring and cache is in use: one in so many."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What the process holds: tasks of the loop, descriptors, and objects of the package."""
+
+    tasks: int
+    descriptors: int
+    objects: int
+
+    @classmethod
+    def now(cls) -> "Held":
+        gc.collect()
+        alive = sum(str(type(one).__module__).split(".")[0] == "mm" for one in gc.get_objects())
+        return cls(len(asyncio.all_tasks()), len(os.listdir("/proc/self/fd")), alive)
+
+    def is_flat(self, later: "Held") -> bool:
+        """Whether what is held later is no more, but for what is under way in a storm."""
+        return (
+            later.tasks <= self.tasks + 10
+            and later.descriptors <= self.descriptors + 3
+            and later.objects <= self.objects + 60
+        )
+
+
+def open_storm(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, share: float = 1.0
+) -> dict[str, object]:
+    """The demo market with everything in it; returns the settings of a run."""
+    # Virtual hours cost what is done in them: fewer looks and fsyncs.
+    for wait in ("run.LOOK_S", "session.LONGEST_WAIT_S"):
+        monkeypatch.setattr(f"mm.{wait}", 1.0)
+    monkeypatch.setattr("mm.keeper.BEAT_S", 10.0)
+    # A venue is waited for; only a paper exchange that is away is taken to be gone.
+    monkeypatch.setattr("mm.run.GONE_S", 600.0)
+    market = {"kind": "demo", "seed": SEED}
+    stage.open(block_ms=200, usdc="100000", faults=plan(SEED, share), market=market)
+    return {"process.log_fsync_s": 60.0, "process.log_flush_s": 10.0, **LOSING}
+
+
+async def agreed(stage: Stage) -> None:
+    """Wait until belief and exchange agree."""
+    await stage.until(lambda: stage.over or stage.believed == stage.position, DRIFT_S)
+
+
+@pytest.mark.timeout(LONGEST_S)
+async def test_a_storm(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It goes on: no breach, no drift that lasts, nothing that grows, nothing left at its end."""
+    settings = open_storm(stage, monkeypatch)
+    stage.begin(**settings)
+    held: list[Held] = []
+    kills, quoted = [], 0
+    for _ in range(MINUTES):
+        await asyncio.sleep(60)
+        if stage.over:
+            # A guard ended it: nothing rests, no breach, and the operator starts it again.
+            kills.append((await stage.ends(4))["exit_reason"])
+            assert stage.verdict().breaches == []
+            assert run(["unlock", "--by", "soak"]) == 0
+            stage.begin(**settings)
+            continue
+        await agreed(stage)
+        quoted += bool(stage.bids or stage.asks)
+        held.append(Held.now())
+    counts = stage.house.exchange.fault_counts()
+    print(json.dumps({"seed": SEED, "minutes": MINUTES, "quoted": quoted, "kills": kills}))
+    print(json.dumps({"faults": counts, "held": [str(held[0]), str(held[-1])]}))
+    assert sum(counts.values()) > 15 * MINUTES
+    assert quoted > MINUTES // 2
+    early = held[len(held) // WARM]
+    assert early.is_flat(held[-1]), (early, held[-1])
+    await stage.ends_well()
+
+
+@pytest.mark.timeout(LONGEST_S)
+async def test_killed_every_minute(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Killed between any two steps, in half the storm: the next one finds all of it, or ends it."""
+    settings = open_storm(stage, monkeypatch, share=0.5)
+    sessions = set()
+    for life in range(LIVES):
+        stage.begin(**settings)
+        await asyncio.sleep(50 + 20 * ((life * 7919) % 101) / 101)
+        if stage.over:
+            await stage.ends(4)
+            assert run(["unlock", "--by", "soak"]) == 0
+            continue
+        await stage.until(lambda: stage.over or stage.shown["position_start"] is not None)
+        sessions.add(stage.run_dir)
+        await stage.vanish()
+    stage.begin(**settings)
+    await stage.until(lambda: stage.bids or stage.asks, 120)
+    await agreed(stage)
+    cloids = [order["c"] for r in stage.received("order") for order in r.orders if "c" in order]
+    assert len(cloids) == len(set(cloids)), "no place is ever repeated"
+    nonces = [r.nonce for r in stage.received()]
+    assert len(nonces) == len(set(nonces)), "no nonce is ever used twice"
+    assert len(sessions) > LIVES // 2
+    fills = stage.house.ask(type="userFills", user=stage.house.maker.address)
+    assert fills
+    await stage.ends_well()
