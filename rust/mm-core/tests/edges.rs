@@ -14,7 +14,10 @@ mod scripted;
 
 use mm_core::action::{ActionBody, Cloid, Reason, Tif};
 use mm_core::control::Alarm;
-use mm_core::event::{Command, EventBody, HeadRoom, RejectionClass};
+use mm_core::event::{
+    Command, EventBody, Novelty, NoveltyPlace, Rejection, RejectionClass, Reply, ReplyOutcome,
+    Stream, StreamState,
+};
 use mm_core::recovery::ask::Ask;
 use mm_core::units::{Px, Side, Sz, Usd};
 use serde_json::{Value, json};
@@ -70,46 +73,89 @@ fn what_both_sides_could_open_takes_no_more_margin_than_is_free() {
     }
 }
 
-/// A limit that falls below what rests: the outermost go, and no more of them than need be.
+/// A limit that is gone with the account's reports: the outermost of either side go first.
 #[test]
 fn the_outermost_orders_of_either_side_go_first_where_the_limit_falls() {
-    for side in Side::BOTH {
-        let mut desk = Desk::quoting("{}");
-        let lots = desk.lots(side);
-        let mut rests: Vec<_> = desk
-            .resting
-            .values()
-            .filter(|o| o.side == side)
-            .copied()
-            .collect();
-        rests.sort_by_key(|order| side.sign() * order.px.0);
-        assert!(rests.len() > 3, "{rests:?}");
-        let from = desk.received.len();
-        // The venue lets us add no more than what rests, less the outermost order and a lot.
-        let used = rests[0].sz;
-        let room = |lots| {
-            Some(if side == Side::Bid {
-                [lots, Sz(200_000)]
-            } else {
-                [Sz(200_000), lots]
-            })
-        };
-        desk.account = false;
-        desk.room = HeadRoom {
-            leverage: 20,
-            max_trade_szs: room(Sz::ZERO),
-        };
-        desk.head_room();
-        let after = desk.lots(side);
-        assert!(after <= lots, "{used}");
+    let mut desk = Desk::quoting("{}");
+    desk.account = false;
+    let mut from = desk.received.len();
+    for _ in 0..130 {
+        if desk.resting.is_empty() {
+            break;
+        }
+        from = desk.received.len();
+        let rests: Vec<_> = desk.resting.values().copied().collect();
+        desk.seconds(1);
         let gone: Vec<Cloid> = cancelled(&desk, from)
             .into_iter()
             .filter(|(_, reason)| *reason == Reason::OverLimit)
             .map(|(cloid, _)| cloid)
             .collect();
-        let outermost: Vec<Cloid> = rests.iter().map(|o| o.cloid).take(gone.len()).collect();
-        assert_eq!(gone, outermost, "{side:?}");
+        for side in Side::BOTH {
+            let mut outward: Vec<_> = rests.iter().filter(|o| o.side == side).collect();
+            outward.sort_by_key(|order| side.sign() * order.px.0);
+            let outward: Vec<Cloid> = outward.iter().map(|o| o.cloid).collect();
+            let gone = gone.iter().copied().filter(|cloid| outward.contains(cloid));
+            let gone: Vec<Cloid> = gone.collect();
+            assert_eq!(gone, outward[..gone.len()], "{side:?}");
+        }
     }
+    let over = cancelled(&desk, from)
+        .iter()
+        .filter(|(_, why)| *why == Reason::OverLimit)
+        .count();
+    assert!(
+        desk.resting.is_empty() && over > 3,
+        "{over} {:?}",
+        cancelled(&desk, from)
+    );
+}
+
+/// Too late counts five times, and what the venue refuses before it counts, not at all.
+#[test]
+fn what_the_venue_says_of_a_whole_action_is_what_it_costs() {
+    let cases = [
+        (RejectionClass::Expired, 4),
+        (RejectionClass::Nonce, -1),
+        (RejectionClass::Auth, -1),
+        (RejectionClass::Margin, 0),
+    ];
+    for (class, times) in cases {
+        let mut scripted = Scripted::quoting(0);
+        scripted.seconds(75);
+        scripted.silent = true;
+        scripted.mid += 1_000;
+        scripted.book();
+        let action = scripted.received.last().unwrap().1.clone();
+        let ActionBody::Modify(amends) = &action.body else {
+            panic!("{action:?}")
+        };
+        let items = i64::try_from(amends.len()).unwrap();
+        let used = |scripted: &Scripted| scripted.engine.snapshot().requests.used.unwrap();
+        let before = used(&scripted);
+        let sent = scripted.received.len();
+        scripted.tell(EventBody::Reply(Reply {
+            action: action.id,
+            outcome: ReplyOutcome::Refused(Rejection {
+                class,
+                text: "words".to_owned(),
+            }),
+        }));
+        let again: i64 = scripted.received[sent..]
+            .iter()
+            .map(|(_, one)| items_of(&one.body))
+            .sum();
+        assert_eq!(used(&scripted) - before - again, times * items, "{class:?}");
+    }
+}
+
+fn items_of(body: &ActionBody) -> i64 {
+    let items = match body {
+        ActionBody::Place(orders) => orders.len(),
+        ActionBody::Modify(amends) => amends.len(),
+        ActionBody::Cancel(cancels) => cancels.len(),
+    };
+    i64::try_from(items).unwrap()
 }
 
 /// A refusal for margin or open interest has the head-room asked for.
@@ -171,6 +217,47 @@ fn closing_follows_at_once_where_its_cancels_are_answered() {
     scripted.tell(EventBody::Command(Command::Kill));
     assert_eq!(scripted.immediate().len(), 1);
     assert_eq!(scripted.position, Sz::ZERO);
+}
+
+/// Whatever is heard of ours shows that our stream lives, unless it is known to be down.
+#[test]
+fn our_stream_lives_by_what_is_heard_on_it_and_not_by_the_market() {
+    let age = |desk: &Desk| desk.snapshot().own_stream_age_s.unwrap();
+    let mut desk = Desk::quoting("{}");
+    desk.user = false;
+    desk.account = false;
+    desk.seconds(5);
+    assert!((age(&desk) - 5.0).abs() < 1e-9);
+    desk.stream(Stream::Market, StreamState::Up);
+    assert!((age(&desk) - 5.0).abs() < 1e-9);
+    desk.fill(Side::Bid, 1);
+    assert!(age(&desk).abs() < 1e-9);
+    desk.seconds(3);
+    desk.stream(Stream::User, StreamState::Down);
+    let report = desk.report();
+    desk.tell(EventBody::Account(report));
+    assert!((age(&desk) - 3.0).abs() < 1e-9, "the answer to a query");
+    desk.stream(Stream::User, StreamState::Up);
+    assert!(age(&desk).abs() < 1e-9);
+}
+
+/// A word that nobody knows is told once, another one again.
+#[test]
+fn a_new_word_is_told_once() {
+    let mut desk = Desk::quoting("{}");
+    let told = |desk: &Desk| {
+        let alarms = desk.alarms.iter();
+        alarms
+            .filter(|alarm| matches!(alarm, Alarm::UnknownWord { .. }))
+            .count()
+    };
+    for (word, wanted) in [("one", 1), ("one", 1), ("two", 2), ("one", 2)] {
+        desk.tell(EventBody::Novelty(Novelty {
+            place: NoveltyPlace::Channel,
+            word: word.to_owned(),
+        }));
+        assert_eq!(told(&desk), wanted, "{word}");
+    }
 }
 
 /// Whoever is not told of the budget hears no alarm of it, and each word of it once.
