@@ -15,8 +15,8 @@ mod scripted;
 use mm_core::action::{ActionBody, Cloid, Reason, Tif};
 use mm_core::control::Alarm;
 use mm_core::event::{
-    Command, EventBody, Novelty, NoveltyPlace, Rejection, RejectionClass, Reply, ReplyOutcome,
-    Stream, StreamState,
+    AssetCtx, Command, EventBody, Novelty, NoveltyPlace, Rejection, RejectionClass, Reply,
+    ReplyOutcome, Stream, StreamState,
 };
 use mm_core::recovery::ask::Ask;
 use mm_core::units::{Px, Side, Sz, Usd};
@@ -239,6 +239,37 @@ fn our_stream_lives_by_what_is_heard_on_it_and_not_by_the_market() {
     assert!((age(&desk) - 3.0).abs() < 1e-9, "the answer to a query");
     desk.stream(Stream::User, StreamState::Up);
     assert!(age(&desk).abs() < 1e-9);
+}
+
+/// A context proves the book fresh only with a mid that lies in it, its edges included.
+#[test]
+fn a_context_proves_the_book_by_a_mid_that_lies_in_it() {
+    let cases = [
+        (None, false),
+        (Some(99_999.9), false),
+        (Some(100_000.0), true),
+        (Some(100_000.5), true),
+        (Some(100_001.0), true),
+        (Some(100_001.1), false),
+    ];
+    for (mid_px, proves) in cases {
+        let mut desk = Desk::quoting("{}");
+        desk.market = false;
+        desk.seconds(2);
+        desk.tell(EventBody::AssetCtx(AssetCtx {
+            mark_px: 100_000.0,
+            oracle_px: 100_000.0,
+            mid_px,
+            funding_rate_per_h: 0.0,
+            open_interest: 1e4,
+            day_notional_usd: 1e9,
+        }));
+        let age_s = desk.snapshot().market_age_s.unwrap();
+        assert!(
+            (age_s - if proves { 0.0 } else { 2.0 }).abs() < 1e-9,
+            "{mid_px:?} {age_s}"
+        );
+    }
 }
 
 /// A word that nobody knows is told once, another one again.
