@@ -119,7 +119,7 @@ def test_the_two_sides_differ_by_head_room() -> None:
     [
         ({"head_room": (1, 1), "own_increasing": (0, 0)}, "position"),
         ({"head_room": (1, 1), "position": 0}, "own_increasing"),
-        ({"open_interest_room": 1_000}, "position"),
+        ({"at_open_interest_cap": True}, "position"),
     ],
 )
 def test_what_is_relative_to_a_position_is_refused_without_one(

@@ -516,7 +516,7 @@ def derive_limits(
     asset_max_leverage: _Number | None = None,
     exchange_leverage: _Number | None = None,
     tier_notional_max: _Number | None = None,
-    open_interest_room: _Number | None = None,
+    at_open_interest_cap: bool | None = None,
     equity_share: _Number | None = None,
     ramp_share: _Number | None = None,
     traded_notional_1h: _Number | None = None,
@@ -550,8 +550,8 @@ def derive_limits(
         asset_max_leverage: Of the asset; decides the gap.
         exchange_leverage: As set on the exchange; decides the margin share.
         tier_notional_max: Notional from which a margin tier forbids that leverage, USDC.
-        open_interest_room: What the venue's cap lets us add to the position, USDC; it needs
-            `position`.
+        at_open_interest_cap: Whether the coin is at the venue's open-interest cap, where a position
+            may only shrink; it needs `position`.
         equity_share: This coin's share of equity, 0 to 1; the term is this share times
             `account_value x max_leverage`.
         ramp_share: Share of the smallest of the terms that the capital ramp leaves, above 0.
@@ -777,7 +777,8 @@ class Engine:
         Args:
             recv_ns: Receive time.
             kind: The request's type: clearinghouseState, activeAssetData, userFees, openOrders,
-                frontendOpenOrders, candleSnapshot, userRateLimit, userFills, orderStatus.
+                frontendOpenOrders, candleSnapshot, perpsAtOpenInterestCap, userRateLimit,
+                userFills, orderStatus.
             body: The reply, as received.
             cloid: The order that `orderStatus` asked about, `0x` and 32 hex digits: an answer that
                 nothing is known of it does not name it. None for any other kind.

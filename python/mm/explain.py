@@ -26,7 +26,7 @@ Json = dict[str, Any]
 LONGEST_S = 1e9
 LATEST_NS = 2**63 - 1
 SIDES = ("bid", "ask")
-MICRO_KEYS = ("account_value", "loss_left", "tier_notional_max", "open_interest_room")
+MICRO_KEYS = ("account_value", "loss_left", "tier_notional_max")
 LOT_KEYS = ("position", "head_room", "own_increasing")
 # What one quote adds to the terms of its side.
 LEVEL_TERMS = ("level_bps", "at_touch_bps", "grid_bps", "kept_bps")

@@ -34,7 +34,13 @@ log = structlog.get_logger(__name__)
 STREAMS_UP_S = 10.0
 CANCELLED_S = 10.0
 # What the engine hears before the anchor, in this order.
-BEFORE_ANCHOR = ("userFees", "activeAssetData", "userRateLimit", "frontendOpenOrders")
+BEFORE_ANCHOR = (
+    "userFees",
+    "activeAssetData",
+    "perpsAtOpenInterestCap",
+    "userRateLimit",
+    "frontendOpenOrders",
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,7 +52,7 @@ class Case:
     asset_leverage: int | None
     exchange_leverage: int | None
     tier_notional: int | None
-    oi_room: int | None
+    at_cap: bool | None
     share: Decimal | None
     ramp: Decimal | None
     traded: Decimal | None
@@ -95,7 +95,7 @@ class Case:
             asset_max_leverage=self.asset_leverage,
             exchange_leverage=self.exchange_leverage,
             tier_notional_max=usd(self.tier_notional),
-            open_interest_room=usd(self.oi_room),
+            at_open_interest_cap=self.at_cap,
             equity_share=self.share,
             ramp_share=self.ramp,
             traded_notional_1h=self.traded,
@@ -121,7 +121,7 @@ class Case:
             "asset_max_leverage": self.asset_leverage,
             "exchange_leverage": self.exchange_leverage,
             "tier_notional_max": self.tier_notional,
-            "open_interest_room": self.oi_room,
+            "at_open_interest_cap": self.at_cap,
             "equity_share": self.share,
             "ramp_share": self.ramp,
             "traded_notional_1h": self.traded,
@@ -187,7 +187,7 @@ def cases(draw: st.DrawFn, *, fresh: bool = False, ready: bool = False) -> Case:
         asset_leverage=draw(maybe(st.integers(1, 50))),
         exchange_leverage=draw(maybe(st.integers(1, 50))),
         tier_notional=draw(maybe(st.integers(0, 10**13))),
-        oi_room=draw(maybe(st.integers(0, 10**13))),
+        at_cap=draw(maybe(st.booleans())),
         share=draw(maybe(decimals("0.01", "1", 2))),
         ramp=draw(maybe(st.sampled_from([Decimal("0.25"), Decimal("0.5"), Decimal(1)]))),
         traded=draw(maybe(decimals("0", "1000000", 2))),
@@ -275,7 +275,7 @@ def test_knowing_more_never_raises_the_limit(case: Case) -> None:
     """A cap applies only when its inputs are given; giving them cannot add room."""
     bare = replace(
         case, head_room=None, asset_leverage=None, exchange_leverage=None, tier_notional=None,
-        oi_room=None, share=None, ramp=None, traded=None, cap_lots=None, loss_left=None,
+        at_cap=None, share=None, ramp=None, traded=None, cap_lots=None, loss_left=None,
     )  # fmt: skip
     assert case.derive().lots_long <= bare.derive().lots_long
     assert case.derive().lots_short <= bare.derive().lots_short
@@ -325,7 +325,6 @@ PLAIN: dict[str, Any] = {  # Any: the arguments of derive_limits
     "asset_max_leverage": 10,
     "exchange_leverage": 5,
     "tier_notional_max": 1000,
-    "open_interest_room": 1000,
     "equity_share": 1,
     "ramp_share": 1,
     "traded_notional_1h": 1000,

@@ -14,7 +14,7 @@ RECONNECTS = 120
 DEEP = os.environ.get("MM_LAWS") == "deep"
 EVERY_S = 90 if DEEP else 20
 """Three hours of virtual time in depth; otherwise as many losses in less of it."""
-LONGEST_S = 3_600 if DEEP else 300
+LONGEST_S = 3_600 if DEEP else 900
 """Wall time. What cuts a test short is raised inside the run: it ends, and nothing rests."""
 SETTLED = 20
 """Reconnects after which every ring and cache of the run is in use."""

@@ -87,6 +87,7 @@ class House:
         block_ms: int = BLOCK_MS,
         faults: Json = None,
         market: Json = None,
+        oi_caps: dict[str, str] | None = None,
     ) -> None:
         self._loop = loop
         self._begun_s = loop.time()
@@ -105,6 +106,7 @@ class House:
             "cadence": "2026",
             "gtc_partial": "resting",
             "schedule_gate": dead_man,
+            "oi_caps": oi_caps or {},
             "accounts": [{"address": who.address, "usdc": usd} for who, usd in funded.items()],
         }
         if faults is not None:

@@ -200,7 +200,7 @@ class Stage:
         """Stop in order: exit 0, nothing rests, no breach, books closed to the micro-USDC."""
         result = await self.stop()
         verdict = self.verdict()
-        assert (verdict.breaches, verdict.open_orders) == ([], 0)
+        assert (verdict.breaches, verdict.open_orders) == ([], 0), verdict
         assert self.believed == self.position
         assert result["pnl_usd"]["residual"] == "0"
         return result

@@ -21,7 +21,9 @@ BOUNDARY = Fraction(1, 10**12)
 """Relative distance from a lot boundary within which floor may go either way."""
 
 AGEING = ("market", "account", "head_room", "sigma", "own_stream")
-BY_LOTS = ("position_cap", "fallback", "head_room", "last_valid")
+BY_SIDE = ("open_interest", "head_room")
+"""Terms that may differ between the sides."""
+BY_LOTS = ("position_cap", "fallback", *BY_SIDE, "last_valid")
 """Terms that the slow rise does not bound."""
 GAP_MOVES = ((25, Fraction(8, 100)), (10, Fraction(15, 100)), (0, Fraction(30, 100)))
 """Gap of the price by the least maximum leverage of the asset."""
@@ -175,6 +177,9 @@ class _Facts:
         micro = self.number(name)
         return None if micro is None else micro / MICRO
 
+    def holds(self, name: str) -> bool:
+        return self._inputs.get(name) is True
+
     def integer(self, name: str) -> int:
         return _integer(self._inputs[name])
 
@@ -222,13 +227,9 @@ def _terms(facts: _Facts) -> dict[str, Cap]:
     tier_notional = facts.money("tier_notional_max")
     if tier_notional is not None:
         terms["margin_tier"] = facts.in_money(tier_notional)
-    oi_room = facts.money("open_interest_room")
-    if oi_room is not None:
-        held = facts.worth(Fraction(abs(facts.position)))
-        if facts.position == 0:
-            held = Fraction(0)
-        if held is not None:
-            terms["open_interest"] = facts.in_money(held + oi_room)
+    if facts.holds("at_open_interest_cap"):
+        held = (max(0, facts.position), max(0, -facts.position))
+        terms["open_interest"] = Cap(None, (Fraction(held[0]), Fraction(held[1])))
     cap_usd = facts.optional_setting("position_cap_usd")
     if cap_usd is not None:
         terms["position_cap_usd"] = facts.in_money(cap_usd)
@@ -298,7 +299,7 @@ def _ramp(terms: dict[str, Cap], facts: _Facts) -> Cap | None:
     share = facts.number("ramp_share")
     if share is None or share >= 1:
         return None
-    both = [cap for name, cap in terms.items() if name != "head_room"]
+    both = [cap for name, cap in terms.items() if name not in BY_SIDE]
     value = min((cap.value for cap in both if cap.value is not None), default=None)
     part = None if value is None else value * share
     if part is not None:

@@ -29,7 +29,10 @@ SESSION_SHIFT = 64
 # Times that a query which was too much for our IP address (HTTP 429) is asked.
 TOO_MUCH_ATTEMPTS = 4
 # Queries that are about one clearinghouse; without a dex they are about the main one.
-OF_A_DEX = frozenset({"clearinghouseState", "openOrders", "frontendOpenOrders"})
+OF_A_DEX = frozenset(
+    {"clearinghouseState", "openOrders", "frontendOpenOrders", "perpsAtOpenInterestCap"}
+)
+OF_NO_ACCOUNT = frozenset({"perpsAtOpenInterestCap"})
 # Between a cancel and the query that verifies it: the exchange's view lags its blocks.
 VERIFY_PAUSE_S = 0.05
 
@@ -73,7 +76,9 @@ class Account:
         Raises:
             VenueError: No answer, or an error.
         """
-        query: dict[str, object] = {"type": kind, "user": self.user}
+        query: dict[str, object] = {"type": kind}
+        if kind not in OF_NO_ACCOUNT:
+            query["user"] = self.user
         if cloid is not None:
             query["oid"] = cloid
         if kind == "activeAssetData":

@@ -31,6 +31,8 @@ pub enum EventBody {
     AssetCtx(AssetCtx),
     /// Closed candles, oldest first: seed of the volatility estimate.
     Candles(Vec<Candle>),
+    /// Whether the venue names the coin among those at their open-interest cap.
+    AtOpenInterestCap(bool),
     /// The account as the exchange reports it.
     Account(AccountState),
     /// Leverage and the exchange's own size allowance for the coin.

@@ -602,6 +602,16 @@ fn bodies_become_events() {
         cap: 2_864_574,
     };
     assert_eq!(info("userRateLimit", late), EventBody::RateLimit(limit));
+    let told = |body: &[u8]| decode_info(InfoKind::PerpsAtOpenInterestCap, &btc(), body, late);
+    assert_eq!(
+        info("perpsAtOpenInterestCap", late),
+        EventBody::AtOpenInterestCap(false)
+    );
+    assert_eq!(
+        told(br#"["BADGER","BTC"]"#).unwrap(),
+        EventBody::AtOpenInterestCap(true)
+    );
+    assert!(told(br#"{"BTC":true}"#).is_err());
     let EventBody::OpenOrders(open) = info("frontendOpenOrders", late) else {
         panic!()
     };

@@ -312,6 +312,7 @@ fn queries(ask: Ask) -> Vec<(&'static str, Option<String>)> {
         Ask::RateLimit => ("userRateLimit", None),
         Ask::Fills => ("userFills", None),
         Ask::Candles => ("candleSnapshot", None),
+        Ask::OpenInterestCap => ("perpsAtOpenInterestCap", None),
         Ask::Money => {
             return vec![("userFunding", None), ("userNonFundingLedgerUpdates", None)];
         }

@@ -34,6 +34,7 @@ impl Engine {
             EventBody::Trades(trades) => self.market.on_trades(trades),
             EventBody::AssetCtx(ctx) => self.market.on_ctx(ctx, &self.instrument, now),
             EventBody::Candles(candles) => self.market.on_candles(candles, now),
+            EventBody::AtOpenInterestCap(is_at) => self.market.on_cap(*is_at, now),
             EventBody::Account(report) => {
                 self.own.sign_of_life(now);
                 self.on_account(*report);

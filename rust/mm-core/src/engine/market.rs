@@ -20,6 +20,8 @@ pub(super) struct Market {
     pub(super) tape: Tape,
     pub(super) markouts: Markouts,
     pub(super) ctx: Option<AssetCtx>,
+    /// Whether the coin is at its open-interest cap, and when that was told.
+    open_interest_cap: Option<(bool, Time)>,
     /// Receive time of the newest book or bbo, or of a context that agrees with it.
     fresh: Option<Time>,
     /// Receive time of the newest book or bbo.
@@ -83,6 +85,20 @@ impl Market {
         self.volatility.seed(candles, now);
         self.history.hear(candles, now);
         self.seed = self.history.seed(now);
+    }
+
+    pub(super) fn on_cap(&mut self, is_at: bool, now: Time) {
+        self.open_interest_cap = Some((is_at, now));
+    }
+
+    /// Whether the coin is at its open-interest cap, as last told.
+    pub(super) fn is_at_cap(&self) -> Option<bool> {
+        self.open_interest_cap.map(|(is_at, _)| is_at)
+    }
+
+    /// Since when that is what it is; `None`: nobody told.
+    pub(super) fn cap_age(&self, now: Time) -> Option<Dur> {
+        self.open_interest_cap.map(|(_, heard)| now.since(heard))
     }
 
     /// Since when history is what it is; `None`: nobody told any.

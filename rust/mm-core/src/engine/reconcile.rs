@@ -14,7 +14,8 @@ use crate::units::{Dur, SECOND, Sz, Time};
 
 /// History older than this is heard again, and asked for so often while nobody answers.
 const HISTORY_EVERY: Dur = Dur(3600 * SECOND);
-const HISTORY_RETRY: Dur = Dur(60 * SECOND);
+const CAP_EVERY: Dur = Dur(60 * SECOND);
+const FACT_RETRY: Dur = Dur(60 * SECOND);
 
 impl Engine {
     /// A report was compared with the ledger; `drift` is `None` where it said nothing.
@@ -170,7 +171,7 @@ impl Engine {
                 self.recover.questions.want_every(ask, every, self.now);
             }
         }
-        self.want_history();
+        self.want_market_facts();
         self.want_budget();
         let orders = &self.orders;
         self.recover
@@ -179,12 +180,18 @@ impl Engine {
         self.recover.questions.take(self.now, &mut self.asks);
     }
 
-    /// History is heard again every hour. Where none was told at the start nobody has it, as in a backtest.
-    fn want_history(&mut self) {
-        let age = self.market.history_age(self.now);
-        if age.is_some_and(|age| age >= HISTORY_EVERY) {
-            let questions = &mut self.recover.questions;
-            questions.want_every(Ask::Candles, HISTORY_RETRY, self.now);
+    /// History is heard again every hour, and the list of capped coins every minute. What was not told at
+    /// the start nobody has, as in a backtest.
+    fn want_market_facts(&mut self) {
+        let (market, now) = (&self.market, self.now);
+        let facts = [
+            (market.history_age(now), HISTORY_EVERY, Ask::Candles),
+            (market.cap_age(now), CAP_EVERY, Ask::OpenInterestCap),
+        ];
+        for (age, every, ask) in facts {
+            if age.is_some_and(|age| age >= every) {
+                self.recover.questions.want_every(ask, FACT_RETRY, now);
+            }
         }
     }
 

@@ -117,6 +117,7 @@ impl Recover {
             }
             EventBody::HeadRoom(_) => Ask::HeadRoom,
             EventBody::Candles(_) => Ask::Candles,
+            EventBody::AtOpenInterestCap(_) => Ask::OpenInterestCap,
             EventBody::RateLimit(_) => Ask::RateLimit,
             EventBody::Fills(fills) if fills.snapshot => {
                 self.heard.fills = Some(now);

@@ -94,10 +94,11 @@ impl Engine {
                     recover.manager.on_post_only(self.now, config);
                 }
                 RejectionClass::PostOnly | RejectionClass::NoMatch => {}
-                RejectionClass::Margin | RejectionClass::OpenInterest => {
+                RejectionClass::Margin => {
                     recover.questions.want(Ask::HeadRoom);
                     recover.questions.want(Ask::Account);
                 }
+                RejectionClass::OpenInterest => recover.questions.want(Ask::OpenInterestCap),
                 RejectionClass::Budget => recover.questions.want(Ask::RateLimit),
                 _ => recover.questions.want(Ask::Account),
             }

@@ -45,8 +45,8 @@ pub struct LimitInputs {
     pub exchange_leverage: Option<f64>,
     /// Notional from which a margin tier forbids the leverage set on the exchange.
     pub tier_notional_max: Option<Usd>,
-    /// What the venue's open-interest cap still lets us add to the position.
-    pub open_interest_room: Option<Usd>,
+    /// Whether the coin is at the venue's open-interest cap, where a position may only shrink.
+    pub at_open_interest_cap: Option<bool>,
     /// This coin's share of equity when several are quoted, 0 to 1.
     pub equity_share: Option<f64>,
     /// Share of the limit that the capital ramp leaves, above 0; `None`: there is no ramp.
@@ -78,7 +78,7 @@ impl LimitInputs {
             asset_max_leverage: None,
             exchange_leverage: None,
             tier_notional_max: None,
-            open_interest_room: None,
+            at_open_interest_cap: None,
             equity_share: None,
             ramp_share: None,
             traded_notional_1h: None,
@@ -119,13 +119,8 @@ impl LimitInputs {
         for (field, sz) in sizes {
             check_lattice(field, sz.0)?;
         }
-        [
-            ("tier_notional_max", self.tier_notional_max),
-            ("open_interest_room", self.open_interest_room),
-        ]
-        .into_iter()
-        .filter_map(|(field, usd)| Some((field, usd?)))
-        .try_for_each(|(field, usd)| check_lattice(field, usd.0))
+        self.tier_notional_max
+            .map_or(Ok(()), |usd| check_lattice("tier_notional_max", usd.0))
     }
 }
 

@@ -200,7 +200,7 @@ fn smallest_money(caps: &[Cap]) -> Option<Value> {
 const fn in_money(term: Term) -> bool {
     !matches!(
         term,
-        Term::PositionCap | Term::Fallback | Term::HeadRoom | Term::LastValid
+        Term::PositionCap | Term::Fallback | Term::OpenInterest | Term::HeadRoom | Term::LastValid
     )
 }
 

@@ -164,13 +164,14 @@ pub(super) fn caps(
     if let Some(notional) = inputs.tier_notional_max {
         caps.push(pricing.money(Term::MarginTier, Value::of_usd(notional)));
     }
-    if let Some(room) = inputs.open_interest_room {
-        // Without a mid a position has no value: the cap is only known when there is none.
-        let held = pricing.value_of(inputs.position);
-        let held = held.or((inputs.position == Sz::ZERO).then_some(Value::ZERO));
-        if let Some(held) = held {
-            caps.push(pricing.money(Term::OpenInterest, held.plus(Value::of_usd(room))));
-        }
+    if inputs.at_open_interest_cap == Some(true) {
+        // What is held may be held, and nothing added or turned round.
+        let held = |side: Side| side.signed(inputs.position).max(Sz::ZERO);
+        caps.push(Cap {
+            term: Term::OpenInterest,
+            value: None,
+            lots: Some([held(Side::Bid), held(Side::Ask)]),
+        });
     }
     if let Some(cap) = settings.position_cap_usd {
         caps.push(pricing.money(Term::PositionCapUsd, Value::of_decimal(Decimal::of(cap))));
@@ -293,7 +294,8 @@ pub(super) fn effective_max_position(
 /// A share of the smallest cap that both sides have, while the capital ramp lasts. Without a mid it is
 /// a share of the lots, where a cap has any.
 pub(super) fn ramp(caps: &[Cap], share: f64, pricing: &Pricing) -> Option<Cap> {
-    let both = || caps.iter().filter(|cap| cap.term != Term::HeadRoom);
+    let by_side = |term| matches!(term, Term::OpenInterest | Term::HeadRoom);
+    let both = || caps.iter().filter(|cap| !by_side(cap.term));
     let share = Decimal::of(share);
     let value = both().filter_map(|cap| cap.value).min();
     let cap = value.map(|value| pricing.money(Term::Ramp, value.times(share)));

@@ -310,7 +310,7 @@ fn every_cap_is_named_and_applies_when_its_input_is_known() {
         asset_max_leverage: Some(40.0),
         equity_share: Some(0.5),
         traded_notional_1h: Some(100_000.0),
-        open_interest_room: Some(Usd(1_000_000_000)),
+        at_open_interest_cap: Some(true),
         position: Sz(-1_000),
         ..seed_inputs()
     };
@@ -326,8 +326,8 @@ fn every_cap_is_named_and_applies_when_its_input_is_known() {
     assert_eq!(value(Term::Gap), Usd(3_921_533_019));
     assert_eq!(value(Term::EquityShare), Usd(12_548_905_660));
     assert_eq!(value(Term::Liquidity), Usd(5_000_000_000));
-    assert_eq!(value(Term::OpenInterest), Usd(1_885_715_000));
     assert_eq!(value(Term::PositionCapUsd), Usd(20_000_000_000));
+    assert_eq!((limits.long(), limits.short()), (Sz::ZERO, Sz(1_000)));
     assert_eq!(limits.binding(), Term::OpenInterest);
 }
 

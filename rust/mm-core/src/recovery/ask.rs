@@ -28,6 +28,8 @@ pub enum Ask {
     Money,
     /// The market's past: minutes of a day, and longer candles of 30 days.
     Candles,
+    /// Which coins are at their open-interest cap.
+    OpenInterestCap,
     /// What became of one order.
     OrderStatus(Cloid),
 }

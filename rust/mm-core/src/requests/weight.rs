@@ -27,7 +27,7 @@ pub const fn of_action(items: u32) -> u32 {
 pub const fn of_ask(ask: Ask) -> u32 {
     match ask {
         Ask::Account | Ask::OrderStatus(_) => 2,
-        Ask::OpenOrders | Ask::HeadRoom | Ask::RateLimit | Ask::Fills => 20,
+        Ask::OpenOrders | Ask::HeadRoom | Ask::RateLimit | Ask::Fills | Ask::OpenInterestCap => 20,
         // A day of minutes and 30 days of quarter hours, 60 rows for one more.
         Ask::Candles => 2 * 20 + 1_440 / 60 + 2_880 / 60,
         // Two lists.

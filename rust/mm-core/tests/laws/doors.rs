@@ -190,6 +190,7 @@ fn market() -> Vec<EventBody> {
             close: T,
             close_px: 1e5,
         }]),
+        EventBody::AtOpenInterestCap(true),
         EventBody::Fees(Fees {
             maker: 1e-4,
             taker: 4e-4,
@@ -312,6 +313,7 @@ const fn is_here(body: &EventBody) -> bool {
         | EventBody::Trades(_)
         | EventBody::AssetCtx(_)
         | EventBody::Candles(_)
+        | EventBody::AtOpenInterestCap(_)
         | EventBody::Account(_)
         | EventBody::HeadRoom(_)
         | EventBody::Fees(_)
@@ -329,7 +331,7 @@ const fn is_here(body: &EventBody) -> bool {
         | EventBody::Command(_) => true,
     }
 }
-const KINDS: usize = 20;
+const KINDS: usize = 21;
 
 #[test]
 fn every_number_of_an_event_must_be_one() {

@@ -27,6 +27,8 @@ pub enum InfoKind {
     OpenOrders,
     /// `candleSnapshot`.
     CandleSnapshot,
+    /// `perpsAtOpenInterestCap`.
+    PerpsAtOpenInterestCap,
     /// `userRateLimit`.
     UserRateLimit,
     /// `userFills`, newest first, and `userFillsByTime`.
@@ -46,6 +48,7 @@ impl FromStr for InfoKind {
             "userFees" => Self::UserFees,
             "openOrders" | "frontendOpenOrders" => Self::OpenOrders,
             "candleSnapshot" => Self::CandleSnapshot,
+            "perpsAtOpenInterestCap" => Self::PerpsAtOpenInterestCap,
             "userRateLimit" => Self::UserRateLimit,
             "userFills" | "userFillsByTime" => Self::UserFills,
             "l2Book" => Self::L2Book,
@@ -80,6 +83,10 @@ pub fn decode_info(
             })
         }
         InfoKind::CandleSnapshot => EventBody::Candles(candles(instrument, text, recv)?),
+        InfoKind::PerpsAtOpenInterestCap => {
+            let capped = parse::<Vec<Cow<'_, str>>>("body", text)?;
+            EventBody::AtOpenInterestCap(capped.iter().any(|coin| coin == instrument.coin()))
+        }
         InfoKind::UserRateLimit => EventBody::RateLimit(rate_limit(text)?),
         InfoKind::UserFills => {
             let printed = parse::<Vec<WireFill<'_>>>("body", text)?;

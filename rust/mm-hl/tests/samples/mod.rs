@@ -49,6 +49,7 @@ pub(crate) const BODIES: &[(&str, &str)] = &[
         "clearinghouseState",
         r#"{"marginSummary":{"accountValue":"0.0","totalNtlPos":"0.0","totalRawUsd":"0.0","totalMarginUsed":"0.0"},"assetPositions":[],"time":1700000000280}"#,
     ),
+    ("perpsAtOpenInterestCap", r#"["BADGER","kBTC","xyz:BTC"]"#),
     ("userFills", "[]"),
 ];
 

@@ -146,8 +146,7 @@ impl PyLimits {
     fallback_max_position, position = None, horizon_s = None, sigma_24h = None,
     daily_loss_left = None, position_cap = None, head_room = None, own_increasing = None,
     asset_max_leverage = None, exchange_leverage = None, tier_notional_max = None,
-    open_interest_room = None,
-    equity_share = None, ramp_share = None, traded_notional_1h = None, ages = None, previous = None
+    at_open_interest_cap = None, equity_share = None, ramp_share = None, traded_notional_1h = None, ages = None, previous = None
 ))]
 #[expect(
     clippy::too_many_arguments,
@@ -173,7 +172,7 @@ pub(crate) fn derive_limits(
     asset_max_leverage: Option<Number>,
     exchange_leverage: Option<Number>,
     tier_notional_max: Option<Number>,
-    open_interest_room: Option<Number>,
+    at_open_interest_cap: Option<bool>,
     equity_share: Option<Number>,
     ramp_share: Option<Number>,
     traded_notional_1h: Option<Number>,
@@ -190,7 +189,7 @@ pub(crate) fn derive_limits(
     let settings = config.limits(Some(fallback), cap)?;
     let relative = [
         ("head_room", head_room.is_some()),
-        ("open_interest_room", open_interest_room.is_some()),
+        ("at_open_interest_cap", at_open_interest_cap == Some(true)),
     ];
     let given = [
         ("position", position.is_some()),
@@ -214,7 +213,7 @@ pub(crate) fn derive_limits(
         asset_max_leverage: belief("asset_max_leverage", asset_max_leverage)?,
         exchange_leverage: belief("exchange_leverage", exchange_leverage)?,
         tier_notional_max: money("tier_notional_max", tier_notional_max)?,
-        open_interest_room: money("open_interest_room", open_interest_room)?,
+        at_open_interest_cap,
         equity_share: belief("equity_share", equity_share)?,
         ramp_share: belief("ramp_share", ramp_share)?,
         traded_notional_1h: belief("traded_notional_1h", traded_notional_1h)?,

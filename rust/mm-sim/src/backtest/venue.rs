@@ -224,6 +224,9 @@ impl Venue {
                 Ask::HeadRoom => self.head_room(),
                 Ask::RateLimit => self.rate_limit(),
                 Ask::Candles => EventBody::Candles(told::minutes(&self.exchange, ASSET)),
+                Ask::OpenInterestCap => {
+                    EventBody::AtOpenInterestCap(self.exchange.is_at_oi_cap(ASSET))
+                }
                 Ask::OpenOrders => EventBody::OpenOrders(told::open_orders(&self.exchange, USER)),
                 Ask::Fills => EventBody::Fills(told::past_fills(&self.exchange, USER, usize::MAX)),
                 Ask::OrderStatus(cloid) => {

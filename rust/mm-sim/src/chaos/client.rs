@@ -328,6 +328,7 @@ impl World {
             Ask::OpenOrders => self.open_orders_report(),
             Ask::Fills => self.fills_report(usize::MAX),
             Ask::Candles => EventBody::Candles(self.candles()),
+            Ask::OpenInterestCap => EventBody::AtOpenInterestCap(self.exchange.is_at_oi_cap(ASSET)),
             Ask::Money => return self.money_report(),
             Ask::OrderStatus(cloid) => {
                 EventBody::OrderStatus(told::fate(&self.exchange, USER, cloid))
@@ -427,11 +428,14 @@ impl World {
         }
         self.line.count += 1;
         let id = STARTUP_IDS + self.line.count;
+        // Above those of the session before, below those of the next.
+        let before = self.outcome.sessions * SESSION_IDS + SESSION_IDS / 2;
+        let nonce = START_NONCE + before + self.line.count;
         self.exchange.submit(Request {
             id,
             user: USER,
-            signer: crate::faults::HANDS,
-            nonce: START_NONCE + self.line.count,
+            signer: USER,
+            nonce,
             expires_after: None,
             wall_ms: Some(START_NONCE),
             action: ExchangeAction::Cancel(CancelOrders {

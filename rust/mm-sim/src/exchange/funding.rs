@@ -91,11 +91,12 @@ impl SimExchange {
     /// Premium of the book over the oracle now; `None` when a side is too thin to say.
     #[must_use]
     pub fn premium(&self, asset: u32) -> Option<RateE10> {
-        let premium = premium(self.impact_pxs(asset)?, self.funding_px(asset)?)?;
+        let measured = self.impact_pxs(asset)?.map(Some);
+        let premium = premium(measured, self.funding_px(asset)?)?;
         Some(RateE10::clipped(premium))
     }
 
-    /// Rate that the next hour would be paid at; `None` while no premium of it is known.
+    /// Rate that the next hour would be paid at; `None` before the perp has a price.
     #[must_use]
     pub fn funding_rate(&self, asset: u32) -> Option<RateE10> {
         let premium = self.premium_of_hour(asset)?;
@@ -104,22 +105,31 @@ impl SimExchange {
     }
 
     /// Premium that the hour under way is paid by: the average of its samples so far, before the
-    /// first of them the premium of now; `None` where that is not known either.
+    /// first of them a sample of now.
     fn premium_of_hour(&self, asset: u32) -> Option<i128> {
         let so_far = self.coins[asset as usize].funding.average();
-        so_far.or_else(|| Some(i128::from(self.premium(asset)?.0)))
+        so_far.or_else(|| self.premium_sample(asset))
+    }
+
+    /// What the book adds to an hour's premium now. A side too thin for the impact notional pulls
+    /// nowhere: the venue's rate is a number whatever the book.
+    fn premium_sample(&self, asset: u32) -> Option<i128> {
+        let sample = premium(self.sides_impact_pxs(asset), self.funding_px(asset)?)?;
+        Some(i128::from(RateE10::clipped(sample).0))
     }
 
     /// Average price of the impact notional on either side, bid and ask; `None` when a side holds
     /// less.
     #[must_use]
     pub fn impact_pxs(&self, asset: u32) -> Option<[Px; 2]> {
+        let [bid, ask] = self.sides_impact_pxs(asset);
+        Some([bid?, ask?])
+    }
+
+    fn sides_impact_pxs(&self, asset: u32) -> [Option<Px>; 2] {
         let notional = impact_notional(self.market.instruments()[asset as usize].coin());
         let depth = self.depth(asset, DEPTH);
-        Some([
-            impact_px(&depth.bids, notional)?,
-            impact_px(&depth.asks, notional)?,
-        ])
+        [&depth.bids, &depth.asks].map(|levels| impact_px(levels, notional))
     }
 
     /// The hours paid, oldest first, at most those of four weeks.
@@ -146,9 +156,9 @@ impl SimExchange {
         }
         if self.came_round(last, SAMPLE_MS) {
             for asset in assets {
-                if let Some(premium) = self.premium(asset) {
+                if let Some(sample) = self.premium_sample(asset) {
                     let clock = &mut self.coins[asset as usize].funding;
-                    clock.sum += i128::from(premium.0);
+                    clock.sum += sample;
                     clock.samples += 1;
                 }
             }
@@ -160,7 +170,7 @@ impl SimExchange {
         round(last) < round(self.now)
     }
 
-    /// Pays the hour that ends. One whose premium nobody could measure is neither paid nor recorded.
+    /// Pays the hour that ends. That of a perp without a price is neither paid nor recorded.
     fn pay_hour(&mut self, asset: u32) {
         let (Some(px), Some(premium), Some(rate)) = (
             self.funding_px(asset),
@@ -248,9 +258,9 @@ fn impact_px(levels: &[DepthLevel], notional: Usd) -> Option<Px> {
 }
 
 /// `(max(impact bid - oracle, 0) - max(oracle - impact ask, 0)) / oracle` (HYPERLIQUID.md 6).
-fn premium([bid, ask]: [Px; 2], oracle: Px) -> Option<i128> {
-    let above = i128::from((bid.0 - oracle.0).max(0));
-    let below = i128::from((oracle.0 - ask.0).max(0));
+fn premium([bid, ask]: [Option<Px>; 2], oracle: Px) -> Option<i128> {
+    let above = bid.map_or(0, |bid| i128::from((bid.0 - oracle.0).max(0)));
+    let below = ask.map_or(0, |ask| i128::from((oracle.0 - ask.0).max(0)));
     ((above - below) * ONE).checked_div(i128::from(oracle.0))
 }
 
@@ -274,10 +284,18 @@ mod tests {
 
     #[test]
     fn a_premium_is_measured_at_the_impact_prices() {
-        assert_eq!(premium([Px(102), Px(104)], Px(100)), Some(ONE / 50));
-        assert_eq!(premium([Px(96), Px(98)], Px(100)), Some(-ONE / 50));
-        assert_eq!(premium([Px(99), Px(101)], Px(100)), Some(0));
-        assert_eq!(premium([Px(99), Px(101)], Px(0)), None);
+        assert_eq!(
+            premium([Some(Px(102)), Some(Px(104))], Px(100)),
+            Some(ONE / 50)
+        );
+        assert_eq!(premium([Some(Px(102)), None], Px(100)), Some(ONE / 50));
+        assert_eq!(premium([None, None], Px(100)), Some(0));
+        assert_eq!(
+            premium([Some(Px(96)), Some(Px(98))], Px(100)),
+            Some(-ONE / 50)
+        );
+        assert_eq!(premium([Some(Px(99)), Some(Px(101))], Px(100)), Some(0));
+        assert_eq!(premium([Some(Px(99)), Some(Px(101))], Px(0)), None);
     }
 
     #[test]

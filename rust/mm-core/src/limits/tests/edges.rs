@@ -79,22 +79,25 @@ fn a_position_has_the_limit_of_its_side() {
     assert_eq!(named, [Term::Leverage, Term::Volatility, Term::Rise]);
 }
 
-/// Without a mid a position has no value, and neither has what the venue lets us add to it.
+/// At the open-interest cap a position may be held or shrink; neither grows nor turns round.
 #[test]
-fn room_below_the_open_interest_cap_needs_a_mid_unless_flat() {
-    let at = |mid, position| {
+fn at_the_open_interest_cap_the_limit_is_what_is_held() {
+    let at = |position, is_at| {
         let inputs = LimitInputs {
-            mid,
             position: Sz(position),
-            open_interest_room: Some(Usd(1_000_000)),
+            at_open_interest_cap: is_at,
             ..seed_inputs()
         };
         let limits = derive(&inputs, settings(), None);
-        limits.term(Term::OpenInterest).and_then(|term| term.value)
+        let binds = limits.binding() == Term::OpenInterest;
+        (binds, limits.long().0, limits.short().0)
     };
-    assert_eq!(at(None, 0), Some(Usd(1_000_000)));
-    assert_eq!(at(None, 5), None);
-    assert_eq!(at(Some(88_571.5), -1_000), Some(Usd(886_715_000)));
+    assert_eq!(at(0, Some(true)), (true, 0, 0));
+    assert_eq!(at(50, Some(true)), (true, 50, 0));
+    assert_eq!(at(-50, Some(true)), (true, 0, 50));
+    let free = at(50, None);
+    assert!(!free.0 && free.1 > 50 && free.2 > 50);
+    assert_eq!(at(50, Some(false)), free);
 }
 
 /// The venue's highest leverage tells how far an asset may jump: 8, 15 or 30 %.

@@ -67,7 +67,7 @@ fn before_the_first_price_nothing_stands_for_one() {
 }
 
 #[test]
-fn an_hour_whose_premium_nobody_could_measure_is_neither_paid_nor_recorded() {
+fn an_hour_whose_book_is_too_thin_for_a_premium_is_paid_at_the_interest() {
     let mut desk = Desk::with(&json!({"start_ms": START_MS}), &perps());
     // 1,000 USDC a side: less than the impact notional, so that no premium can be read off the book.
     desk.act(MAKER, &order(0, false, "101", "10", "Gtc"));
@@ -79,10 +79,13 @@ fn an_hour_whose_premium_nobody_could_measure_is_neither_paid_nor_recorded() {
         desk.block();
     }
     let history = json!({"type": "fundingHistory", "coin": "SOL", "startTime": 0});
-    assert_eq!(desk.info(&history), json!([]));
+    let hours = desk.info(&history);
+    assert_eq!(
+        (&hours[0]["fundingRate"], &hours[0]["premium"]),
+        (&json!("0.0000125"), &json!("0.0"))
+    );
     let paid = json!({"type": "userFunding", "user": user(TAKER), "startTime": 0});
-    assert_eq!(desk.info(&paid), json!([]));
-    assert_eq!(desk.paper.sim().funding_rate(0), None);
+    assert_eq!(desk.info(&paid)[0]["delta"]["fundingRate"], "0.0000125");
     desk.is_exact();
 }
 
