@@ -1,4 +1,4 @@
-//! Bad quarters of an hour, second by second: whatever the engine decides, tells, asks and shows in them is
+//! Eight bad minutes of seven worlds, second by second: whatever the engine decides, tells, asks and shows is
 //! in `journal/hours.txt`. A change of any decision is seen there, meant or not.
 //!
 //! `make golden` writes it anew; read the diff before you commit it.
