@@ -158,12 +158,12 @@ fn items_of(body: &ActionBody) -> i64 {
     i64::try_from(items).unwrap()
 }
 
-/// A refusal for margin or open interest has the head-room asked for.
+/// A refusal for margin has the head-room asked for, one for open interest that cap.
 #[test]
 fn what_a_refusal_says_decides_what_is_asked() {
     let cases = [
         (RejectionClass::Margin, true),
-        (RejectionClass::OpenInterest, true),
+        (RejectionClass::OpenInterest, false),
         (RejectionClass::Cap, false),
         (RejectionClass::PostOnly, false),
     ];
@@ -185,6 +185,8 @@ fn what_a_refusal_says_decides_what_is_asked() {
             head_room,
             "{class:?} {asked:?}"
         );
+        let cap = class == RejectionClass::OpenInterest;
+        assert_eq!(asked.contains(&Ask::OpenInterestCap), cap, "{class:?}");
     }
 }
 
