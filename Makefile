@@ -111,6 +111,10 @@ SEEDS ?= 10000
 chaos: build ## SEEDS=10000 worlds in which everything goes wrong, judged by the exchange's truth
 	$(BIN)/python -m mm chaos --seeds $(SEEDS) --json $(ARGS)
 
+.PHONY: soak
+soak: build $(VENV)/.dev ## hours of faults and kill -9, in virtual time and with processes; see docs/soak.md
+	MM_SOAK=whole $(BIN)/python -m pytest -q -s -o timeout=7200 tests/soak $(ARGS)
+
 .PHONY: mutants
 mutants: $(VENV)/.dev ## mutation testing of the risk core: one build, about half an hour; see docs/mutation.md
 	nice -n 10 $(BIN)/python tests/mutation/rust_mutants.py $(ARGS)

@@ -1,9 +1,17 @@
 """Faults of the exchange's own plan, as `mm exchange --faults` has them, and the maker in them."""
 
+from dataclasses import replace
 from decimal import Decimal
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from mm.hyperliquid.http import HttpClient
+from mm.paper.process import ask_clock
+from mm.paper.venue import open_given
+from mm.state import StateDir
+from mm.venue import Venue
 from stage.house import START_MS, Json
 from stage.script import Stage
 
@@ -258,4 +266,34 @@ async def test_errors_of_http(stage: Stage, status: int) -> None:
     await stage.wait(60)
     await stage.two_sided()
     assert happened(stage, next(iter(fault))) == 5
+    await stage.ends_well()
+
+
+@pytest.mark.parametrize("is_live", [True, False])
+async def test_a_venue_that_is_away_for_longer_than_a_paper_exchange_may_be(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, is_live: bool
+) -> None:
+    """A live one is waited for, and quoted on again; a paper exchange is gone with its account."""
+
+    async def opened(base_url: str, state: StateDir, coin: str) -> Venue:
+        venue = await open_given(base_url, state, coin)
+        return replace(venue, paper=None) if is_live else venue
+
+    async def asked(http: HttpClient) -> Any:  # noqa: ANN401 - an instance of None is none of its
+        # A live venue has no instance; this one still has its clock.
+        announced = await ask_clock(http)
+        return SimpleNamespace(instance=None, time_ns=announced.time_ns) if is_live else announced
+
+    monkeypatch.setattr("mm.run.open_given", opened)
+    monkeypatch.setattr("mm.run.ask_clock", asked)
+    stage.open(faults=plan({"disconnect": {"for_s": 40.0}}))
+    await stage.quoting()
+    if not is_live:
+        result = await stage.ends(3)
+        assert "did not come back within 10 s" in result["exit_reason"]
+        return
+    await stage.wait(AT_S + 20 - stage.house.now_s())
+    assert levels(stage) == (0, 0), "the book may be any age"
+    await stage.wait(25)
+    await stage.two_sided()
     await stage.ends_well()

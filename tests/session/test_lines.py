@@ -45,7 +45,7 @@ async def states(inbox: Inbox) -> list[tuple[str, bool]]:
 def watched(
     streams: list[Wire],
     resync: list[BaseException | None],
-    bound_s: float,
+    bound_s: float | None,
     lease: Lease | None = None,
 ) -> Lines:
     held = lease or Lease()
@@ -94,6 +94,17 @@ async def test_a_venue_that_does_not_come_back_is_given_up_with_the_reason() -> 
     market.pull(True)
     with pytest.raises(GoneError, match=r"within 0\.3 s: still closed"):
         await task
+
+
+async def test_a_live_venue_is_waited_for_however_long_it_is_away() -> None:
+    market = Wire(MARKET, Inbox())
+    task = asyncio.create_task(watched([market], [None], None).run())
+    market.pull(False)
+    await asyncio.sleep(7_200)
+    market.pull(True)
+    await asyncio.sleep(1)
+    assert not task.done()
+    task.cancel()
 
 
 async def test_another_venue_behind_the_same_address_ends_the_run_at_once() -> None:

@@ -187,9 +187,10 @@ class Stage:
         return f"the run ended: {self._run!r} {self.logs[-5:]}"
 
     @property
-    def over(self) -> bool:
-        """Whether the run has ended."""
-        return self._run is not None and self._run.done()
+    def code(self) -> int | None:
+        """What the run has ended with; `None` while it goes on."""
+        assert self._run is not None
+        return self._run.result() if self._run.done() else None
 
     async def stop(self, code: int = 0) -> Json:
         """SIGTERM, and what the run came to; nothing may rest."""
