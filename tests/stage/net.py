@@ -214,6 +214,11 @@ class Net:
         else:
             self.house.hear(line.number, text)
 
+    @property
+    def posts_under_way(self) -> int:
+        """Actions over sockets without an answer; one that is lost on the way never has one."""
+        return len(self._posts)
+
     async def _post(self, line: Line, message: Json) -> None:
         """Carry an action that came over a socket: the same way, with the same accidents."""
         request = message["request"]
