@@ -9,7 +9,7 @@ use mm_core::action::{Action, ActionBody};
 use mm_core::engine::{Engine, EngineConfig};
 use mm_core::event::{
     AccountState, Bbo, BookSnapshot, Candle, Command, Event, EventBody, Fees, HeadRoom, ItemStatus,
-    Level, RateLimit, Reply, ReplyOutcome, Stream, StreamState, StreamStatus, Trade,
+    Level, OtherCoins, RateLimit, Reply, ReplyOutcome, Stream, StreamState, StreamStatus, Trade,
 };
 use mm_core::instrument::Instrument;
 use mm_core::units::{Dur, Px, SECOND, Side, Sz, Time, Usd};
@@ -90,6 +90,7 @@ fn quoting(levels: u32) -> (Engine, Time) {
         margin_used: Usd::ZERO,
         position: Sz::ZERO,
         position_value: Usd::ZERO,
+        other_coins: OtherCoins::NONE,
         liquidation_px: None,
     };
     let candles = (0..60).map(|minute: i64| Candle {

@@ -80,8 +80,7 @@ class EngineDesk:
         config = load(None, {**CALM, **self.settings})
         self.engine = Engine(engine_config_json(config, 1), self.instrument)
         self.metrics = Metrics(
-            "BTC",
-            lambda: Reading(self.engine.snapshot(), self.meter, self.reconnects, 5),
+            {"BTC": lambda: Reading(self.engine.snapshot(), self.meter, self.reconnects, 5)}
         )
 
     # ---- what the venue says ---------------------------------------------------------------

@@ -25,7 +25,7 @@ from mm.hyperliquid.nonces import Nonces, nonces_of
 from mm.hyperliquid.pacing import Pacer
 from mm.hyperliquid.streams import market_subscriptions, user_subscriptions
 from mm.inbox import Command, Frame, Inbox, Info, Reply, StreamState
-from mm.keeper import Keeper, Whose
+from mm.keeper import Keeper, Keepers, Whose
 from mm.lease import Lease
 from mm.ledger import Books
 from mm.meter import Meter
@@ -194,6 +194,7 @@ class Life:
         self.books = Books(store, COIN, self.instrument.sz_decimals, self.session_id)
         whose = Whose(self.session_id, COIN, self.instrument.sz_decimals, str(self.root))
         self.keeper = Keeper(self.engine, store, self.books, whose)
+        self.keepers = Keepers([self.keeper], store, self.session_id, str(self.root))
         self.session = Session(
             engine=self.engine,
             clock=self.clock,
@@ -235,7 +236,7 @@ class Life:
         position = self.engine.snapshot()["position_start"]
         self.place("anchored")
         self.found = await reconcile(account, self.books, self.instrument, anchor, position)
-        self.keeper.save()
+        self.keepers.save()
 
     async def request(self, action: Json) -> HttpReply:
         """As `Gateway.request`: one of the session's own actions."""
@@ -257,7 +258,7 @@ class Life:
             if self.world.exchange.time_ns - self._saved_ns >= SECOND_NS:
                 # The keeper's beat.
                 self._saved_ns = self.world.exchange.time_ns
-                self.keeper.save()
+                self.keepers.save()
 
     def ask(self, kind: str, cloid: str | None) -> None:
         """The session's questions; answered with the next block."""

@@ -3,6 +3,7 @@
 import ast
 import json
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -351,3 +352,99 @@ def test_configuration_cannot_be_changed() -> None:
     config = load(None)
     with pytest.raises(ValueError, match="frozen"):
         config.limits.num_sigmas = 1.0
+
+
+BOTH = {"process": {"coins": ["BTC", "ETH"]}}
+
+
+def test_several_coins_each_have_a_configuration_of_their_own() -> None:
+    config = parse(
+        {
+            **BOTH,
+            "limits": {"position_cap_usd": 900.0},
+            "coin": {"ETH": {"limits": {"position_cap_usd": 50.0}, "quoting": {"levels": 2}}},
+        },
+        "mm.toml",
+    )
+    assert config.coins == ("BTC", "ETH")
+    btc, eth = config.each()
+    assert [one.coins for one in (btc, eth)] == [("BTC",), ("ETH",)]
+    assert (btc.limits.position_cap_usd, eth.limits.position_cap_usd) == (900.0, 50.0)
+    assert (btc.quoting.levels, eth.quoting.levels) == (5, 2)
+    assert btc.limits.equity_share_frac == eth.limits.equity_share_frac == 0.5
+    assert levels_possible(eth, 20.0, 5.0) == levels_possible(parse({}, "x"), 10.0, 5.0)
+
+
+def test_one_coin_has_all_of_the_equity_and_one_configuration() -> None:
+    config = parse({}, "mm.toml")
+    assert config.each() == (config,)
+    assert config.limits.equity_share_frac is None
+    assert parse({"process": {"coins": ["ETH"]}}, "mm.toml").each()[0].process.coin == "ETH"
+
+
+def test_the_shares_of_many_coins_are_no_more_than_everything() -> None:
+    coins = ["A", "B", "C", "D", "E", "F", "G"]
+    shares = [
+        one.limits.equity_share_frac
+        for one in parse({"process": {"coins": coins}}, "mm.toml").each()
+    ]
+    assert len(set(shares)) == 1
+    assert 0.999 < sum(share or 0.0 for share in shares) <= 1
+
+
+def test_what_is_shown_of_several_coins_reads_back() -> None:
+    whole = {**BOTH, "coin": {"ETH": {"limits": {"position_cap_usd": 50.0}}}}
+    config = parse(whole, "mm.toml")
+    text = to_toml(config)
+    assert '[coin."ETH".limits]\nposition_cap_usd = 50.0\n' in text
+    again = parse(tomllib.loads(text), "mm.toml")
+    assert again.each() == config.each()
+
+
+def test_the_command_line_says_which_coins_whatever_the_file_says() -> None:
+    one = parse(BOTH, "mm.toml", {"process.coin": "SOL"})
+    assert one.coins == ("SOL",)
+    two = parse({"process": {"coin": "SOL"}}, "mm.toml", {"process.coins": ["BTC", "ETH"]})
+    assert two.coins == ("BTC", "ETH")
+
+
+@pytest.mark.parametrize(
+    ("document", "words"),
+    [
+        ({"coin": {"ETH": {}}}, r"\[coin\.ETH\]: not quoted; \[process\] has BTC"),
+        ({"coin": 3}, "coin = 3: expected tables"),
+        ({**BOTH, "coin": {"ETH": 3}}, r"coin\.ETH = 3: expected \[coin\.ETH\.limits\]"),
+        ({**BOTH, "coin": {"ETH": {"process": {}}}}, r"\[coin\.ETH\.process\]: expected a table"),
+        (
+            {**BOTH, "coin": {"ETH": {"limits": {"daily_loss_frac": 0.1}}}},
+            r"\[coin\.ETH\.limits\] daily_loss_frac: holds for the account: expected in \[limits\]",
+        ),
+        (
+            {**BOTH, "coin": {"ETH": {"control": {"on_kill": "hold"}}}},
+            r"\[coin\.ETH\.control\] on_kill: holds for the account",
+        ),
+        (
+            {**BOTH, "coin": {"ETH": {"limits": {"position_cap_usd": -1.0}}}},
+            r"mm\.toml: \[coin\.ETH\.limits\] position_cap_usd = -1\.0: .*expected USD",
+        ),
+        (
+            {**BOTH, "coin": {"ETH": {"limits": {"position_cap": 1.0}}}},
+            r"\[coin\.ETH\.limits\] position_cap = 1\.0: unknown key; did you mean",
+        ),
+        (
+            {**BOTH, "coin": {"ETH": {"limits": {"equity_share_frac": 0.6}}}},
+            r"the shares of BTC, ETH add up to 1\.1: expected at most 1",
+        ),
+        ({**BOTH, "limits": {"position_cap_coin": 1.0}}, "position_cap_coin = 1.0: in which coin"),
+        ({**BOTH, "paper": {"equity_usd": 20.0}}, r"\[coin\.BTC\].*a share of 0\.5 for BTC"),
+        ({"process": {"coins": ["BTC"], "coin": "BTC"}}, "expected one of the two"),
+        ({"process": {"coins": []}}, "each coin once, one at least"),
+        ({"process": {"coins": ["BTC", "BTC"]}}, "each coin once"),
+        ({"process": {"coins": ["BTC", "xyz:GOLD"]}}, "coins of one dex"),
+        ({"process": {"coins": ["BTC", "ETH"], "market": "mirror"}}, "is of one coin"),
+        ({"process": {"coins": ["BTC", "ETH"], "market": "replay:a"}}, "is of one coin"),
+    ],
+)
+def test_what_several_coins_cannot_be_is_refused(document: dict[str, object], words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        parse(document, "mm.toml")

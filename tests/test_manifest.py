@@ -48,7 +48,12 @@ EXPECTED = {
 # Sections of the configuration whose every key protects something.
 PROTECTIVE = ("limits", "freshness", "control", "recovery", "requests")
 # Keys of other sections that protect as well.
-ALSO = {"process.watchdog", "process.watchdog_silence_s", "process.watchdog_drift_s"}
+ALSO = {
+    "process.coins",
+    "process.watchdog",
+    "process.watchdog_silence_s",
+    "process.watchdog_drift_s",
+}
 # Enums of the core whose every variant is a guard, a state or an act of protection.
 STATES = {
     "phase": ("control/phases.rs", "Phase"),

@@ -806,7 +806,9 @@ class Engine:
         Args:
             recv_ns: Receive time.
             command: "anchor" with the body of a clearinghouseState reply, "restore" with a saved
-                budget as the snapshot shows it (before the anchor), "stop", "kill" or "reconcile".
+                budget as the snapshot shows it (before the anchor), "spent" with what another
+                engine's `take_spent` gave, "stop", "kill", "kill_elsewhere" (another coin of the
+                account was killed) or "reconcile".
             body: JSON, where the command takes one.
 
         Raises:
@@ -861,6 +863,14 @@ class Engine:
 
         The type of a query, and with `orderStatus` the cloid of the order it is about. The answer
         goes to `on_info`. What is not answered is asked for again.
+        """
+
+    def take_spent(self) -> bytes:
+        """What was done to the address's request budget since the last call.
+
+        Returns:
+            JSON for `on_command` "spent" of every other engine on the address; empty where that
+            is nothing.
         """
 
     def finish_log(self) -> None:

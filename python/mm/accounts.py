@@ -35,18 +35,25 @@ def choose(config: Path | None, network: str | None, account: str | None) -> tup
 
 
 def effective(
-    config: Path | None, network: str | None, account: str | None, coin: str | None
+    config: Path | None, network: str | None, account: str | None, coins: list[str] | None
 ) -> Config:
     """The configuration as `mm run` with the same options has it, for a command that runs nothing.
 
     Raises:
         ConfigError: It is illegal.
     """
-    given = {"process.network": network, "account.address": account, "process.coin": coin}
+    given = {"process.network": network, "account.address": account, **named(coins)}
     if config is None:
         # Only a maker needs to know what becomes of its position, and none is started.
         given |= {"control.on_kill": "hold", "control.on_exit": "hold"}
     return load(config, {key: value for key, value in given.items() if value is not None})
+
+
+def named(coins: list[str] | None) -> dict[str, object]:
+    """The coins of a command line, as overrides of a configuration."""
+    if not coins:
+        return {}
+    return {"process.coin": coins[0]} if len(coins) == 1 else {"process.coins": list(coins)}
 
 
 def command_for(name: str, network: str, account: str) -> str:

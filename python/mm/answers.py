@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, Protocol
 
 from mm._core import Engine, Instrument
 from mm.clock import Clock
 from mm.control_socket import ControlSocket
 from mm.errors import StateError
 from mm.figures import coin_text
-from mm.inbox import Command, Inbox
-from mm.keeper import Keeper
+from mm.inbox import Command
+from mm.keeper import Keepers
+from mm.sorting import Inboxes
 from mm.waiting import until
 
 Json = dict[str, Any]  # Any: whatever JSON holds
@@ -28,26 +30,26 @@ LOOK_S = 0.02
 HEARD = ("account", "open_orders", "fills")
 
 
-def answer_on(control: ControlSocket, keeper: Keeper, inbox: Inbox, clock: Clock) -> None:
+def answer_on(control: ControlSocket, keepers: Keepers, inboxes: Inboxes, clock: Clock) -> None:
     """Answer `status` and `kill`."""
 
     async def status(_request: Json) -> Json:
-        killed = keeper.killed
+        killed = keepers.killed
         kill = None if killed is None else killed.shown()
-        return {**keeper.save(), "pid": os.getpid(), "kill": kill}
+        return {**keepers.save(), "pid": os.getpid(), "kill": kill}
 
     async def kill(request: Json) -> Json:
         why = request.get("why", "")
         if not isinstance(why, str) or len(why) > WHY_CHARACTERS:
             raise StateError(f"why was {why!r:.80}, expected at most {WHY_CHARACTERS} characters")
-        keeper.why = why
-        inbox.put(Command(clock.now_ns(), "kill", None))
+        keepers.give_reason(why)
+        inboxes.put(Command(clock.now_ns(), "kill", None))
         try:
             async with asyncio.timeout(LATCH_S):
-                await until(lambda: keeper.killed is not None)
+                await until(lambda: keepers.killed is not None)
         except TimeoutError:
             raise StateError(f"the kill did not latch within {LATCH_S:g} s") from None
-        record = keeper.killed
+        record = keepers.killed
         assert record is not None, "waited for above"
         return {**record.shown(), "words": record.words()}
 
@@ -55,19 +57,44 @@ def answer_on(control: ControlSocket, keeper: Keeper, inbox: Inbox, clock: Clock
     control.on("kill", kill)
 
 
+class Seat(Protocol):
+    """One coin, as far as a comparison is concerned."""
+
+    @property
+    def engine(self) -> Engine:
+        """Has compared."""
+        ...
+
+    @property
+    def instrument(self) -> Instrument:
+        """The perp."""
+        ...
+
+
 def answer_reconcile_on(
-    control: ControlSocket, engine: Engine, instrument: Instrument, inbox: Inbox, clock: Clock
+    control: ControlSocket, seats: Sequence[Seat], inboxes: Inboxes, clock: Clock
 ) -> None:
-    """Answer `reconcile`: the engine asks the exchange, and what it found is told."""
+    """Answer `reconcile`: the engines ask the exchange, and what they found is told."""
 
     async def reconcile(_request: Json) -> Json:
         asked_ns = clock.now_ns()
-        inbox.put(Command(asked_ns, "reconcile", None))
+        inboxes.put(Command(asked_ns, "reconcile", None))
+
+        def settled() -> bool:
+            return all(_is_settled(seat.engine.snapshot(), asked_ns) for seat in seats)
+
         # After that, what was not heard, or is still doubted, is told as such.
         with suppress(TimeoutError):
             async with asyncio.timeout(COMPARED_S):
-                await until(lambda: _is_settled(engine.snapshot(), asked_ns), LOOK_S)
-        return compared(engine.snapshot(), instrument.sz_decimals, asked_ns)
+                await until(settled, LOOK_S)
+        found = [
+            {"coin": seat.instrument.coin}
+            | compared(seat.engine.snapshot(), seat.instrument.sz_decimals, asked_ns)
+            for seat in seats
+        ]
+        if len(found) == 1:
+            return found[0]
+        return {"agrees": all(one["agrees"] for one in found), "coins": found}
 
     control.on("reconcile", reconcile)
 

@@ -76,7 +76,7 @@ async def opened(config: Config, base_url: str | None) -> AsyncIterator[Hand]:
     """Open the account of a configuration for the length of a block.
 
     Args:
-        config: Network, account, coin, and where the key is.
+        config: Network, account, one coin, and where the key is.
         base_url: Instead of the network's own, or of a paper exchange that somebody runs.
 
     Raises:

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from mm.by_hand import Hand
 from mm.errors import VenueError
-from mm.heartbeat import Beat
+from mm.heartbeat import UNKNOWN
 from mm.watchdog.trade import Trade
 from mm.watchdog.unwinding import Escalation, Pacing
 
@@ -109,7 +109,6 @@ async def close(hand: Hand, deadline_s: float) -> int:
     )
     pacing = Pacing.of(json.loads(hand.recovery), chase_s=0.0)
     escalation = Escalation(pacing, trade.now_s())
-    beat = _bare_beat()
     try:
         async with asyncio.timeout(deadline_s):
             while True:
@@ -117,7 +116,8 @@ async def close(hand: Hand, deadline_s: float) -> int:
                 if view.is_flat:
                     return escalation.attempts
                 due = escalation.due(trade.now_s())
-                await trade.carry_out(view, attempt=due, beat=beat)
+                # Nobody's word: an attempt takes the whole position as its measure.
+                await trade.carry_out(view, attempt=due, held=UNKNOWN)
                 if due:
                     escalation.attempted(trade.now_s())
                 await asyncio.sleep(LOOK_S / hand.clock.speed)
@@ -126,11 +126,3 @@ async def close(hand: Hand, deadline_s: float) -> int:
             f"not flat after {deadline_s:g} s and {escalation.attempts} attempts:"
             f" {await hand.position()} {hand.account.coin} is held; look at the book"
         ) from None
-
-
-def _bare_beat() -> Beat:
-    """Nobody's heartbeat: an attempt takes the whole position as its measure."""
-    return Beat(
-        asks="escalate", number=1, pid=0, session=0, mode=None, position=None, lots=None,
-        base_lots=None, sigma=None,
-    )  # fmt: skip

@@ -9,7 +9,8 @@ import asyncio
 import json
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Literal
 
 from mm._core import Signer
@@ -79,13 +80,16 @@ class Doctor:
                 ("watchdog key", self._watchdog_key),
                 ("account mode", self._mode),
             ]
-        checks += [
-            ("coin", self._coin),
-            ("leverage", self._leverage),
-            ("fees", self._fees),
-            ("feasibility", self._feasibility),
-            ("requests", self._requests),
-        ]
+        each = self._config.each()
+        named = [(one, f" {one.process.coin}" if len(each) > 1 else "") for one in each]
+        for one, of in named:
+            checks += [
+                (f"coin{of}", partial(self._coin, one)),
+                (f"leverage{of}", partial(self._leverage, one)),
+            ]
+        checks.append(("fees", self._fees))
+        checks += [(f"feasibility{of}", partial(self._feasibility, one)) for one, of in named]
+        checks.append(("requests", self._requests))
         return list(await asyncio.gather(*(_standing_alone(*check) for check in checks)))
 
     # ---- venue and clock ------------------------------------------------------------------------
@@ -146,8 +150,8 @@ class Doctor:
 
     # ---- coin and configuration -----------------------------------------------------------------
 
-    async def _coin(self) -> Finding:
-        coin = self._config.process.coin
+    async def _coin(self, config: Config) -> Finding:
+        coin = config.process.coin
         instrument = await load_instrument(self._http, coin)
         return Finding(
             "coin",
@@ -156,18 +160,19 @@ class Doctor:
             f" {instrument.max_leverage}x",
         )
 
-    async def _leverage(self) -> Finding:
-        data = await self._ask_user("activeAssetData", coin=self._config.process.coin)
+    async def _leverage(self, config: Config) -> Finding:
+        coin = config.process.coin
+        data = await self._ask_user("activeAssetData", coin=coin)
         now = f"{data['leverage']['type']} {data['leverage']['value']}x"
-        perp = await load_perp(self._http, self._config.process.coin)
-        wanted = f"{perp.margin_mode} {self._config.account.leverage}x"
+        perp = await load_perp(self._http, coin)
+        wanted = f"{perp.margin_mode} {config.account.leverage}x"
         if now == wanted:
             return Finding("leverage", "ok", f"{now}, as configured")
         return Finding("leverage", "warn", f"{now}; a run sets {wanted} before it quotes")
 
     async def _fees(self) -> Finding:
         fees = await self._ask_user("userFees")
-        factor = BUILDERS_FEES if dex_of(self._config.process.coin) else 1
+        factor = BUILDERS_FEES if dex_of(self._config.coins[0]) else 1
         maker, taker = (
             1e4 * (rate + max(rate, 0.0) * (factor - 1))
             for rate in (float(fees[key]) for key in ("userAddRate", "userCrossRate"))
@@ -179,10 +184,9 @@ class Doctor:
             f" costs {2 * maker:g} bps",
         )
 
-    async def _feasibility(self) -> Finding:
+    async def _feasibility(self, config: Config) -> Finding:
         state = await self._ask_user("clearinghouseState")
         equity_usd = float(state["marginSummary"]["accountValue"])
-        config = self._config
         wanted = config.quoting.levels
         possible = levels_possible(config, equity_usd, config.account.leverage)
         text = f"{possible} of {wanted} levels a side fit {equity_usd:,.2f} USD"
@@ -219,7 +223,7 @@ class Doctor:
 
     async def _ask_user(self, kind: str, **more: object) -> Json:
         query: dict[str, object] = {"type": kind, "user": self._user, **more}
-        if kind in OF_A_DEX and (dex := dex_of(self._config.process.coin)):
+        if kind in OF_A_DEX and (dex := dex_of(self._config.coins[0])):
             query["dex"] = dex
         answer: Json = await self._ask(query)
         return answer
@@ -227,7 +231,7 @@ class Doctor:
 
 async def _standing_alone(name: str, check: Check) -> Finding:
     try:
-        return await check()
+        return replace(await check(), name=name)
     except MmError as error:
         return Finding(name, "fail", str(error))
     except (KeyError, TypeError, ValueError) as error:

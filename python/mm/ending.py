@@ -19,6 +19,7 @@ from mm.hyperliquid.account import Account, cancel_all
 from mm.hyperliquid.gateway import Gateway
 from mm.inbox import Command, Inbox, Info
 from mm.session import Session
+from mm.sorting import Inboxes
 from mm.waiting import until
 
 log = structlog.get_logger(__name__)
@@ -147,9 +148,9 @@ async def _engine_done(inbox: Inbox, gateway: Gateway, timeout_s: float) -> None
 
 
 async def settle_account(
-    account: Account, inbox: Inbox, clock: Clock, timeout_s: float = ENGINE_S
+    account: Account, inbox: Inbox | Inboxes, clock: Clock, timeout_s: float = ENGINE_S
 ) -> None:
-    """Hear the last fills and the final account, so that the books close on the exchange's word.
+    """Hear the last fills and the final account: the books close on the exchange's word.
 
     Raises:
         VenueError: The venue does not answer.

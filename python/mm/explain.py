@@ -18,7 +18,7 @@ from mm._core import stand_at
 from mm.clock import SECOND_NS
 from mm.errors import CheckFailed, ConfigError, EventError
 from mm.figures import coin_text, decimal_text, usd_text
-from mm.replay import LOG, read_run
+from mm.replay import LOG, logs, read_run
 from mm.state import state_root
 
 Json = dict[str, Any]
@@ -65,10 +65,24 @@ def newest_run() -> Path:
         ConfigError: There is none.
     """
     root = state_root()
-    logs = sorted(root.glob(f"*/*/runs/*/{LOG}"), key=lambda log: log.stat().st_ctime_ns)
-    if not logs:
+    found = (log for depth in ("*", "*/*") for log in root.glob(f"*/*/runs/{depth}/{LOG}"))
+    newest = max(found, key=lambda log: log.stat().st_ctime_ns, default=None)
+    if newest is None:
         raise ConfigError(f"{root}: no run yet (--run RUN names one elsewhere)")
-    return logs[-1].parent
+    return newest.parent if newest.parent.parent.name == "runs" else newest.parent.parent
+
+
+def one_log(run: Path, coin: str | None) -> Path:
+    """The log of one coin of a run.
+
+    Raises:
+        ConfigError: It has several, and none was named; or not that one.
+    """
+    found = logs(run, coin)
+    if len(found) > 1:
+        names = ", ".join(path.name for path in found)
+        raise ConfigError(f"{run} is of several coins: give --coin, one of {names}")
+    return found[0]
 
 
 def stand(run: Path, at: str | None) -> Standing:

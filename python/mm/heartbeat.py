@@ -11,7 +11,7 @@ import asyncio
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -24,7 +24,7 @@ from mm.lease import Lease
 
 log = structlog.get_logger(__name__)
 
-VERSION = 1
+VERSION = 2
 BEAT_S = 0.5
 """Wall seconds between two beats."""
 HEALTHY_S = 3.0
@@ -40,6 +40,35 @@ liquidity where need be. `goodbye`: nothing is left to do.
 
 
 @dataclass(frozen=True, slots=True)
+class Held:
+    """What the maker knows of one coin.
+
+    Attributes:
+        mode: The engine's mode; `None`: the engine cannot be asked any more.
+        position: Held, as the engine knows it, signed lots; `None` before the anchor.
+        lots: The limit in force, long and short, lots; `None` before the first.
+        base_lots: What the size of an attempt to reduce is a share of, lots; `None`: not known.
+        sigma: Volatility per square root of a second; `None`: not known.
+    """
+
+    mode: str | None = None
+    position: int | None = None
+    lots: tuple[int, int] | None = None
+    base_lots: int | None = None
+    sigma: float | None = None
+
+    @classmethod
+    def of_record(cls, record: dict[str, Any]) -> Held:  # Any: JSON
+        """Read one back."""
+        lots = record.pop("lots")
+        return cls(**record, lots=None if lots is None else (int(lots[0]), int(lots[1])))
+
+
+UNKNOWN = Held()
+"""Nothing is known of the coin."""
+
+
+@dataclass(frozen=True, slots=True)
 class Beat:
     """One heartbeat.
 
@@ -48,22 +77,18 @@ class Beat:
         number: Of the beat within the session, from 1.
         pid: Of the maker.
         session: Id of the run.
-        mode: The engine's mode; `None`: the engine cannot be asked any more.
-        position: Held, as the engine knows it, signed lots; `None` before the anchor.
-        lots: The limit in force, long and short, lots; `None` before the first.
-        base_lots: What the size of an attempt to reduce is a share of, lots; `None`: not known.
-        sigma: Volatility per square root of a second; `None`: not known.
+        coins: What it knows of each coin.
     """
 
     asks: Asks
     number: int
     pid: int
     session: int
-    mode: str | None
-    position: int | None
-    lots: tuple[int, int] | None
-    base_lots: int | None
-    sigma: float | None
+    coins: Mapping[str, Held]
+
+    def of(self, coin: str) -> Held:
+        """What it knows of a coin."""
+        return self.coins.get(coin, UNKNOWN)
 
     def text(self) -> str:
         """As the file has it."""
@@ -80,8 +105,8 @@ class Beat:
             record = json.loads(text)
             if record.pop("version") != VERSION or set(record) != _NAMES:
                 raise ValueError("another version's")
-            lots = record.pop("lots")
-            return cls(**record, lots=None if lots is None else (int(lots[0]), int(lots[1])))
+            coins = {coin: Held.of_record(held) for coin, held in record.pop("coins").items()}
+            return cls(**record, coins=coins)
         except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
             raise StateError(f"{where}: expected a heartbeat of this version: {error}") from error
 
@@ -169,7 +194,7 @@ class Heart:
         session: int,
         clock: Clock,
         vitals: Callable[[], Vitals],
-        snapshot: Callable[[], dict[str, Any]],
+        snapshots: Mapping[str, Callable[[], dict[str, Any]]],
         lease: Lease,
     ) -> None:
         """Prepare, without beating.
@@ -179,7 +204,7 @@ class Heart:
             session: Id of the run.
             clock: Exchange time.
             vitals: Of the loop.
-            snapshot: Of the engine.
+            snapshots: Of the engine of each coin.
             lease: Lasts from each beat for a while.
         """
         self._lease = lease
@@ -187,7 +212,7 @@ class Heart:
         self._session = session
         self._clock = clock
         self._vitals = vitals
-        self._snapshot = snapshot
+        self._snapshots = snapshots
         self._beat: Beat | None = None
         self._asks: Asks = "watch"
         self._trouble: str | None = None
@@ -240,18 +265,12 @@ class Heart:
         self._beat = beat
 
     def _made(self) -> Beat:
-        snapshot = self._snapshot()
-        limits = snapshot["limits"]
-        lots = None if limits is None else (int(limits["lots"][0]), int(limits["lots"][1]))
-        anchored = snapshot["position_start"] is not None
-        return replace(
-            self._bare(),
-            mode=snapshot["mode"],
-            position=snapshot["position"] if anchored else None,
-            lots=lots,
-            base_lots=_base_lots(lots, self._beat),
-            sigma=snapshot["sigma"],
-        )
+        bare, last = self._bare(), self._beat
+        coins = {
+            coin: _held(snapshot(), UNKNOWN if last is None else last.of(coin))
+            for coin, snapshot in self._snapshots.items()
+        }
+        return replace(bare, coins=coins)
 
     def _bare(self) -> Beat:
         return Beat(
@@ -259,16 +278,25 @@ class Heart:
             number=1 if self._beat is None else self._beat.number + 1,
             pid=os.getpid(),
             session=self._session,
-            mode=None,
-            position=None,
-            lots=None,
-            base_lots=None,
-            sigma=None,
+            coins=dict.fromkeys(self._snapshots, UNKNOWN),
         )
 
 
-def _base_lots(lots: tuple[int, int] | None, last: Beat | None) -> int | None:
+def _held(snapshot: dict[str, Any], last: Held) -> Held:
+    limits = snapshot["limits"]
+    lots = None if limits is None else (int(limits["lots"][0]), int(limits["lots"][1]))
+    anchored = snapshot["position_start"] is not None
+    return Held(
+        mode=snapshot["mode"],
+        position=snapshot["position"] if anchored else None,
+        lots=lots,
+        base_lots=_base_lots(lots, last),
+        sigma=snapshot["sigma"],
+    )
+
+
+def _base_lots(lots: tuple[int, int] | None, last: Held) -> int | None:
     """The larger side of the limit in force; while that is zero, the last that was not."""
     if lots is not None and max(lots) > 0:
         return max(lots)
-    return None if last is None else last.base_lots
+    return last.base_lots

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 import structlog
 
 from mm.errors import StateError
+from mm.inbox import Command, Inbox
 from mm.kill_record import KillRecord
 from mm.ledger import DAY_NS, Books
 from mm.status import standing
@@ -27,6 +28,8 @@ log = structlog.get_logger(__name__)
 BEAT_S = 1.0
 # Beats between two moves of the log beside the database into it.
 CHECKPOINT_BEATS = 30
+# Of a kill that followed another coin's.
+ELSEWHERE = "other_coin"
 
 Json = dict[str, Any]  # Any: whatever JSON holds
 
@@ -61,14 +64,34 @@ class Whose:
 
 
 class Keeper:
-    """Keeps one run's promises to the next.
+    """Keeps what one coin's engine promises to the next run.
 
     Attributes:
         why: What the operator gave as the reason of a manual kill.
     """
 
-    def __init__(self, engine: Told, store: Store, books: Books, whose: Whose) -> None:
+    def __init__(
+        self,
+        engine: Told,
+        store: Store,
+        books: Books,
+        whose: Whose,
+        beside: Sequence[Inbox] = (),
+        *,
+        leads: bool = True,
+    ) -> None:
+        """Prepare.
+
+        Args:
+            engine: Of the coin.
+            store: The account's database.
+            books: The coin's ledger.
+            whose: Run and coin.
+            beside: Queues of the other coins: a latch is the account's.
+            leads: Whether it keeps the account's loss budgets, which every engine has alike.
+        """
         self._engine, self._store, self._books, self._whose = engine, store, books, whose
+        self._beside, self._leads = beside, leads
         self._budget: Json | None = None
         self._killed: KillRecord | None = None
         self._kill_written = False
@@ -102,6 +125,8 @@ class Keeper:
         """
         whose, snapshot = self._whose, self._engine.snapshot()
         kill = snapshot["kill"]
+        for inbox in self._beside:
+            inbox.put(Command(snapshot["now"], "kill_elsewhere", None))
         self._killed = KillRecord.of_snapshot(
             kill,
             whose.coin,
@@ -126,30 +151,73 @@ class Keeper:
             log.error("kill_record_not_written", why=str(error))
 
     def save(self) -> Json:
-        """Keep the day's counters, where they changed, and how the maker stands.
+        """Keep the day's counters, where they changed.
 
         Returns:
-            How it stands.
+            How the coin stands.
         """
         self._write_kill()
         snapshot = self._engine.snapshot()
         self._save_budget(snapshot["budget"])
         whose = self._whose
-        status = {
-            "session": whose.session,
-            "run_dir": whose.run_dir,
+        return {
             "sz_decimals": whose.sz_decimals,
             "day": self._books.day(snapshot["now"] // DAY_NS).shown(),
             "requests_left": snapshot["requests_left"],
             "standing": standing(snapshot, whose.coin, whose.sz_decimals),
         }
-        self._store.save("status", json.dumps(status))
-        return status
 
     def _save_budget(self, budget: Json | None) -> None:
-        if budget is not None and budget != self._budget:
+        if self._leads and budget is not None and budget != self._budget:
             self._store.save_budget(json.dumps(budget))
             self._budget = budget
+
+
+class Keepers:
+    """Those of all coins of a run."""
+
+    def __init__(self, keepers: Sequence[Keeper], store: Store, session: int, run_dir: str) -> None:
+        """Take them.
+
+        Args:
+            keepers: One a coin.
+            store: The account's database.
+            session: Id of the run.
+            run_dir: Of the run.
+        """
+        self._keepers, self._store = keepers, store
+        self._session, self._run_dir = session, run_dir
+
+    @property
+    def killed(self) -> KillRecord | None:
+        """The kill that was latched first in this run, whichever coin's; `None`: none."""
+        latched = [keeper.killed for keeper in self._keepers if keeper.killed is not None]
+        # The others heard of it no earlier.
+        return min(latched, key=lambda kill: (kill.reason == ELSEWHERE, kill.at_ns), default=None)
+
+    def give_reason(self, why: str) -> None:
+        """Take the operator's words for a manual kill."""
+        for keeper in self._keepers:
+            keeper.why = why
+
+    def save(self) -> Json:
+        """Keep the day's counters, where they changed, and how the maker stands.
+
+        Returns:
+            How it stands: each of `coins`, and at the top level what is the same for all. A maker
+            of one coin has that coin's there too.
+        """
+        coins = [keeper.save() for keeper in self._keepers]
+        alone = coins[0] if len(coins) == 1 else dict.fromkeys(coins[0])
+        status = {
+            "session": self._session,
+            "run_dir": self._run_dir,
+            **alone,
+            "requests_left": coins[0]["requests_left"],
+            "coins": coins,
+        }
+        self._store.save("status", json.dumps(status))
+        return status
 
     async def run(self) -> None:
         """Save on the beat until cancelled, and keep the log beside the database short."""

@@ -17,6 +17,7 @@ from mm.hyperliquid.meta import load_listing
 
 if TYPE_CHECKING:
     from mm.desk import Desk
+    from mm.shared import Shared
 
 log = structlog.get_logger(__name__)
 
@@ -26,27 +27,28 @@ LOOK_S = 5.0
 """Exchange seconds between two looks."""
 
 
-async def end_when_delisted(desk: Desk) -> None:
-    """Watch until cancelled.
+async def end_when_delisted(desk: Desk, shared: Shared) -> None:
+    """Watch one coin until cancelled.
 
     Raises:
         VenueError: The coin is no longer listed.
     """
-    known_ns = desk.clock.now_ns()
+    clock = shared.clock
+    known_ns = clock.now_ns()
     while True:
-        await asyncio.sleep(LOOK_S / desk.clock.speed)
-        now_ns = desk.clock.now_ns()
+        await asyncio.sleep(LOOK_S / clock.speed)
+        now_ns = clock.now_ns()
         if desk.engine.snapshot()["not_quoting"] != "market_stale":
             known_ns = now_ns
         elif now_ns - known_ns >= DOUBT_S * SECOND_NS:
             known_ns = now_ns
-            await _ask(desk)
+            await _ask(desk, shared)
 
 
-async def _ask(desk: Desk) -> None:
+async def _ask(desk: Desk, shared: Shared) -> None:
     """Ask once; a venue that does not answer is asked again later."""
     try:
-        await load_listing(desk.http, desk.instrument.coin)
+        await load_listing(shared.http, desk.coin)
     except ConfigError as error:
         raise VenueError(
             f"{error}: it has cancelled our orders there and settled what was held"

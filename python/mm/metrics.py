@@ -7,7 +7,7 @@ Every metric carries the label `coin` besides those named.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -369,45 +369,43 @@ HISTOGRAMS = (
 
 
 class Metrics:
-    """Renders every metric of one coin."""
+    """Renders every metric of every coin."""
 
-    def __init__(self, coin: str, read: Callable[[], Reading]) -> None:
+    def __init__(self, read: Mapping[str, Callable[[], Reading]]) -> None:
         """Prepare a registry of our own, without the process metrics of the library.
 
         Args:
-            coin: Label of everything.
-            read: Called once for each scrape, so that all of it is of one cycle.
+            read: By coin, the label of everything: called once for each scrape, so that all of a
+                coin's is of one cycle.
         """
-        self._coin = coin
         self._read = read
         self._registry = CollectorRegistry()
         self._registry.register(self)
 
     def collect(self) -> Iterator[Family]:
         """The families of one scrape; those without a sample are left out."""
-        reading = self._read()
-        for metric in GAUGES:
-            gauge = GaugeMetricFamily(metric.name, metric.says, labels=["coin", *metric.labels])
-            for labels, value in metric.read(reading):
-                gauge.add_metric([self._coin, *labels], value)
-            if gauge.samples:
-                yield gauge
-        for metric in COUNTERS:
-            counter = CounterMetricFamily(metric.name, metric.says, labels=["coin", *metric.labels])
-            for labels, value in metric.read(reading):
-                counter.add_metric([self._coin, *labels], value)
-            if counter.samples:
-                yield counter
+        readings = {coin: read() for coin, read in self._read.items()}
+        for metrics, kind in ((GAUGES, GaugeMetricFamily), (COUNTERS, CounterMetricFamily)):
+            for metric in metrics:
+                family = kind(metric.name, metric.says, labels=["coin", *metric.labels])
+                for coin, reading in readings.items():
+                    for labels, value in metric.read(reading):
+                        family.add_metric([coin, *labels], value)
+                if family.samples:
+                    yield family
         for distribution in HISTOGRAMS:
-            yield self._histogram(distribution, distribution.read(reading.meter))
+            yield self._histogram(distribution, readings)
 
-    def _histogram(self, distribution: Histogram, durations: Durations) -> Family:
+    @staticmethod
+    def _histogram(distribution: Histogram, readings: Mapping[str, Reading]) -> Family:
         family = HistogramMetricFamily(distribution.name, distribution.says, labels=["coin"])
-        buckets: Sequence[tuple[str, float]] = [
-            ("+Inf" if bound == float("inf") else f"{bound:g}", count)
-            for bound, count in durations.buckets()
-        ]
-        family.add_metric([self._coin], buckets, durations.total_ns / 1e9)
+        for coin, reading in readings.items():
+            durations = distribution.read(reading.meter)
+            buckets: Sequence[tuple[str, float]] = [
+                ("+Inf" if bound == float("inf") else f"{bound:g}", count)
+                for bound, count in durations.buckets()
+            ]
+            family.add_metric([coin], buckets, durations.total_ns / 1e9)
         return family
 
     def text(self) -> bytes:

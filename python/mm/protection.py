@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import textwrap
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -22,6 +22,7 @@ from mm.config import Config, expires_after_s
 from mm.config.engine import recovery, watchdog_weight
 from mm.desk import Desk
 from mm.errors import ConfigError, MmError
+from mm.floor import Floor
 from mm.heartbeat import Heart, Vitals
 from mm.hyperliquid.deadman import ScheduledCancel
 from mm.hyperliquid.nonces import MILLISECOND_NS
@@ -33,7 +34,7 @@ from mm.state import StateDir
 from mm.venue import Venue
 from mm.waiting import until
 from mm.watchdog.agent import ready_key
-from mm.watchdog.charge import Charge, wall_s, write_charge
+from mm.watchdog.charge import Charge, Coin, wall_s, write_charge
 from mm.watchdog.directory import WatchdogDir
 from mm.watchdog.leash import Leash
 from mm.watchdog.process import LOG
@@ -66,7 +67,7 @@ class Protection:
         # Why there is no watchdog; `None`: it stands by.
         self._no_watchdog: str | None = "not started yet"
 
-    async def begin(self, desk: Desk, venue: Venue, start: Start) -> None:
+    async def begin(self, floor: Floor, venue: Venue, start: Start) -> None:
         """Start what is possible, before any order; what is not is logged, and stops nothing.
 
         The watchdog of an earlier run goes on until everything is ready for ours: between its end
@@ -74,7 +75,7 @@ class Protection:
         charge and a first beat, and acts on them should we be dead by then.
 
         Args:
-            desk: Of the run.
+            floor: Of the run.
             venue: Where it trades.
             start: Takes the heart, which beats from here on: before the watchdog can look.
 
@@ -84,15 +85,15 @@ class Protection:
         self._directory.make()
         self.heart = Heart(
             self._directory.heartbeat,
-            desk.session_id,
-            desk.clock,
-            lambda: _vitals(desk),
-            desk.engine.snapshot,
-            desk.lease,
+            floor.shared.session_id,
+            floor.clock,
+            lambda: vitals_of(floor.desks),
+            {desk.coin: desk.engine.snapshot for desk in floor.desks},
+            floor.shared.lease,
         )
-        self._deadman = ScheduledCancel(desk.gateway, desk.clock, lambda: self._healthy)
+        self._deadman = ScheduledCancel(floor.lead.gateway, floor.clock, lambda: self._healthy)
         await self._deadman.begin()
-        leash = await self._ready(desk, venue, self.heart)
+        leash = await self._ready(floor, venue, self.heart)
         start(self.heart.run())
         if await self._directory.retire():
             log.warning("watchdog_relieved", hint="of an earlier run; this one takes over")
@@ -101,13 +102,13 @@ class Protection:
             self._leash = leash
             await self._begin_watchdog(leash)
 
-    async def _ready(self, desk: Desk, venue: Venue, heart: Heart) -> Leash | None:
+    async def _ready(self, floor: Floor, venue: Venue, heart: Heart) -> Leash | None:
         """Leave everything that a watchdog needs; `None`: there will be none."""
         if self._config.process.watchdog == "off":
             self._no_watchdog = OFF
             return None
         try:
-            secret = await self._charge(desk, venue)
+            secret = await self._charge(floor, venue)
             # Healthy or not: one that never saw a beat watches nobody.
             heart.ask("watch")
         except (MmError, OSError) as error:
@@ -117,7 +118,7 @@ class Protection:
             self._directory,
             _command(self._state),
             self._run_dir / LOG,
-            desk.session_id,
+            floor.shared.session_id,
             heart,
             secret,
         )
@@ -134,38 +135,40 @@ class Protection:
         self._no_watchdog = str(error)
         log.error("watchdog_not_started", why=self._no_watchdog)
 
-    async def _charge(self, desk: Desk, venue: Venue) -> str | None:
+    async def _charge(self, floor: Floor, venue: Venue) -> str | None:
         """Leave what it needs where it looks; returns the key that it gets with its environment."""
-        now_ms = desk.clock.now_ns() // MILLISECOND_NS
-        secret = None
+        now_ms = floor.clock.now_ns() // MILLISECOND_NS
+        lead, secret = floor.lead, None
         if venue.paper is None:
-            secret, agent = await self._own_key(desk, venue, now_ms)
+            secret, agent = await self._own_key(floor, venue, now_ms)
         else:
             key = await ready_key(
-                self._directory, desk.account, desk.gateway, venue.instance, now_ms
+                self._directory, lead.account, lead.gateway, venue.instance, now_ms
             )
             agent = key.signer.address
         process = self._config.process
         charge = Charge(
-            session=desk.session_id,
+            session=floor.shared.session_id,
             network=process.network,
             base_url=venue.base_url,
             instance=venue.instance,
-            user=desk.account.user,
+            user=venue.user,
             vault=venue.vault,
             agent=agent,
-            coin=desk.instrument.coin,
+            coins=tuple(
+                Coin(desk.coin, str(desk.run_dir), json.dumps(recovery(desk.config)))
+                for desk in floor.desks
+            ),
             run_dir=str(self._run_dir),
             silence_s=wall_s(self._config, process.watchdog_silence_s),
             drift_s=wall_s(self._config, process.watchdog_drift_s),
             expires_after_s=expires_after_s(self._config),
-            recovery=json.dumps(recovery(self._config)),
             weight_per_min=watchdog_weight(self._config),
         )
         write_charge(self._directory.path, charge)
         return secret
 
-    async def _own_key(self, desk: Desk, venue: Venue, now_ms: int) -> tuple[str, str]:
+    async def _own_key(self, floor: Floor, venue: Venue, now_ms: int) -> tuple[str, str]:
         """The watchdog's key where the operator keeps it, with its address; it may act for us.
 
         Raises:
@@ -177,7 +180,9 @@ class Protection:
         address = Signer(secret).address
         if address == venue.signer.address:
             raise ConfigError("its key is the maker's: expected another agent, with its own nonces")
-        await mandate_of(desk.http, address, venue.user, master_key_allowed=False, now_ms=now_ms)
+        await mandate_of(
+            floor.shared.http, address, venue.user, master_key_allowed=False, now_ms=now_ms
+        )
         return secret, address
 
     def work(self, resync: Callable[[], None]) -> list[Coroutine[Any, Any, None]]:
@@ -248,12 +253,14 @@ class Protection:
         return lines
 
 
-def _vitals(desk: Desk) -> Vitals:
+def vitals_of(desks: Sequence[Desk]) -> Vitals:
+    """What proves that all loops are healthy: of each sign, the worst of any coin."""
+    broken = (desk.session.broken for desk in desks)
     return Vitals(
-        broken=desk.session.broken,
-        turned_at=desk.session.turned_at,
-        stepped_ns=desk.engine.now,
-        waiting=len(desk.inbox),
+        broken=next((why for why in broken if why is not None), None),
+        turned_at=min(desk.session.turned_at for desk in desks),
+        stepped_ns=min(desk.engine.now for desk in desks),
+        waiting=max(len(desk.inbox) for desk in desks),
         waiting_bound=ALARM,
     )
 

@@ -4,9 +4,31 @@ from pathlib import Path
 
 import zstandard
 
-from mm.errors import EventError
+from mm.errors import ConfigError, EventError
 
 LOG = "events.jsonl.zst"
+
+
+def logs(run: Path, coin: str | None = None) -> list[Path]:
+    """The event logs of a run: one, or one a coin.
+
+    Args:
+        run: Its directory, or a log itself.
+        coin: Of this coin alone.
+
+    Raises:
+        ConfigError: There is none, or none of this coin.
+    """
+    if not run.is_dir() or (run / LOG).exists():
+        return [run]
+    found = {path.parent.name: path.parent for path in sorted(run.glob(f"*/{LOG}"))}
+    if not found:
+        raise ConfigError(f"{run}: no event log there")
+    if coin is None:
+        return list(found.values())
+    if (name := coin.replace(":", "-")) not in found:
+        raise ConfigError(f"--coin was {coin!r}, expected one of {', '.join(found)} of {run}")
+    return [found[name]]
 
 
 def read_run(run: Path) -> tuple[Path, bytes]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ from mm.figures import coin_text, ratio_text, usd_text
 
 # JSON of the engine's snapshot.
 Snapshot = Mapping[str, Any]
+PNL = ("total", "spread_capture", "inventory", "funding", "fees", "residual")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +100,49 @@ def summary(facts: RunFacts, snapshot: Snapshot) -> dict[str, object]:
     }
 
 
+def account_summary(
+    coins: Sequence[Mapping[str, Any]], snapshots: Sequence[Snapshot]
+) -> dict[str, object]:
+    """The summary of a run of several coins: their own, and above them what is the account's.
+
+    Args:
+        coins: Summary of each coin.
+        snapshots: Last of each engine, in the same order.
+
+    Returns:
+        The object; what is the same for all coins once, what adds up as a sum. A residual is the
+        account's, so each coin has all of it.
+    """
+    first = coins[0]
+    shared = (
+        "session", "network", "market", "duration_s", "speed_achieved", "request_budget",
+        "exit_reason", "kill",
+    )  # fmt: skip
+    told = [snapshot["pnl"] for snapshot in snapshots]
+    pnl = None
+    if all(one is not None for one in told):
+        pnl = {part: sum(one[part] for one in told) for part in PNL}
+        pnl["residual"] = told[0]["residual"]
+        # Each coin's total holds the whole residual.
+        pnl["total"] -= (len(told) - 1) * pnl["residual"]
+    volume = sum(snapshot["counts"]["volume"] for snapshot in snapshots)
+    return {
+        **{key: first[key] for key in shared},
+        "volume_usd": usd_text(volume),
+        "requests": sum(one["requests"] for one in coins),
+        "breaches": _sum(one["breaches"] for one in coins),
+        "open_orders_after_stop": _sum(one["open_orders_after_stop"] for one in coins),
+        "pnl_usd": _pnl(pnl),
+        "coins": list(coins),
+    }
+
+
+def _sum(counts: Iterable[int | None]) -> int | None:
+    """`None` where one of them is not known."""
+    known = list(counts)
+    return None if None in known else sum(one for one in known if one is not None)
+
+
 def _request_budget(ledger: Mapping[str, Any]) -> dict[str, object]:
     """What is left of the address budget, what the fills earned, and what a request must earn."""
     keys = ("supply", "used", "cap", "left", "reserve", "earned", "others", "price_usd")
@@ -140,8 +184,7 @@ def binding_text(limits: Mapping[str, Any]) -> str:
 
 
 def _pnl(pnl: Mapping[str, int] | None) -> dict[str, str | None]:
-    parts = ("total", "spread_capture", "inventory", "funding", "fees", "residual")
-    return {part: None if pnl is None else usd_text(pnl[part]) for part in parts}
+    return {part: None if pnl is None else usd_text(pnl[part]) for part in PNL}
 
 
 def _rounded(value: float | None, digits: int) -> float | None:

@@ -20,6 +20,7 @@ from mm.hyperliquid.lists import FILLS, FUNDINGS, TRANSFERS, as_frame, pages
 from mm.hyperliquid.nonces import MILLISECOND_NS
 from mm.inbox import Command, Inbox
 from mm.ledger import Books, Reconciled
+from mm.sorting import Inboxes
 from mm.store import Store
 
 log = structlog.get_logger(__name__)
@@ -29,10 +30,10 @@ log = structlog.get_logger(__name__)
 OVERLAP_NS = 3_600 * SECOND_NS
 
 
-def restore_day(store: Store, inbox: Inbox, clock: Clock) -> None:
-    """Tell the engine the loss budgets as last kept, before the anchor.
+def restore_day(store: Store, inboxes: Inboxes | Inbox, clock: Clock) -> None:
+    """Tell every engine the loss budgets as last kept, before the anchor.
 
-    The engine starts a new day where the day is another.
+    An engine starts a new day where the day is another.
 
     Raises:
         StateError: They cannot be: a number is outside its range, or the checksum is another.
@@ -52,7 +53,7 @@ def restore_day(store: Store, inbox: Inbox, clock: Clock) -> None:
         **{f"{key}_usd": usd_text(budget[key]) for key in money},
         age_s=round(age_s, 1),
     )
-    inbox.put(Command(clock.now_ns(), "restore", body.encode()))
+    inboxes.put(Command(clock.now_ns(), "restore", body.encode()))
 
 
 async def reconcile(

@@ -19,16 +19,14 @@ from typing import Any, TypeVar
 import structlog
 
 from mm import postmortem
-from mm._core import Engine
 from mm.accounts import PAPER_ACCOUNT, command_for
-from mm.audit.verdict import Verdict, judge
 from mm.budget import Outlook
 from mm.clock import SECOND_NS, PaperClock
 from mm.config import Config
-from mm.desk import Desk, metrics_of, open_desk
 from mm.ending import HARD_DEADLINE_S, StopRequest, settle_account, stop_trading
 from mm.errors import InvariantError, RiskStop, VenueError
 from mm.exits import Exit, exit_of
+from mm.floor import Floor, metrics_of, open_floor
 from mm.hyperliquid.account import cancel_all
 from mm.kill_record import KillRecord, refusal
 from mm.lines import GoneError, Lines
@@ -37,7 +35,6 @@ from mm.live.opening import open_live
 from mm.paper.process import ask_clock, is_running, kill, stop
 from mm.paper.venue import open_given, open_own
 from mm.protection import Protection
-from mm.report import RunFacts, summary
 from mm.restart import reconcile, restore_day
 from mm.runs import last_burn
 from mm.scrape import serving
@@ -49,7 +46,8 @@ from mm.startup import (
     synchronise,
 )
 from mm.state import StateDir
-from mm.terminal import Opening, Terminal, closing
+from mm.summing_up import Conclusion, End, conclude, write
+from mm.terminal import Opening, Quoted, Terminal, closing
 from mm.venue import Venue
 from mm.waiting import until
 from mm.winding_up import LeftTo, WindingUp
@@ -57,13 +55,8 @@ from mm.winding_up import LeftTo, WindingUp
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
-# How the paper exchange queues our orders in a recorded market.
-QUEUE_BOUND = "pessimistic"
 # Wall seconds without an exchange before a paper run gives up on it.
 GONE_S = 10.0
-# Wall seconds between pings, at most: the engine's deadline for our own stream is in market time.
-PING_S = 30.0
-PINGS_PER_DEADLINE = 3
 STATUS_S = 1.0
 LOOK_S = 0.01
 # Wall seconds to learn, from whatever answers after the exchange was gone, that nothing rests.
@@ -123,9 +116,9 @@ class Run:
         self._ask = ask
         stream = sys.stderr if options.as_json else sys.stdout
         self._terminal = Terminal(stream, shown=options.screen)
-        self._dir = state.new_run(self._config.process.coin, datetime.now(UTC))
+        self._dir = state.new_run(self._config.coins, datetime.now(UTC))
         self._tasks: list[asyncio.Task[Any]] = []
-        self._desk: Desk | None = None
+        self._floor: Floor | None = None
         self._protection = Protection(options.config, state, self._dir)
         self._anchor_ns: int | None = None
         self._stopped_ns: int | None = None
@@ -158,25 +151,25 @@ class Run:
             return open_live(config, base_url)
         if base_url is None:
             return open_own(config, self._state, self._dir)
-        return open_given(base_url, self._state, config.process.coin)
+        return open_given(base_url, self._state, config.coins[0])
 
     async def _trade(self, venue: Venue, stack: AsyncExitStack) -> int:
         error: BaseException | None = None
         try:
-            self._desk = await open_desk(self._config, self._state, self._dir, venue, stack)
+            self._floor = await open_floor(self._config, self._state, self._dir, venue, stack)
             stack.push_async_callback(self._end_tasks)
-            await stack.enter_async_context(serving(self._config, metrics_of(self._desk).text))
-            await self._unless_stopped(self._begin(self._desk, venue))
+            await stack.enter_async_context(serving(self._config, metrics_of(self._floor).text))
+            await self._unless_stopped(self._begin(self._floor, venue))
             await self._until_told()
         except asyncio.CancelledError:
             raise
         # tidy: any way out ends in cancel-all, and a panic of the core is not an Exception
         except BaseException as caught:
-            if self._desk is None:
+            if self._floor is None:
                 raise
             error = caught
             log.error("run_failed", kind=type(caught).__name__, why=str(caught))
-        return await self._leave(self._desk, venue, error)
+        return await self._leave(self._floor, venue, error)
 
     async def _end_tasks(self) -> None:
         for task in self._tasks:
@@ -199,60 +192,54 @@ class Run:
                 with suppress(asyncio.CancelledError):
                     await task
 
-    async def _begin(self, desk: Desk, venue: Venue) -> None:
-        """Start the readers and the session, synchronise, and show the first screen.
+    async def _begin(self, floor: Floor, venue: Venue) -> None:
+        """Start the readers and the sessions, synchronise, and show the first screen.
 
         Whoever looks after orders and position without us stands by before the anchor, for with
-        the anchor the engine begins to quote.
+        the anchor the engines begin to quote.
         """
-        readers = (stream.run() for stream in desk.streams)
-        self._start(desk.recorder.run(), desk.session.run(), desk.nonces.stay_ahead(), *readers)
-        if desk.order_line is not None:
-            self._start(desk.order_line.run())
-        await self._failing_fast(streams_up(desk.streams))
-        for stream in desk.streams:
+        shared, streams = floor.shared, floor.streams
+        for desk in floor.desks:
+            self._start(desk.recorder.run(), desk.session.run())
+        self._start(shared.nonces.stay_ahead(), *(stream.run() for stream in streams))
+        if shared.order_line is not None:
+            self._start(shared.order_line.run())
+        await self._failing_fast(streams_up(streams))
+        for stream in streams:
             stream.announce()
         lines = Lines(
-            desk.streams,
-            lambda: self._resync(desk, venue),
-            lambda: self._protection.alone(desk.lease),
-            lease=desk.lease,
+            streams,
+            lambda: self._resync(floor, venue),
+            lambda: self._protection.alone(shared.lease),
+            lease=shared.lease,
             # A venue that is away is waited for; the kill switch bounds what that may cost.
             bound_s=None if venue.paper is None else GONE_S,
             where=venue.name,
         )
-        await self._failing_fast(self._protection.begin(desk, venue, self._start))
+        await self._failing_fast(self._protection.begin(floor, venue, self._start))
         self._start(*self._protection.work(lambda: lines.doubt("the watchdog had taken over")))
-        restore_day(self._state.store, desk.inbox, desk.clock)
-        found = await self._failing_fast(
-            synchronise(
-                desk.account,
-                desk.gateway,
-                desk.perp,
-                min(self._config.account.leverage, desk.instrument.max_leverage),
-                desk.clock,
-                desk.inbox,
-            )
-        )
-        self._anchor_ns = desk.clock.now_ns()
-        await self._failing_fast(_first_limit(desk.engine))
-        await self._failing_fast(self._take_up(desk, found))
-        self._start(desk.watch.run(), desk.keeper.run(), lines.run())
-        self._open_screen(desk, venue, found)
-        self._start(self._show_status(desk), self._time_out(desk, venue), self._see_kill(desk))
-        self._start(end_when_delisted(desk))
+        restore_day(self._state.store, floor.inboxes, floor.clock)
+        found = await self._failing_fast(synchronise(floor.desks, floor.clock))
+        self._anchor_ns = floor.clock.now_ns()
+        await self._failing_fast(_first_limits(floor))
+        await self._failing_fast(self._take_up(floor, found))
+        self._start(floor.watch.run(), floor.keepers.run(), lines.run())
+        self._open_screen(floor, venue, found)
+        self._start(self._show_status(floor), self._time_out(floor, venue), self._see_kill(floor))
+        self._start(*(end_when_delisted(desk, shared) for desk in floor.desks))
 
     def _start(self, *works: Coroutine[Any, Any, None]) -> None:
         """Let these run beside the rest; one that ends or fails ends the run."""
         self._tasks += [asyncio.create_task(work) for work in works]
 
-    async def _take_up(self, desk: Desk, found: Synchronised) -> None:
-        """Fill up the ledger that outlives runs, and keep how this one begins."""
-        engine = desk.engine
-        await until(lambda: engine.snapshot()["position_start"] is not None)
-        position = engine.snapshot()["position_start"]
-        await reconcile(desk.account, desk.books, desk.instrument, found.state, position)
-        desk.keeper.save()
+    async def _take_up(self, floor: Floor, found: Synchronised) -> None:
+        """Fill up the ledgers that outlive runs, and keep how this one begins."""
+        for desk in floor.desks:
+            engine = desk.engine
+            await until(lambda engine=engine: engine.snapshot()["position_start"] is not None)  # type: ignore[misc]  # bound at once
+            position = engine.snapshot()["position_start"]
+            await reconcile(desk.account, desk.books, desk.instrument, found.state, position)
+        floor.keepers.save()
 
     async def _until_told(self) -> None:
         """Wait for a request to stop; raises what a background task failed with, if one did."""
@@ -272,20 +259,21 @@ class Run:
         finally:
             task.cancel()
 
-    async def _resync(self, desk: Desk, venue: Venue) -> None:
+    async def _resync(self, floor: Floor, venue: Venue) -> None:
         """After a lost line: the same exchange? Then older orders go, the gap is filled, and on."""
-        if isinstance(desk.clock, PaperClock):
-            announced = await ask_clock(desk.http)
+        if isinstance(floor.clock, PaperClock):
+            announced = await ask_clock(floor.shared.http)
             if announced.instance != venue.instance:
                 raise GoneError(
                     f"{venue.name} was started anew: the market and the account of this run are"
                     " gone with the old one"
                 )
-            desk.clock.announce(announced.time_ns)
-        await cancel_all(desk.account, desk.gateway, desk.instrument, CANCELLED_S, quoting=True)
-        await desk.watch.fill_gap()
+            floor.clock.announce(announced.time_ns)
+        for desk in floor.desks:
+            await cancel_all(desk.account, desk.gateway, desk.instrument, CANCELLED_S, quoting=True)
+        await floor.watch.fill_gap()
 
-    async def _time_out(self, desk: Desk, venue: Venue) -> None:
+    async def _time_out(self, floor: Floor, venue: Venue) -> None:
         """Ask for the stop when the duration, in exchange time, or the recording is over."""
         ends: list[tuple[int, str]] = []
         if self._options.duration_s is not None and self._anchor_ns is not None:
@@ -295,35 +283,40 @@ class Run:
             ends.append((venue.own.market_end_ns, "market_end"))
         if ends:
             end_ns, reason = min(ends)
-            await until(lambda: desk.clock.now_ns() >= end_ns, LOOK_S)
+            await until(lambda: floor.clock.now_ns() >= end_ns, LOOK_S)
             self._ask.ask(reason)
         await asyncio.Event().wait()
 
-    async def _see_kill(self, desk: Desk) -> None:
+    async def _see_kill(self, floor: Floor) -> None:
         """Ask for the stop when the kill switch has latched; its record is on the disk by then."""
-        await until(lambda: desk.keeper.killed is not None, LOOK_S)
-        killed = desk.keeper.killed
+        await until(lambda: floor.keepers.killed is not None, LOOK_S)
+        killed = floor.keepers.killed
         assert killed is not None, "just seen"
-        text = desk.session.blackbox.text(killed.shown(), desk.engine.snapshot())
-        try:
-            path = await asyncio.to_thread(postmortem.write, self._dir, text)
-            log.warning("postmortem_written", path=str(path))
-        except OSError as error:
-            log.error("postmortem_not_written", why=str(error))
+        for desk in floor.desks:
+            text = desk.session.blackbox.text(killed.shown(), desk.engine.snapshot())
+            try:
+                path = await asyncio.to_thread(postmortem.write, desk.run_dir, text)
+                log.warning("postmortem_written", path=str(path))
+            except OSError as error:
+                log.error("postmortem_not_written", why=str(error))
         self._ask.ask(f"killed: {killed.reason}")
         await asyncio.Event().wait()
 
-    async def _show_status(self, desk: Desk) -> None:
-        coin, sz_decimals = desk.instrument.coin, desk.instrument.sz_decimals
+    async def _show_status(self, floor: Floor) -> None:
         while True:
             await asyncio.sleep(STATUS_S)
-            self._terminal.status(desk.engine.snapshot(), coin, sz_decimals)
+            self._terminal.status(
+                [
+                    (desk.engine.snapshot(), desk.coin, desk.instrument.sz_decimals)
+                    for desk in floor.desks
+                ]
+            )
             if self._terminal.closed:
                 self._ask.ask("output_closed")
 
-    def _outlook(self, desk: Desk) -> Outlook | None:
+    def _outlook(self, floor: Floor) -> Outlook | None:
         """How long the requests of the address last; said where this session would use them up."""
-        ledger = desk.engine.snapshot()["requests"]
+        ledger = floor.lead.engine.snapshot()["requests"]
         if ledger["left"] is None:
             return None
         burn = last_burn(self._state.path)
@@ -339,32 +332,34 @@ class Run:
             )
         return outlook
 
-    def _open_screen(self, desk: Desk, venue: Venue, found: Synchronised) -> None:
-        snapshot = desk.engine.snapshot()
+    def _open_screen(self, floor: Floor, venue: Venue, found: Synchronised) -> None:
+        snapshots = [desk.engine.snapshot() for desk in floor.desks]
         opening = Opening(
             config=self._config,
             venue=venue,
             command=own_command(),
             run_dir=self._dir,
-            sz_decimals=desk.instrument.sz_decimals,
-            inherited=snapshot["position_start"],
+            coins=[
+                Quoted(desk.config, desk.instrument.sz_decimals, snapshot["position_start"])
+                for desk, snapshot in zip(floor.desks, snapshots, strict=True)
+            ],
             cancelled=found.cancelled,
             protected=self._protection.there(),
             unprotected=self._protection.missing(),
-            outlook=self._outlook(desk),
+            outlook=self._outlook(floor),
             session_s=self._options.duration_s,
         )
-        self._terminal.first_screen(opening, snapshot)
+        self._terminal.first_screen(opening, snapshots)
 
-    async def _leave(self, desk: Desk, venue: Venue, error: BaseException | None) -> int:
+    async def _leave(self, floor: Floor, venue: Venue, error: BaseException | None) -> int:
         """The one way out: cancel, verify, close the books, read the report, sum up."""
         reason = self._ask.reason if error is None else f"{type(error).__name__}: {error}"
-        winding_up, verified = WindingUp(self._config, desk, self._protection), False
+        winding_up, verified = WindingUp(self._config, floor, self._protection), False
         try:
             if error is None:
                 error = await self._wind_up(winding_up)
-            self._stopped_ns = desk.clock.now_ns()
-            verified = await self._stop_trading(desk, venue, error)
+            self._stopped_ns = floor.clock.now_ns()
+            verified = await self._stop_trading(floor, venue, error)
             if verified:
                 self._left_to = await winding_up.rest()
             else:
@@ -376,27 +371,27 @@ class Run:
         log.info(
             "session_ended",
             reason=reason,
-            frames_conflated=desk.inbox.conflated,
-            queue_longest=desk.inbox.longest,
-            reconnects=sum(stream.reconnects for stream in desk.streams),
-            log_lines=desk.recorder.lines,
+            frames_conflated=sum(desk.inbox.conflated for desk in floor.desks),
+            queue_longest=max(desk.inbox.longest for desk in floor.desks),
+            reconnects=sum(stream.reconnects for stream in floor.streams),
+            log_lines=sum(desk.recorder.lines for desk in floor.desks),
         )
-        if desk.session.broken is None:
-            desk.keeper.save()
+        if floor.broken is None:
+            floor.keepers.save()
         await self._end_tasks()
-        desk.engine.finish_log()
-        desk.recorder.write(desk.engine.take_log())
-        desk.recorder.close()
+        for desk in floor.desks:
+            desk.engine.finish_log()
+            desk.recorder.write(desk.engine.take_log())
+            desk.recorder.close()
         if venue.own is not None and self._left_to != "watchdog":
             await stop(venue.own)
         report = None if venue.own is None else venue.own.report
-        verdict = await asyncio.to_thread(
-            judge, self._dir, report, venue.user, desk.instrument.coin
-        )
-        result = self._summary(desk, verdict, verified, reason)
-        if desk.keeper.killed is not None and not isinstance(error, InvariantError):
-            error = self._risk_stop(desk.keeper.killed, error)
-        return self._finish(result, verdict, error)
+        end = End(reason, self._anchor_ns, self._stopped_ns, verified, self._left_to)
+        concluded = await asyncio.to_thread(conclude, floor, report, end)
+        killed = floor.keepers.killed
+        if killed is not None and not isinstance(error, InvariantError):
+            error = self._risk_stop(killed, error)
+        return self._finish(concluded, error)
 
     def _risk_stop(self, killed: KillRecord, trouble: BaseException | None) -> RiskStop:
         """The one line of a kill: why, when, with what, and what to do now."""
@@ -422,8 +417,8 @@ class Run:
             return caught
         return None
 
-    async def _stop_trading(self, desk: Desk, venue: Venue, error: BaseException | None) -> bool:
-        """Returns whether the venue confirmed that nothing rests.
+    async def _stop_trading(self, floor: Floor, venue: Venue, error: BaseException | None) -> bool:
+        """Returns whether the venue confirmed that nothing rests, for every coin.
 
         Raises:
             VenueError: It did not.
@@ -432,64 +427,43 @@ class Run:
             log.error("exchange_gone", hint="its orders are gone with it; nothing rests")
             return False
         gone = isinstance(error, GoneError)
-        await stop_trading(
-            desk.session,
-            desk.inbox,
-            desk.clock,
-            desk.gateway,
-            desk.account,
-            desk.instrument,
-            deadline_s=GONE_CHECK_S if gone else HARD_DEADLINE_S,
+        stops = (
+            stop_trading(
+                desk.session,
+                desk.inbox,
+                floor.clock,
+                desk.gateway,
+                desk.account,
+                desk.instrument,
+                deadline_s=GONE_CHECK_S if gone else HARD_DEADLINE_S,
+            )
+            for desk in floor.desks
         )
-        if desk.session.lives and not gone:
-            await settle_account(desk.account, desk.inbox, desk.clock)
+        # One that is not verified does not keep the others from being cancelled.
+        ended = await asyncio.gather(*stops, return_exceptions=True)
+        for trouble in ended:
+            if trouble is not None:
+                raise trouble
+        if floor.lives and not gone:
+            await settle_account(floor.lead.account, floor.inboxes, floor.clock)
         return True
 
-    def _summary(
-        self, desk: Desk, verdict: Verdict, verified: bool, reason: str
-    ) -> dict[str, object]:
-        process = self._config.process
-        duration_s = None
-        if self._anchor_ns is not None and self._stopped_ns is not None:
-            duration_s = (self._stopped_ns - self._anchor_ns) / SECOND_NS
-        left, clock = verdict.open_orders, desk.clock
-        facts = RunFacts(
-            session=desk.session_id,
-            network=process.network,
-            market=process.market,
-            coin=desk.instrument.coin,
-            sz_decimals=desk.instrument.sz_decimals,
-            duration_s=duration_s,
-            speed_achieved=clock.speed_achieved() if isinstance(clock, PaperClock) else None,
-            requests=desk.gateway.requests,
-            breaches=None if verdict.breaches is None else len(verdict.breaches),
-            open_orders_after_stop=0 if left is None and verified else left,
-            latency_us=desk.meter.latency_us(),
-            queue_bound=None if process.market == "demo" else QUEUE_BOUND,
-            decision_hash=desk.engine.decision_hash(),
-            exit_reason=reason,
-            kill=None if desk.keeper.killed is None else desk.keeper.killed.shown(),
-            left_to=self._left_to,
-        )
-        return summary(facts, desk.engine.snapshot())
-
-    def _finish(
-        self, result: dict[str, object], verdict: Verdict, error: BaseException | None
-    ) -> int:
+    def _finish(self, concluded: Conclusion, error: BaseException | None) -> int:
         """Write the summary, say what must be said, and choose the exit code."""
-        (self._dir / "summary.json").write_text(json.dumps(result, indent=1) + "\n")
-        for breach in verdict.breaches or ():
+        result = concluded.result
+        write(self._dir, result)
+        for breach in concluded.breaches or ():
             log.error("breach", kind=breach.kind, cycle=breach.cycle, found=breach.text)
         if self._options.as_json:
             Terminal(sys.stdout, shown=True).say(json.dumps(result))
         else:
-            for line in closing(result, self._dir):
+            for line in closing(result, concluded.coins, self._dir):
                 self._terminal.say(line)
         if error is not None:
             with suppress(OSError):
                 print(f"mm: {error}", file=sys.stderr)
             return exit_of(error)
-        if verdict.breaches:
+        if concluded.breaches:
             return Exit.INVARIANT
         if result["open_orders_after_stop"] or self._left_to == "nobody":
             return Exit.VENUE
@@ -507,8 +481,9 @@ def own_command() -> str:
     return str(beside.relative_to(Path.cwd()) if beside.is_relative_to(Path.cwd()) else beside)
 
 
-async def _first_limit(engine: Engine) -> None:
-    """Wait until the engine has derived its first limit, or for a while."""
+async def _first_limits(floor: Floor) -> None:
+    """Wait until each engine has derived its first limit, or for a while."""
+    engines = [desk.engine for desk in floor.desks]
     with suppress(TimeoutError):
         async with asyncio.timeout(FIRST_LIMIT_S):
-            await until(lambda: engine.snapshot()["limits"] is not None)
+            await until(lambda: all(engine.snapshot()["limits"] for engine in engines))

@@ -110,6 +110,7 @@ class Session:
         asker: Asker,
         lease: Lease,
         streams: Sequence[Line],
+        beside: Sequence[Inbox] = (),
     ) -> None:
         self._engine = engine
         self._clock = clock
@@ -122,6 +123,8 @@ class Session:
         self._asker = asker
         self._lease = lease
         self._streams = streams
+        # Of the other coins: they spend from the same request budget.
+        self._beside = beside
         self._lapses = 0
         self._last_ns = 0
         self._unreadable = 0
@@ -211,9 +214,16 @@ class Session:
                 self._meter.tick_to_bytes_ns.append(ready_ns - item.arrived_ns)
         for kind, cloid in self._engine.take_asks():
             self._asker.ask(kind, cloid)
+        self._tell_beside()
         self._listener.read(lines)
         self._meter.alarms.update(alarm["alarm"] for alarm in alarms)
         return bool(actions)
+
+    def _tell_beside(self) -> None:
+        """What this step spent of the account's requests, every other engine counts as well."""
+        if self._beside and (spent := self._engine.take_spent()):
+            for inbox in self._beside:
+                inbox.put(Command(self._last_ns, "spent", spent))
 
     def _step(self, item: Item | Timer) -> list[Action]:
         engine = self._engine

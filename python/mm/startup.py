@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import structlog
 
@@ -27,6 +28,7 @@ from mm.inbox import Command, Inbox, Info
 from mm.kill_record import refusal
 from mm.state import StateDir
 from mm.waiting import until
+from mm.watch import OF_THE_ACCOUNT
 
 log = structlog.get_logger(__name__)
 
@@ -41,6 +43,35 @@ BEFORE_ANCHOR = (
     "userRateLimit",
     "frontendOpenOrders",
 )
+
+
+class Seat(Protocol):
+    """One coin, as far as a start is concerned."""
+
+    @property
+    def account(self) -> Account:
+        """The account, seen for the coin."""
+        ...
+
+    @property
+    def gateway(self) -> Gateway:
+        """Signs what must be changed."""
+        ...
+
+    @property
+    def perp(self) -> Perp:
+        """The perp."""
+        ...
+
+    @property
+    def leverage(self) -> int:
+        """Leverage to set for it, at most."""
+        ...
+
+    @property
+    def inbox(self) -> Inbox:
+        """Takes every answer, and the anchor last."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,23 +113,12 @@ async def streams_up(streams: Sequence[Stream]) -> None:
         raise VenueError(f"no data on the {silent} stream after {STREAMS_UP_S:g} s") from None
 
 
-async def synchronise(
-    account: Account,
-    gateway: Gateway,
-    perp: Perp,
-    leverage: int,
-    clock: Clock,
-    inbox: Inbox,
-) -> Synchronised:
-    """Bring the account into the state we quote from, and tell the engine.
+async def synchronise(seats: Sequence[Seat], clock: Clock) -> Synchronised:
+    """Bring the account into the state we quote from, and tell the engines.
 
     Args:
-        account: The account and coin.
-        gateway: Signs what must be changed.
-        perp: The perp.
-        leverage: Leverage to set for it.
+        seats: Each coin's part of the account.
         clock: Exchange time.
-        inbox: Takes every answer, and the anchor last.
 
     Returns:
         What was found.
@@ -106,14 +126,24 @@ async def synchronise(
     Raises:
         VenueError: The venue did not do it, or does not answer.
     """
-    cancelled = await cancel_all(account, gateway, perp.instrument, CANCELLED_S)
-    if cancelled:
-        log.warning("inherited_orders_cancelled", coin=account.coin, orders=cancelled)
-    await set_leverage(account, gateway, perp, leverage)
-    async for candles in history(account, clock):
-        inbox.put(Info(clock.now_ns(), HISTORY, candles))
+    cancelled = 0
+    for seat in seats:
+        found = await cancel_all(seat.account, seat.gateway, seat.perp.instrument, CANCELLED_S)
+        if found:
+            log.warning("inherited_orders_cancelled", coin=seat.account.coin, orders=found)
+        cancelled += found
+    for seat in seats:
+        leverage = min(seat.leverage, seat.perp.instrument.max_leverage)
+        await set_leverage(seat.account, seat.gateway, seat.perp, leverage)
+        async for candles in history(seat.account, clock):
+            seat.inbox.put(Info(clock.now_ns(), HISTORY, candles))
+    account = seats[0].account
     for kind in BEFORE_ANCHOR:
-        inbox.put(Info(clock.now_ns(), kind, await account.ask(kind)))
+        body = await account.ask(kind) if kind in OF_THE_ACCOUNT else None
+        for seat in seats:
+            own = await seat.account.ask(kind) if body is None else body
+            seat.inbox.put(Info(clock.now_ns(), kind, own))
     state = await account.ask("clearinghouseState")
-    inbox.put(Command(clock.now_ns(), "anchor", state))
+    for seat in seats:
+        seat.inbox.put(Command(clock.now_ns(), "anchor", state))
     return Synchronised(cancelled, state)

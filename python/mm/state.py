@@ -6,7 +6,7 @@
     control.sock         where the process that holds the lock answers `mm status` and `mm kill`
     <name>.json          the paper exchange and its key
     archive/<time>/      the state of earlier paper exchanges
-    runs/<time>-<coin>/  one directory a run
+    runs/<time>-<coin>/  one directory a run, with one a coin in it where several were quoted
 """
 
 import fcntl
@@ -14,7 +14,7 @@ import json
 import os
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -192,14 +192,29 @@ class StateDir:
         self.write("instance", {"instance": instance})
         return False
 
-    def new_run(self, coin: str, start: datetime) -> Path:
-        """A new directory `runs/<time>-<coin>/`.
+    def new_run(self, coins: Sequence[str], start: datetime) -> Path:
+        """A new directory `runs/<time>-<coin>[-<coin>..]/`.
 
         Args:
-            coin: The perp; the colon of `dex:COIN` becomes a dash.
+            coins: The perps; the colon of `dex:COIN` becomes a dash.
             start: An aware time.
         """
-        return _fresh(self.path / "runs", f"{_stamp(start)}-{coin.replace(':', '-')}")
+        names = "-".join(_plain(coin) for coin in coins)
+        return _fresh(self.path / "runs", f"{_stamp(start)}-{names}")
+
+
+def coin_dir(run_dir: Path, coin: str, *, alone: bool) -> Path:
+    """Where the log of one coin of a run is: one of several has a directory of its own, which is
+    made where needed."""
+    if alone:
+        return run_dir
+    path = run_dir / _plain(coin)
+    path.mkdir(exist_ok=True)
+    return path
+
+
+def _plain(coin: str) -> str:
+    return coin.replace(":", "-")
 
 
 def account_dir(network: str, account: str, root: Path | None = None) -> Path:

@@ -81,7 +81,7 @@ def find(network: str, account: str) -> Json:
     directory = account_dir(network, account)
     pid = holder(directory)
     nothing = dict.fromkeys(
-        ("session", "run_dir", "age_s", "kill", "standing", "day", "requests_left")
+        ("session", "run_dir", "age_s", "kill", "standing", "day", "requests_left", "coins")
     )
     found: Json = {"network": network, "account": account, "pid": pid, "answers": False, **nothing}
     said = None
@@ -96,8 +96,20 @@ def find(network: str, account: str) -> Json:
     return {
         **found,
         "orders_live": _orders_live(found),
-        "watchdog": watched(WatchdogDir(directory), found.get("sz_decimals")),
+        "watchdog": watched(WatchdogDir(directory), _decimals(found)),
     }
+
+
+def _decimals(found: Mapping[str, Any]) -> dict[str, int]:
+    """Decimals of the sizes of each coin."""
+    return {one["standing"]["coin"]: one["sz_decimals"] for one in _coins(found)}
+
+
+def _coins(found: Mapping[str, Any]) -> list[Json]:
+    """How each coin stands; an earlier version of this program knew of one alone."""
+    if found["coins"] is not None:
+        return list(found["coins"])
+    return [] if found["standing"] is None else [dict(found)]
 
 
 def _orders_live(found: Mapping[str, Any]) -> bool | None:
@@ -107,27 +119,29 @@ def _orders_live(found: Mapping[str, Any]) -> bool | None:
     return None if found["pid"] is not None else False
 
 
-def watched(directory: WatchdogDir, sz_decimals: int | None) -> Json | None:
+def watched(directory: WatchdogDir, decimals: Mapping[str, int]) -> Json | None:
     """What the watchdog does, why, and what the exchange said we hold; `None`: none ever ran.
 
     Args:
         directory: Of the watchdog.
-        sz_decimals: Of the coin; without it the position is told in lots alone.
+        decimals: Of each coin's sizes; the position in a coin without is told in lots alone.
     """
     said = directory.read_status()
     if said is None:
         return None
-    position = None
-    if said.position is not None and sz_decimals is not None:
-        position = coin_text(said.position, sz_decimals)
+    lots = said.positions
     return {
         "pid": said.pid,
         "lives": directory.is_held(),
         "session": said.session,
         "doing": said.doing,
         "why": said.why,
-        "position_lots": said.position,
-        "position": position,
+        "positions_lots": lots,
+        "positions": None
+        if lots is None
+        else {
+            coin: coin_text(held, decimals[coin]) for coin, held in lots.items() if coin in decimals
+        },
     }
 
 
@@ -144,40 +158,58 @@ def kept(store: Store) -> Json:
 
 def lines(status: Mapping[str, Any]) -> list[str]:
     """The status, for people."""
-    stands, kill = status["standing"], status["kill"]
+    coins, kill = _coins(status), status["kill"]
     said = [f"{status['network']}/{status['account']}: {_life(status)}"]
     if kill is not None:
         said.append(f"  KILLED       {_kill(kill)}")
-    if stands is None:
+    if not coins:
         return said
-    said.append(f"  Watchdog     {_watchdog(status['watchdog'], stands['coin'])}")
+    said.append(f"  Watchdog     {_watchdog(status['watchdog'])}")
     then = ""
     if not status["answers"]:
         said.append(f"  Last known   {status['age_s']:.0f} s ago, of session {status['session']}")
         then = NOT_LIVE if status["orders_live"] is False else NOT_CERTAIN
-    limit = stands["limit"]
+    for one in coins:
+        if len(coins) > 1:
+            said.append(f"  {one['standing']['coin']}")
+        said += _coin_lines(one["standing"], then)
+    stands = coins[0]["standing"]
     said += [
+        f"  Equity       {_usd(stands['equity_usd'])}, day {_usd(stands['day_pnl_usd'])},"
+        f" drawdown {_percent(stands['drawdown_ratio'])}",
+        f"  Requests     {_requests(stands['requests'])}",
+    ]
+    for one in coins:
+        said.append(
+            "  Ages         "
+            + ", ".join(
+                f"{name} {_seconds(age)}" for name, age in one["standing"]["ages_s"].items()
+            )
+        )
+        if (day := one["day"]) is not None:
+            said.append(
+                f"  Day          {day['fills']} fills ({day['fills_while_away']} while nobody"
+                f" ran), ${day['volume_usd']}, fees {day['fees_usd']}, funding"
+                f" {day['funding_usd']}"
+            )
+    return said
+
+
+def _coin_lines(stands: Mapping[str, Any], then: str) -> list[str]:
+    limit = stands["limit"]
+    return [
         f"  Mode         {_mode(stands)}",
         f"  Bids         {_side(stands['orders']['bids'], stands['suppressed']['bid'])}{then}",
         f"  Asks         {_side(stands['orders']['asks'], stands['suppressed']['ask'])}{then}",
         f"  Position     {stands['position']} {stands['coin']}{then}",
         "  Limit        " + ("not derived" if limit is None else _limit(limit, stands["coin"])),
-        f"  Equity       {_usd(stands['equity_usd'])}, day {_usd(stands['day_pnl_usd'])},"
-        f" drawdown {_percent(stands['drawdown_ratio'])}",
-        f"  Requests     {_requests(stands['requests'])}",
-        "  Ages         "
-        + ", ".join(f"{name} {_seconds(age)}" for name, age in stands["ages_s"].items()),
     ]
-    if (day := status["day"]) is not None:
-        said.append(
-            f"  Day          {day['fills']} fills ({day['fills_while_away']} while nobody ran),"
-            f" ${day['volume_usd']}, fees {day['fees_usd']}, funding {day['funding_usd']}"
-        )
-    return said
 
 
 def comparison(found: Mapping[str, Any]) -> list[str]:
     """What `mm reconcile` found, for people."""
+    if "coins" in found:
+        return [line for one in found["coins"] for line in (one["coin"], *comparison(one))]
     drift, orders = found["drift"], found["orders"]
     verdict = "agrees with the exchange" if found["agrees"] else found["state"]
     if found["unheard"]:
@@ -201,21 +233,20 @@ def _life(status: Mapping[str, Any]) -> str:
     return "no maker runs"
 
 
-def _watchdog(found: Mapping[str, Any] | None, coin: str) -> str:
+def _watchdog(found: Mapping[str, Any] | None) -> str:
     """`done (flat), position 0 BTC, session 7`."""
     if found is None:
         return "none has run"
     why = f" ({found['why']})" if found["why"] else ""
     ended = "" if found["lives"] or found["doing"] == "done" else ", but it lives no more"
+    held = "position not asked for yet"
     if found["why"] == "goodbye":
         # It looks no more: what it saw last is not what the maker ended with.
         held = "the maker ended by itself"
-    elif found["position_lots"] is None:
-        held = "position not asked for yet"
-    elif found["position"] is None:
-        held = f"position {found['position_lots']} lots"
-    else:
-        held = f"position {found['position']} {coin}"
+    elif (lots := found["positions_lots"]) is not None:
+        known = found["positions"]
+        each = (f"{known[c]} {c}" if c in known else f"{n} lots of {c}" for c, n in lots.items())
+        held = f"position {', '.join(each)}"
     return f"{found['doing']}{why}{ended}, {held}, session {found['session']}"
 
 

@@ -52,6 +52,26 @@ PHASES = {
 
 
 @dataclass(frozen=True, slots=True)
+class Quoted:
+    """One coin.
+
+    Attributes:
+        config: Of the coin.
+        sz_decimals: Of its sizes.
+        inherited: Position found at the start, lots; `None`: nobody has said.
+    """
+
+    config: Config
+    sz_decimals: int
+    inherited: int | None
+
+    @property
+    def coin(self) -> str:
+        """The perp."""
+        return self.config.process.coin
+
+
+@dataclass(frozen=True, slots=True)
 class Opening:
     """What the first screen says beyond the snapshot.
 
@@ -60,8 +80,7 @@ class Opening:
         venue: Where it trades.
         command: What starts this program, for the commands to try.
         run_dir: Of this run's log and summary.
-        sz_decimals: Of the coin's sizes.
-        inherited: Position found at the start, lots; None: nobody has said.
+        coins: Each coin that is quoted.
         cancelled: Orders found at the start and cancelled.
         protected: What looks after orders and position, should this process not be able to.
         unprotected: What of that is not available, each with its reason.
@@ -73,8 +92,7 @@ class Opening:
     venue: Venue
     command: str
     run_dir: Path
-    sz_decimals: int
-    inherited: int | None
+    coins: Sequence[Quoted]
     cancelled: int
     protected: Sequence[str]
     unprotected: Sequence[str]
@@ -102,21 +120,25 @@ class Terminal:
         self._open_line = False
         self.closed = False
 
-    def first_screen(self, opening: Opening, snapshot: Snapshot) -> None:
+    def first_screen(self, opening: Opening, snapshots: Sequence[Snapshot]) -> None:
         """Write the first screen."""
         if self._shown:
-            self._write("\n".join(first_screen(opening, snapshot)) + "\n")
+            self._write("\n".join(first_screen(opening, snapshots)) + "\n")
 
-    def status(self, snapshot: Snapshot, coin: str, sz_decimals: int) -> None:
-        """Write the status line."""
+    def status(self, coins: Sequence[tuple[Snapshot, str, int]]) -> None:
+        """Write the status line: snapshot, name and decimals of each coin; one line a coin."""
         if not self._shown:
             return
-        line = status_line(snapshot, coin, sz_decimals)
-        if self._in_place:
-            self._put(f"\r\x1b[K{line}")
-            self._open_line = True
-        else:
-            self._write(line + "\n")
+        lines = [status_line(*coin) for coin in coins]
+        if not self._in_place:
+            self._write("\n".join(lines) + "\n")
+            return
+        # One line over the one before; of several, from the first that stands there on.
+        up = f"\x1b[{len(lines) - 1}A" if self._open_line and len(lines) > 1 else ""
+        clear = "\x1b[K" if len(lines) == 1 else "\x1b[J"
+        text = "\n".join(lines)
+        self._put(f"{up}\r{clear}{text}")
+        self._open_line = True
 
     def say(self, text: str) -> None:
         """Write a line that is shown whatever was asked for."""
@@ -139,28 +161,22 @@ class Terminal:
             self.closed = True
 
 
-def first_screen(opening: Opening, snapshot: Snapshot) -> list[str]:
+def first_screen(opening: Opening, snapshots: Sequence[Snapshot]) -> list[str]:
     """Lines of the first screen."""
-    config, process = opening.config, opening.config.process
+    process = opening.config.process
     side = opening.venue.paper
     lines = [
         "",
         *(live_lines(opening.venue, process) if side is None else paper_lines(side, process)),
         "",
         *_where(opening.venue),
-        f"  Limit        {limit_line(snapshot, process.coin, opening.sz_decimals)}",
-        f"               {leverage_line(snapshot, process.coin, opening.sz_decimals)}",
-        f"  Phase        {phase_line(snapshot)}",
-        f"  Levels       {levels_line(config, snapshot)}",
-        f"  Break-even   {break_even_line(config, snapshot)}",
-        f"  Fills        {fills_line(config, snapshot)}",
-        *requests_lines(opening.outlook, opening.session_s),
     ]
-    if opening.inherited:
-        held = coin_text(opening.inherited, opening.sz_decimals)
-        lines.append(
-            f"  Inherited    {held} {process.coin}: worked down by policy, marked at start"
-        )
+    for quoted, snapshot in zip(opening.coins, snapshots, strict=True):
+        if len(opening.coins) > 1:
+            share = 100 * (quoted.config.limits.equity_share_frac or 1.0)
+            lines.append(f"  {quoted.coin:<12} {share:g} % of equity")
+        lines += coin_lines(quoted, snapshot)
+    lines += requests_lines(opening.outlook, opening.session_s)
     if opening.cancelled:
         lines.append(f"  Cancelled    {opening.cancelled} orders that rested at the start")
     lines += [
@@ -174,6 +190,23 @@ def first_screen(opening: Opening, snapshot: Snapshot) -> list[str]:
         f"               {opening.command} config show",
         "",
     ]
+    return lines
+
+
+def coin_lines(quoted: Quoted, snapshot: Snapshot) -> list[str]:
+    """What the first screen says about one coin."""
+    config, coin, sz_decimals = quoted.config, quoted.coin, quoted.sz_decimals
+    lines = [
+        f"  Limit        {limit_line(snapshot, coin, sz_decimals)}",
+        f"               {leverage_line(snapshot, coin, sz_decimals)}",
+        f"  Phase        {phase_line(snapshot)}",
+        f"  Levels       {levels_line(config, snapshot)}",
+        f"  Break-even   {break_even_line(config, snapshot)}",
+        f"  Fills        {fills_line(config, snapshot)}",
+    ]
+    if quoted.inherited:
+        held = coin_text(quoted.inherited, sz_decimals)
+        lines.append(f"  Inherited    {held} {coin}: worked down by policy, marked at start")
     return lines
 
 
@@ -196,7 +229,7 @@ def paper_lines(side: PaperSide, process: ProcessConfig) -> list[str]:
     seed = f", seed {side.seed}" if kind == "demo" and side.seed is not None else ""
     speed = side.announced.speed
     return [
-        f"  PAPER  {process.coin} on the {process.market} market, {speed:g}x speed{seed}",
+        f"  PAPER  {_coins(process)} on the {process.market} market, {speed:g}x speed{seed}",
         "  No keys, no real money: an exchange on this machine that speaks Hyperliquid's protocol.",
         *(f"  {line}" for line in PROVES_NOT[kind]),
     ]
@@ -206,9 +239,13 @@ def live_lines(venue: Venue, process: ProcessConfig) -> list[str]:
     """Whose money is at stake, and which key moves it."""
     real = "REAL MONEY" if venue.mainnet else "test money"
     return [
-        f"  {process.network.upper()}  {process.coin}, {real}",
+        f"  {process.network.upper()}  {_coins(process)}, {real}",
         *(f"  {line}" for line in venue.says),
     ]
+
+
+def _coins(process: ProcessConfig) -> str:
+    return ", ".join(process.coins or (process.coin,))
 
 
 def _where(venue: Venue) -> list[str]:
@@ -316,29 +353,57 @@ def status_line(snapshot: Snapshot, coin: str, sz_decimals: int) -> str:
     )
 
 
-def closing(summary: Mapping[str, Any], run_dir: Path) -> list[str]:
-    """The end, for people."""
-    pnl, orders, position = summary["pnl_usd"], summary["orders"], summary["position"]
-    kill = summary["kill"]
-    return [
+def closing(
+    summary: Mapping[str, Any], coins: Sequence[Mapping[str, Any]], run_dir: Path
+) -> list[str]:
+    """The end, for people.
+
+    Args:
+        summary: Of the run.
+        coins: Of each coin.
+        run_dir: Of the run.
+    """
+    pnl, kill = summary["pnl_usd"], summary["kill"]
+    lines = [
         "",
         *(() if kill is None else (killed_line(kill),)),
         f"  Ended        {summary['exit_reason']} after {summary['duration_s']} market seconds"
         f" at {summary['speed_achieved']}x",
-        f"  Orders       {orders['placed']} placed, {orders['modified']} modified,"
-        f" {orders['cancelled']} cancelled, {orders['rejected']} rejected;"
-        f" {summary['open_orders_after_stop']} left open",
-        f"  Fills        {summary['fills_buy']} buys, {summary['fills_sell']} sells,"
-        f" ${summary['volume_usd']}",
-        f"  Position     {position['start']} to {position['end']} {summary['coin']},"
-        f" at most {position['max_abs']}{LEFT_TO[position['left_to']]}",
-        f"  PnL          ${pnl['total']} = spread {pnl['spread_capture']} + inventory"
-        f" {pnl['inventory']} + funding {pnl['funding']} - fees {pnl['fees']}"
-        f" (residual {pnl['residual']})",
+    ]
+    for coin in coins:
+        if len(coins) > 1:
+            lines.append(f"  {coin['coin']}")
+        lines += _coin_closing(coin)
+        if len(coins) > 1:
+            lines.append(f"  PnL          {_pnl_text(coin['pnl_usd'])}")
+    whole = "PnL" if len(coins) == 1 else "PnL of all"
+    return [
+        *lines,
+        f"  {whole:<12} {_pnl_text(pnl)} (residual {pnl['residual']})",
         f"  Breaches     {breaches_text(summary['breaches'])}",
         f"  Record       {run_dir}",
         "",
     ]
+
+
+def _coin_closing(coin: Mapping[str, Any]) -> list[str]:
+    orders, position = coin["orders"], coin["position"]
+    return [
+        f"  Orders       {orders['placed']} placed, {orders['modified']} modified,"
+        f" {orders['cancelled']} cancelled, {orders['rejected']} rejected;"
+        f" {coin['open_orders_after_stop']} left open",
+        f"  Fills        {coin['fills_buy']} buys, {coin['fills_sell']} sells,"
+        f" ${coin['volume_usd']}",
+        f"  Position     {position['start']} to {position['end']} {coin['coin']},"
+        f" at most {position['max_abs']}{LEFT_TO[position['left_to']]}",
+    ]
+
+
+def _pnl_text(pnl: Mapping[str, Any]) -> str:
+    return (
+        f"${pnl['total']} = spread {pnl['spread_capture']} + inventory {pnl['inventory']}"
+        f" + funding {pnl['funding']} - fees {pnl['fees']}"
+    )
 
 
 def killed_line(kill: Mapping[str, Any]) -> str:

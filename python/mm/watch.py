@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import structlog
 
@@ -22,40 +24,65 @@ log = structlog.get_logger(__name__)
 FASTEST_S = 0.2
 # What a lost line may have hidden, in the order in which the engine should hear it.
 AFTER_RECONNECT = ("userFills", "frontendOpenOrders", "clearinghouseState", "activeAssetData")
+# Answers about the account as a whole: whichever coin wanted one, all of them hear it.
+OF_THE_ACCOUNT = frozenset(
+    {"userFills", "frontendOpenOrders", "clearinghouseState", "userRateLimit", "userFees"}
+    | {"perpsAtOpenInterestCap"}
+)
 # Lists of payments, and how far back they are asked for: the engine asks within a minute or so of
 # hearing an account report that a payment is missing from, and again while it is missing.
 PAYMENTS = frozenset({FUNDINGS, TRANSFERS})
 PAYMENTS_SPAN_NS = 24 * 3_600 * SECOND_NS
 
-Question = tuple[str, str | None]
+# Coin (empty: the account), type of the query, and the order that it is about.
+Question = tuple[str, str, str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Asks for one coin."""
+
+    watch: Watch
+    coin: str
+
+    def ask(self, kind: str, cloid: str | None = None) -> None:
+        """Ask soon; see `Watch.ask`."""
+        self.watch.ask(self.coin, kind, cloid)
 
 
 class Watch:
-    """Carries the engine's questions. What to ask and when is decided there, in its own time."""
+    """Carries the engines' questions. What to ask and when is decided there, in their own time."""
 
-    def __init__(self, account: Account, clock: Clock, inbox: Inbox) -> None:
-        self._account = account
+    def __init__(self, of: Mapping[str, tuple[Account, Inbox]], clock: Clock) -> None:
+        """Prepare.
+
+        Args:
+            of: Account and inbox of each coin.
+            clock: Exchange time.
+        """
+        self._of = of
         self._clock = clock
-        self._inbox = inbox
         self._wanted: dict[Question, None] = {}
         self._asking: set[Question] = set()
         self._look = asyncio.Event()
         self._failing: set[str] = set()
 
-    def ask(self, kind: str, cloid: str | None = None) -> None:
+    def ask(self, coin: str, kind: str, cloid: str | None = None) -> None:
         """Ask soon; the same question twice is asked once.
 
         Args:
+            coin: Which engine wants to know.
             kind: Type of the query.
             cloid: The order that an `orderStatus` query is about.
         """
-        self._wanted[kind, cloid] = None
+        whole = kind in OF_THE_ACCOUNT or kind in PAYMENTS
+        self._wanted["" if whole else coin, kind, cloid] = None
         self._look.set()
 
     def look(self) -> None:
         """Query orders and fills soon: the fate of an action has just become knowable."""
         for kind in ("userFills", "frontendOpenOrders"):
-            self.ask(kind)
+            self.ask("", kind)
 
     async def run(self) -> None:
         """Ask until cancelled. A query that fails is asked again when the engine wants it again."""
@@ -75,8 +102,9 @@ class Watch:
             VenueError: The venue does not answer.
         """
         for kind in AFTER_RECONNECT:
-            await self._ask(kind)
-        log.info("resynchronised", coin=self._account.coin)
+            for coin in ("",) if kind in OF_THE_ACCOUNT else self._of:
+                await self._ask(coin, kind)
+        log.info("resynchronised", coin=", ".join(self._of))
 
     async def _answer(self, question: Question) -> None:
         loop = asyncio.get_running_loop()
@@ -87,34 +115,39 @@ class Watch:
         if self._wanted:
             self._look.set()
 
-    async def _try(self, kind: str, cloid: str | None) -> None:
+    async def _try(self, coin: str, kind: str, cloid: str | None) -> None:
         try:
-            await self._ask(kind, cloid)
+            await self._ask(coin, kind, cloid)
         except VenueError as error:
             # Said once an outage: a venue that is gone is asked many times a second at high speed.
             say = log.debug if kind in self._failing else log.warning
             self._failing.add(kind)
             say("query_failed", kind=kind, why=str(error))
 
-    async def _ask(self, kind: str, cloid: str | None = None) -> None:
+    async def _ask(self, coin: str, kind: str, cloid: str | None = None) -> None:
+        hearers = [self._of[coin]] if coin else list(self._of.values())
+        account, inboxes = hearers[0][0], [inbox for _, inbox in hearers]
         if kind in PAYMENTS:
-            await self._ask_payments(kind)
+            await self._ask_payments(account, inboxes, kind)
             return
         if kind == HISTORY:
-            async for candles in history(self._account, self._clock):
-                self._failing.discard(kind)
-                self._inbox.put(Info(self._clock.now_ns(), kind, candles))
+            async for candles in history(account, self._clock):
+                self._tell(inboxes, kind, candles)
             return
-        body = await self._account.ask(kind, cloid)
-        self._failing.discard(kind)
-        self._inbox.put(Info(self._clock.now_ns(), kind, body, cloid))
+        self._tell(inboxes, kind, await account.ask(kind, cloid), cloid)
 
-    async def _ask_payments(self, kind: str) -> None:
+    def _tell(self, inboxes: list[Inbox], kind: str, body: bytes, cloid: str | None = None) -> None:
+        self._failing.discard(kind)
+        for inbox in inboxes:
+            inbox.put(Info(self._clock.now_ns(), kind, body, cloid))
+
+    async def _ask_payments(self, account: Account, inboxes: list[Inbox], kind: str) -> None:
         """Hear a list of payments like the stream's snapshot of it: what is known is known."""
         now_ns = self._clock.now_ns()
         span = ((now_ns - PAYMENTS_SPAN_NS) // MILLISECOND_NS, now_ns // MILLISECOND_NS)
-        async for rows in pages(self._account, kind, span):
+        async for rows in pages(account, kind, span):
             self._failing.discard(kind)
-            frame = as_frame(kind, self._account.user, rows)
+            frame = as_frame(kind, account.user, rows)
             heard_ns, arrived_ns = self._clock.now_ns(), time.perf_counter_ns()
-            self._inbox.put(Frame(heard_ns, arrived_ns, frame, about_us=True))
+            for inbox in inboxes:
+                inbox.put(Frame(heard_ns, arrived_ns, frame, about_us=True))

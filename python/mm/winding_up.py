@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Mapping
 from decimal import Decimal
-from typing import Literal
+from typing import Any, Literal
 
 import structlog
 
 from mm.config import Config
 from mm.config.engine import control
-from mm.desk import Desk
 from mm.ending import StopRequest
 from mm.errors import VenueError
+from mm.floor import Floor
 from mm.inbox import Command
 from mm.protection import Protection
 from mm.waiting import until
@@ -35,27 +36,27 @@ does, against the policy."""
 class WindingUp:
     """The end of one run's trading."""
 
-    def __init__(self, config: Config, desk: Desk, protection: Protection) -> None:
+    def __init__(self, config: Config, floor: Floor, protection: Protection) -> None:
         """Prepare.
 
         Args:
             config: For the policies and their deadlines.
-            desk: Of the run.
+            floor: Of the run.
             protection: Takes over what is left.
         """
         self._config = config
-        self._desk = desk
+        self._floor = floor
         self._protection = protection
 
     @property
     def policy(self) -> str:
         """What is to become of the position: work, flatten or hold."""
-        killed = self._desk.keeper.killed
+        killed = self._floor.keepers.killed
         policy: str = control(self._config)["on_exit"] if killed is None else killed.on_kill
         return policy
 
     async def by_engine(self, ask: StopRequest) -> None:
-        """Let the engine do what the policy says, as long as it may take.
+        """Let the engines do what the policy says, as long as it may take.
 
         A position that is to be worked is left to the watchdog at once after a stop: the operator
         waits for the prompt. After a kill the engine works on it until the deadline.
@@ -63,11 +64,11 @@ class WindingUp:
         Args:
             ask: A signal ends the wait.
         """
-        desk, killed = self._desk, self._desk.keeper.killed
+        floor, killed = self._floor, self._floor.keepers.killed
         if killed is None and self.policy != "flatten":
             return
         if killed is None:
-            desk.inbox.put(Command(desk.clock.now_ns(), "stop", None))
+            floor.inboxes.put(Command(floor.clock.now_ns(), "stop", None))
         deadline_s = self._config.control.exit_deadline_s
         if killed is not None:
             deadline_s = self._config.control.kill_deadline_s
@@ -75,14 +76,22 @@ class WindingUp:
             async with asyncio.timeout(deadline_s):
                 await until(lambda: self._done() or ask.hurried, LOOK_S)
         except TimeoutError:
-            why = desk.engine.snapshot()["close_wait"]
-            log.error(
-                "position_not_wound_up", policy=self.policy, waited_s=deadline_s, close_wait=why
-            )
+            for desk in floor.desks:
+                snapshot = desk.engine.snapshot()
+                if not self._is_done(snapshot):
+                    log.error(
+                        "position_not_wound_up",
+                        coin=desk.coin,
+                        policy=self.policy,
+                        waited_s=deadline_s,
+                        close_wait=snapshot["close_wait"],
+                    )
 
     def _done(self) -> bool:
-        snapshot = self._desk.engine.snapshot()
-        ending = snapshot["stop" if self._desk.keeper.killed is None else "kill"]
+        return all(self._is_done(desk.engine.snapshot()) for desk in self._floor.desks)
+
+    def _is_done(self, snapshot: Mapping[str, Any]) -> bool:
+        ending = snapshot["stop" if self._floor.keepers.killed is None else "kill"]
         return ending is not None and bool(ending["done"])
 
     async def rest(self) -> LeftTo | None:
@@ -94,24 +103,25 @@ class WindingUp:
         Raises:
             VenueError: Nobody can tell what is held.
         """
-        position = await self._position()
-        if position == 0 or self.policy == "hold":
+        positions = await self._positions()
+        if not positions or self.policy == "hold":
             await self._protection.end()
-            return None if position == 0 else "hold"
-        held = f"{position} {self._desk.instrument.coin}"
+            return "hold" if positions else None
+        held = ", ".join(f"{size} {coin}" for coin, size in positions.items())
         if await self._protection.hand_over("touch" if self.policy == "work" else "escalate"):
             log.warning("position_left_to_watchdog", position=held, policy=self.policy)
             return "watchdog"
         log.error("position_left_to_nobody", position=held, policy=self.policy)
         return "nobody"
 
-    async def _position(self) -> Decimal:
-        """The exchange's position, in coin."""
-        account = self._desk.account
+    async def _positions(self) -> dict[str, Decimal]:
+        """The exchange's positions in our coins, those that are not zero."""
+        account = self._floor.lead.account
+        coins = {desk.coin for desk in self._floor.desks}
         try:
             state = json.loads(await account.ask("clearinghouseState", urgent=True))
             rows = [row["position"] for row in state["assetPositions"]]
-            held = [Decimal(row["szi"]) for row in rows if row["coin"] == account.coin]
+            held = {row["coin"]: Decimal(row["szi"]) for row in rows if row["coin"] in coins}
         except (ValueError, KeyError, TypeError) as error:
             raise VenueError(f"not an account's state: {error}") from error
-        return held[0] if held else Decimal(0)
+        return {coin: size for coin, size in held.items() if size != 0}

@@ -165,12 +165,13 @@ def test_the_heartbeat_tells_the_watchdog_the_limit_that_it_sizes_by(tmp_path: P
     clock = cast(Clock, SimpleNamespace(now_ns=lambda: 0, speed=1.0))
     vitals = Vitals(None, time.monotonic() + 60.0, 0, 0, 1)
     path = tmp_path / "heartbeat.json"
-    heart = Heart(path, 1, clock, lambda: vitals, desk.snapshot, Lease())
+    heart = Heart(path, 1, clock, lambda: vitals, {"BTC": desk.snapshot}, Lease())
     for limit in (BEFORE, AFTER):
         heart.beat()
         beat = read_beat(path)
         assert beat is not None
-        assert (beat.lots, beat.base_lots) == ((limit, limit), limit)
+        held = beat.of("BTC")
+        assert (held.lots, held.base_lots) == ((limit, limit), limit)
         if limit == BEFORE:
             lower(desk)
 

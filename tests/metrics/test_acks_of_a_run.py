@@ -12,7 +12,7 @@ KINDS = ("order", "batchModify", "cancelByCloid")
 
 
 def counted(stage: Stage, meter: Meter) -> float:
-    text = Metrics("BTC", lambda: Reading(stage.engine.snapshot(), meter, 0, 5)).text().decode()
+    text = Metrics({"BTC": lambda: Reading(stage.engine.snapshot(), meter, 0, 5)}).text().decode()
     lines = (line for line in text.splitlines() if line.startswith("mm_ack_seconds_count"))
     return sum(float(line.rsplit(" ", 1)[1]) for line in lines)
 
@@ -26,7 +26,7 @@ async def test_each_answer_to_an_action_of_the_session_is_one(
         meters.append(Meter())
         return meters[-1]
 
-    monkeypatch.setattr("mm.desk.Meter", meter)
+    monkeypatch.setattr("mm.floor.Meter", meter)
     stage.open()
     await stage.quoting()
     (of_run,) = meters

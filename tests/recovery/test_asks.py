@@ -63,7 +63,7 @@ class Venue:
 def watching() -> tuple[Venue, Inbox, Watch]:
     venue, inbox = Venue(), Inbox()
     clock = cast(Clock, SimpleNamespace(now_ns=lambda: 7, speed=1000.0))
-    return venue, inbox, Watch(cast(Account, venue), clock, inbox)
+    return venue, inbox, Watch({"BTC": (cast(Account, venue), inbox)}, clock)
 
 
 def test_questions_become_queries_and_their_answers_events() -> None:
@@ -72,8 +72,8 @@ def test_questions_become_queries_and_their_answers_events() -> None:
         running = asyncio.create_task(watch.run())
         cloid = "0x" + "07" * 16
         for _ in range(5):
-            watch.ask("clearinghouseState", None)
-            watch.ask("orderStatus", cloid)
+            watch.ask("BTC", "clearinghouseState", None)
+            watch.ask("BTC", "orderStatus", cloid)
             await asyncio.sleep(0.005)
         await asyncio.sleep(0.05)
         # The same one again waits for the least time between two.

@@ -91,7 +91,8 @@ async def test_no_order_leaves_before_the_watchdog_stands_by(
     assert found.sent == ()
     assert found.beat is not None
     assert found.beat.session == found.charge.session
-    assert (found.beat.asks, found.beat.position, found.beat.lots) == ("watch", None, None)
+    held = found.beat.of("BTC")
+    assert (found.beat.asks, held.position, held.lots) == ("watch", None, None)
     await stage.two_sided()
     await stage.ends_well()
     said = read_beat(WatchdogDir(stage.run_dir.parent.parent).heartbeat)

@@ -6,17 +6,18 @@ import asyncio
 import json
 from dataclasses import dataclass, field
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from structlog.testing import capture_logs
 
 from engine_desk import EngineDesk
 from mm.errors import StateError
-from mm.keeper import BEAT_S, CHECKPOINT_BEATS, Keeper, Whose
+from mm.keeper import BEAT_S, CHECKPOINT_BEATS, Keeper, Keepers, Whose
 from mm.kill_record import KillRecord
 from mm.ledger import DAY_NS
 from mm.status import standing
+from mm.store import Store
 from stage.virtual import virtual_loop
 
 pytestmark = pytest.mark.virtual
@@ -157,7 +158,7 @@ def test_a_kill_that_the_disk_refuses_is_told_and_written_on_the_beat(
     shelf.broken.clear()
     keeper.save()
     keeper.save()
-    assert [kind for kind, _ in shelf.kept] == ["kill", "budget", "status", "status"]
+    assert [kind for kind, _ in shelf.kept] == ["kill", "budget"]
 
 
 def test_an_entry_that_cannot_be_kept_stops_the_step(shelf: Shelf, keeper: Keeper) -> None:
@@ -170,23 +171,23 @@ def test_how_it_stands_is_saved_whole_and_the_budget_where_it_changed(
     shelf: Shelf, keeper: Keeper
 ) -> None:
     shelf.snapshot_now |= {"now": 21_000 * DAY_NS - 1, "requests_left": 9_321}
-    saved = keeper.save()
-    assert saved == {
-        "session": 7,
-        "run_dir": "/runs/7",
+    keepers = Keepers([keeper], cast(Store, shelf), 7, "/runs/7")
+    saved = keepers.save()
+    own = {
         "sz_decimals": 5,
         "day": {"day": 20_999},
         "requests_left": 9_321,
         "standing": standing(shelf.snapshot_now, "BTC", 5),
     }
+    assert saved == {"session": 7, "run_dir": "/runs/7", **own, "coins": [own]}
     assert shelf.kept == [("budget", {"day": 3, "peak": 10_000}), ("status", saved)]
     shelf.snapshot_now["budget"] = None
-    keeper.save()
+    keepers.save()
     shelf.snapshot_now["budget"] = {"day": 3, "peak": 10_000}
-    keeper.save()
+    keepers.save()
     assert len(shelf.of("budget")) == 1
     shelf.snapshot_now["budget"] = {"day": 3, "peak": 10_001}
-    keeper.save()
+    keepers.save()
     assert shelf.of("budget")[1] == {"day": 3, "peak": 10_001}
     assert len(shelf.of("status")) == 4
 
@@ -195,7 +196,7 @@ async def test_it_saves_on_the_beat_and_moves_the_log_beside_the_database_now_an
     shelf: Shelf, keeper: Keeper
 ) -> None:
     began_s = virtual_loop().time()
-    task = asyncio.ensure_future(keeper.run())
+    task = asyncio.ensure_future(Keepers([keeper], cast(Store, shelf), 7, "/runs/7").run())
     await asyncio.sleep((2 * CHECKPOINT_BEATS + 0.5) * BEAT_S)
     task.cancel()
     assert len(shelf.of("status")) == 2 * CHECKPOINT_BEATS

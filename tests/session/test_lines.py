@@ -11,6 +11,7 @@ from mm.hyperliquid.streams import MARKET, USER, Stream
 from mm.inbox import Frame, Inbox, StreamState
 from mm.lease import TERM_S, Lease
 from mm.lines import GoneError, Lines
+from mm.sorting import Inboxes
 from mm.waiting import until
 from stage.virtual import virtual_loop
 
@@ -22,7 +23,9 @@ class Wire(Stream):
 
     def __init__(self, name: str, inbox: Inbox) -> None:
         clock = PaperClock(5, 1.0, monotonic=lambda: 0)
-        super().__init__(name, "ws://nowhere", [], clock, inbox, deadlines=Deadlines())
+        super().__init__(
+            name, "ws://nowhere", [], clock, Inboxes({"BTC": inbox}), deadlines=Deadlines()
+        )
         self.pull(True)
         self.announce()
 

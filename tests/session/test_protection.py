@@ -112,16 +112,20 @@ class House:
         self.directory = WatchdogDir(self.path)
         self.protection = self.of()
         self.desk: Any = SimpleNamespace(
-            session_id=7,
-            clock=SimpleNamespace(now_ns=lambda: NOW_NS, speed=1.0),
+            config=load(None, {}),
+            run_dir=self.run_dir,
+            coin="BTC",
             gateway="gateway",
-            http="http",
-            lease=self.lease,
             account=SimpleNamespace(user=USER),
-            instrument=SimpleNamespace(coin="BTC"),
             inbox=[],
             session=SimpleNamespace(broken=None, turned_at=float("inf")),
             engine=SimpleNamespace(now=NOW_NS, snapshot=self.snapshot),
+        )
+        self.floor: Any = SimpleNamespace(
+            shared=SimpleNamespace(session_id=7, http="http", lease=self.lease),
+            clock=SimpleNamespace(now_ns=lambda: NOW_NS, speed=1.0),
+            lead=self.desk,
+            desks=(self.desk,),
         )
 
     def of(self, **settings: object) -> Protection:
@@ -167,7 +171,7 @@ class House:
         task.close()
 
     async def begin(self, venue: Any = None) -> Leash | None:  # noqa: ANN401 - any venue
-        await self.protection.begin(self.desk, venue or self.venue(), self.start)
+        await self.protection.begin(self.floor, venue or self.venue(), self.start)
         return Leash.made[0] if Leash.made else None
 
     @property
@@ -197,7 +201,8 @@ async def test_everything_is_ready_before_the_watchdog_is_started(house: House) 
     assert leash.secret is None, "it finds its key in its directory"
     found = house.beat
     assert (found["asks"], found["session"], found["number"]) == ("watch", 7, 1)
-    assert (found["mode"], found["position"], found["lots"]) == ("normal", 5, [3, 2])
+    held = found["coins"]["BTC"]
+    assert (held["mode"], held["position"], held["lots"]) == ("normal", 5, [3, 2])
 
 
 async def test_its_charge_is_the_whole_run(house: House) -> None:
@@ -215,11 +220,12 @@ async def test_its_charge_is_the_whole_run(house: House) -> None:
     config = load(None, {f"process.{key}": value for key, value in given.items()})
     assert (charge.session, charge.network, charge.base_url) == (7, "paper", "http://venue")
     assert (charge.instance, charge.user, charge.vault) == ("one", USER, "0xcd")
-    assert (charge.agent, charge.coin) == (KEPT.address, "BTC")
+    [coin] = charge.coins
+    assert (charge.agent, coin.name, coin.run_dir) == (KEPT.address, "BTC", str(house.run_dir))
     assert charge.run_dir == str(house.run_dir)
     assert (charge.silence_s, charge.drift_s) == (10.0, 20.0)
     assert charge.expires_after_s == expires_after_s(config)
-    assert json.loads(charge.recovery) == recovery(config)
+    assert json.loads(coin.recovery) == recovery(house.desk.config)
     assert charge.weight_per_min == config.requests.watchdog_weight_per_min
 
 
@@ -425,10 +431,10 @@ async def test_a_broken_loop_or_an_engine_behind_is_not_healthy(house: House) ->
 
 async def test_beats_carry_the_right_to_trade(house: House) -> None:
     passed = [0.0]
-    house.desk.lease = Lease(lambda: passed[0])
+    house.floor.shared.lease = Lease(lambda: passed[0])
     await house.begin()
     passed[0] = TERM_S + 1
-    assert house.desk.lease.lapsed, "it began with the first beat"
+    assert house.floor.shared.lease.lapsed, "it began with the first beat"
 
 
 async def test_alone_waits_for_the_watchdogs_word_or_for_a_beat_of_ours(house: House) -> None:

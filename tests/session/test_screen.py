@@ -16,7 +16,7 @@ from mm.config import engine_config_json, load
 from mm.cycles import CycleWatch
 from mm.log import writing
 from mm.paper.process import Announcement
-from mm.terminal import Opening, Terminal, breaches_text, first_screen, status_line
+from mm.terminal import Opening, Quoted, Terminal, breaches_text, first_screen, status_line
 from mm.venue import PaperSide, Venue
 
 Json = dict[str, Any]
@@ -53,21 +53,20 @@ def paper(speed: float = 20.0) -> Venue:
     )
 
 
-def screen(snapshot: Json, market: str = "demo", **more: object) -> str:
+def screen(snapshot: Json, market: str = "demo", **more: Any) -> str:  # noqa: ANN401 - a screen's own
     opening: dict[str, Any] = {
         "config": load(None, {"process.market": market}),
         "venue": paper(),
         "command": ".venv/bin/mm",
         "run_dir": Path("/runs/a"),
-        "sz_decimals": 5,
-        "inherited": 0,
+        "coins": [Quoted(load(None, {"process.market": market}), 5, more.pop("inherited", 0))],
         "cancelled": 0,
         "protected": ["an expiry on every request", "a watchdog process"],
         "unprotected": ["the venue's scheduleCancel: refused", "a stop order that rests"],
         "outlook": Outlook(9_990, 500, None),
         "session_s": None,
     }
-    return "\n".join(first_screen(Opening(**{**opening, **more}), snapshot))
+    return "\n".join(first_screen(Opening(**{**opening, **more}), [snapshot]))
 
 
 def test_the_first_screen_says_how_long_the_requests_last(unknown: Json) -> None:
@@ -121,7 +120,7 @@ def test_a_screen_that_nobody_reads_any_more_is_closed_and_no_error(unknown: Jso
         terminal = Terminal(stream, shown=True)
         terminal.say("x")
         assert terminal.closed
-        terminal.status(quoting(unknown), "BTC", 5)
+        terminal.status([(quoting(unknown), "BTC", 5)])
         os.dup2(os.open(os.devnull, os.O_WRONLY), writing_end)
 
 

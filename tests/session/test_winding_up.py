@@ -49,15 +49,19 @@ class House:
         settings = {"on_exit": on_exit, "exit_deadline_s": EXIT_S, "kill_deadline_s": KILL_S}
         config = load(None, {f"control.{key}": value for key, value in settings.items()})
         desk: Any = SimpleNamespace(
-            keeper=SimpleNamespace(killed=self.killed),
             engine=SimpleNamespace(snapshot=self.snapshot),
-            inbox=SimpleNamespace(put=self.told.append),
-            clock=SimpleNamespace(now_ns=lambda: 55),
             account=SimpleNamespace(coin="BTC", ask=self.ask),
-            instrument=SimpleNamespace(coin="BTC"),
+            coin="BTC",
+        )
+        floor: Any = SimpleNamespace(
+            keepers=SimpleNamespace(killed=self.killed),
+            inboxes=SimpleNamespace(put=self.told.append),
+            clock=SimpleNamespace(now_ns=lambda: 55),
+            lead=desk,
+            desks=(desk,),
         )
         protection: Any = SimpleNamespace(end=self.goodbye, hand_over=self.hand_over)
-        return WindingUp(config, desk, protection)
+        return WindingUp(config, floor, protection)
 
     def snapshot(self) -> Json:
         is_done = self.done_at_s is not None and virtual_loop().time() >= self.done_at_s
@@ -124,6 +128,7 @@ async def test_at_its_deadline_it_is_told_what_was_waited_for(
     assert logged == [
         {
             "event": "position_not_wound_up",
+            "coin": "BTC",
             "log_level": "error",
             "policy": "flatten",
             "waited_s": deadline_s,

@@ -250,9 +250,14 @@ class House:
         assert told["status"] == "ok", told
         return told["response"].get("data")
 
-    def place(self, who: Signer, *orders: Json) -> list[Json]:
+    def asset(self, coin: str | None) -> int:
+        """Number of a perp; of the first one where none is named."""
+        names = [perp.coin for perp in self.perps]
+        return 0 if coin is None else names.index(coin)
+
+    def place(self, who: Signer, *orders: Json, coin: str | None = None) -> list[Json]:
         """Place orders (side, px, sz, tif[, reduce-only]) and return their statuses."""
-        wire = [self._wire(*order) for order in orders]
+        wire = [{**self._wire(*order), "a": self.asset(coin)} for order in orders]
         action = {"type": "order", "orders": wire, "grouping": "na"}
         return list(self.act(who, action)["statuses"])
 
@@ -263,14 +268,17 @@ class House:
 
     def cancel(self, who: Signer) -> None:
         """Cancel everything of an account."""
-        oids = [order["oid"] for order in self.open_orders(who)]
-        if oids:
-            self.act(who, {"type": "cancel", "cancels": [{"a": 0, "o": oid} for oid in oids]})
+        cancels = [
+            {"a": self.asset(order["coin"]), "o": order["oid"]} for order in self.open_orders(who)
+        ]
+        if cancels:
+            self.act(who, {"type": "cancel", "cancels": cancels})
 
     def book(
         self,
         mid: str,
         *,
+        coin: str | None = None,
         half_bps: str = "0.5",
         sz: str = "0.001",
         levels: int = 3,
@@ -289,7 +297,7 @@ class House:
             ]
             for side, sign in (("bid", -1), ("ask", 1))
         }
-        resting = self.open_orders(self.crowd)
+        resting, asset = self.open_orders(self.crowd, coin), self.asset(coin)
         rising = any(Decimal(row["limitPx"]) < middle for row in resting if row["side"] == "A")
         amends, places = [], []
         # What is moved away goes first, or the crowd would trade with itself.
@@ -298,14 +306,14 @@ class House:
             own.sort(key=lambda row: Decimal(row["limitPx"]), reverse=rising)
             levels_of = sorted(wanted[side], key=lambda order: order[1], reverse=rising)
             amends += [
-                {"oid": row["oid"], "order": self._wire(*order)}
+                {"oid": row["oid"], "order": {**self._wire(*order), "a": asset}}
                 for row, order in zip(own, levels_of, strict=False)
             ]
             places += levels_of[len(own) :]
         if amends:
             self.act(self.crowd, {"type": "batchModify", "modifies": amends})
         if places:
-            self.place(self.crowd, *places)
+            self.place(self.crowd, *places, coin=coin)
 
     def px(self, middle: Decimal, bps: Decimal) -> Decimal:
         """A legal price, rounded outward: five significant figures."""
@@ -323,12 +331,13 @@ class House:
         assert status == HTTP_OK, body
         return json.loads(body)
 
-    def open_orders(self, who: Signer) -> list[Json]:
-        """What rests of an account."""
-        return list(self.ask(type="frontendOpenOrders", user=who.address))
+    def open_orders(self, who: Signer, coin: str | None = None) -> list[Json]:
+        """What rests of an account, for every perp or for one."""
+        rows = self.ask(type="frontendOpenOrders", user=who.address)
+        return [row for row in rows if coin in (None, row["coin"])]
 
-    def position(self, who: Signer) -> Decimal:
-        """Signed position in the first perp, coin."""
+    def position(self, who: Signer, coin: str | None = None) -> Decimal:
+        """Signed position in a perp, the first one where none is named, coin."""
         state = self.ask(type="clearinghouseState", user=who.address)
         held = {row["position"]["coin"]: row["position"]["szi"] for row in state["assetPositions"]}
-        return Decimal(held.get(self.perps[0].coin, "0"))
+        return Decimal(held.get(coin or self.perps[0].coin, "0"))

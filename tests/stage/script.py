@@ -65,6 +65,7 @@ class Stage:
         self._tasks: list[asyncio.Task[None]] = []
         self._run: asyncio.Task[int] | None = None
         self._engines: list[Engine] = []
+        self._engine_of: dict[str, Engine] = {}
         self.logs: list[Json] = []
         self.house: House
         self.net: Net
@@ -102,7 +103,7 @@ class Stage:
         clock = partial(SkewedClock, skew_ns=round(skew_s * 1e9), monotonic=loop.time_ns)
         self._patch.setattr("mm.paper.venue.PaperClock", clock)
         self._patch.setattr("mm.desk.Engine", self._engine)
-        self._patch.setattr("mm.desk.Lease", partial(Lease, loop.time))
+        self._patch.setattr("mm.floor.Lease", partial(Lease, loop.time))
         self._tasks.append(asyncio.ensure_future(self.house.run()))
         directory = state_root() / "paper" / "default"
         directory.mkdir(parents=True, exist_ok=True)
@@ -113,6 +114,7 @@ class Stage:
 
     def _engine(self, config: str, instrument: Any) -> Engine:  # noqa: ANN401 - the core's own
         self._engines.append(Engine(config, instrument))
+        self._engine_of[instrument.coin] = self._engines[-1]
         return self._engines[-1]
 
     def crowd(self, mid: str, **more: Any) -> None:  # noqa: ANN401 - the book's own
@@ -141,6 +143,8 @@ class Stage:
         """The stage's configuration with changes; `limits__num_sigmas` is `limits.num_sigmas`."""
         given = {name.replace("__", "."): value for name, value in settings.items()}
         coin = {"process.coin": self.house.perps[0].coin}
+        if "process.coins" in given:
+            coin = {}
         return load(None, {**AT_ONCE, **coin, **given})
 
     def begin(self, **settings: object) -> None:
@@ -251,10 +255,17 @@ class Stage:
 
     # ---- what happens in the market ------------------------------------------------------------
 
-    def fill(self, side: str, sz: str | Decimal, who: Any = None) -> None:  # noqa: ANN401 - a signer
+    def fill(
+        self,
+        side: str,
+        sz: str | Decimal,
+        who: Any = None,  # noqa: ANN401 - a signer
+        coin: str | None = None,
+    ) -> None:
         """Let a taker fill exactly `sz` of our quotes on this side, through what stands before."""
         house = self.house
-        own = self.bids if side == "bid" else self.asks
+        coin = coin or house.perps[0].coin
+        own = self.resting("B" if side == "bid" else "A", coin)
         left, px = Decimal(sz), Decimal(0)
         for order in own:
             px = Decimal(order["limitPx"])
@@ -264,15 +275,15 @@ class Stage:
         assert left <= 0, f"only {Decimal(sz) - left} rest on the {side} side"
         ahead = sum(
             Decimal(order["sz"])
-            for order in house.open_orders(house.crowd)
+            for order in house.open_orders(house.crowd, coin)
             if order["side"] == ("B" if side == "bid" else "A")
             and (Decimal(order["limitPx"]) - px) * (1 if side == "bid" else -1) >= 0
         )
         taker = "ask" if side == "bid" else "bid"
-        before = house.position(house.maker)
-        house.place(who or house.taker, (taker, px, ahead + Decimal(sz), "Ioc"))
+        before = house.position(house.maker, coin)
+        house.place(who or house.taker, (taker, px, ahead + Decimal(sz), "Ioc"), coin=coin)
         sign = 1 if side == "bid" else -1
-        assert house.position(house.maker) - before == sign * Decimal(sz)
+        assert house.position(house.maker, coin) - before == sign * Decimal(sz)
 
     # ---- what the exchange received and holds --------------------------------------------------
 
@@ -292,19 +303,25 @@ class Stage:
         runs = (state_root() / "paper" / "default" / "runs").iterdir()
         return max(runs, key=lambda run: (run.stat().st_ctime_ns, run.name))
 
-    def _resting(self, side: str) -> list[Json]:
-        rows = [o for o in self.house.open_orders(self.house.maker) if o["side"] == side]
+    def of(self, coin: str) -> Json:
+        """The snapshot of a coin's engine in the last run."""
+        return self._engine_of[coin].snapshot()
+
+    def resting(self, side: str, coin: str | None = None) -> list[Json]:
+        """Our orders of a side (`B`, `A`) that rest for a perp, best first."""
+        orders = self.house.open_orders(self.house.maker, coin or self.house.perps[0].coin)
+        rows = [o for o in orders if o["side"] == side]
         return sorted(rows, key=lambda row: Decimal(row["limitPx"]), reverse=side == "B")
 
     @property
     def bids(self) -> list[Json]:
         """Our bids that rest on the exchange, best first."""
-        return self._resting("B")
+        return self.resting("B")
 
     @property
     def asks(self) -> list[Json]:
         """Our asks that rest on the exchange, best first."""
-        return self._resting("A")
+        return self.resting("A")
 
     @property
     def position(self) -> Decimal:
@@ -336,9 +353,17 @@ class Stage:
         orders = [o for r in self.received(since=since) for o in r.orders]
         return [o for o in orders if o["b"] == is_buy and not o["r"]]
 
-    def verdict(self) -> Verdict:
-        """The checker's word on the whole run, from the exchange's report and the run's log."""
+    def verdict(self, coin: str | None = None, *, beside: Sequence[str] = ()) -> Verdict:
+        """The checker's word on the whole run, from the exchange's report and the run's log.
+
+        Args:
+            coin: Of a run of several: which.
+            beside: The others.
+        """
         self.house.report += self.house.exchange.take_report()
         path = self.run_dir / "exchange.jsonl"
         path.write_bytes(self.house.report + self.house.exchange.finish_report())
-        return judge(self.run_dir, path, self.house.maker.address, self.house.perps[0].coin)
+        run_dir = self.run_dir if coin is None else self.run_dir / coin
+        others = [self.run_dir / other for other in beside]
+        maker = self.house.maker.address
+        return judge(run_dir, path, maker, coin or self.house.perps[0].coin, others)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from mm.errors import StateError
-from mm.state import StateDir, holder, state_root
+from mm.state import StateDir, coin_dir, holder, state_root
 
 
 def test_root_is_where_the_environment_says() -> None:
@@ -139,5 +139,11 @@ def test_new_exchange_archives_the_old_state_but_not_its_runs(tmp_path: Path) ->
 def test_runs_have_directories_of_their_own(tmp_path: Path) -> None:
     start = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
     with StateDir.open("paper", "default", tmp_path) as held:
-        names = [held.new_run(coin, start).name for coin in ("BTC", "BTC", "xyz:GOLD")]
-    assert names == ["20260102T030405Z-BTC", "20260102T030405Z-BTC-2", "20260102T030405Z-xyz-GOLD"]
+        wanted = (["BTC"], ["BTC"], ["xyz:GOLD"], ["BTC", "ETH"])
+        runs = [held.new_run(coins, start) for coins in wanted]
+        assert [run.name.removeprefix("20260102T030405Z-") for run in runs] == [
+            "BTC", "BTC-2", "xyz-GOLD", "BTC-ETH",
+        ]  # fmt: skip
+        assert coin_dir(runs[0], "BTC", alone=True) == runs[0]
+        assert coin_dir(runs[3], "xyz:GOLD", alone=False) == runs[3] / "xyz-GOLD"
+        assert (runs[3] / "xyz-GOLD").is_dir()

@@ -10,13 +10,14 @@ from typing import Any
 
 import pytest
 
-from maker_lives import Life, World
+from maker_lives import COIN, Life, World
 from mm import keeper, status
 from mm.answers import answer_on
 from mm.cli import run
 from mm.control_socket import ControlSocket, NobodyAnswersError, ask_running
 from mm.errors import StateError
 from mm.ledger import Books
+from mm.sorting import Inboxes
 from mm.state import StateDir
 from mm.store import FILE, Store
 from mm.watchdog.directory import Doing, Status, WatchdogDir
@@ -31,7 +32,7 @@ async def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
     life = Life(World.begin(3), tmp_path)
     await life.start()
     async with ControlSocket(life.state.path) as control:
-        answer_on(control, life.keeper, life.inbox, life.clock)
+        answer_on(control, life.keepers, Inboxes({COIN: life.inbox}), life.clock)
         await life.live(100)
         yield life
 
@@ -110,7 +111,8 @@ async def test_after_a_makers_death_the_watchdog_is_named_and_its_orders_are_not
     async with running(tmp_path, monkeypatch) as life:
         watchdog = WatchdogDir(life.state.path)
         watchdog.make()
-        watchdog.write_status(Status(9, 1, doing, why, life.session_id, position, 4))
+        positions = None if position is None else {COIN: position}
+        watchdog.write_status(Status(9, 1, doing, why, life.session_id, positions, 4))
         alive = json.loads((await said("status", "--json", capsys=capsys))[1])
         assert alive["orders_live"] is True
         assert alive["watchdog"]["doing"] == doing
@@ -127,7 +129,7 @@ async def test_after_a_makers_death_the_watchdog_is_named_and_its_orders_are_not
         run(["status", "--json"])
         dead = json.loads(capsys.readouterr().out)
         assert dead["orders_live"] is False
-        assert (dead["watchdog"]["why"], dead["watchdog"]["position_lots"]) == (why, position)
+        assert (dead["watchdog"]["why"], dead["watchdog"]["positions_lots"]) == (why, positions)
     run(["status"])
     assert ("lives no more" in capsys.readouterr().out) == (doing != "done")
 
@@ -211,7 +213,7 @@ async def test_the_log_beside_the_database_is_kept_short(
     async with running(tmp_path, monkeypatch) as life:
         tids = life.books.tids()
         assert tids
-        beats = asyncio.create_task(life.keeper.run())
+        beats = asyncio.create_task(life.keepers.run())
         await asyncio.sleep(0.5)
         beats.cancel()
         # The file alone, without its log: what was in the log has been moved into it.

@@ -28,17 +28,19 @@ async def charged(monkeypatch: pytest.MonkeyPatch, path: Path, **settings: Any) 
     monkeypatch.setattr("mm.protection.ready_key", key)
     state: Any = SimpleNamespace(path=path)
     WatchdogDir(path).make()
-    desk: Any = SimpleNamespace(
-        session_id=1,
-        clock=SimpleNamespace(now_ns=lambda: 0),
-        account=SimpleNamespace(user="0x" + "11" * 20),
-        gateway=None,
-        instrument=SimpleNamespace(coin="BTC"),
-    )
-    venue: Any = SimpleNamespace(base_url="http://venue", instance="a", vault=None, paper=object())
     config = load(None, {"process.speed": 1.0, **settings})
+    desk = SimpleNamespace(account=None, gateway=None, coin="BTC", run_dir=path, config=config)
+    floor: Any = SimpleNamespace(
+        shared=SimpleNamespace(session_id=1),
+        clock=SimpleNamespace(now_ns=lambda: 0),
+        lead=desk,
+        desks=(desk,),
+    )
+    venue: Any = SimpleNamespace(
+        base_url="http://venue", instance="a", vault=None, paper=object(), user="0x" + "11" * 20
+    )
     protection = Protection(config, state, path)
-    await protection._charge(desk, venue)
+    await protection._charge(floor, venue)
     return read_charge(WatchdogDir(path).path)
 
 
@@ -48,10 +50,10 @@ async def test_what_the_watchdog_waits_for_is_what_the_configuration_says(
 ) -> None:
     field, usual, other = TURNS[key]
     value = 7.0 if field == "recovery" else other
-    before = getattr(await charged(monkeypatch, tmp_path), field)
-    after = getattr(await charged(monkeypatch, tmp_path, **{key: value}), field)
+    before = await charged(monkeypatch, tmp_path)
+    after = await charged(monkeypatch, tmp_path, **{key: value})
     if field == "recovery":
-        assert usual in before
-        assert other in after
+        assert usual in before.coins[0].recovery
+        assert other in after.coins[0].recovery
         return
-    assert (before, after) == (usual, other)
+    assert (getattr(before, field), getattr(after, field)) == (usual, other)

@@ -12,12 +12,12 @@ import pytest
 from mm._core import Signer
 from mm.config import load
 from mm.config.engine import recovery
-from mm.heartbeat import Beat, write_beat
+from mm.heartbeat import Beat, Held, write_beat
 from mm.hyperliquid.errors import LostReplyError, UnreachableError
 from mm.state import StateDir
 from mm.store import Counter
 from mm.waiting import until
-from mm.watchdog.charge import Charge
+from mm.watchdog.charge import Charge, Coin
 from mm.watchdog.directory import WatchdogDir
 from mm.watchdog.guard import UNSURE, Guard
 from mm.watchdog.trade import Trade
@@ -27,12 +27,12 @@ from stage.virtual import virtual_loop
 pytestmark = pytest.mark.virtual
 
 SESSION, LIFE_S, SILENCE_S = 7, 10.0, 5.0
-BEAT = Beat("watch", 1, 1, SESSION, "normal", 3, (9, 9), 9, 1e-4)
+BEAT = Beat("watch", 1, 1, SESSION, {"BTC": Held("normal", 3, (9, 9), 9, 1e-4)})
 CHARGE = Charge(
     session=SESSION, network="testnet", base_url="http://nowhere", instance=None, user="0x1",
-    vault=None, agent="0x2", coin="BTC", run_dir="", silence_s=SILENCE_S, drift_s=60.0,
+    vault=None, agent="0x2", run_dir="", silence_s=SILENCE_S, drift_s=60.0,
     expires_after_s=LIFE_S, weight_per_min=200,
-    recovery=json.dumps(recovery(load(None, {}))),
+    coins=(Coin("BTC", "", json.dumps(recovery(load(None, {})))),),
 )  # fmt: skip
 
 
@@ -81,7 +81,7 @@ async def test_it_lets_the_maker_trade_when_nothing_of_its_own_can_come_late(
         beat()
         guard = Guard(directory, CHARGE, Signer("11" * 32), cast(Counter, None))
         hands = Hands(error)
-        watching = asyncio.create_task(guard._watch(cast(Trade, hands)))
+        watching = asyncio.create_task(guard._watch({"BTC": cast(Trade, hands)}))
         await until(lambda: hands.sends > 0 or watching.done())
         assert loop.time() > SILENCE_S
         lost_s = loop.time()

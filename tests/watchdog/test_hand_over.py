@@ -76,8 +76,8 @@ def handed_over(maker: Maker, url: str, code: int, asks: str) -> Json:
     assert summary["position"]["left_to"] == "watchdog"
     [taken] = said("watchdog_takes_over")
     assert (taken["why"], taken["asks"]) == ("asked", asks)
-    assert taken["engine_position"] != 0
-    shrinking(abs(taken["engine_position"]) / LOTS, url)
+    assert taken["engine_positions"]["BTC"] != 0
+    shrinking(abs(taken["engine_positions"]["BTC"]) / LOTS, url)
     eventually(lambda: status()["doing"] == "done", "the watchdog's last word")
     assert status()["why"] == "flat"
     eventually(lambda: ended(status()["pid"]), "the watchdog's end")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from mm.errors import StateError
-from mm.heartbeat import HEALTHY_S, Beat, Vitals, read_beat, trouble, write_beat
+from mm.heartbeat import HEALTHY_S, Beat, Held, Vitals, read_beat, trouble, write_beat
 from mm.watchdog.judgement import Judgement, Patience
 
 FIRST = Beat(
@@ -14,11 +14,7 @@ FIRST = Beat(
     number=1,
     pid=7,
     session=1,
-    mode="normal",
-    position=5,
-    lots=(100, 100),
-    base_lots=100,
-    sigma=1e-4,
+    coins={"BTC": Held(mode="normal", position=5, lots=(100, 100), base_lots=100, sigma=1e-4)},
 )
 SECOND_NS = 1_000_000_000
 
@@ -30,7 +26,11 @@ def watched(now_s: float = 0.0) -> Judgement:
 
 
 def beat(number: int, **changes: object) -> Beat:
-    return replace(FIRST, number=number, **changes)  # type: ignore[arg-type]  # as in Beat
+    """With changes of the beat, or of what it says of the one coin."""
+    whole = {key: value for key, value in changes.items() if key in ("asks", "pid", "session")}
+    own = {key: value for key, value in changes.items() if key not in whole}
+    coins = {"BTC": replace(FIRST.of("BTC"), **own)}  # type: ignore[arg-type]  # as in Held
+    return replace(FIRST, number=number, coins=coins, **whole)  # type: ignore[arg-type]  # as in Beat
 
 
 def test_a_maker_that_beats_is_left_alone() -> None:
@@ -75,7 +75,7 @@ def test_a_maker_that_asks_is_relieved(asks: str) -> None:
 
 def look(judgement: Judgement, number: int, now_s: float, ours: int, theirs: int) -> None:
     """The exchange says `theirs`, then the next beat says `ours`."""
-    judgement.position(theirs)
+    judgement.positions({"BTC": theirs})
     judgement.hear(beat(number, position=ours), now_s)
 
 
@@ -143,7 +143,7 @@ def test_a_heartbeat_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert path.stat().st_mode & 0o077 == 0
 
 
-@pytest.mark.parametrize("text", ["", "{}", "[]", '{"version": 2}', '{"version": 1, "asks": "x"}'])
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"version": 3}', '{"version": 2, "asks": "x"}'])
 def test_what_is_no_heartbeat_is_named(tmp_path: Path, text: str) -> None:
     path = tmp_path / "heartbeat.json"
     path.write_text(text)
@@ -186,8 +186,8 @@ def test_a_heartbeat_keeps_both_sides_apart_and_is_of_one_version(tmp_path: Path
     write_beat(path, beat(2, lots=(3, 4)))
     found = read_beat(path)
     assert found is not None
-    assert found.lots == (3, 4)
-    for old, new in (('"version": 1', '"version": 9'), ('"pid"', '"dip"')):
+    assert found.of("BTC").lots == (3, 4)
+    for old, new in (('"version": 2', '"version": 9'), ('"pid"', '"dip"')):
         path.write_text(beat(2).text().replace(old, new))
         with pytest.raises(StateError, match="another version's"):
             read_beat(path)
@@ -200,3 +200,18 @@ def test_a_heartbeat_that_cannot_be_read_or_written_is_named(tmp_path: Path) -> 
         read_beat(tmp_path)
     with pytest.raises(StateError, match="cannot be written: No such file"):
         write_beat(tmp_path / "gone" / "heartbeat.json", FIRST)
+
+
+def test_each_coins_position_is_compared_for_itself() -> None:
+    """One that moves all the time neither hides nor excuses another that is not the exchange's."""
+
+    def both(number: int) -> Beat:
+        moving = replace(FIRST.of("BTC"), position=number)
+        return replace(FIRST, number=number, coins={"BTC": moving, "ETH": FIRST.of("BTC")})
+
+    for theirs, expected in ((5, None), (6, "drift")):
+        judgement = Judgement(Patience(silence_s=3.0, drift_s=2.0), 0.0)
+        for second in range(8):
+            judgement.hear(both(second + 1), float(second))
+            judgement.positions({"BTC": 99, "ETH": theirs})
+        assert judgement.why_act(7.1) == expected

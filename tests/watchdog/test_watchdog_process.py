@@ -132,7 +132,7 @@ def test_a_maker_killed_before_its_anchor_leaves_no_inherited_position(tmp_path:
         eventually(lambda: resting(url) == [] and position(url) == 0, "nothing rests or is held")
         eventually(lambda: ended(status()["pid"]), "the watchdog's end")
     [taken] = said("watchdog_takes_over")
-    assert (taken["why"], taken["engine_position"]) == ("dead", None)
+    assert (taken["why"], taken["engine_positions"]["BTC"]) == ("dead", None)
     assert said("watchdog_ended")[-1]["how"] == "flat"
 
 
@@ -331,7 +331,8 @@ def test_a_maker_whose_position_is_not_the_exchanges_is_stopped_and_relieved(
             while status().get("doing") != "working" or status()["pid"] == first:
                 assert time.monotonic() < deadline, "no take-over"
                 number += 1
-                beat = replace(last, number=number, position=wrong)
+                coins = {"BTC": replace(last.of("BTC"), position=wrong)}
+                beat = replace(last, number=number, coins=coins)
                 write_beat(watchdog_dir() / "heartbeat.json", beat)
                 time.sleep(0.5)
             assert status()["why"] == "drift"

@@ -316,6 +316,11 @@ def _judge_actions(
         inherited, before, rested = before is None, worst, view.own
         raised = [side for side in (BID, ASK) if worst[side] > was[side]]
         sent = by_nonce.get(view.nonce)
+        if sent is not None and sent.beside:
+            if raised and not inherited:
+                text = f"the other coin's {view.kind} took the worst case to {worst} lots"
+                yield Breach("forbidden", None, view.time_ms, text)
+            continue
         if sent is None and _is_by_hand(view, reader.session, harmless=not raised):
             # Told and counted by the engine, as a foreign order or fill, or as a leverage.
             continue
@@ -366,7 +371,8 @@ def _judge_silence(
     """What the exchange answered and its whole report does not know."""
     if not any(row["kind"] == "end" for row in report):
         return
-    known = {by_nonce[view.nonce].action for view in views if view.nonce in by_nonce}
+    sends = [by_nonce[view.nonce] for view in views if view.nonce in by_nonce]
+    known = {sent.action for sent in sends if not sent.beside}
     for action in reader.carried_out:
         if action not in known:
             cycle = reader.cycles.get(reader.cycle_of.get(action, -1))
@@ -382,7 +388,9 @@ def _judge_moments(
     index_of = {
         sent.action: index
         for index, view in enumerate(views)
-        if (sent := by_nonce.get(view.nonce)) is not None and sent.action is not None
+        if (sent := by_nonce.get(view.nonce)) is not None
+        and sent.action is not None
+        and not sent.beside
     }
     # The latest view that the answers up to the n-th had told of.
     told: list[int] = []

@@ -34,12 +34,14 @@ class Sent:
         action: Id of the engine's action; `None` for a request of the session's own.
         kind: Type of a request of the session's own, as the venue names it; else `None`.
         watchdog: Whether the watchdog sent it, while it had taken over.
+        beside: Whether it was for another coin of the run.
     """
 
     nonce: int
     action: int | None
     kind: str | None
     watchdog: bool = False
+    beside: bool = False
 
 
 def read_log(lines: bytes) -> Iterator[Line]:

@@ -247,20 +247,26 @@ def _terms(facts: _Facts) -> dict[str, Cap]:
 
 def _shares_of_equity(facts: _Facts, equity: Fraction, max_leverage: Fraction) -> dict[str, Cap]:
     terms: dict[str, Cap] = {}
+    shared = equity * _share(facts)
     leverage = facts.number("exchange_leverage")
     if leverage is not None:
-        margin = equity * facts.setting("initial_margin_frac")
+        margin = shared * facts.setting("initial_margin_frac")
         terms["initial_margin"] = facts.in_money(margin * leverage)
     asset_leverage = facts.number("asset_max_leverage")
     if asset_leverage is not None:
         move = facts.optional_setting("gap_move_frac")
         if move is None:
             move = next(move for least, move in GAP_MOVES if asset_leverage >= least)
-        terms["gap"] = facts.in_money(equity * facts.setting("gap_loss_frac") / move)
-    share = facts.number("equity_share")
-    if share is not None:
-        terms["equity_share"] = facts.in_money(equity * share * max_leverage)
+        terms["gap"] = facts.in_money(shared * facts.setting("gap_loss_frac") / move)
+    if facts.number("equity_share") is not None:
+        terms["equity_share"] = facts.in_money(shared * max_leverage)
     return terms
+
+
+def _share(facts: _Facts) -> Fraction:
+    """Of equity and loss budget that the coin may use; all of it where it is the only one."""
+    share = facts.number("equity_share")
+    return Fraction(1) if share is None else share
 
 
 def _volatility_limit(facts: _Facts, equity: Fraction) -> Fraction:
@@ -268,6 +274,7 @@ def _volatility_limit(facts: _Facts, equity: Fraction) -> Fraction:
     left = facts.money("loss_left")
     if left is not None:
         budget = min(budget, left)
+    budget *= _share(facts)
     if budget <= 0:
         return Fraction(0)
     least = facts.setting("risk_horizon_s")

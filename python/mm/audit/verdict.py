@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mm.audit.breaches import Breach, find_breaches
-from mm.audit.journal import Json, of_user, read_log, read_report, read_sends
+from mm.audit.journal import Json, Sent, of_user, read_log, read_report, read_sends
 from mm.audit.reference import disagreement
 from mm.recorder import read_lines
 
@@ -27,7 +28,9 @@ class Verdict:
     open_orders: int | None
 
 
-def judge(run_dir: Path, report: Path | None, user: str, coin: str) -> Verdict:
+def judge(
+    run_dir: Path, report: Path | None, user: str, coin: str, beside: Sequence[Path] = ()
+) -> Verdict:
     """Join a run's journal with the exchange's report.
 
     Args:
@@ -35,6 +38,7 @@ def judge(run_dir: Path, report: Path | None, user: str, coin: str) -> Verdict:
         report: The exchange's report; `None` when it is not ours to read.
         user: Our account.
         coin: The perp.
+        beside: Directories of the run's other coins: what was sent for them was not for this one.
 
     Returns:
         What it says.
@@ -50,10 +54,9 @@ def judge(run_dir: Path, report: Path | None, user: str, coin: str) -> Verdict:
     def recompute(limits: Json) -> str | None:
         return disagreement(limits, config["limits"], config["freshness"], sz_decimals=sz_decimals)
 
-    sends = read_sends((run_dir / "sent.jsonl").read_bytes())
-    watchdogs = run_dir / WATCHDOG_SENT
-    if watchdogs.exists():
-        sends += read_sends(watchdogs.read_bytes(), watchdog=True)
+    sends = _sends(run_dir)
+    for directory in beside:
+        sends += [replace(sent, beside=True) for sent in _sends(directory)]
     breaches = find_breaches(
         lines,
         sends,
@@ -65,3 +68,12 @@ def judge(run_dir: Path, report: Path | None, user: str, coin: str) -> Verdict:
     ended = any(row["kind"] == "end" for row in rows)
     left = [row for row in of_user(rows, user, "left") if row["coin"] == coin]
     return Verdict(breaches, len(left) if ended else None)
+
+
+def _sends(directory: Path) -> list[Sent]:
+    """What a run, and its watchdog, sent for one coin."""
+    sends = read_sends((directory / "sent.jsonl").read_bytes())
+    watchdogs = directory / WATCHDOG_SENT
+    if watchdogs.exists():
+        sends += read_sends(watchdogs.read_bytes(), watchdog=True)
+    return sends

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mm.commands.options import Account, BaseUrl, Coin, File, Network
+from mm.commands.options import Account, BaseUrl, Coins, File, Network
 
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
@@ -12,7 +12,7 @@ Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 def cancel_all(
     network: Network = None,
     account: Account = None,
-    coin: Coin = None,
+    coin: Coins = None,
     base_url: BaseUrl = None,
     config: File = None,
     yes: Yes = False,
@@ -23,7 +23,8 @@ def cancel_all(
 
     from mm.accounts import effective
 
-    asyncio.run(_cancel(effective(config, network, account, coin), base_url, yes))
+    for one in effective(config, network, account, coin).each():
+        asyncio.run(_cancel(one, base_url, yes))
 
 
 async def _cancel(config: Any, base_url: str | None, yes: bool) -> None:  # noqa: ANN401 - loads late

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mm.commands.options import Account, BaseUrl, Coin, File, Network
+from mm.commands.options import Account, BaseUrl, Coins, File, Network
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object.")]
 
@@ -12,7 +12,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="One JSON object.")]
 def doctor(
     network: Network = None,
     account: Account = None,
-    coin: Coin = None,
+    coin: Coins = None,
     base_url: BaseUrl = None,
     config: File = None,
     as_json: AsJson = False,

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mm.commands.options import Account, BaseUrl, Coin, File, Network
+from mm.commands.options import Account, BaseUrl, Coins, File, Network
 
 Deadline = Annotated[
     float, typer.Option("--deadline", help="Seconds after which it gives up.", min=1, max=86_400)
@@ -15,7 +15,7 @@ Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 def flatten(
     network: Network = None,
     account: Account = None,
-    coin: Coin = None,
+    coin: Coins = None,
     base_url: BaseUrl = None,
     config: File = None,
     deadline: Deadline = 120.0,
@@ -23,12 +23,14 @@ def flatten(
 ) -> None:
     """Show a position and what closing it costs against the book; once confirmed, cancel every
     order of the perp and close it with immediate reduce-only orders inside [recovery]'s bound.
-    Exit 3: something is left. Refused while a maker runs: that one has `mm kill`."""
+    Several coins one after another. Exit 3: something is left. Refused while a maker runs: that one
+    has `mm kill`."""
     import asyncio
 
     from mm.accounts import effective
 
-    asyncio.run(_flatten(effective(config, network, account, coin), base_url, deadline, yes))
+    for one in effective(config, network, account, coin).each():
+        asyncio.run(_flatten(one, base_url, deadline, yes))
 
 
 async def _flatten(  # Any: `Config`, which loads late

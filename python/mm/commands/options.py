@@ -12,5 +12,11 @@ Account = Annotated[
 Coin = Annotated[
     str | None, typer.Option("--asset", "--coin", help="The perp, as the venue names it.")
 ]
+Coins = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--asset", "--coin", help="A perp, as the venue names it; repeat it to quote several."
+    ),
+]
 BaseUrl = Annotated[str | None, typer.Option("--base-url", help="Instead of the network's own.")]
 File = Annotated[Path | None, typer.Option("--config", help="TOML file; without it: the defaults.")]

@@ -6,14 +6,22 @@ from typing import Annotated
 import typer
 
 Run = Annotated[Path, typer.Argument(help="A run's directory, or its events.jsonl.zst.")]
-AsJson = Annotated[bool, typer.Option("--json", help="One object on stdout.")]
+AsJson = Annotated[bool, typer.Option("--json", help="One object on stdout, a line each.")]
 
 
 def replay(run: Run, as_json: AsJson = False) -> None:
     """Step a finished run again from its events alone; compare every action byte for byte.
 
-    Exit 0: the same. Exit 1: something differs, and the first difference is named.
+    Each coin where the run quoted several. Exit 0: the same. Exit 1: something differs, and the
+    first difference is named.
     """
+    from mm.replay import logs
+
+    for log in logs(run):
+        _replay(log, as_json)
+
+
+def _replay(run: Path, as_json: bool) -> None:
     import json
 
     from mm._core import replay as replay_core

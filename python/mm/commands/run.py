@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from mm.commands.options import Coin, File, Network
+from mm.commands.options import Coins, File, Network
 
 Account = Annotated[
     str | None,
@@ -49,7 +49,7 @@ LogFile = Annotated[Path | None, typer.Option(help="Also write the log here, as 
 
 
 def run(
-    coin: Coin = None,
+    coin: Coins = None,
     network: Network = None,
     account: Account = None,
     base_url: BaseUrl = None,
@@ -68,16 +68,17 @@ def run(
     """Make markets. Without options: on paper, on the demo market. Ctrl-C stops in order."""
     import asyncio
 
+    from mm.accounts import named
     from mm.config import load
     from mm.live.dry import rehearsed
     from mm.log import writing
     from mm.run import Options, make_markets
 
-    if coin is None and config is None and market is not None and market.startswith("replay:"):
+    if not coin and config is None and market is not None and market.startswith("replay:"):
         # A recording is named after its coin.
-        coin = Path(market).name.split(".")[0]
+        coin = [Path(market).name.split(".")[0]]
     given = {
-        "process.coin": coin,
+        **named(coin),
         "process.network": network,
         "account.address": account,
         "process.seed": seed,

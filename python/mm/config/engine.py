@@ -21,7 +21,7 @@ def engine_config_json(config: Config, session: int, cloid_start: int = 0) -> st
     """The engine's whole configuration.
 
     Args:
-        config: An effective configuration.
+        config: An effective configuration, of one coin.
         session: This run's id, unsigned 64 bit; the engine makes its cloids from it.
         cloid_start: Cloids of this session made before.
 
@@ -123,6 +123,7 @@ def levels_possible(config: Config, equity_usd: float, leverage: float) -> int:
         0 (the start is refused) to `levels`. An upper bound: risk may allow fewer.
     """
     quoting = config.quoting
-    side_usd = equity_usd * min(leverage, config.limits.leverage_cap)
+    share = config.limits.equity_share_frac or 1.0
+    side_usd = equity_usd * share * min(leverage, config.limits.leverage_cap)
     side_usd *= quoting.target_liquidity_frac
     return min(quoting.levels, int(side_usd // quoting.min_level_usd))

@@ -3,7 +3,7 @@
 from itertools import pairwise
 from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, model_validator
+from pydantic import BeforeValidator, PrivateAttr, model_validator
 
 from mm.config.keys import (
     BPS,
@@ -72,7 +72,8 @@ class LimitConfig(Section):
     equity_share_frac: float | None = key(
         None,
         SHARE,
-        "of equity that this coin may use, where other makers quote on the account; absent: all",
+        "of equity that a coin may use; together at most 1. Absent: an equal part for each coin of"
+        " this process; give it where other makers quote on the account",
         gt=0,
         le=1,
     )
@@ -474,6 +475,21 @@ class Config(Section):
     requests: RequestsConfig = RequestsConfig()
     backtest: BacktestConfig = BacktestConfig()
 
+    _each: tuple["Config", ...] = PrivateAttr(())
+
+    @property
+    def coins(self) -> tuple[str, ...]:
+        """The perps to quote."""
+        return self.process.coins or (self.process.coin,)
+
+    def each(self) -> tuple["Config", ...]:
+        """The configuration of each coin: whatever is read about one coin is read from its own."""
+        return self._each or (self,)
+
+    def divide(self, each: tuple["Config", ...]) -> None:
+        """Take what holds for each coin; called once, by who reads the configuration."""
+        self._each = each
+
     @model_validator(mode="after")
     def _position_has_a_policy(self) -> Self:
         for policy in ("on_kill", "on_exit"):
@@ -501,11 +517,14 @@ class Config(Section):
     @model_validator(mode="after")
     def _one_level_fits(self) -> Self:
         leverage = min(self.limits.leverage_cap, float(self.account.leverage))
-        side_usd = self.paper.equity_usd * leverage * self.quoting.target_liquidity_frac
+        share, whose = self.limits.equity_share_frac or 1.0, ""
+        if share < 1:
+            whose = f" a share of {share:g} for {self.process.coin},"
+        side_usd = self.paper.equity_usd * share * leverage * self.quoting.target_liquidity_frac
         if self.process.network == "paper" and side_usd < self.quoting.min_level_usd:
             raise ValueError(
-                f"[paper] equity_usd = {self.paper.equity_usd:g}: at leverage {leverage:g} and"
-                f" target_liquidity_frac = {self.quoting.target_liquidity_frac:g} a side holds"
+                f"[paper] equity_usd = {self.paper.equity_usd:g}: at{whose} leverage {leverage:g}"
+                f" and target_liquidity_frac = {self.quoting.target_liquidity_frac:g} a side holds"
                 f" {side_usd:.2f} USD, so 0 of {self.quoting.levels} levels are possible:"
                 f" expected at least min_level_usd = {self.quoting.min_level_usd:g} USD"
             )

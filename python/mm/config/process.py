@@ -2,9 +2,11 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
-from mm.config.keys import BPS, COUNT, PORT, RATIO, SECONDS, USD, WORD, Section, key
+from mm.config.keys import BPS, COUNT, PORT, RATIO, SECONDS, USD, WORD, Section, as_tuple, key
+
+CoinName = Annotated[str, Field(pattern=r"^[A-Za-z0-9]+(:[A-Za-z0-9]+)?$")]
 
 
 class ProcessConfig(Section):
@@ -13,8 +15,14 @@ class ProcessConfig(Section):
     network: Literal["paper", "testnet", "mainnet"] = key(
         "paper", WORD, "paper: an embedded exchange on loopback, no keys, no real money"
     )
-    coin: Annotated[str, Field(pattern=r"^[A-Za-z0-9]+(:[A-Za-z0-9]+)?$")] = key(
+    coin: CoinName = key(
         "BTC", "a coin as the venue names it", "the perp to quote, as the venue names it"
+    )
+    coins: Annotated[tuple[CoinName, ...], BeforeValidator(as_tuple)] | None = key(
+        None,
+        "a list of coins",
+        "several perps of the account instead of one, in one process; [coin.NAME.limits] and the"
+        " like say what is otherwise for one of them",
     )
     market: Annotated[str, Field(pattern=r"^(demo|replay:.+|mirror(:.+)?)$")] = key(
         "demo",
@@ -96,6 +104,33 @@ class ProcessConfig(Section):
         if isinstance(given, dict) and isinstance(market, str) and market.startswith("mirror"):
             return {"speed": 1.0, **given}
         return given
+
+    @model_validator(mode="before")
+    @classmethod
+    def _first_of_several(cls, given: object) -> object:
+        coins = given.get("coins") if isinstance(given, dict) else None
+        if not isinstance(given, dict) or not isinstance(coins, list | tuple) or not coins:
+            return given
+        if "coin" in given:
+            raise ValueError(
+                f"coin = {given['coin']!r} and coins = {list(coins)}: expected one of the two"
+            )
+        return {**given, "coin": coins[0]}
+
+    @model_validator(mode="after")
+    def _several_are_of_one_account(self) -> Self:
+        coins = self.coins
+        if coins is None:
+            return self
+        shown = f"coins = {list(coins)}"
+        if not coins or len(set(coins)) < len(coins):
+            raise ValueError(f"{shown}: expected each coin once, one at least")
+        dexes = {coin.rpartition(":")[0] for coin in coins}
+        if len(dexes) > 1:
+            raise ValueError(f"{shown}: expected coins of one dex: each dex has margin of its own")
+        if len(coins) > 1 and self.network == "paper" and self.market != "demo":
+            raise ValueError(f"{shown}: market = {self.market} is of one coin; expected demo")
+        return self
 
     @model_validator(mode="after")
     def _live_data_is_not_hurried(self) -> Self:

@@ -1,8 +1,9 @@
 """TOML to `Config`, and errors that name the file, the key, the value and the unit expected."""
 
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
+from mm.config.coins import SHARE, faults, in_coin, of_coin
 from mm.config.keys import Section
 from mm.config.models import Config
 from mm.errors import ConfigError
@@ -100,14 +102,70 @@ def parse(
     for name, value in (overrides or {}).items():
         section, _, key = name.partition(".")
         inner = merged.get(section, {})
-        merged[section] = {**inner, key: value} if isinstance(inner, Mapping) else inner
+        if isinstance(inner, Mapping):
+            # Which coins are quoted is said in one of two ways.
+            other = {"process.coin": "coins", "process.coins": "coin"}.get(name)
+            inner = {**{known: v for known, v in inner.items() if known != other}, key: value}
+        merged[section] = inner
         origins[section, key] = "command line"
+    tables = merged.pop("coin", {})
+    config = _checked(merged, lambda detail: _say(detail, origins, source))
+    if "coin" in document or len(config.coins) > 1:
+        config.divide(_each(config, merged, tables, source))
+    return config
+
+
+def _checked(document: Mapping[str, object], say: Callable[[ErrorDetails], str]) -> Config:
     try:
-        return Config.model_validate(merged)
+        return Config.model_validate(document)
     except ValidationError as error:
         details = error.errors(include_url=False)
-        lines = [_say(detail, origins, source) for detail in details]
-        raise ConfigError("\n".join(lines)) from None
+        raise ConfigError("\n".join(say(detail) for detail in details)) from None
+
+
+def _each(
+    config: Config, document: Mapping[str, object], tables: object, source: str
+) -> tuple[Config, ...]:
+    """The configuration of each coin.
+
+    Raises:
+        ConfigError: As in `load`; or the coins' shares of equity are more than all of it.
+    """
+    coins = config.coins
+    lines = faults(tables, coins, source)
+    if len(coins) > 1:
+        lines += in_coin(document, source)
+    if lines:
+        raise ConfigError("\n".join(lines))
+    assert isinstance(tables, Mapping), "looked at by `faults`"
+    each = []
+    for coin in coins:
+        sections = tables.get(coin, {})
+        whole = of_coin(document, sections, coin, len(coins))
+        own: dict[tuple[str, ...], str] = {
+            (name, key): f"{source}: [coin.{coin}.{name}]"
+            for name in sections
+            for key in sections[name]
+        }
+        each.append(_checked(whole, partial(_say_of_coin, own=own, coin=coin, source=source)))
+    shares = sum(one.limits.equity_share_frac or 0.0 for one in each)
+    if shares > 1 + 1e-9:
+        raise ConfigError(
+            f"{source}: [limits] {SHARE}: the shares of {', '.join(coins)} add up to {shares:g}:"
+            " expected at most 1, a share between 0 and 1 each"
+        )
+    return tuple(each)
+
+
+def _say_of_coin(
+    detail: ErrorDetails, *, own: Mapping[tuple[str, ...], str], coin: str, source: str
+) -> str:
+    """One fault of what was said for one coin; what the rest says was good before."""
+    said = _say(detail, {}, source)
+    place = own.get(tuple(str(part) for part in detail["loc"][:2]))
+    if place is None:
+        return said.replace(f"{source}: ", f"{source}: [coin.{coin}] ", 1)
+    return said.replace(f"{source}: [{detail['loc'][0]}]", place, 1)
 
 
 def sections() -> dict[str, type[Section]]:

@@ -4,6 +4,7 @@ import json
 import re
 from textwrap import wrap
 
+from mm.config.coins import OF_A_COIN
 from mm.config.keys import Section
 from mm.config.models import Config
 from mm.config.reading import unit_of
@@ -18,9 +19,32 @@ def to_toml(config: Config) -> str:
         section: Section = getattr(config, name)
         lines = [f"[{name}]"]
         for key in type(section).model_fields:
-            lines.append(_assignment(key, getattr(section, key)))
+            # The first of several is no setting of its own.
+            if (name, key) != ("process", "coin") or config.process.coins is None:
+                lines.append(_assignment(key, getattr(section, key)))
         tables.append("\n".join(lines))
+    for coin, sections in differing(config).items():
+        for name, keys in sections.items():
+            lines = [f'[coin."{coin}".{name}]']
+            lines += [_assignment(key, value) for key, value in keys.items()]
+            tables.append("\n".join(lines))
     return "\n\n".join(tables) + "\n"
+
+
+def differing(config: Config) -> dict[str, dict[str, dict[str, object]]]:
+    """What holds for one coin alone: coin, section, key, value."""
+    found: dict[str, dict[str, dict[str, object]]] = {}
+    for one in config.each():
+        for name in OF_A_COIN:
+            whole, own = getattr(config, name), getattr(one, name)
+            keys = {
+                key: getattr(own, key)
+                for key in type(own).model_fields
+                if getattr(own, key) != getattr(whole, key)
+            }
+            if keys:
+                found.setdefault(one.process.coin, {})[name] = keys
+    return found
 
 
 def example_toml() -> str:

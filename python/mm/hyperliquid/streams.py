@@ -11,34 +11,33 @@ from collections.abc import Callable
 from mm.clock import Clock
 from mm.hyperliquid.meta import dex_of
 from mm.hyperliquid.socket import BOOKKEEPING, Deadlines, Socket
-from mm.inbox import Frame, Inbox, StreamState
+from mm.inbox import Frame, StreamState
+from mm.sorting import Inboxes
 
 MARKET = "market"
 USER = "user"
 
 
-def market_subscriptions(coin: str) -> list[dict[str, object]]:
-    """Book, best bid and offer, trades and context of one coin."""
+def market_subscriptions(*coins: str) -> list[dict[str, object]]:
+    """Book, best bid and offer, trades and context of each coin."""
     kinds = ("l2Book", "bbo", "trades", "activeAssetCtx")
-    return [{"type": kind, "coin": coin} for kind in kinds]
+    return [{"type": kind, "coin": coin} for coin in coins for kind in kinds]
 
 
-def user_subscriptions(user: str, coin: str) -> list[dict[str, object]]:
-    """Fills, orders, money and margin of one account."""
+def user_subscriptions(user: str, *coins: str) -> list[dict[str, object]]:
+    """Fills, orders, money and margin of one account; its coins are of one dex."""
     kinds = ("userFills", "orderUpdates", "userFundings", "userNonFundingLedgerUpdates")
-    plain: list[dict[str, object]] = [{"type": kind, "user": user} for kind in kinds]
-    return [
-        *plain,
-        {"type": "clearinghouseState", "user": user, "dex": dex_of(coin)},
-        {"type": "activeAssetData", "user": user, "coin": coin},
-    ]
+    wanted: list[dict[str, object]] = [{"type": kind, "user": user} for kind in kinds]
+    wanted.append({"type": "clearinghouseState", "user": user, "dex": dex_of(coins[0])})
+    wanted += [{"type": "activeAssetData", "user": user, "coin": coin} for coin in coins]
+    return wanted
 
 
 class Stream:
-    """Carries one connection's frames into the inbox, stamped with receive time.
+    """Carries one connection's frames into the inboxes, stamped with receive time.
 
-    The inbox learns of a loss at once. That the stream delivers again is said with `announce`, by
-    whoever knows that the gap is filled.
+    A market frame goes to its coin, any other to all. The inboxes learn of a loss at once. That the
+    stream delivers again is said with `announce`, by whoever knows that the gap is filled.
     """
 
     def __init__(
@@ -47,7 +46,7 @@ class Stream:
         url: str,
         subscriptions: list[dict[str, object]],
         clock: Clock,
-        inbox: Inbox,
+        inboxes: Inboxes,
         *,
         deadlines: Deadlines,
         on_clock: Callable[[bytes], None] | None = None,
@@ -59,7 +58,7 @@ class Stream:
             url: `ws://host:port/ws`.
             subscriptions: What to subscribe to.
             clock: Exchange time.
-            inbox: Takes frames and changes of state.
+            inboxes: Take frames and changes of state.
             deadlines: Of the connection.
             on_clock: Takes the paper exchange's announcements of its time.
         """
@@ -67,7 +66,7 @@ class Stream:
         self.up = False
         self._announced = False
         self._clock = clock
-        self._inbox = inbox
+        self._inboxes = inboxes
         self._on_clock = on_clock
         self._socket = Socket(
             url,
@@ -99,26 +98,27 @@ class Stream:
         recv_ns = self._clock.now_ns()
         if channel == "pong":
             if self._announced:
-                self._inbox.put(StreamState(recv_ns, self.name, True))
+                self._inboxes.put(StreamState(recv_ns, self.name, True))
         elif channel not in BOOKKEEPING:
-            arrived = Frame(recv_ns, time.perf_counter_ns(), frame, self.name == USER)
-            self._inbox.put_frame(channel, arrived)
+            arrived_ns, about_us = time.perf_counter_ns(), self.name == USER
+            for inbox in self._inboxes if about_us else self._inboxes.about(frame):
+                inbox.put_frame(channel, Frame(recv_ns, arrived_ns, frame, about_us))
 
     def announce(self) -> None:
         """Tell the engine that the stream delivers."""
         if self.up:
             self._announced = True
-            self._inbox.put(StreamState(self._clock.now_ns(), self.name, True))
+            self._inboxes.put(StreamState(self._clock.now_ns(), self.name, True))
 
     def withdraw(self) -> None:
         """Tell the engine not to count on the stream, up or not, until it is announced again."""
         if self._announced:
-            self._inbox.put(self.retract())
+            self._inboxes.put(self.retract())
 
     def retract(self) -> StreamState:
         """The same, for who tells the engine at once: what waits to say otherwise is dropped."""
         self._announced = False
-        self._inbox.drop_up(self.name)
+        self._inboxes.drop_up(self.name)
         return StreamState(self._clock.now_ns(), self.name, False)
 
     def _change(self, up: bool) -> None:

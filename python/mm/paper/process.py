@@ -67,7 +67,8 @@ class Wanted:
         cadence: `2026` or `legacy`.
         maker_fee_bps: Fee of makers, bps of notional.
         taker_fee_bps: Fee of takers, bps of notional.
-        coin: The perp a recorded market is of; one of a builder's dex is added to the demo market.
+        coin: The perp a recorded market is of, or those quoted, with commas between them; one of a
+            builder's dex is added to the demo market.
     """
 
     market: str
@@ -256,7 +257,8 @@ def _listing(wanted: Wanted) -> tuple[str, ...]:
     """The perp to trade, where the market does not list it by itself."""
     if wanted.market != "demo":
         return ("--coin", wanted.coin)
-    return ("--perp", f"{wanted.coin}={BUILDERS_PERP}") if dex_of(wanted.coin) else ()
+    builders = (coin for coin in wanted.coin.split(",") if dex_of(coin))
+    return tuple(word for coin in builders for word in ("--perp", f"{coin}={BUILDERS_PERP}"))
 
 
 def _options(wanted: Wanted) -> list[str]:

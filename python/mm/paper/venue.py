@@ -46,7 +46,7 @@ def wanted_of(config: Config, seed: int) -> Wanted:
         cadence=cadence(config),
         maker_fee_bps=paper.maker_fee_bps,
         taker_fee_bps=paper.taker_fee_bps,
-        coin=process.coin,
+        coin=",".join(config.coins),
     )
 
 

@@ -12,9 +12,24 @@ from mm.errors import StateError
 from mm.state import write_durably
 from mm.watchdog.judgement import Patience
 
-VERSION = 1
+VERSION = 2
 LEAST_WALL_S = 5.0
 """No deadline is under this much wall time: less is the machine's own jitter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Coin:
+    """One coin of a run.
+
+    Attributes:
+        name: The perp.
+        run_dir: Takes the watchdog's list of sends for it.
+        recovery: The section `[recovery]`, JSON text.
+    """
+
+    name: str
+    run_dir: str
+    recovery: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +44,11 @@ class Charge:
         user: The account that holds the position.
         vault: The same where it is a sub-account or a vault that the agent acts for, else `None`.
         agent: Address of the watchdog's own key.
-        coin: The perp.
-        run_dir: Of the run: takes the watchdog's log and its list of sends.
+        coins: What is quoted.
+        run_dir: Of the run: takes the watchdog's log.
         silence_s: Wall seconds without a heartbeat after which the maker is silent.
         drift_s: Wall seconds for which the exchange's position must differ from the engine's.
         expires_after_s: Life of an action, exchange seconds.
-        recovery: The section `[recovery]`, JSON text.
         weight_per_min: Of requests, the watchdog's share of the IP address.
     """
 
@@ -45,12 +59,11 @@ class Charge:
     user: str
     vault: str | None
     agent: str
-    coin: str
+    coins: tuple[Coin, ...]
     run_dir: str
     silence_s: float
     drift_s: float
     expires_after_s: float
-    recovery: str
     weight_per_min: int
 
     @property
@@ -85,7 +98,8 @@ def read_charge(directory: Path) -> Charge:
         record = json.loads(path.read_text(encoding="utf-8"))
         if record.pop("version") != VERSION:
             raise ValueError("another version's")
-        return Charge(**record)
+        coins = tuple(Coin(**coin) for coin in record.pop("coins"))
+        return Charge(**record, coins=coins)
     except FileNotFoundError:
         raise StateError(f"{path}: there is none: no maker has run here") from None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:

@@ -47,7 +47,7 @@ class Status:
         doing: `watching` the maker, `working` the position down, or `done`.
         why: Why it works, or how it ended; empty while it watches.
         session: Of the heartbeat it goes by.
-        position: At the exchange, signed lots; `None`: not asked yet.
+        positions: At the exchange, signed lots by coin; `None`: not asked yet.
         heard: Number of the newest beat that it had read when it last judged; `None`: none.
     """
 
@@ -56,7 +56,7 @@ class Status:
     doing: Doing
     why: str
     session: int
-    position: int | None
+    positions: dict[str, int] | None
     heard: int | None
 
 

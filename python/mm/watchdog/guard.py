@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import time
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +30,7 @@ from mm.inbox import Inbox
 from mm.meter import Meter
 from mm.paper.process import Announcement, ask_clock
 from mm.store import Counter
-from mm.watchdog.charge import Charge
+from mm.watchdog.charge import Charge, Coin
 from mm.watchdog.directory import Doing, Status, WatchdogDir
 from mm.watchdog.judgement import Judgement, Why
 from mm.watchdog.trade import Trade
@@ -50,6 +51,10 @@ FASTEST_S = 0.25
 UNSURE = "an order of its own without an answer may still arrive"
 
 
+Trades = Mapping[str, Trade]
+"""By coin."""
+
+
 class Gone(Exception):
     """The paper exchange is gone, and every order and position with it."""
 
@@ -60,7 +65,7 @@ class _Work:
 
     why: Why
     asks: str
-    escalation: Escalation
+    escalations: dict[str, Escalation]
 
 
 class Guard:
@@ -83,7 +88,7 @@ class Guard:
         self._nonces = nonces
         self._judgement = Judgement(charge.patience, time.monotonic())
         self._looks = 0
-        self._position: int | None = None
+        self._positions: dict[str, int] | None = None
         self._work: _Work | None = None
         self._drifted = False
         self._account_due_s = 0.0
@@ -120,10 +125,10 @@ class Guard:
                 log.error("exchange_gone", why=str(gone), hint="nothing rests and nothing is held")
                 ended = "gone"
         self._say("done", ended)
-        log.info("watchdog_ended", how=ended, position=self._position)
+        log.info("watchdog_ended", how=ended, positions=self._positions)
         return ended
 
-    async def _open(self, stack: AsyncExitStack) -> Trade:
+    async def _open(self, stack: AsyncExitStack) -> Trades:
         charge = self._charge
         http = await stack.enter_async_context(HttpClient(charge.base_url, TIMEOUTS))
         clock: Clock
@@ -133,15 +138,31 @@ class Guard:
             clock = PaperClock(announced.time_ns, announced.speed)
         else:
             clock = LiveClock()
-        instrument = await load_instrument(http, charge.coin)
         pacer = Pacer(clock, charge.weight_per_min)
-        sent = (Path(charge.run_dir) / WATCHDOG_SENT).open("ab")
+        nonces = Nonces(clock, self._nonces)
+        return {
+            coin.name: await self._trade(stack, coin, http, clock, pacer, nonces)
+            for coin in charge.coins
+        }
+
+    async def _trade(
+        self,
+        stack: AsyncExitStack,
+        coin: Coin,
+        http: HttpClient,
+        clock: Clock,
+        pacer: Pacer,
+        nonces: Nonces,
+    ) -> Trade:
+        charge = self._charge
+        instrument = await load_instrument(http, coin.name)
+        sent = (Path(coin.run_dir) / WATCHDOG_SENT).open("ab")
         gateway = Gateway(
             line=http,
             signer=self._signer,
             instrument=instrument,
             clock=clock,
-            nonces=Nonces(clock, self._nonces),
+            nonces=nonces,
             pacer=pacer,
             inbox=Inbox(),
             meter=Meter(),
@@ -151,18 +172,17 @@ class Guard:
             sent=stack.enter_context(sent),
             on_fate_known=_nothing,
         )
-        account = Account(http, pacer, charge.user, charge.coin)
         return Trade(
             http,
             clock,
             instrument,
-            account,
+            Account(http, pacer, charge.user, coin.name),
             gateway,
-            charge.recovery,
+            coin.recovery,
             cancels_up_to_session=charge.session,
         )
 
-    async def _watch(self, trade: Trade) -> str:
+    async def _watch(self, trades: Trades) -> str:
         while not self._told.is_set():
             # In this order: a maker that has gone had said goodbye before.
             lives = self._directory.maker_lives()
@@ -173,8 +193,8 @@ class Guard:
             why = self._why()
             if why is None:
                 self._stand_down()
-                await self._look(trade)
-            elif await self._act(trade, why) and (why == "asked" or not lives):
+                await self._look(trades)
+            elif await self._act(trades, why) and (why == "asked" or not lives):
                 return "flat"
             if why is None and time.monotonic() >= self._unsure_until_s:
                 self._say("watching", "")
@@ -204,75 +224,87 @@ class Guard:
             log.warning("watchdog_stands_down", after=self._work.why, hint="the maker is back")
             self._work = None
 
-    async def _look(self, trade: Trade) -> None:
+    async def _look(self, trades: Trades) -> None:
         """Ask for the account, when that is due: a check of the maker, and of our own line."""
-        if not self._due(trade, WATCH_S):
+        if not self._due(trades, WATCH_S):
             return
         try:
-            await self._keep_time(trade)
-            self._position = await trade.position()
+            await self._keep_time(trades)
+            self._positions = {coin: await trade.position() for coin, trade in trades.items()}
         except VenueError as error:
             self._missed(error)
             return
         self._heard()
-        self._judgement.position(self._position)
+        self._judgement.positions(self._positions)
 
-    async def _act(self, trade: Trade, why: Why) -> bool:
+    async def _act(self, trades: Trades, why: Why) -> bool:
         """One step of the take-over; returns whether nothing rests and nothing is held.
 
-        A maker that only hangs may come back and trade, so flat is not the end of that.
+        A maker that only hangs may come back and trade, so flat is not the end of that. A coin
+        whose step failed does not hold up the others.
         """
         beat = self._judgement.beat
         assert beat is not None, "nobody is watched before the first beat"
-        work = self._begun(trade, why, beat)
-        if not self._due(trade, WORK_S):
+        work = self._begun(trades, why, beat)
+        if not self._due(trades, WORK_S):
             return False
+        flat, failed = True, False
         try:
-            await self._keep_time(trade)
-            flat = await self._step(trade, work, beat)
+            await self._keep_time(trades)
         except VenueError as error:
-            if isinstance(error, LostReplyError):
-                # The maker may trade again only when nothing of ours can come late.
-                life_s = self._charge.expires_after_s / trade.clock.speed
-                self._unsure_until_s = time.monotonic() + life_s
             self._missed(error)
+            return False
+        for coin, trade in trades.items():
+            try:
+                flat &= await self._step(coin, trade, work, beat)
+            except VenueError as error:
+                if isinstance(error, LostReplyError):
+                    # The maker may trade again only when nothing of ours can come late.
+                    life_s = self._charge.expires_after_s / trade.clock.speed
+                    self._unsure_until_s = time.monotonic() + life_s
+                self._missed(error)
+                failed = True
+        if failed:
             return False
         self._heard()
         return flat
 
-    def _begun(self, trade: Trade, why: Why, beat: Beat) -> _Work:
+    def _begun(self, trades: Trades, why: Why, beat: Beat) -> _Work:
         work = self._work
         if work is not None and (work.why, work.asks) == (why, beat.asks):
             return work
-        recovery: dict[str, Any] = json.loads(self._charge.recovery)
         chase_s: dict[str, float | None] = {"touch": None, "escalate": 0.0}
-        pacing = Pacing.of(recovery, chase_s.get(beat.asks, float(recovery["chase_s"])))
-        now_s = trade.now_s()
-        work = _Work(why, beat.asks, Escalation(pacing, now_s))
+        escalations = {}
+        for coin in self._charge.coins:
+            recovery: dict[str, Any] = json.loads(coin.recovery)
+            pacing = Pacing.of(recovery, chase_s.get(beat.asks, float(recovery["chase_s"])))
+            escalations[coin.name] = Escalation(pacing, trades[coin.name].now_s())
+        work = _Work(why, beat.asks, escalations)
         log.warning(
             "watchdog_takes_over",
             why=why,
             asks=beat.asks,
             maker=beat.pid,
-            engine_position=beat.position,
-            engine_mode=beat.mode,
+            engine_positions={coin: held.position for coin, held in beat.coins.items()},
+            engine_modes={coin: held.mode for coin, held in beat.coins.items()},
         )
         self._work, self._account_due_s = work, 0.0
         return work
 
-    async def _step(self, trade: Trade, work: _Work, beat: Beat) -> bool:
-        escalation = work.escalation
+    async def _step(self, coin: str, trade: Trade, work: _Work, beat: Beat) -> bool:
+        escalation = work.escalations[coin]
         view = await trade.view()
-        self._position = view.position
+        self._positions = {**(self._positions or {}), coin: view.position}
         if view.is_flat:
             return True
         attempt = escalation.due(trade.now_s())
-        await trade.carry_out(view, attempt=attempt, beat=beat)
+        await trade.carry_out(view, attempt=attempt, held=beat.of(coin))
         if attempt:
             escalation.attempted(trade.now_s())
             if escalation.exhausted:
                 log.error(
                     "watchdog_exhausted",
+                    coin=coin,
                     attempts=escalation.attempts,
                     position=view.position,
                     hint="it goes on trying; look at the book",
@@ -281,15 +313,17 @@ class Guard:
 
     # ---- time and line --------------------------------------------------------------------------
 
-    def _due(self, trade: Trade, every_s: float) -> bool:
+    def _due(self, trades: Trades, every_s: float) -> bool:
+        trade = _any(trades)
         now_s = time.monotonic()
         if now_s < self._account_due_s:
             return False
         self._account_due_s = now_s + max(every_s / trade.clock.speed, FASTEST_S)
         return True
 
-    async def _keep_time(self, trade: Trade) -> None:
+    async def _keep_time(self, trades: Trades) -> None:
         """A paper exchange tells its time; one that answers as another is another."""
+        trade = _any(trades)
         if isinstance(trade.clock, PaperClock):
             announced = await ask_clock(trade.http)
             self._same(announced)
@@ -324,10 +358,15 @@ class Guard:
             doing=doing,
             why=why,
             session=self._charge.session,
-            position=self._position,
+            positions=self._positions,
             heard=None if self._judgement.beat is None else self._judgement.beat.number,
         )
         self._directory.write_status(status)
+
+
+def _any(trades: Trades) -> Trade:
+    """They share line and clock."""
+    return next(iter(trades.values()))
 
 
 def _nothing() -> None:

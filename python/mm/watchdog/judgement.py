@@ -8,6 +8,7 @@ clocks are ever compared, and a watchdog that was itself asleep looks before it 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -32,6 +33,14 @@ class Patience:
     drift_s: float
 
 
+@dataclass(slots=True)
+class _Differing:
+    """A coin whose position is not the exchange's: since when, and in how many looks."""
+
+    since_s: float
+    looks: int = 0
+
+
 class Judgement:
     """Watches one maker."""
 
@@ -46,10 +55,9 @@ class Judgement:
         self._beat: Beat | None = None
         self._seen_s = now_s
         self._dead = False
-        # The exchange's position since the last beat; judged when the next beat says ours.
-        self._asked: int | None = None
-        self._differs_since_s: float | None = None
-        self._differing = 0
+        # The exchange's positions since the last beat; judged when the next beat says ours.
+        self._asked: Mapping[str, int] | None = None
+        self._differing: dict[str, _Differing] = {}
 
     @property
     def beat(self) -> Beat | None:
@@ -62,7 +70,7 @@ class Judgement:
         if beat is None or (old is not None and _same(old, beat)):
             return False
         if old is not None and old.session != beat.session:
-            self._agree()
+            self._differing.clear()
         elif old is not None and self._asked is not None:
             self._compare(old, beat, self._asked, now_s)
         self._asked = None
@@ -74,8 +82,8 @@ class Judgement:
         """Take whether the maker's process lives, as found before the newest beat was read."""
         self._dead = not lives
 
-    def position(self, lots: int) -> None:
-        """Take the exchange's position, asked for and answered since the last beat."""
+    def positions(self, lots: Mapping[str, int]) -> None:
+        """Take the exchange's position in each coin, asked for and answered since the last beat."""
         self._asked = lots
 
     def why_act(self, now_s: float) -> Why | None:
@@ -89,31 +97,26 @@ class Judgement:
             return "dead"
         if now_s - self._seen_s > self._patience.silence_s:
             return "silent"
-        if (
-            self._differs_since_s is not None
-            and self._differing >= DRIFT_LOOKS
-            and now_s - self._differs_since_s > self._patience.drift_s
-        ):
-            return "drift"
+        for found in self._differing.values():
+            if found.looks >= DRIFT_LOOKS and now_s - found.since_s > self._patience.drift_s:
+                return "drift"
         return None
 
     def over(self) -> bool:
         """Whether the maker has said goodbye."""
         return self._beat is not None and self._beat.asks == "goodbye"
 
-    def _compare(self, before: Beat, after: Beat, lots: int, now_s: float) -> None:
+    def _compare(self, before: Beat, after: Beat, asked: Mapping[str, int], now_s: float) -> None:
         """A position that moved between two beats cannot be compared with one asked in between."""
-        if before.position is None or before.position != after.position:
-            return
-        if lots == after.position:
-            self._agree()
-            return
-        self._differing += 1
-        if self._differs_since_s is None:
-            self._differs_since_s = now_s
-
-    def _agree(self) -> None:
-        self._differs_since_s, self._differing = None, 0
+        for coin, lots in asked.items():
+            position = after.of(coin).position
+            if position is None or before.of(coin).position != position:
+                continue
+            if lots == position:
+                self._differing.pop(coin, None)
+                continue
+            found = self._differing.setdefault(coin, _Differing(now_s))
+            found.looks += 1
 
 
 def _same(old: Beat, new: Beat) -> bool:

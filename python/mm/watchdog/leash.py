@@ -212,7 +212,7 @@ class Leash:
         if status.doing == "working" and status.why == "drift":
             raise RiskStop(
                 "the watchdog has taken over: the exchange's position has not been the engine's"
-                f" for too long (exchange: {status.position} lots)"
+                f" for too long (exchange, lots: {_shown(status.positions)})"
             )
         if status.doing == "working":
             self._worked = True
@@ -220,3 +220,7 @@ class Leash:
             self._worked = False
             log.warning("watchdog_had_taken_over", hint="the orders and fills of a while are its")
             came_back()
+
+
+def _shown(positions: dict[str, int] | None) -> str:
+    return ", ".join(f"{coin} {lots}" for coin, lots in (positions or {}).items()) or "unknown"

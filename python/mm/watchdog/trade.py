@@ -13,7 +13,7 @@ import structlog
 from mm._core import Instrument, unwind_order
 from mm.clock import SECOND_NS, Clock
 from mm.figures import coin_text
-from mm.heartbeat import Beat
+from mm.heartbeat import Held
 from mm.hyperliquid.account import BATCH, Account, check, is_of_session
 from mm.hyperliquid.gateway import Gateway
 from mm.hyperliquid.http import HttpClient
@@ -106,7 +106,7 @@ class Trade:
             self._left_alone.update(new)
             log.warning("orders_by_hand_left_alone", oids=new, hint="their owner cancels them")
 
-    async def carry_out(self, view: View, *, attempt: bool, beat: Beat) -> None:
+    async def carry_out(self, view: View, *, attempt: bool, held: Held) -> None:
         """Cancel and place what `next_step` says.
 
         A refusal of one order is logged; the next look decides anew.
@@ -114,7 +114,7 @@ class Trade:
         Args:
             view: Just asked for.
             attempt: Whether an immediate order is due.
-            beat: The maker's last.
+            held: What the maker last knew.
 
         Raises:
             VenueError: The venue does not answer, or refused a whole action.
@@ -123,7 +123,7 @@ class Trade:
         step = next_step(view, attempt=attempt, quoted_for_s=quoted_for_s)
         await self._cancel(step.cancels, view)
         if step.attempt:
-            await self._attempt(view, beat)
+            await self._attempt(view, held)
         if step.quote is not None:
             await self._quote(step.quote)
 
@@ -135,16 +135,21 @@ class Trade:
             reply = await self._gateway.request({"type": "cancel", "cancels": cancels})
             check(reply, "cancel")
         if oids:
-            log.info("watchdog_cancels", orders=len(oids), increasing=len(view.increasing))
+            log.info(
+                "watchdog_cancels",
+                coin=self._account.coin,
+                orders=len(oids),
+                increasing=len(view.increasing),
+            )
 
-    async def _attempt(self, view: View, beat: Beat) -> None:
+    async def _attempt(self, view: View, held: Held) -> None:
         """One immediate order; priced by the book as it is now, after the cancels."""
         wanted = unwind_order(
             await self._book(),
             self._instrument,
             position=view.position,
-            limit=abs(view.position) if beat.base_lots is None else beat.base_lots,
-            sigma=beat.sigma,
+            limit=abs(view.position) if held.base_lots is None else held.base_lots,
+            sigma=held.sigma,
             recovery_json=self._recovery,
         )
         if wanted is None:
@@ -173,7 +178,15 @@ class Trade:
         reply = await self._gateway.request(action)
         check(reply, "order")
         answer = json.loads(reply.body)["response"]["data"]["statuses"][0]
-        log.info("watchdog_order", tif=tif, is_buy=is_buy, px=px, sz=sz, answer=answer)
+        log.info(
+            "watchdog_order",
+            coin=self._account.coin,
+            tif=tif,
+            is_buy=is_buy,
+            px=px,
+            sz=sz,
+            answer=answer,
+        )
 
     async def _book(self) -> bytes:
         return await self._account.info({"type": "l2Book", "coin": self._account.coin}, urgent=True)

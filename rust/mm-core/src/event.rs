@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::action::Cloid;
 use crate::budget::Restored;
+use crate::requests::spending::Spending;
 use crate::units::{Px, Side, Sz, Time, Usd};
 
 /// One fact and when we learned it.
@@ -53,10 +54,14 @@ pub enum EventBody {
     Reply(Reply),
     /// Funding paid (negative) or received.
     Funding(Funding),
+    /// The same in another coin of the account.
+    OtherFunding(OtherFunding),
     /// Deposit (positive) or withdrawal.
     Transfer(Transfer),
     /// The venue used a word that nobody here knows.
     Novelty(Novelty),
+    /// What another engine of this process sent and asked: the request budget is the address's.
+    Spent(Vec<Spending>),
     /// A stream came up or went down.
     Stream(StreamStatus),
     /// The time asked for with `wake_at` has come.
@@ -155,6 +160,31 @@ pub struct AccountState {
     /// Price at which the venue would take the position over; `None`: it names none.
     #[serde(default)]
     pub liquidation_px: Option<Px>,
+    /// The account's other coins.
+    #[serde(default, skip_serializing_if = "OtherCoins::is_none")]
+    pub other_coins: OtherCoins,
+}
+
+/// What the account holds in its other coins, as the exchange reports it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OtherCoins {
+    /// Value of these positions at their marks; that of a short is negative.
+    pub value: Usd,
+    /// Sum of their signed sizes, millionths of whatever coin each is: no size of anything, but every
+    /// fill changes it.
+    pub size: i64,
+}
+
+impl OtherCoins {
+    /// Nothing is held there.
+    pub const NONE: Self = Self {
+        value: Usd::ZERO,
+        size: 0,
+    };
+
+    fn is_none(&self) -> bool {
+        *self == Self::NONE
+    }
 }
 
 /// Leverage setting and remaining allowance of the coin.
@@ -192,6 +222,26 @@ pub struct Fills {
     pub snapshot: bool,
     /// Oldest first.
     pub fills: Vec<Fill>,
+    /// The account's fills in other coins, as printed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub others: Vec<OtherFill>,
+}
+
+/// An execution in another coin of the account: it moves equity, and earns requests.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OtherFill {
+    /// The coin.
+    pub coin: String,
+    /// Exchange time.
+    pub exch: Time,
+    /// Trade id, unique per coin.
+    pub tid: u64,
+    /// Signed size, millionths of the coin.
+    pub size: i64,
+    /// Price times size, positive.
+    pub notional: Usd,
+    /// Fee; a rebate is negative.
+    pub fee: Usd,
 }
 
 /// One execution of one of our orders.
@@ -404,6 +454,17 @@ pub struct Funding {
     pub usd: Usd,
 }
 
+/// Funding payment in another coin of the account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OtherFunding {
+    /// The coin.
+    pub coin: String,
+    /// Exchange time.
+    pub exch: Time,
+    /// Received; negative when paid.
+    pub usd: Usd,
+}
+
 /// Money moved in or out of the account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Transfer {
@@ -484,6 +545,8 @@ pub enum Command {
     Stop,
     /// The operator's kill switch.
     Kill,
+    /// Another coin of the account was killed: a latch is the account's.
+    KillElsewhere,
     /// The operator wants account, orders and fills compared with the exchange now.
     Reconcile,
 }

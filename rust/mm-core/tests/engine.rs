@@ -11,7 +11,7 @@ use mm_core::control::{ModeReason, Phase};
 use mm_core::engine::{Drill, Engine, EngineConfig};
 use mm_core::event::{
     AccountState, Bbo, BookSnapshot, Candle, Command, Event, EventBody, Fees, Fill, FillKind,
-    Fills, HeadRoom, ItemStatus, Level, OrderStatus, OrderUpdate, RateLimit, Rejection,
+    Fills, HeadRoom, ItemStatus, Level, OrderStatus, OrderUpdate, OtherCoins, RateLimit, Rejection,
     RejectionClass, Reply, ReplyOutcome, Stream, StreamState, StreamStatus,
 };
 use mm_core::gate::Enforcement;
@@ -158,6 +158,7 @@ impl Venue {
             margin_used: Usd(value / 20),
             position: self.position,
             position_value: Usd(value),
+            other_coins: OtherCoins::NONE,
             liquidation_px: None,
         }
     }
@@ -461,6 +462,7 @@ impl Venue {
         }
         self.in_transit.push(EventBody::Fills(Fills {
             snapshot: false,
+            others: Vec::new(),
             fills: vec![fill],
         }));
     }

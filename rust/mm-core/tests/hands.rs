@@ -141,6 +141,7 @@ fn a_fill_that_a_look_counted_takes_nothing_off_a_hands_order_again() {
         let start_position = Sz(60);
         desk.tell(EventBody::Fills(Fills {
             snapshot: false,
+            others: Vec::new(),
             fills: vec![Fill {
                 exch,
                 tid: 1,

@@ -386,6 +386,7 @@ fn heal(desk: &mut Desk, dice: &mut Dice) -> bool {
     // No fill that nobody told: what the account says besides is corrected.
     desk.tell(EventBody::Fills(Fills {
         snapshot: true,
+        others: Vec::new(),
         fills: Vec::new(),
     }));
     true

@@ -43,6 +43,7 @@ fn kill_reasons() {
         "rejection_storm",
         "position_unexplained",
         "manual",
+        "other_coin",
     ];
     assert_eq!(named(&names, KillReason::as_str), KillReason::ALL);
 }

@@ -368,7 +368,11 @@ fn a_drift_stops_quoting_until_the_fills_explain_it() {
         panic!()
     };
     let snapshot = true;
-    scripted.tell(EventBody::Fills(Fills { snapshot, fills }));
+    scripted.tell(EventBody::Fills(Fills {
+        snapshot,
+        fills,
+        others: Vec::new(),
+    }));
     scripted.seconds(3);
     assert_eq!(scripted.engine.snapshot().position, Sz(300));
     assert_eq!(scripted.recovery().reconciliation, Reconciliation::Agreed);
@@ -393,7 +397,11 @@ fn what_no_fill_explains_is_corrected_by_an_entry_and_an_alarm() {
     scripted.seconds(10);
     assert_eq!(scripted.engine.snapshot().position, Sz(0));
     let (snapshot, fills) = (true, Vec::new());
-    scripted.tell(EventBody::Fills(Fills { snapshot, fills }));
+    scripted.tell(EventBody::Fills(Fills {
+        snapshot,
+        fills,
+        others: Vec::new(),
+    }));
     scripted.seconds(6);
     let corrections: Vec<_> = scripted
         .entries
@@ -435,7 +443,11 @@ fn a_transfer_of_before_a_correction_counts_once_whenever_it_is_told() {
         scripted.position = Sz(300);
         scripted.seconds(6);
         let (snapshot, fills) = (true, Vec::new());
-        scripted.tell(EventBody::Fills(Fills { snapshot, fills }));
+        scripted.tell(EventBody::Fills(Fills {
+            snapshot,
+            fills,
+            others: Vec::new(),
+        }));
         scripted.seconds(8);
         assert_eq!(scripted.recovery().corrections, 1);
         if after {
@@ -482,7 +494,11 @@ fn questions_keep_their_beats_and_answer_to_triggers() {
     );
     assert_eq!(asked(&scripted, Ask::Money).len(), 1);
     let (snapshot, fills) = (true, Vec::new());
-    scripted.tell(EventBody::Fills(Fills { snapshot, fills }));
+    scripted.tell(EventBody::Fills(Fills {
+        snapshot,
+        fills,
+        others: Vec::new(),
+    }));
     scripted.seconds(20);
     scripted.asks.clear();
     scripted.stranger(Side::Bid, 10, true);
@@ -491,6 +507,7 @@ fn questions_keep_their_beats_and_answer_to_triggers() {
     // The operator's word, between two beats.
     scripted.tell(EventBody::Fills(Fills {
         snapshot: true,
+        others: Vec::new(),
         fills: Vec::new(),
     }));
     scripted.seconds(20);

@@ -8,7 +8,8 @@ mod samples;
 use mm_core::action::Cloid;
 use mm_core::event::{
     AccountState, AssetCtx, Bbo, Candle, EventBody, Fees, FillKind, Funding, HeadRoom, Level,
-    Novelty, NoveltyPlace, OrderFate, OrderStatus, OrderUpdate, RateLimit, Transfer,
+    Novelty, NoveltyPlace, OrderFate, OrderStatus, OrderUpdate, OtherCoins, OtherFill,
+    OtherFunding, RateLimit, Transfer,
 };
 use mm_core::instrument::Instrument;
 use mm_core::units::{Px, Side, Sz, Time, Usd};
@@ -387,10 +388,72 @@ fn money_is_cut_at_the_micro_usdc() {
         events(frame("userFundings")),
         [
             paid(1_769_914_800_034, 1_000_000),
+            EventBody::OtherFunding(OtherFunding {
+                coin: "ETH".to_owned(),
+                exch: Time::from_millis(1_769_914_800_034),
+                usd: Usd(1_000_000),
+            }),
             paid(1_769_918_400_034, -3_625_312)
         ],
-        "oldest first, our coin only, toward zero"
+        "oldest first, each coin its own, toward zero"
     );
+}
+
+/// What the account holds and does in its other coins moves the same equity: exact, whatever their lattice.
+#[test]
+fn other_perps_of_the_same_margin_are_told_beside_ours() {
+    let fill = |coin: &str, tid: u64, side: &str, px: &str, sz: &str| {
+        format!(
+            r#"{{"coin":"{coin}","px":"{px}","sz":"{sz}","side":"{side}","time":1769914800034,"startPosition":"0.0","dir":"Open Long","closedPnl":"0.0","hash":"0x00","oid":1,"crossed":false,"fee":"-0.01","tid":{tid},"feeToken":"USDC"}}"#
+        )
+    };
+    let printed = [
+        fill("ETH", 1, "A", "3000.35", "0.0123"),
+        fill("kPEPE", 2, "B", "0.012345", "1000"),
+        fill("@107", 3, "B", "20.0", "1.0"),
+        fill("PURR/USDC", 4, "B", "0.2", "100.0"),
+        fill("xyz:GOLD", 5, "B", "4000.0", "1.0"),
+    ]
+    .join(",");
+    let told = format!(r#"{{"channel":"userFills","data":{{"user":"0x00","fills":[{printed}]}}}}"#);
+    let EventBody::Fills(fills) = one(&told) else {
+        panic!()
+    };
+    assert!(fills.fills.is_empty() && !fills.snapshot);
+    let of = |coin: &str, tid, size, notional| OtherFill {
+        coin: coin.to_owned(),
+        exch: Time::from_millis(1_769_914_800_034),
+        tid,
+        size,
+        notional: Usd(notional),
+        fee: Usd(-10_000),
+    };
+    let expected = [
+        of("ETH", 1, -12_300, 36_904_305),
+        of("kPEPE", 2, 1_000_000_000, 12_345_000),
+    ];
+    assert_eq!(fills.others, expected);
+    let held = |coin: &str, szi: &str, value: &str| {
+        format!(
+            r#"{{"type":"oneWay","position":{{"coin":"{coin}","szi":"{szi}","positionValue":"{value}"}}}}"#
+        )
+    };
+    let state = format!(
+        r#"{{"marginSummary":{{"accountValue":"1000.0","totalMarginUsed":"10.0"}},"assetPositions":[{},{},{}],"time":1}}"#,
+        held("BTC", "0.001", "90.0"),
+        held("ETH", "-0.0123", "36.9"),
+        held("SOL", "2.0", "300.0"),
+    );
+    let kind = InfoKind::ClearinghouseState;
+    let EventBody::Account(account) = decode_info(kind, &btc(), state.as_bytes(), STAMP).unwrap()
+    else {
+        panic!()
+    };
+    let others = OtherCoins {
+        value: Usd(263_100_000),
+        size: 2_000_000 - 12_300,
+    };
+    assert_eq!((account.position, account.other_coins), (Sz(100), others));
 }
 
 #[test]
@@ -502,6 +565,7 @@ fn the_account_is_of_our_dex() {
         margin_used: Usd(2_383_260),
         position: Sz(15),
         position_value: Usd(11_916_300),
+        other_coins: OtherCoins::NONE,
         liquidation_px: None,
     };
     assert_eq!(

@@ -155,12 +155,13 @@ fn check_testnet_event(name: &str, event: EventBody) {
 }
 
 #[test]
-fn testnet_frames_of_another_coin_are_nothing() {
+fn testnet_frames_of_another_coin_are_nothing_but_its_fills() {
     let Some(lines) = testnet() else { return };
     let other = perp("ETH", 4, 4);
     for (name, raw) in lines.iter().filter(|(name, _)| !name.starts_with("info_")) {
         match decode_frame(&other, raw.as_bytes()).unwrap() {
-            Decoded::Events(events) => assert_eq!(name, "userFills_empty_snapshot", "{events:?}"),
+            // They move the one equity.
+            Decoded::Events(events) => assert!(name.starts_with("userFills"), "{events:?}"),
             decoded => assert!(decoded != Decoded::Ignored || raw.contains("BTC"), "{name}"),
         }
     }

@@ -11,6 +11,7 @@ use mm_core::event::{
     Command, Event, EventBody, Reply, ReplyOutcome, Stream, StreamState, StreamStatus,
 };
 use mm_core::recovery::ask::Ask;
+use mm_core::requests::spending::Spending;
 use mm_core::units::Time;
 use mm_hl::decode::{
     Decoded, InfoKind, decode_frame, decode_info, decode_order_status, decode_reply,
@@ -33,6 +34,7 @@ pub(crate) struct PyEngine {
     entries: Vec<Entry>,
     alarms: Vec<Alarm>,
     asks: Vec<Ask>,
+    spent: Vec<Spending>,
     last: Time,
 }
 
@@ -53,6 +55,7 @@ impl PyEngine {
             entries: Vec::new(),
             alarms: Vec::new(),
             asks: Vec::new(),
+            spent: Vec::new(),
             last: Time::ZERO,
         })
     }
@@ -129,7 +132,8 @@ impl PyEngine {
     }
 
     /// `"anchor"` with the body of a `clearinghouseState` reply, `"restore"` with a saved budget,
-    /// `"stop"`, `"kill"` or `"reconcile"`.
+    /// `"spent"` with what another engine's `take_spent` gave, `"stop"`, `"kill"`, `"kill_elsewhere"` or
+    /// `"reconcile"`.
     #[pyo3(signature = (recv_ns, command, body = None))]
     fn on_command(
         &mut self,
@@ -146,13 +150,17 @@ impl PyEngine {
                 let saved = serde_json::from_slice(body).map_err(event_error)?;
                 EventBody::Command(Command::Restore(saved))
             }
+            ("spent", Some(body)) => {
+                EventBody::Spent(serde_json::from_slice(body).map_err(event_error)?)
+            }
             ("stop", None) => EventBody::Command(Command::Stop),
             ("kill", None) => EventBody::Command(Command::Kill),
+            ("kill_elsewhere", None) => EventBody::Command(Command::KillElsewhere),
             ("reconcile", None) => EventBody::Command(Command::Reconcile),
             _ => {
                 let text = format!(
-                    "command was {command:?}, expected anchor or restore with a body, stop, kill or \
-                     reconcile"
+                    "command was {command:?}, expected anchor, restore or spent with a body, stop, kill, \
+                     kill_elsewhere or reconcile"
                 );
                 return Err(EventError::new_err(text));
             }
@@ -237,6 +245,16 @@ impl PyEngine {
         asks.into_iter().flat_map(queries).collect()
     }
 
+    /// What was done to the request budget since the last call, JSON for another engine's `"spent"`; empty
+    /// where that is nothing.
+    fn take_spent<'py>(&mut self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        if self.spent.is_empty() {
+            return Ok(PyBytes::new(py, b""));
+        }
+        let text = serde_json::to_vec(&core::mem::take(&mut self.spent)).map_err(event_error)?;
+        Ok(PyBytes::new(py, &text))
+    }
+
     /// Writes the log's last line.
     fn finish_log(&mut self) {
         self.log.finish();
@@ -291,6 +309,7 @@ impl PyEngine {
             self.log.refusals(self.engine.refusals());
             self.log.entries(self.engine.entries());
             self.asks.extend_from_slice(self.engine.asks());
+            self.spent.extend_from_slice(self.engine.spent());
             self.entries.extend_from_slice(self.engine.entries());
             self.log.alarms(self.engine.alarms());
             self.alarms.extend_from_slice(self.engine.alarms());

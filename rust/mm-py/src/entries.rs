@@ -41,6 +41,8 @@ pub(crate) fn read_entries<'py>(
                 id: moved.id,
                 before_anchor: true,
             })),
+            // Each coin has a ledger of its own.
+            EventBody::OtherFunding(_) => {}
             _ => return Err(not_a_ledger()),
         }
     }

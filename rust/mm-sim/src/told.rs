@@ -115,6 +115,7 @@ pub(crate) fn past_fills(exchange: &SimExchange, user: Address, newest: usize) -
     let from = fills.len().saturating_sub(newest.min(FILLS_ANSWERED));
     Fills {
         snapshot: true,
+        others: Vec::new(),
         fills: fills[from..].to_vec(),
     }
 }

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use mm_core::engine::Engine;
 use mm_core::event::{
     AccountState, BookSnapshot, Command, Event, EventBody, Fees, Fill, FillKind, Fills, HeadRoom,
-    Level,
+    Level, OtherCoins,
 };
 use mm_core::instrument::Instrument;
 use mm_core::units::{Px, Side, Sz, Time, Usd};
@@ -282,6 +282,7 @@ fn event_log() -> String {
         margin_used: Usd(3_000_000),
         position: Sz(40),
         position_value: Usd(8_000_000),
+        other_coins: OtherCoins::NONE,
         liquidation_px: None,
     };
     let level = |px, sz| Level {
@@ -318,6 +319,7 @@ fn event_log() -> String {
         }),
         EventBody::Fills(Fills {
             snapshot: false,
+            others: Vec::new(),
             fills: vec![fill],
         }),
         EventBody::Account(account),

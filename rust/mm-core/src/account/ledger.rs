@@ -10,8 +10,9 @@ use std::collections::{BTreeSet, VecDeque};
 use serde::Serialize;
 
 use super::continuity::Continuity;
+use super::elsewhere::Elsewhere;
 use super::entry::{Correction, Entry, Payment};
-use crate::event::{AccountState, Fill, Funding, Transfer};
+use crate::event::{AccountState, Fill, Funding, OtherFill, OtherFunding, Transfer};
 use crate::units::{Px, Sz, Time, Usd};
 
 /// Fills remembered; the venue's snapshot holds at most 2,000.
@@ -31,8 +32,10 @@ pub enum Posted {
 /// Exact profit and loss since the anchor, micro-USDC.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Pnl {
-    /// Change of the exchange's account value net of transfers.
+    /// Change of the exchange's account value net of transfers and of what the other coins made.
     pub total: Usd,
+    /// What the account's other coins made.
+    pub others: Usd,
     /// Against the mark before each fill.
     pub spread_capture: Usd,
     /// Revaluation of what was held.
@@ -70,6 +73,7 @@ pub struct Ledger {
     moves: BTreeSet<(Time, Usd, u64)>,
     last_fill: Time,
     continuity: Continuity,
+    elsewhere: Elsewhere,
 }
 
 impl Ledger {
@@ -94,6 +98,7 @@ impl Ledger {
             moves: BTreeSet::new(),
             last_fill: anchor.exch,
             continuity: Continuity::new(anchor.position),
+            elsewhere: Elsewhere::new(anchor.other_coins, anchor.exch),
         }
     }
 
@@ -226,6 +231,16 @@ impl Ledger {
         }))
     }
 
+    /// Enters a fill in another coin, once; whether it is news.
+    pub fn post_elsewhere(&mut self, fill: &OtherFill) -> bool {
+        self.elsewhere.post(fill)
+    }
+
+    /// Enters a funding payment in another coin, once.
+    pub fn fund_elsewhere(&mut self, payment: &OtherFunding) {
+        self.elsewhere.fund(payment);
+    }
+
     /// A payment of before a correction, told after it, was part of what the correction wrote down.
     fn take_back(&mut self, exch: Time, usd: Usd) {
         if exch <= self.covered {
@@ -255,7 +270,7 @@ impl Ledger {
     #[must_use]
     pub fn unexplained(&self, report: &AccountState) -> Option<Usd> {
         let agrees = report.exch >= self.last_fill && report.position == self.position;
-        agrees.then(|| self.pnl(report).residual)
+        (agrees && self.elsewhere.agrees(report)).then(|| self.pnl(report).residual)
     }
 
     /// Believes a report against the ledger: its position becomes ours, and money that the ledger
@@ -288,11 +303,14 @@ impl Ledger {
         if let (Some(old), Some(new)) = (self.mark, mark_of(report)) {
             inventory += (new - old) * self.position;
         }
-        let total = report.account_value - self.anchor.account_value - self.transfers;
+        let whole = report.account_value - self.anchor.account_value - self.transfers;
+        let others = self.elsewhere.pnl(report);
+        let total = whole - others;
         let explained =
             self.spread_capture + inventory + self.funding - self.fees + self.corrections;
         Pnl {
             total,
+            others,
             spread_capture: self.spread_capture,
             inventory,
             funding: self.funding,

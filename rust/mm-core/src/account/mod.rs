@@ -1,6 +1,7 @@
 //! Our account: the fill ledger, exact to the micro-USDC, and the entries that make it up.
 
 mod continuity;
+mod elsewhere;
 mod entry;
 mod ledger;
 

@@ -34,11 +34,13 @@ pub enum KillReason {
     PositionUnexplained,
     /// The operator asked for it.
     Manual,
+    /// Another coin of the account was killed.
+    OtherCoin,
 }
 
 impl KillReason {
     /// All.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::DailyLoss,
         Self::Drawdown,
         Self::Runaway,
@@ -48,6 +50,7 @@ impl KillReason {
         Self::RejectionStorm,
         Self::PositionUnexplained,
         Self::Manual,
+        Self::OtherCoin,
     ];
 
     /// The name that logs, metrics, JSON and the kill record show.
@@ -63,6 +66,7 @@ impl KillReason {
             Self::RejectionStorm => "rejection_storm",
             Self::PositionUnexplained => "position_unexplained",
             Self::Manual => "manual",
+            Self::OtherCoin => "other_coin",
         }
     }
 }

@@ -8,7 +8,8 @@ use crate::filter::Quote;
 use crate::recovery::ask::Ask;
 use crate::requests::choice::{Candidate, Need, Slot, Terms, Why, Withheld, choose, removes_risk};
 use crate::requests::ledger::Supply;
-use crate::requests::weight::{of_action, of_ask};
+use crate::requests::spending::Spending;
+use crate::requests::weight::of_ask;
 use crate::requests::worth::{Worth, horizon_s};
 use crate::units::{Dur, Px, SECOND, Side, Sz, Time, Usd};
 
@@ -190,57 +191,68 @@ impl Engine {
         });
     }
 
+    /// Enters what this engine did to the budget, and keeps it for the others of the process.
+    fn spend(&mut self, spending: Spending) {
+        self.requests.apply(spending, self.now);
+        self.spent.push(spending);
+    }
+
     /// Counts an action that leaves.
     pub(super) fn count_sent(&mut self, sent: &Sent) {
         let (Sent::Place(items) | Sent::Modify(items) | Sent::Cancel(items)) = sent;
         self.counts.requests += items.len() as u64;
-        let weight = of_action(u32::try_from(items.len()).expect("invariant: at most 200 items"));
-        let is_cancel = matches!(sent, Sent::Cancel(_));
-        self.requests
-            .on_sent(items.len(), weight, is_cancel, self.now);
+        self.spend(Spending::Sent {
+            items: items.len(),
+            is_cancel: matches!(sent, Sent::Cancel(_)),
+        });
     }
 
     /// What an answer says of the budget: whether the venue counted the action, and whether it is empty.
     pub(super) fn count_answered(&mut self, outcome: &ReplyOutcome, items: usize) {
         use RejectionClass::{Auth, Budget, Expired, Nonce, Transport};
-        let now = self.now;
         match outcome {
             ReplyOutcome::Refused(why) => match why.class {
                 Budget => {
-                    self.requests.on_uncounted(items);
-                    self.requests.on_empty(now);
+                    self.spend(Spending::Uncounted { items });
+                    self.spend(Spending::Empty);
                 }
                 Transport => {
-                    self.requests.on_uncounted(items);
-                    self.requests.on_limited(now);
+                    self.spend(Spending::Uncounted { items });
+                    self.spend(Spending::Limited);
                 }
-                Nonce | Auth => self.requests.on_uncounted(items),
-                Expired => self.requests.on_expired(items, now),
-                _ => self.requests.on_settled(items, now),
+                Nonce | Auth => self.spend(Spending::Uncounted { items }),
+                Expired => self.spend(Spending::Expired { items }),
+                _ => self.spend(Spending::Settled { items }),
             },
             ReplyOutcome::Statuses(statuses) => {
-                self.requests.on_settled(items, now);
+                self.spend(Spending::Settled { items });
                 let says_empty = |status: &ItemStatus| matches!(status, ItemStatus::Error(why) if why.class == Budget);
                 if statuses.iter().any(says_empty) {
-                    self.requests.on_empty(now);
+                    self.spend(Spending::Empty);
                 }
             }
-            ReplyOutcome::Lost => self.requests.on_settled(items, now),
+            ReplyOutcome::Lost => self.spend(Spending::Settled { items }),
         }
     }
 
-    /// A fill earns requests.
-    pub(super) fn count_earned(&mut self, notional: Usd, exch: Time) {
-        let is_builders = self.instrument.coin().contains(':');
-        let share = if is_builders { BUILDER_SHARE } else { 1.0 };
+    /// A fill of the account in this coin earns requests.
+    pub(super) fn count_earned(&mut self, coin: &str, notional: Usd, exch: Time) {
+        let share = if coin.contains(':') {
+            BUILDER_SHARE
+        } else {
+            1.0
+        };
         self.requests.on_fill(notional, share, exch);
     }
 
     /// After the questions of a step were put together: their weight, and what the venue will know.
     pub(super) fn count_asked(&mut self) {
-        for ask in &self.asks {
-            let for_budget = *ask == Ask::RateLimit;
-            self.requests.on_asked(of_ask(*ask), for_budget, self.now);
+        for ask in core::mem::take(&mut self.asks) {
+            self.spend(Spending::Asked {
+                weight: of_ask(ask),
+                for_budget: ask == Ask::RateLimit,
+            });
+            self.asks.push(ask);
         }
     }
 

@@ -42,7 +42,8 @@ impl Engine {
             EventBody::HeadRoom(room) => self.on_head_room(*room),
             EventBody::Fees(fees) => self.own.fees = Some(*fees),
             EventBody::RateLimit(limit) => self.requests.on_report(*limit, now),
-            EventBody::Fills(_) | EventBody::Funding(_) if self.own.is_early(body) => {}
+            EventBody::Fills(_) | EventBody::Funding(_) | EventBody::OtherFunding(_)
+                if self.own.is_early(body) => {}
             EventBody::Fills(fills) => self.on_fills(fills),
             EventBody::OrderUpdates(updates) => {
                 self.own.sign_of_life(now);
@@ -56,6 +57,16 @@ impl Engine {
             EventBody::OrderStatus(fate) => self.on_fate(fate),
             EventBody::Reply(reply) => self.on_reply(reply),
             EventBody::Funding(funding) => self.own.fund(*funding),
+            EventBody::OtherFunding(payment) => {
+                if let Some(ledger) = &mut self.own.ledger {
+                    ledger.fund_elsewhere(payment);
+                }
+            }
+            EventBody::Spent(spent) => {
+                for spending in spent {
+                    self.requests.apply(*spending, now);
+                }
+            }
             EventBody::Transfer(transfer) => {
                 self.own.is_early(body);
                 self.own.on_transfer(*transfer);
@@ -74,17 +85,24 @@ impl Engine {
                 }
             }
             EventBody::Timer => {}
-            EventBody::Command(Command::Anchor(report)) => {
-                self.on_anchor(*report);
+            EventBody::Command(command) => self.on_command(*command),
+        }
+    }
+
+    fn on_command(&mut self, command: Command) {
+        match command {
+            Command::Anchor(report) => {
+                self.on_anchor(report);
                 self.govern_anchor();
             }
-            EventBody::Command(Command::Restore(saved)) => {
+            Command::Restore(saved) => {
                 self.control.ramp.restore(saved.ramp_hours);
-                self.own.restore(*saved, now);
+                self.own.restore(saved, self.now);
             }
-            EventBody::Command(Command::Stop) => self.on_stop(),
-            EventBody::Command(Command::Kill) => self.latch(KillReason::Manual),
-            EventBody::Command(Command::Reconcile) => self.recover.look_at_everything(),
+            Command::Stop => self.on_stop(),
+            Command::Kill => self.latch(KillReason::Manual),
+            Command::KillElsewhere => self.latch(KillReason::OtherCoin),
+            Command::Reconcile => self.recover.look_at_everything(),
         }
     }
 
@@ -159,6 +177,12 @@ impl Engine {
                 Some(Posted::Known) | None => {}
             }
         }
+        for fill in &fills.others {
+            let ledger = self.own.ledger.as_mut();
+            if ledger.is_some_and(|ledger| ledger.post_elsewhere(fill)) {
+                self.count_earned(&fill.coin, fill.notional, fill.exch);
+            }
+        }
         self.own.judge(self.now);
         if fills.snapshot {
             self.recover.reconciler.on_fills(self.now);
@@ -221,7 +245,8 @@ impl Engine {
             Side::Ask => self.counts.fills_sell += 1,
         }
         self.counts.volume += fill.px * fill.sz;
-        self.count_earned(fill.px * fill.sz, fill.exch);
+        let coin = self.instrument.coin().to_owned();
+        self.count_earned(&coin, fill.px * fill.sz, fill.exch);
         let owner = self.orders.on_fill(fill, self.now);
         let entry = Entry::of_fill(fill, owner, self.own.mark());
         self.own.entries.push(entry);

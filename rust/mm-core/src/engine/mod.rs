@@ -42,6 +42,7 @@ use crate::recovery::ask::Ask;
 use crate::requests::RequestsConfig;
 use crate::requests::choice::Withheld;
 use crate::requests::ledger::{RequestLedger, Supply};
+use crate::requests::spending::Spending;
 use crate::units::{Dur, SECOND, Side, Sz, Time};
 
 use control::Control;
@@ -288,6 +289,8 @@ pub struct Engine {
     asks: Vec<Ask>,
     alarms: Vec<Alarm>,
     requests: RequestLedger,
+    /// What the last step did to it.
+    spent: Vec<Spending>,
     /// Changes that the last cycle wanted and that wait for requests.
     withheld: Vec<Withheld>,
     /// Supply of requests last told of.
@@ -306,6 +309,7 @@ impl Engine {
             orders: Orders::new(config.session, config.cloid_start),
             phases: Phases::new(config.control),
             requests: RequestLedger::new(config.requests),
+            spent: Vec::new(),
             withheld: Vec::new(),
             told_supply: None,
             config,
@@ -347,6 +351,7 @@ impl Engine {
         self.asks.clear();
         self.own.entries.clear();
         self.alarms.clear();
+        self.spent.clear();
         self.requests.tend(self.now);
         self.count_quoted();
         self.learn(&event.body);
@@ -390,6 +395,12 @@ impl Engine {
     #[must_use]
     pub fn asks(&self) -> &[Ask] {
         &self.asks
+    }
+
+    /// What the last step did to the request budget of the address.
+    #[must_use]
+    pub fn spent(&self) -> &[Spending] {
+        &self.spent
     }
 
     /// What the last step entered into the ledger.

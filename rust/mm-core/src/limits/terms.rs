@@ -14,13 +14,13 @@ use crate::units::{Side, Sz, Usd};
 pub enum Term {
     /// `account_value x max_leverage`.
     Leverage,
-    /// `risk_budget / (num_sigmas x sigma_eff x sqrt(T))`.
+    /// `equity_share x risk_budget / (num_sigmas x sigma_eff x sqrt(T))`.
     Volatility,
-    /// `account_value x initial_margin_frac x exchange_leverage`.
+    /// `account_value x equity_share x initial_margin_frac x exchange_leverage`.
     InitialMargin,
     /// Notional from which a margin tier forbids the leverage set on the exchange.
     MarginTier,
-    /// `account_value x gap_loss_frac / gap_move_frac`.
+    /// `account_value x equity_share x gap_loss_frac / gap_move_frac`.
     Gap,
     /// `liquidity_frac x traded notional of an hour`.
     Liquidity,
@@ -202,9 +202,12 @@ fn equity_caps(
     settings: &LimitSettings,
     pricing: &Pricing,
 ) {
-    let value = Value::of_usd(equity);
+    let whole = Value::of_usd(equity);
     let leverage = Decimal::of(inputs.max_leverage);
-    caps.push(pricing.money(Term::Leverage, value.times(leverage)));
+    caps.push(pricing.money(Term::Leverage, whole.times(leverage)));
+    // What several coins may risk, margin and lose in a gap is divided, so that it holds for all together.
+    let share = inputs.equity_share.map(Decimal::of);
+    let value = share.map_or(whole, |share| whole.times(share));
     let volatility = volatility_limit(equity, inputs, settings);
     caps.push(pricing.money(Term::Volatility, Value::of_belief(volatility)));
     if let Some(exchange_leverage) = inputs.exchange_leverage {
@@ -219,19 +222,19 @@ fn equity_caps(
         let loss = value.times(Decimal::of(settings.gap_loss_frac));
         caps.push(pricing.money(Term::Gap, loss.over(Decimal::of(gap))));
     }
-    if let Some(share) = inputs.equity_share {
-        let share = value.times(Decimal::of(share)).times(leverage);
-        caps.push(pricing.money(Term::EquityShare, share));
+    if share.is_some() {
+        caps.push(pricing.money(Term::EquityShare, value.times(leverage)));
     }
 }
 
-/// `risk_budget / (num_sigmas x sigma_eff x sqrt(T))`, USDC.
+/// `equity_share x risk_budget / (num_sigmas x sigma_eff x sqrt(T))`, USDC.
 fn volatility_limit(equity: Usd, inputs: &LimitInputs, settings: &LimitSettings) -> f64 {
     let at_risk = equity.as_usd() * settings.risk_fraction;
     let budget = inputs
         .loss_left
         .map_or(at_risk, |left| left.as_usd().min(at_risk))
         .max(0.0);
+    let budget = inputs.equity_share.map_or(budget, |share| budget * share);
     if budget <= 0.0 {
         return 0.0;
     }

@@ -321,9 +321,9 @@ fn every_cap_is_named_and_applies_when_its_input_is_known() {
     };
     let limits = derive(&inputs, capped, None);
     let value = |term| limits.term(term).unwrap().value.unwrap();
-    assert_eq!(value(Term::InitialMargin), Usd(10_039_124_528));
+    assert_eq!(value(Term::InitialMargin), Usd(5_019_562_264));
     assert_eq!(value(Term::MarginTier), Usd(4_500_000_000));
-    assert_eq!(value(Term::Gap), Usd(3_921_533_019));
+    assert_eq!(value(Term::Gap), Usd(1_960_766_509));
     assert_eq!(value(Term::EquityShare), Usd(12_548_905_660));
     assert_eq!(value(Term::Liquidity), Usd(5_000_000_000));
     assert_eq!(value(Term::PositionCapUsd), Usd(20_000_000_000));

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! ledger   what was sent, earned, reported and paid back: the one maker of these facts
+//! spending one change of it: what an engine of the same process did counts like our own
 //! weight   what the venue lets one IP address do in a minute
 //! worth    what an order, and so a change of the orders, is expected to earn
 //! choice   which changes are carried out: safety always, the rest while it is worth its requests
@@ -10,6 +11,7 @@
 
 pub mod choice;
 pub mod ledger;
+pub mod spending;
 pub mod weight;
 pub mod worth;
 

@@ -7,8 +7,8 @@ use mm_core::control::{Alarm, Mode, ModeReason};
 use mm_core::engine::{Engine, EngineConfig, Snapshot};
 use mm_core::event::{
     AccountState, AssetCtx, Bbo, BookSnapshot, Candle, Command, Event, EventBody, Fees, Fill,
-    FillKind, Fills, HeadRoom, ItemStatus, Level, OrderStatus, OrderUpdate, RateLimit, Rejection,
-    RejectionClass, Reply, ReplyOutcome, Stream, StreamState, StreamStatus, Trade,
+    FillKind, Fills, HeadRoom, ItemStatus, Level, OrderStatus, OrderUpdate, OtherCoins, RateLimit,
+    Rejection, RejectionClass, Reply, ReplyOutcome, Stream, StreamState, StreamStatus, Trade,
 };
 use mm_core::instrument::Instrument;
 use mm_core::recovery::ask::Ask;
@@ -262,6 +262,7 @@ impl Desk {
             margin_used: self.margin_used.unwrap_or(Usd(value / 20)),
             position: self.position,
             position_value: Usd(value),
+            other_coins: OtherCoins::NONE,
             liquidation_px: self.liquidation_px,
         }
     }
@@ -501,6 +502,7 @@ impl Desk {
         self.cash -= side.signed(sz).0 * px.0;
         EventBody::Fills(Fills {
             snapshot: false,
+            others: Vec::new(),
             fills: vec![Fill {
                 exch: self.now,
                 tid: self.ids,

@@ -6,11 +6,12 @@ use mm_core::engine::{Drill, Engine, EngineConfig};
 use mm_core::event::{
     AccountState, AssetCtx, Bbo, BookSnapshot, Candle, Command, Event, EventBody, Fees, Fill,
     FillKind, Fills, Funding, HeadRoom, ItemStatus, Level, Novelty, NoveltyPlace, OpenOrder,
-    OpenOrders, OrderFate, OrderStatus, OrderUpdate, RateLimit, Reply, ReplyOutcome, Stream,
-    StreamState, StreamStatus, Trade, Transfer,
+    OpenOrders, OrderFate, OrderStatus, OrderUpdate, OtherCoins, OtherFill, OtherFunding,
+    RateLimit, Reply, ReplyOutcome, Stream, StreamState, StreamStatus, Trade, Transfer,
 };
 use mm_core::gate::Enforcement;
 use mm_core::instrument::Instrument;
+use mm_core::requests::spending::Spending;
 use mm_core::units::{Px, Side, Sz, Time, Usd};
 use serde_json::Value;
 
@@ -221,6 +222,10 @@ const REPORT: AccountState = AccountState {
     margin_used: Usd(10),
     position: SZ,
     position_value: Usd(5),
+    other_coins: OtherCoins {
+        value: Usd(1),
+        size: 1,
+    },
     liquidation_px: Some(PX),
 };
 
@@ -240,6 +245,12 @@ fn account() -> Vec<EventBody> {
             exch: T,
             usd: Usd(-1),
         }),
+        EventBody::OtherFunding(OtherFunding {
+            coin: "ETH".to_owned(),
+            exch: T,
+            usd: Usd(-1),
+        }),
+        EventBody::Spent(vec![Spending::Settled { items: 1 }]),
         EventBody::Transfer(Transfer {
             exch: T,
             usd: Usd(1),
@@ -288,6 +299,14 @@ fn orders() -> Vec<EventBody> {
     vec![
         EventBody::Fills(Fills {
             snapshot: false,
+            others: vec![OtherFill {
+                coin: "ETH".to_owned(),
+                exch: T,
+                tid: 1,
+                size: 5,
+                notional: Usd(5),
+                fee: Usd(1),
+            }],
             fills: vec![fill],
         }),
         EventBody::OrderUpdates(vec![update]),
@@ -324,6 +343,8 @@ const fn is_here(body: &EventBody) -> bool {
         | EventBody::OrderStatus(_)
         | EventBody::Reply(_)
         | EventBody::Funding(_)
+        | EventBody::OtherFunding(_)
+        | EventBody::Spent(_)
         | EventBody::Transfer(_)
         | EventBody::Novelty(_)
         | EventBody::Stream(_)
@@ -331,7 +352,7 @@ const fn is_here(body: &EventBody) -> bool {
         | EventBody::Command(_) => true,
     }
 }
-const KINDS: usize = 21;
+const KINDS: usize = 23;
 
 #[test]
 fn every_number_of_an_event_must_be_one() {

@@ -8,8 +8,9 @@ use mm_core::control::Alarm;
 use mm_core::engine::Engine;
 use mm_core::event::{
     AccountState, Bbo, BookSnapshot, Candle, Command, Event, EventBody, Fees, Fill, FillKind,
-    Fills, HeadRoom, ItemStatus, Level, OpenOrder, OpenOrders, OrderStatus, OrderUpdate, RateLimit,
-    Rejection, RejectionClass, Reply, ReplyOutcome, Stream, StreamState, StreamStatus,
+    Fills, HeadRoom, ItemStatus, Level, OpenOrder, OpenOrders, OrderStatus, OrderUpdate,
+    OtherCoins, RateLimit, Rejection, RejectionClass, Reply, ReplyOutcome, Stream, StreamState,
+    StreamStatus,
 };
 use mm_core::recovery::ask::Ask;
 use mm_core::units::{Dur, Px, SECOND, Side, Sz, Time, Usd};
@@ -127,6 +128,7 @@ impl Script {
             margin_used: Usd::ZERO,
             position: self.position,
             position_value: Usd(self.position.abs().0 * self.mid),
+            other_coins: OtherCoins::NONE,
             liquidation_px: None,
         }
     }
@@ -342,6 +344,7 @@ impl Script {
     pub(crate) fn news(&mut self, fills: Vec<Fill>) {
         self.tell(EventBody::Fills(Fills {
             snapshot: false,
+            others: Vec::new(),
             fills,
         }));
     }
@@ -349,6 +352,7 @@ impl Script {
     pub(crate) fn snapshot_of(&mut self, fills: Vec<Fill>) {
         self.tell(EventBody::Fills(Fills {
             snapshot: true,
+            others: Vec::new(),
             fills,
         }));
     }

@@ -8,8 +8,8 @@ use mm_core::control::Alarm;
 use mm_core::engine::{Engine, EngineConfig, RecoveryShown};
 use mm_core::event::{
     AccountState, BookSnapshot, Candle, Command, Event, EventBody, Fees, Fill, FillKind, Fills,
-    HeadRoom, ItemStatus, Level, RateLimit, Rejection, RejectionClass, Reply, ReplyOutcome, Stream,
-    StreamState, StreamStatus, Trade,
+    HeadRoom, ItemStatus, Level, OtherCoins, RateLimit, Rejection, RejectionClass, Reply,
+    ReplyOutcome, Stream, StreamState, StreamStatus, Trade,
 };
 use mm_core::instrument::Instrument;
 use mm_core::recovery::ask::Ask;
@@ -169,6 +169,7 @@ impl Scripted {
             margin_used: Usd(value / 20),
             position,
             position_value: Usd(value),
+            other_coins: OtherCoins::NONE,
             liquidation_px: None,
         }
     }
@@ -329,6 +330,7 @@ impl Scripted {
         self.cash -= side.signed(sz).0 * px.0;
         EventBody::Fills(Fills {
             snapshot: false,
+            others: Vec::new(),
             fills: vec![fill],
         })
     }

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use mm_core::event::{EventBody, Funding, NoveltyPlace, Transfer};
+use mm_core::event::{EventBody, Funding, NoveltyPlace, OtherFunding, Transfer};
 use mm_core::instrument::Instrument;
 use mm_core::units::Usd;
 use serde::Deserialize;
@@ -14,11 +14,11 @@ use serde_json::value::RawValue;
 
 use super::DecodeError;
 use super::parse::parse;
-use super::user::dex_of;
+use super::user::{dex_of, is_beside};
 use super::value::{Millis, money, novelty, unexpected};
 use crate::address::Address;
 
-/// `userFundings` of our coin, oldest first.
+/// `userFundings` of our coin and of those beside it, oldest first.
 pub(super) fn fundings(instrument: &Instrument, data: &str) -> Result<Vec<EventBody>, DecodeError> {
     #[derive(Deserialize)]
     struct Frame<'a> {
@@ -34,15 +34,16 @@ pub(super) fn fundings(instrument: &Instrument, data: &str) -> Result<Vec<EventB
     }
     let Frame { mut fundings } = parse("data", data)?;
     fundings.sort_by_key(|payment| payment.time);
-    let ours = fundings
-        .iter()
-        .filter(|payment| payment.coin == instrument.coin());
-    ours.map(|payment| {
-        let usd = money("usdc", payment.usdc)?;
-        Ok(EventBody::Funding(Funding {
-            exch: payment.time.time(),
-            usd,
-        }))
+    let of_us = |coin: &str| coin == instrument.coin() || is_beside(instrument, coin);
+    let paid = fundings.into_iter().filter(|payment| of_us(&payment.coin));
+    paid.map(|payment| {
+        let (exch, usd) = (payment.time.time(), money("usdc", payment.usdc)?);
+        Ok(if payment.coin == instrument.coin() {
+            EventBody::Funding(Funding { exch, usd })
+        } else {
+            let coin = payment.coin.into_owned();
+            EventBody::OtherFunding(OtherFunding { coin, exch, usd })
+        })
     })
     .collect()
 }

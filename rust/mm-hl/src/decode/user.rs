@@ -6,10 +6,10 @@ use std::collections::BTreeSet;
 use mm_core::action::Cloid;
 use mm_core::event::{
     AccountState, EventBody, Fill, FillKind, Fills, HeadRoom, NoveltyPlace, OpenOrder, OrderFate,
-    OrderStatus, OrderUpdate,
+    OrderStatus, OrderUpdate, OtherCoins, OtherFill,
 };
 use mm_core::instrument::Instrument;
-use mm_core::units::{Px, Sz, Time, Usd, parse_decimal_floor};
+use mm_core::units::{Px, Side, Sz, Time, Usd, parse_decimal_floor};
 use serde::Deserialize;
 
 use super::DecodeError;
@@ -127,7 +127,57 @@ pub(super) fn fills(
             block.reverse();
         }
     }
-    Ok(Fills { snapshot, fills })
+    let others = printed
+        .iter()
+        .filter(|fill| is_beside(instrument, &fill.coin))
+        .map(other_fill)
+        .collect::<Result<Vec<_>, _>>()?;
+    Ok(Fills {
+        snapshot,
+        fills,
+        others,
+    })
+}
+
+/// Whether a coin is another perp on the margin of ours: of the same dex, and no spot pair.
+pub(super) fn is_beside(instrument: &Instrument, coin: &str) -> bool {
+    let dex = coin.split_once(':').map_or("", |(dex, _)| dex);
+    coin != instrument.coin() && dex == dex_of(instrument) && !coin.contains(['@', '/', '#'])
+}
+
+/// Decimals of a coin's size that any perp may have.
+const SIZE_DECIMALS: u32 = 6;
+
+/// A fill in a coin whose lattice nobody asked for: decimals of price and size add up to six at most.
+fn other_fill(printed: &WireFill<'_>) -> Result<OtherFill, DecodeError> {
+    let in_usdc = printed
+        .fee_token
+        .as_deref()
+        .is_none_or(|token| token == "USDC");
+    let size = plain("sz", printed.sz)?;
+    let micro = i128::from(plain("px", printed.px)?) * i128::from(size) / 1_000_000;
+    let notional = i64::try_from(micro).ok().filter(|micro| *micro > 0);
+    let notional =
+        notional.ok_or_else(|| unexpected("sz", printed.sz, "a positive notional in USDC"))?;
+    Ok(OtherFill {
+        coin: printed.coin.as_ref().to_owned(),
+        exch: printed.time.time(),
+        tid: printed.tid,
+        size: Side::from(printed.side).sign() * size,
+        notional: Usd(notional),
+        fee: if in_usdc {
+            money("fee", printed.fee)?
+        } else {
+            Usd::ZERO
+        },
+    })
+}
+
+/// A decimal in millionths.
+fn plain(what: &'static str, text: &str) -> Result<i64, DecodeError> {
+    let read = parse_decimal_floor(text, SIZE_DECIMALS);
+    read.map(|(millionths, _)| millionths)
+        .ok_or_else(|| unexpected(what, text, "a decimal"))
 }
 
 /// Whether each fill starts from the position its predecessor left.
@@ -167,7 +217,7 @@ fn fill(
     })
 }
 
-/// `userFills`: a snapshot, newest first, or news; nothing where the news are of other coins.
+/// `userFills`: a snapshot, newest first, or news; nothing where the news are of another market.
 pub(super) fn fills_frame(
     instrument: &Instrument,
     data: &str,
@@ -188,7 +238,8 @@ pub(super) fn fills_frame(
         fills: printed,
     } = parse("data", data)?;
     let fills = fills(instrument, &printed, is_snapshot, user.as_deref())?;
-    let news = (is_snapshot || !fills.fills.is_empty()).then_some(EventBody::Fills(fills));
+    let is_news = is_snapshot || !fills.fills.is_empty() || !fills.others.is_empty();
+    let news = is_news.then_some(EventBody::Fills(fills));
     Ok(news
         .into_iter()
         .chain(novelties(instrument, &printed))
@@ -407,7 +458,23 @@ pub(super) fn account(
         position,
         position_value,
         liquidation_px,
+        other_coins: other_coins(instrument, state)?,
     })
+}
+
+/// What is held beside our coin; a list of one dex holds that dex's coins alone.
+fn other_coins(
+    instrument: &Instrument,
+    state: &Clearinghouse<'_>,
+) -> Result<OtherCoins, DecodeError> {
+    let mut all = OtherCoins::NONE;
+    let held = state.asset_positions.iter().map(|held| &held.position);
+    for position in held.filter(|position| position.coin != instrument.coin()) {
+        let size = plain("szi", position.szi)?;
+        all.size = all.size.wrapping_add(size);
+        all.value += Usd(size.signum() * money("positionValue", position.position_value)?.0);
+    }
+    Ok(all)
 }
 
 /// A price that was computed and lies on no grid, down to the lattice; `None` where it is none.

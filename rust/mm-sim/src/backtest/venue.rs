@@ -8,8 +8,8 @@ use std::sync::Arc;
 use mm_core::account::{Ledger, Pnl};
 use mm_core::action::Action;
 use mm_core::event::{
-    AccountState, Event, EventBody, Fees, Fills, HeadRoom, OpenOrders, RateLimit, Reply, Stream,
-    StreamState, StreamStatus,
+    AccountState, Event, EventBody, Fees, Fills, HeadRoom, OpenOrders, OtherCoins, RateLimit,
+    Reply, Stream, StreamState, StreamStatus,
 };
 use mm_core::instrument::Instrument;
 use mm_core::recovery::ask::Ask;
@@ -344,6 +344,7 @@ impl Venue {
         }
         let fills = Fills {
             snapshot: false,
+            others: Vec::new(),
             fills: vec![fill_for_core],
         };
         self.will_hear(fill.time, EventBody::Fills(fills));
@@ -379,6 +380,7 @@ impl Venue {
             margin_used: view.margin_used,
             position: self.ledger_position(),
             position_value: view.notional,
+            other_coins: OtherCoins::NONE,
             liquidation_px: view
                 .positions
                 .iter()
@@ -471,6 +473,7 @@ const fn flat(exch: Time, equity: Usd) -> AccountState {
         margin_used: Usd::ZERO,
         position: Sz::ZERO,
         position_value: Usd::ZERO,
+        other_coins: OtherCoins::NONE,
         liquidation_px: None,
     }
 }

@@ -2,7 +2,7 @@
 
 use mm_core::event::{
     AccountState, AssetCtx, Bbo, BookSnapshot, Candle, Command, EventBody, Fees, Fills, HeadRoom,
-    Level, RateLimit, Stream, StreamState, StreamStatus, Trade,
+    Level, OtherCoins, RateLimit, Stream, StreamState, StreamStatus, Trade,
 };
 use mm_core::units::{Dur, SECOND, Time};
 
@@ -58,6 +58,7 @@ impl World {
         if !fills.is_empty() {
             let news = Fills {
                 snapshot: false,
+                others: Vec::new(),
                 fills,
             };
             self.frame(Feed::Fills, EventBody::Fills(news));
@@ -168,6 +169,7 @@ impl World {
             margin_used: view.margin_used,
             position: self.position(),
             position_value: view.notional,
+            other_coins: OtherCoins::NONE,
             liquidation_px: view
                 .positions
                 .iter()

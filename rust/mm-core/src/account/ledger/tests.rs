@@ -1,6 +1,6 @@
 use super::*;
 use crate::account::HOLD;
-use crate::event::FillKind;
+use crate::event::{FillKind, OtherCoins};
 use crate::units::{SECOND, Side};
 use proptest::prelude::*;
 
@@ -11,6 +11,7 @@ fn report(exch: i64, value: i64, position: i64, mark: i64) -> AccountState {
         margin_used: Usd::ZERO,
         position: Sz(position),
         position_value: Usd(position.abs() * mark),
+        other_coins: OtherCoins::NONE,
         liquidation_px: None,
     }
 }

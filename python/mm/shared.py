@@ -1,0 +1,49 @@
+"""What an account has once, however many coins are quoted: one clock, session, line and lease."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mm.clock import Clock
+from mm.hyperliquid.http import HttpClient
+from mm.hyperliquid.nonces import Nonces
+from mm.hyperliquid.order_line import OrderLine
+from mm.hyperliquid.pacing import Pacer
+from mm.hyperliquid.streams import Stream
+from mm.lease import Lease
+from mm.venue import Venue
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """Of one run.
+
+    Attributes:
+        venue: Where it trades.
+        session_id: High half of every cloid.
+        http: The venue's HTTP.
+        order_line: Carries signed actions over a websocket; `None`: HTTP does.
+        nonces: Of the one signer.
+        pacer: Weight of the IP address.
+        streams: The market's and the account's.
+        lease: The right to trade.
+    """
+
+    venue: Venue
+    session_id: int
+    http: HttpClient
+    order_line: OrderLine | None
+    nonces: Nonces
+    pacer: Pacer
+    streams: tuple[Stream, ...]
+    lease: Lease
+
+    @property
+    def clock(self) -> Clock:
+        """Exchange time."""
+        return self.venue.clock
+
+    @property
+    def line(self) -> OrderLine | HttpClient:
+        """What carries signed actions."""
+        return self.order_line or self.http
