@@ -68,10 +68,10 @@ def seconds_wide(told: Told) -> Effect:
 
 
 def burst(told: Told) -> Venue:
-    """Four bids filled within a second and a half."""
+    """Of each of four bids a piece, filled within a second and a half."""
     venue = Venue({"control.burst_fills": 4, **told}).opened(3.0)
-    for _ in range(4):
-        venue.fill(venue.orders("Bid")[0], 0.0003)
+    for bid in venue.orders("Bid")[:4]:
+        venue.fill(bid, 0.0003)
         venue.now_s += 0.5
     return venue
 
@@ -200,3 +200,12 @@ TURNS = (
 @pytest.mark.parametrize("turn", TURNS, ids=lambda turn: turn.key)
 def test_a_setting_of_control_moves_what_it_says(turn: Turn) -> None:
     assert turn.found() == turn.effects
+
+
+def test_the_pieces_of_one_order_are_no_burst() -> None:
+    venue = Venue({"control.burst_fills": 4}).opened(3.0)
+    bid = venue.orders("Bid")[0]
+    for _ in range(8):
+        venue.fill(bid, 0.0001)
+    assert venue.lots("Bid") > 0
+    assert venue.snapshot()["mode"] == "normal"

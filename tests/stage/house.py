@@ -85,10 +85,10 @@ class House:
         start_ms: int = START_MS,
         dead_man: str = "volume",
         block_ms: int = BLOCK_MS,
-        faults: Json = None,
         market: Json = None,
-        oi_caps: dict[str, str] | None = None,
+        **terms: Json,
     ) -> None:
+        """Open the exchange; `terms` are more of its configuration: `faults`, `oi_caps`."""
         self._loop = loop
         self._begun_s = loop.time()
         self.perps = perps
@@ -106,11 +106,9 @@ class House:
             "cadence": "2026",
             "gtc_partial": "resting",
             "schedule_gate": dead_man,
-            "oi_caps": oi_caps or {},
             "accounts": [{"address": who.address, "usdc": usd} for who, usd in funded.items()],
         }
-        if faults is not None:
-            config["faults"] = faults
+        config |= {name: term for name, term in terms.items() if term is not None}
         listed = [
             {"coin": perp.coin, "sz_decimals": perp.sz_decimals, "max_leverage": perp.max_leverage}
             for perp in perps

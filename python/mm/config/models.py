@@ -283,7 +283,7 @@ class ControlConfig(Section):
         30.0, SECONDS, "that quotes stay wide after the cause was last seen", ge=0, le=3600
     )
     burst_fills: int = key(
-        6, COUNT, "same-side fills in a window that take the increasing side off", ge=2, le=1000
+        6, COUNT, "same-side orders filled in a window that take that side off", ge=2, le=1000
     )
     burst_window_s: float = key(2.0, SECONDS, "the window of such a burst", gt=0, le=60)
     burst_off_s: float = key(60.0, SECONDS, "without the increasing side", ge=0, le=3600)

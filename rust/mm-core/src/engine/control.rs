@@ -134,7 +134,7 @@ impl Engine {
         if fill.side.signed(self.own.position()) > Sz::ZERO {
             let config = &self.config.control;
             let burst = &mut self.control.burst;
-            burst.on_fill(fill.side, fill.exch, self.now, config);
+            burst.on_fill(fill, self.now, config);
         }
     }
 

@@ -134,8 +134,8 @@ fn quotes(desk: &Desk) -> Vec<(Side, i64)> {
 #[test]
 fn a_burst_takes_the_increasing_side_off_and_brings_it_back_in_two_steps() {
     let mut desk = Desk::quoting("{}");
-    for _ in 0..4 {
-        desk.fill(Side::Bid, 30);
+    for place in 0..4 {
+        desk.fill_at(Side::Bid, place, 30);
     }
     assert_eq!(desk.mode(), (Mode::ReduceOnly, Some(ModeReason::FillBurst)));
     assert_eq!(code(&desk, Side::Bid), Some("fill_burst"));
@@ -162,8 +162,8 @@ fn a_burst_takes_the_increasing_side_off_and_brings_it_back_in_two_steps() {
 fn a_burst_leaves_the_other_side_of_a_flat_book_alone() {
     let mut desk = Desk::quoting("{}");
     let whole = desk.lots(Side::Ask);
-    for _ in 0..4 {
-        desk.fill(Side::Bid, 30);
+    for place in 0..4 {
+        desk.fill_at(Side::Bid, place, 30);
     }
     for _ in 0..20 {
         desk.fill(Side::Ask, desk.position.0.min(30));

@@ -46,8 +46,8 @@ fn seconds_wide(control: &str) -> i64 {
 /// Seconds without an increasing side after four fills half a second apart each.
 fn seconds_off(control: &str) -> i64 {
     let mut desk = Desk::quoting(control);
-    for _ in 0..4 {
-        desk.fill(Side::Bid, 30);
+    for place in 0..4 {
+        desk.fill_at(Side::Bid, place, 30);
         desk.now = desk.now.plus(Dur(SECOND / 2));
     }
     let mut waited = 0;
@@ -60,8 +60,8 @@ fn seconds_off(control: &str) -> i64 {
 
 fn seconds_until_whole(control: &str) -> i64 {
     let mut desk = Desk::quoting(control);
-    for _ in 0..4 {
-        desk.fill(Side::Bid, 30);
+    for place in 0..4 {
+        desk.fill_at(Side::Bid, place, 30);
     }
     desk.seconds(200);
     Usd::floor(desk.snapshot().time_in_mode_s.widen * 1e-6).0

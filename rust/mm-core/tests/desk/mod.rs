@@ -521,9 +521,17 @@ impl Desk {
 
     /// `sz` of our best order on `side` fills.
     pub(crate) fn fill(&mut self, side: Side, sz: i64) {
+        self.fill_at(side, 0, sz);
+    }
+
+    /// The same of the order at this place of its side, the best first.
+    pub(crate) fn fill_at(&mut self, side: Side, place: usize, sz: i64) {
         let mine = self.resting.iter().filter(|(_, o)| o.side == side);
-        let best = mine.max_by_key(|(_, o)| side.sign() * o.px.0).unwrap();
-        let (oid, order) = (*best.0, *best.1);
+        let mut mine: Vec<(i64, u64)> =
+            mine.map(|(oid, o)| (-side.sign() * o.px.0, *oid)).collect();
+        mine.sort_unstable();
+        let oid = mine[place].1;
+        let order = self.resting[&oid];
         let sz = Sz(sz).min(order.sz);
         let fill = self.execute(oid, Some(&order), side, order.px, sz);
         if sz == order.sz {
