@@ -20,7 +20,7 @@ const MID: i64 = 1_000_005;
 
 fn config(levels: u32) -> EngineConfig {
     let json = json!({
-        "session": 1, "cloid_start": 0,
+        "session": 1, "cloid_start": 0, "action_life_s": 10,
         "limits": {"risk_fraction": 0.03, "num_sigmas": 3.0, "risk_horizon_s": 3600.0, "sigma_prior": 3e-4,
             "sigma_floor_frac": 0.5, "confidence_n0": 30.0, "leverage_cap": 5.0, "initial_margin_frac": 0.8,
             "gap_move_frac": null, "gap_loss_frac": 0.5, "liquidity_frac": 0.05, "position_cap_usd": null,

@@ -60,7 +60,7 @@ def test_example_is_current_and_good() -> None:
 
 def test_engine_gets_exactly_these_keys() -> None:
     engine = json.loads(engine_config_json(load(None), session=7, cloid_start=3))
-    assert set(engine) == {"session", "cloid_start", *FOR_THE_ENGINE}
+    assert set(engine) == {"session", "cloid_start", "action_life_s", *FOR_THE_ENGINE}
     assert (engine["session"], engine["cloid_start"]) == (7, 3)
     assert engine["limits"]["gap_move_frac"] is None
     assert engine["limits"]["warmup_max_position_usd"] == 500

@@ -76,7 +76,7 @@ class Perp:
 class House:
     """Runs a `PaperExchange` and remembers whatever came to its door."""
 
-    def __init__(  # noqa: PLR0913 - keywords, each what a scenario is about
+    def __init__(
         self,
         loop: VirtualLoop,
         *,

@@ -29,7 +29,11 @@ def engine_config_json(config: Config, session: int, cloid_start: int = 0) -> st
         A JSON object as `mm._core.Engine` reads it; absent values are null. The freshness
         deadlines are in market seconds.
     """
-    whole: dict[str, Any] = {"session": session, "cloid_start": cloid_start}  # Any: JSON
+    whole: dict[str, Any] = {  # Any: JSON
+        "session": session,
+        "cloid_start": cloid_start,
+        "action_life_s": expires_after_s(config),
+    }
     for section in ("limits", "quoting"):
         whole[section] = getattr(config, section).model_dump(mode="json")
     whole["control"] = control(config)

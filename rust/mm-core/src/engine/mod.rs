@@ -73,6 +73,9 @@ pub struct EngineConfig {
     pub session: u64,
     /// Cloids of this session used before (a counter block reserved durably).
     pub cloid_start: u64,
+    /// Life that every action is given (`expiresAfter`), market seconds: how long one that nobody answered may
+    /// still be carried out.
+    pub action_life_s: f64,
     /// Limits.
     pub limits: LimitConfig,
     /// Quotes.
@@ -148,6 +151,12 @@ impl EngineConfig {
             .chain(self.control_ranges())
             .chain(self.recovery_ranges())
             .chain(self.requests_ranges())
+            .chain([(
+                "action_life_s",
+                self.action_life_s,
+                (1e-3, 1e6),
+                "above 0, at most 1e6 s",
+            )])
             .chain(self.drill_range());
         for (key, value, (low, high), expected) in ranges {
             if !(low <= value && value <= high) {
@@ -306,7 +315,11 @@ impl Engine {
         config.check()?;
         let widen_dwell_s = config.control.widen_dwell_s;
         Ok(Self {
-            orders: Orders::new(config.session, config.cloid_start),
+            orders: Orders::new(
+                config.session,
+                config.cloid_start,
+                Dur::from_secs(config.action_life_s),
+            ),
             phases: Phases::new(config.control),
             requests: RequestLedger::new(config.requests),
             spent: Vec::new(),

@@ -10,7 +10,7 @@ use crate::event::{OrderStatus, OrderUpdate};
 use crate::units::Time;
 
 use super::order::{Order, State};
-use super::{ARRIVAL_MAX, Orders, QUERY_GRACE};
+use super::{Orders, QUERY_GRACE};
 
 impl Orders {
     /// Whether a query is to tell what became of this order.
@@ -32,7 +32,7 @@ impl Orders {
         if order.is_over() {
             return false;
         }
-        let could_arrive = order.is_lost() && now.since(order.sent) <= ARRIVAL_MAX;
+        let could_arrive = order.is_lost() && now.since(order.sent) <= self.arrival_max;
         let rested = order.state == State::Resting && !order.cancel_blind;
         if rested || (order.is_lost() && !could_arrive) {
             let ghost = order.vanish(now);
@@ -53,7 +53,7 @@ impl Orders {
             return;
         };
         let waits = matches!(order.state, State::Resting | State::Gone) || order.is_lost();
-        if waits && now.since(order.sent) > ARRIVAL_MAX {
+        if waits && now.since(order.sent) > self.arrival_max {
             self.live.remove(&cloid);
             self.ended.insert(cloid, now);
         } else if order.state == State::Gone {
@@ -78,7 +78,7 @@ impl Orders {
             }
             let (cloid, replaced, sent) = (order.order.cloid, order.replaced, order.sent);
             // Nothing ever came of its last amend: what was to be amended is a ghost.
-            if update.oid == replaced && now.since(sent) > ARRIVAL_MAX {
+            if update.oid == replaced && now.since(sent) > self.arrival_max {
                 self.live.remove(&cloid);
                 self.ended.insert(cloid, now);
             }

@@ -8,7 +8,7 @@ use crate::event::OpenOrder;
 use crate::units::Time;
 
 use super::order::{State, adopted};
-use super::{ARRIVAL_MAX, Orders, QUERY_GRACE};
+use super::{Orders, QUERY_GRACE};
 
 /// What a look at the open orders brought to light.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -61,7 +61,7 @@ impl Orders {
             let shown = open.iter().any(|open| open.cloid == Some(*cloid));
             let should_rest = order.state == State::Resting || order.is_lost();
             let may_lag =
-                now.since(order.since) <= QUERY_GRACE || now.since(order.sent) <= ARRIVAL_MAX;
+                now.since(order.since) <= QUERY_GRACE || now.since(order.sent) <= self.arrival_max;
             if shown || !should_rest || may_lag {
                 order.missed = false;
             } else if core::mem::replace(&mut order.missed, true) {

@@ -31,10 +31,16 @@ use others::{Others, RETRY};
 
 /// How long fills of an order that is over are waited for (the cancel fill window).
 pub const FILL_WINDOW: Dur = Dur(5 * SECOND);
-/// Longest time after which an action can still arrive: `expiresAfter` and a margin.
-pub const ARRIVAL_MAX: Dur = Dur(15 * SECOND);
 /// An order that a query does not show is believed gone only when nothing happened to it for this long.
 const QUERY_GRACE: Dur = Dur(5 * SECOND);
+
+/// Longest time after which an action can still be carried out, by our clock: the life that it is given
+/// (`expiresAfter`), and as much as the exchange's clock may be behind ours, which at a start is less than
+/// half of it.
+#[must_use]
+pub const fn arrival_max(action_life: Dur) -> Dur {
+    Dur(action_life.0 / 2 * 3)
+}
 
 /// Something that could still fill.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,6 +77,8 @@ pub enum Owner {
 #[derive(Clone, Debug)]
 pub struct Orders {
     session: u64,
+    /// Longest time after which an action can still be carried out.
+    arrival_max: Dur,
     next: u64,
     live: BTreeMap<Cloid, Order>,
     ghosts: Vec<Ghost>,
@@ -80,11 +88,12 @@ pub struct Orders {
 }
 
 impl Orders {
-    /// An empty table whose cloids start after `counter`.
+    /// An empty table whose cloids start after `counter`, of actions that live for `action_life`.
     #[must_use]
-    pub const fn new(session: u64, counter: u64) -> Self {
+    pub const fn new(session: u64, counter: u64, action_life: Dur) -> Self {
         Self {
             session,
+            arrival_max: arrival_max(action_life),
             next: counter,
             live: BTreeMap::new(),
             ghosts: Vec::new(),

@@ -9,6 +9,9 @@ const fn cloid(counter: u64) -> Cloid {
     Cloid::new(SESSION, counter)
 }
 
+/// What an action may live; one that nobody answered is forgotten half as long again after it.
+const LIFE: Dur = Dur(10 * SECOND);
+
 fn at(secs: i64) -> Time {
     Time(100 * SECOND + secs * SECOND)
 }
@@ -64,7 +67,7 @@ fn open(oid: u64, cloid: Option<Cloid>) -> OpenOrder {
 
 /// A table with these orders resting, each under an oid of a hundred and its counter.
 fn resting(orders: &[NewOrder]) -> Orders {
-    let mut table = Orders::new(SESSION, 0);
+    let mut table = Orders::new(SESSION, 0, LIFE);
     for order in orders {
         let cloid = table.next_cloid();
         assert_eq!(cloid, order.cloid);
@@ -81,7 +84,7 @@ fn pending(table: &Orders) -> Sz {
 
 #[test]
 fn clear_is_when_nothing_of_this_program_can_fill() {
-    let mut table = Orders::new(SESSION, 0);
+    let mut table = Orders::new(SESSION, 0, LIFE);
     assert!(table.is_clear());
     table.placed(bid(1, 10), at(0));
     assert!(!table.is_clear(), "on its way");
@@ -104,7 +107,7 @@ fn clear_is_when_nothing_of_this_program_can_fill() {
 #[test]
 fn an_order_of_an_earlier_session_is_not_clear_and_one_placed_by_hand_is() {
     let earlier = open(5, Some(Cloid::new(SESSION - 1, 3)));
-    let mut table = Orders::new(SESSION, 0);
+    let mut table = Orders::new(SESSION, 0, LIFE);
     table.on_open_orders(&[earlier], at(0));
     assert!(!table.is_clear());
     table.on_open_orders(&[open(6, None)], at(1));
@@ -137,7 +140,7 @@ fn nothing_found_ends_what_rested_and_not_what_is_on_its_way() {
 /// Unless the cancel left before the place was answered: it may have overtaken it.
 #[test]
 fn a_cancel_sent_blind_proves_nothing_by_finding_nothing() {
-    let mut table = Orders::new(SESSION, 0);
+    let mut table = Orders::new(SESSION, 0, LIFE);
     let cloid = table.next_cloid();
     table.placed(bid(1, 10), at(0));
     table.cancelling(cloid, Reason::LevelGone, at(0));
@@ -155,7 +158,7 @@ fn a_cancel_sent_blind_proves_nothing_by_finding_nothing() {
 #[test]
 fn a_reduce_only_order_that_was_cut_waits_for_no_more_than_it_filled() {
     for update_first in [true, false] {
-        let mut table = Orders::new(SESSION, 0);
+        let mut table = Orders::new(SESSION, 0, LIFE);
         let cloid = table.next_cloid();
         let order = NewOrder {
             tif: Tif::Ioc,
@@ -240,7 +243,7 @@ fn a_look_at_the_old_leg_takes_nothing_from_the_new_one() {
 /// A look shows what is left; what filled may be told after it, and counts once.
 #[test]
 fn a_lost_place_that_a_look_shows_keeps_its_size_until_its_fills_are_told() {
-    let mut table = Orders::new(SESSION, 0);
+    let mut table = Orders::new(SESSION, 0, LIFE);
     let cloid = table.next_cloid();
     table.placed(bid(1, 15), at(0));
     table.on_lost(cloid, at(4));
@@ -326,7 +329,7 @@ fn the_old_leg_of_an_amend_is_waited_for_as_long() {
 /// An order of unknown fate that the venue does not know is over when it can arrive no more.
 #[test]
 fn what_was_not_found_is_gone_after_the_last_arrival() {
-    let mut table = Orders::new(SESSION, 0);
+    let mut table = Orders::new(SESSION, 0, LIFE);
     table.placed(bid(1, 10), at(0));
     table.on_lost(cloid(1), at(1));
     table.on_gone(cloid(1), at(2));
@@ -399,7 +402,7 @@ fn an_order_is_dying_while_it_goes_and_not_for_what_has_filled() {
 
 #[test]
 fn what_a_cancel_did_not_find_is_looked_for_once_a_second() {
-    let mut table = Orders::new(SESSION, 0);
+    let mut table = Orders::new(SESSION, 0, LIFE);
     table.placed(bid(1, 10), at(0));
     table.on_lost(cloid(1), at(0));
     assert!(table.get(cloid(1)).unwrap().may_seek(at(0)));
@@ -411,7 +414,7 @@ fn what_a_cancel_did_not_find_is_looked_for_once_a_second() {
 /// An order placed by hand: asked about once, counted as it fills, and not again by a look that lags.
 #[test]
 fn an_order_placed_by_hand_is_known_until_it_is_over() {
-    let mut table = Orders::new(SESSION, 0);
+    let mut table = Orders::new(SESSION, 0, LIFE);
     let shown = OrderUpdate {
         cloid: None,
         ..update(6, 1, 10, OrderStatus::Open)

@@ -148,7 +148,7 @@ mod tests {
 
     #[test]
     fn orders_placed_by_hand_are_counted() {
-        let mut orders = Orders::new(7, 0);
+        let mut orders = Orders::new(7, 0, Dur(10 * SECOND));
         let by_hand = |oid| OpenOrder {
             oid,
             cloid: None,
@@ -177,7 +177,7 @@ mod tests {
                 .flat_map(|side| [(side, false), (side, true)])
                 .flat_map(|(side, flag)| modes.map(|mode| (side, flag, mode)))
             {
-                let mut orders = Orders::new(7, 0);
+                let mut orders = Orders::new(7, 0, Dur(10 * SECOND));
                 let cloid = orders.next_cloid();
                 let order = NewOrder {
                     cloid,

@@ -16,7 +16,7 @@ pub(crate) const START: i64 = 1_700_000_000 * SECOND;
 pub(crate) fn config() -> EngineConfig {
     serde_json::from_str(
         r#"{
-        "session": 7, "cloid_start": 0,
+        "session": 7, "cloid_start": 0, "action_life_s": 10,
         "limits": {"risk_fraction": 0.03, "num_sigmas": 3, "risk_horizon_s": 3600, "sigma_prior": 3e-4,
             "sigma_floor_frac": 0.5, "confidence_n0": 30, "leverage_cap": 5, "initial_margin_frac": 0.8,
             "gap_move_frac": null, "gap_loss_frac": 0.5, "liquidity_frac": 0.05, "position_cap_usd": null,

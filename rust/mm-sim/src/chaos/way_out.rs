@@ -12,7 +12,7 @@
 //! whether they still arrive, or what they filled: beside them it does not fit the limit. Their deadlines
 //! are the bound. A position that hands made needs a quote from when the engine could know of it.
 
-use mm_core::orders::{ARRIVAL_MAX, FILL_WINDOW};
+use mm_core::orders::{FILL_WINDOW, arrival_max};
 use mm_core::recovery::RecoveryConfig;
 use mm_core::units::{Dur, SECOND, Time};
 
@@ -57,6 +57,8 @@ pub(super) struct WayOut {
     patience: Patience,
     /// Time by which a client gives up on an answer.
     timeout: Dur,
+    /// Longest time after which an action can still be carried out.
+    arrival_max: Dur,
     /// Until when orders of a side that may increase can keep away what reduces.
     strays: [Time; 2],
     /// When a block was last watched, and the magnitude of the position then, lots.
@@ -80,6 +82,7 @@ impl WayOut {
         Self {
             patience: Patience::of(&terms.engine.recovery),
             timeout: Dur::from_secs(terms.timeout_s),
+            arrival_max: arrival_max(Dur::from_secs(terms.expires_after_s)),
             strays: [Time::ZERO; 2],
             watched: None,
             over: Dur(0),
@@ -100,7 +103,7 @@ impl WayOut {
     /// The answer to an order of `side` that may increase will not come: it may arrive for so long, is
     /// looked for once a second, cancelled, and its fills are waited for.
     pub(super) fn lost(&mut self, side: usize, now: Time) {
-        let known = Dur(ARRIVAL_MAX.0 + SECOND + 2 * HEARD.0);
+        let known = Dur(self.arrival_max.0 + SECOND + 2 * HEARD.0);
         self.keep_away(side, now.plus(known).plus(FILL_WINDOW));
     }
 
