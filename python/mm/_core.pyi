@@ -834,7 +834,7 @@ class Engine:
 
     # Plain JSON values; their shape is the serde form of mm-core's CycleRecord.
     def cycle(self) -> dict[str, Any] | None:
-        """What the last step decided on, when it acted or moved the limit."""
+        """What the last step decided on, where it acted or moved a limit, mode or reason."""
 
     def book(self, side: str) -> NDArray[np.float64]:
         """One side of the book, shape (levels, 2): px in USDC and sz in coin, best first.

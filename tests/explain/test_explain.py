@@ -134,6 +134,34 @@ def test_a_side_without_orders_says_why(tmp_path: Path) -> None:
     assert {refusal["reason"] for refusal in bids["refusals"]} == {"OverValueLimit"}
 
 
+def test_the_journal_alone_tells_why_a_side_has_no_order(tmp_path: Path) -> None:
+    """Of every cycle: the newest record up to it names the mode and each side's reason."""
+    desk = EngineDesk({"limits.position_cap_coin": 0.05}, position=0.06).open()
+    desk.after(2.0)
+    desk.after(12.0, quiet=["market"])
+    run = written(desk, tmp_path / "run")
+    records = [row["c"] for row in map(json.loads, desk.journal.splitlines()) if "c" in row]
+    codes = set()
+    for record, following in zip(records, [*records[1:], None], strict=True):
+        # Right before the next record, or at the end, it is still what stands.
+        at = None if following is None else explain.iso(following["recv"] - 1_000)
+        if following is not None and following["recv"] - 1_000 < record["recv"]:
+            continue
+        shown = explain.mode(explain.stand(run, at))
+        reasons = {side: row["reason"] for side, row in shown["sides"].items()}
+        assert (record["suppressed"], record["mode"]) == (reasons, shown["mode"]), at
+        assert record["mode_reason"] == shown["reason"]
+        codes |= set(reasons.values())
+    assert len(codes - {None}) > 1, codes
+    false = desk.journal.replace(
+        b'"suppressed":{"bid":"over_value', b'"suppressed":{"bid":"under_value'
+    )
+    assert false != desk.journal
+    desk.journal = false
+    with pytest.raises(CheckFailed, match="under_value"):
+        explain.stand(written(desk, tmp_path / "false"), None)
+
+
 def test_sides_that_differ_are_explained_apart(
     told: tuple[EngineDesk, dict[float, Json]], tmp_path: Path
 ) -> None:

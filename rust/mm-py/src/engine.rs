@@ -196,7 +196,7 @@ impl PyEngine {
         as_python(py, &self.engine.snapshot())
     }
 
-    /// What the last step decided on, when it acted or moved the limit.
+    /// What the last step decided on, where it acted or moved a limit, mode or reason.
     fn cycle<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
         self.engine
             .cycle()

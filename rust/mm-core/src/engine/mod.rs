@@ -28,7 +28,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::account::{Entry, Ledger};
 use crate::action::{Action, ActionBody, Cloid};
-use crate::control::{Alarm, ControlConfig, Mode, ModeReason, Phase, Phases};
+use crate::control::{Alarm, ControlConfig, Mode, ModeReason, Phase, Phases, SuppressedSides};
 use crate::event::{Event, Level};
 use crate::filter::Refusal;
 use crate::gate::Enforcement;
@@ -255,11 +255,16 @@ pub struct CycleRecord {
     pub mode: Mode,
     /// Why it is not `Normal`.
     pub mode_reason: Option<ModeReason>,
+    /// For each side without an order, why.
+    pub suppressed: SuppressedSides,
     /// The one limit of the cycle, with every term and input.
     pub limits: Limits,
     /// Terms of the quoted prices.
     pub trace: Vec<SideTrace>,
 }
+
+/// What a cycle stood for besides its limit.
+type Stance = (Phase, Mode, Option<ModeReason>, SuppressedSides);
 
 /// What the engine sent and has not been answered: the cloids, in the order sent.
 #[derive(Clone, Debug)]
@@ -293,6 +298,8 @@ pub struct Engine {
     /// The quoting model at the volatility it was last needed at.
     solved: Option<Solved>,
     record: Option<CycleRecord>,
+    /// Of the newest record ever made.
+    journalled: Option<Stance>,
     refusals: Vec<Refusal>,
     recover: Recover,
     asks: Vec<Ask>,
@@ -342,6 +349,7 @@ impl Engine {
             pricing: Pricing::default(),
             solved: None,
             record: None,
+            journalled: None,
             refusals: Vec::new(),
             recover: Recover::default(),
             asks: Vec::new(),

@@ -364,19 +364,26 @@ impl Engine {
         }
     }
 
+    /// A cycle is journalled that acts, or in which the limit, the mode or the reason of a side without an
+    /// order is another than before: what any other cycle stood for is the record before it.
     fn keep_limits(&mut self, limits: Limits, acted: bool) {
         let moved = self
             .limits
             .as_ref()
             .is_none_or(|(old, _)| (old.long(), old.short()) != (limits.long(), limits.short()));
-        if acted || moved {
+        let (phase, mode) = (self.phases.phase(), self.control.modes.mode());
+        let (mode_reason, suppressed) = (self.control.modes.reason(), self.control.suppressed);
+        let stance = Some((phase, mode, mode_reason, suppressed));
+        if acted || moved || self.journalled != stance {
+            self.journalled = stance;
             self.record = Some(CycleRecord {
                 cycle: self.cycle,
                 recv: self.now,
                 position: self.own.position(),
-                phase: self.phases.phase(),
-                mode: self.control.modes.mode(),
-                mode_reason: self.control.modes.reason(),
+                phase,
+                mode,
+                mode_reason,
+                suppressed,
                 limits: limits.clone(),
                 trace: self.trace(),
             });

@@ -1,7 +1,12 @@
 //! Jumps, bursts and the capital ramp, from events to what is sent.
 
-use mm_core::control::{Mode, ModeReason};
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::rc::Rc;
+
+use mm_core::control::{Mode, ModeReason, Phase, Suppressed, SuppressedSides};
 use mm_core::engine::SideTrace;
+use mm_core::instrument::Instrument;
 use mm_core::units::{Px, Side, Sz, Usd};
 
 use crate::desk::{Desk, config};
@@ -63,10 +68,12 @@ fn premium(trace: &SideTrace) -> f64 {
 fn the_trace_adds_up_to_each_price_that_rests() {
     let mut desk = long("{}");
     assert_eq!(added_up(&desk), quotes(&desk));
+    within_bounds(&desk, &desk.snapshot().trace);
     desk.mid += 4_000;
     desk.seconds(1);
     assert_eq!(added_up(&desk), quotes(&desk));
     let trace = desk.snapshot().trace;
+    within_bounds(&desk, &trace);
     assert!(trace.iter().all(|side| side.levels.len() > 1), "{trace:?}");
     assert!(trace[0].levels[1].level_bps > 1.0, "{trace:?}");
 }
@@ -91,6 +98,32 @@ fn the_trace_is_of_what_is_quoted() {
     let half_bps = Px(desk.half).as_f64() / Px(desk.mid).as_f64() * 1e4;
     let shown = trace[0].levels[0].half_spread_bps;
     assert!((shown - half_bps).abs() < 0.02, "{shown} of {half_bps}");
+}
+
+/// What is left over in a price is no more than the grid and the tolerance explain: less than one price
+/// step of rounding, nothing brought to the touch, and no further from what is wanted than an order may
+/// be and stay. A term that were wrong, or missing, would have to be found in one of these.
+fn within_bounds(desk: &Desk, trace: &[SideTrace]) {
+    let shown = desk.snapshot();
+    let btc = Instrument::new("BTC", 0, 5, 40).unwrap();
+    let step = btc.px_step(Px(desk.mid));
+    let step_bps = step.as_f64() / Px(desk.mid).as_f64() * 1e4;
+    let noise_bps = shown.sigma_quotes.unwrap_or(0.0) * 1e4;
+    assert!(step_bps < 0.2, "a step hides nothing: {step_bps}");
+    for side in trace {
+        let half_bps = side.terms.unwrap().half_spread_bps;
+        let kept_max_bps = step_bps.max(0.25 * half_bps).max(2.0 * noise_bps) + step_bps;
+        for level in &side.levels {
+            // Rounding is outward.
+            assert!(level.grid_bps > -1e-6, "{level:?}");
+            assert!(level.grid_bps < step_bps + 1e-6, "{step_bps} {level:?}");
+            assert!(level.at_touch_bps == 0.0, "{level:?}");
+            assert!(
+                level.kept_bps.abs() <= kept_max_bps,
+                "{kept_max_bps} {level:?}"
+            );
+        }
+    }
 }
 
 /// Prices by the sum of their terms, per side from the inside out.
@@ -210,4 +243,40 @@ fn the_ramp_opens_the_one_limit_in_quarters() {
     desk.seconds(700);
     near(&desk, &whole, 0.5);
     assert_eq!(desk.snapshot().budget.unwrap().ramp_hours, 1);
+}
+
+/// Whatever changes about a mode, or about a side without an order, is journalled with the cycle that
+/// changed it: the newest record says of every cycle what the snapshot says.
+#[test]
+fn the_newest_record_says_why_a_side_has_no_order_in_every_cycle() {
+    type Told = (Phase, Mode, Option<ModeReason>, SuppressedSides);
+    let mut desk = Desk::quoting("{}");
+    let silent: Rc<RefCell<(Option<Told>, BTreeSet<&str>)>> = Rc::default();
+    let kept = Rc::clone(&silent);
+    desk.witness = Some(Box::new(move |engine, _| {
+        let (newest, codes) = &mut *kept.borrow_mut();
+        if let Some(record) = engine.cycle() {
+            let (mode, reason) = (record.mode, record.mode_reason);
+            *newest = Some((record.phase, mode, reason, record.suppressed));
+        }
+        let shown = engine.snapshot();
+        if let Some(newest) = newest {
+            let told = (shown.phase, shown.mode, shown.mode_reason, shown.suppressed);
+            assert_eq!(*newest, told);
+            codes.extend(
+                Side::BOTH
+                    .into_iter()
+                    .filter_map(|side| newest.3.of(side).map(Suppressed::as_str)),
+            );
+        }
+    }));
+    for place in 0..4 {
+        desk.fill_at(Side::Bid, place, 30);
+    }
+    desk.seconds(150);
+    desk.market = false;
+    desk.seconds(30);
+    let codes = &silent.borrow().1;
+    assert!(codes.contains("fill_burst"), "{codes:?}");
+    assert!(codes.len() > 1, "{codes:?}");
 }
