@@ -65,10 +65,28 @@ def seen(nonce: int, position: int, longest: int, shortest: int, kind: str = "or
     return row(nonce, kind, at(COIN, position, ((longest - position, 0), (position - shortest, 0))))
 
 
+def before(exposure: Json) -> Json:
+    """The figures of right before an action, as the exchange's report has them."""
+    return {key: exposure[key] for key in ("lots", "resting", "unnamed")}
+
+
 def breaches(
     log: Sequence[Line], sends: Sequence[Sent], report: Sequence[Json], wrong: str | None = None
 ) -> list[Breach]:
-    return find_breaches(log, sends, report, USER, COIN, lambda _limits: wrong)
+    """Where a row does not say what was right before it, that is what the one before it left.
+
+    Before the first one there is what is held, and nothing rests.
+    """
+    rows, last = [], None
+    for row in report:
+        if row["kind"] != "action" or row["user"].lower() != USER.lower():
+            rows.append(row)
+            continue
+        *others, own = row["exposure"]
+        was = before(at(COIN, own["lots"][0], NONE)) if last is None else before(last)
+        rows.append({**row, "exposure": [*others, {"before": was, **own}]})
+        last = own
+    return find_breaches(log, sends, rows, USER, COIN, lambda _limits: wrong)
 
 
 def sent(*actions: int) -> list[Sent]:
@@ -101,6 +119,32 @@ def test_each_action_is_judged_by_the_limit_of_its_own_cycle() -> None:
     # The place overtakes the cancel on the way: what it leads to is above its cycle's limit.
     late = [seen(1, 0, 60, -100), seen(3, 0, 110, -100), seen(2, 0, 50, -100, "cancelByCloid")]
     assert [b.kind for b in breaches(log, sent(1, 2, 3), late)] == ["forbidden"]
+
+
+def gone(position: int = 0) -> Json:
+    """Nothing rested right before an action: the venue had cancelled it, or it was filled."""
+    return {"before": before(at(COIN, position, NONE))}
+
+
+def test_what_the_venue_cancelled_or_filled_meanwhile_is_no_baseline() -> None:
+    """100 rest and the venue cancels them; the limit falls to 50; 100 are placed again."""
+    log = [
+        event(1), cycle(1, 100, 100), place(1, 1, ("a", "Bid", 100)), reply(2, 1),
+        event(3), cycle(3, 50, 100), place(2, 3, ("b", "Bid", 100)),
+    ]  # fmt: skip
+    first, again = seen(1, 0, 100, 0), seen(2, 0, 100, 0)
+    after_a_cancel = {**again, "exposure": [again["exposure"][1] | gone()]}
+    found = breaches(log, sent(1, 2), [first, after_a_cancel])
+    assert [(b.kind, b.cycle) for b in found if b.kind == "forbidden"] == [("forbidden", 3)]
+    assert "from 0 to 100 lots, limit 50" in found[0].text
+    # It rests still: nothing was raised, and what is above the limit is uncovered at most.
+    found = breaches(log, sent(1, 2), [first, again])
+    assert [b.kind for b in found if b.kind == "forbidden"] == []
+    # It was sold into: 60 are held, sold again by somebody, and 45 more are bid for than before.
+    filled = seen(2, 20, 65, 20)
+    was = {"before": before(at(COIN, 20, NONE))}
+    report = [first, {**filled, "exposure": [filled["exposure"][1] | was]}]
+    assert "from 20 to 65 lots, limit 50" in breaches(log, sent(1, 2), report)[0].text
 
 
 def test_a_position_over_the_limit_may_move_toward_zero() -> None:
@@ -219,7 +263,10 @@ def test_an_answered_action_that_a_whole_report_does_not_know_is_a_breach() -> N
 
 def test_the_sessions_own_requests_may_not_add_exposure() -> None:
     own = [Sent(1, None, "updateLeverage"), Sent(2, None, "cancel"), Sent(3, None, "cancel")]
-    harmless = [seen(1, 7, 9, 0, "updateLeverage"), seen(2, 7, 7, 0, "cancel")]
+    inherited = seen(1, 7, 9, 0, "updateLeverage")
+    (_, as_it_was) = inherited["exposure"]
+    inherited["exposure"] = [{"before": before(as_it_was), **as_it_was}]
+    harmless = [inherited, seen(2, 7, 7, 0, "cancel")]
     assert breaches([], own, harmless) == []
     raising = [*harmless, seen(3, 0, 5, 0, "order")]
     assert [b.kind for b in breaches([], own, raising)] == ["forbidden"]
@@ -248,6 +295,26 @@ def test_what_the_watchdog_did_is_judged_by_what_it_may_do() -> None:
 def test_actions_of_an_earlier_session_on_the_same_exchange_are_not_ours_to_explain() -> None:
     report = [seen(1, 0, 60, -100), seen(5, 0, 0, 0, "cancel")]
     assert breaches([], [Sent(5, None, "cancel")], report) == []
+
+
+def test_what_an_earlier_session_signed_and_comes_late_counts_once_we_trade() -> None:
+    head = Line("h", {"config": {"session": 7}})
+    log = [head, event(6), cycle(6, 100, 100), place(6, 6, ("a", "Bid", 60))]
+    sends = [Sent(5, None, "cancel"), Sent(6, 6, None)]
+    earlier, other = (f"0x{session:016x}{1:016x}" for session in (6, 8))
+    begin, trade = seen(5, 0, 0, 0, "cancel"), seen(6, 0, 60, 0)
+
+    def late(longest: int, cloid: str) -> Json:
+        return {**seen(2, 0, longest, 0), "cloids": [cloid]}
+
+    # Before we trade it is waited for, and cancelled; a harmless one changes nothing.
+    assert breaches(log, sends, [begin, late(40, earlier), trade]) == []
+    assert breaches(log, sends, [begin, trade, late(60, earlier)]) == []
+    found = breaches(log, sends, [begin, trade, late(100, earlier)])
+    assert [(b.kind, b.text) for b in found] == [
+        ("unjoined", "order with nonce 2 is not in the journal")
+    ]
+    assert breaches(log, sends, [begin, trade, late(100, other)]) == [], "somebody else's"
 
 
 def test_a_limit_that_the_reference_does_not_find_is_a_breach() -> None:

@@ -1,16 +1,18 @@
 """Counts breaches of LIMITS.md 5 from outside: the exchange's report against the journalled limits.
 
 Shares no code with the gate. For every action that the exchange received it takes the position and
-worst case that the *exchange* saw after it, joins them by nonce with the action that we journalled,
-and judges them by the limit journalled for that action's cycle. A breach is
+worst case that the *exchange* saw before and after it, joins them by nonce with the action that we
+journalled, and judges them by the limit journalled for that action's cycle. A breach is
 
-* `forbidden`: an action that raised the worst case of a side beyond that side's limit. Orders by
-  hand, as far as the journal had been told of them, count against whatever may increase or flip;
+* `forbidden`: an action that raised the worst case of a side beyond that side's limit, above what
+  it was right before: a fill or the venue's own cancel in between is no excuse. Orders by hand, as
+  far as the journal had been told of them, count against whatever may increase or flip;
   what is reduce-only and toward zero has to fit beside our own alone;
 * `uncovered`: exposure of ours above a limit that has since fallen, or beside an order by hand, and
   no cancel of the excess was in flight or sent with that step. What only reduces is no excess;
 * `unjoined`: an action of the exchange's report that the journal does not explain, or whose cycle
-  has no limit, or one that was answered and is missing from a whole report. One placed by hand,
+  has no limit, or one that was answered and is missing from a whole report; and one of an earlier
+  session that came after this one had begun to trade and raised a worst case. One placed by hand,
   which names no cloid of ours, is none: the engine tells it and counts it as exposure;
 * `misderived`: a journalled limit that the slow reference does not find in its journalled inputs.
 """
@@ -20,6 +22,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import dropwhile
 
 from mm.audit.journal import Json, Line, Sent, of_user, one_kind
 
@@ -58,7 +61,7 @@ class Breach:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """The exchange's view right after one of our actions.
+    """The exchange's view right before and right after one of our actions.
 
     Attributes:
         time_ms: Block time.
@@ -68,6 +71,7 @@ class Seen:
         worst: Furthest position toward long, and toward short as a magnitude, lots.
         own: What rests of ours.
         hands: What rests without a client id.
+        before: Position, and what rested of ours, right before it.
         cloids: Client ids that it names.
     """
 
@@ -78,6 +82,7 @@ class Seen:
     worst: tuple[int, int]
     own: Parts
     hands: Parts
+    before: tuple[int, Parts] = (0, NOTHING)
     cloids: tuple[str, ...] = ()
 
     def worst_beside(self, side: int, told: Parts) -> int:
@@ -86,20 +91,21 @@ class Seen:
         if known == self.hands[side]:
             return self.worst[side]
         (free, reducing), (free_hand, reducing_hand) = self.own[side], known
-        return self._furthest(side, free + free_hand, reducing + reducing_hand)
+        return _furthest(self.position, side, free + free_hand, reducing + reducing_hand)
 
     def worst_own(self, side: int) -> int:
         """The worst case of a side by our orders alone."""
-        return self._furthest(side, *self.own[side])
+        return _furthest(self.position, side, *self.own[side])
 
-    def only_reduces(self, side: int, before: Parts) -> bool:
+    def worst_own_before(self, side: int) -> int:
+        """The same right before the action."""
+        position, own = self.before
+        return _furthest(position, side, *own[side])
+
+    def only_reduces(self, side: int) -> bool:
         """Whether nothing was added on a side, which reduces, but what may only reduce."""
         toward_zero = self.position < 0 if side == BID else self.position > 0
-        return toward_zero and self.own[side][0] <= before[side][0]
-
-    def _furthest(self, side: int, free: int, reducing: int) -> int:
-        toward = self.position if side == BID else -self.position
-        return toward + free + min(reducing, max(0, -toward))
+        return toward_zero and self.own[side][0] <= self.before[1][side][0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,6 +249,11 @@ def _parts(lots: Sequence[Sequence[int]]) -> Parts:
     return (free_bids, reducing_bids), (free_asks, reducing_asks)
 
 
+def _furthest(position: int, side: int, free: int, reducing: int) -> int:
+    toward = position if side == BID else -position
+    return toward + free + min(reducing, max(0, -toward))
+
+
 def _smaller(one: tuple[int, int], other: tuple[int, int]) -> tuple[int, int]:
     return min(one[0], other[0]), min(one[1], other[1])
 
@@ -255,18 +266,23 @@ def seen_by_exchange(report: Sequence[Json], user: str, coin: str) -> list[Seen]
         cloids = tuple(row.get("cloids", ()))
         at = next((at for at in row["exposure"] if at["coin"] == coin), None)
         if at is None:
-            views.append(Seen(*about, 0, (0, 0), NOTHING, NOTHING, cloids))
+            views.append(Seen(*about, 0, (0, 0), NOTHING, NOTHING, cloids=cloids))
             continue
         position, highest, lowest = at["lots"]
-        hands = _parts(at["unnamed"])
-        own = _parts(
-            [
-                [lots - hand for lots, hand in zip(*of_side, strict=True)]
-                for of_side in zip(at["resting"], hands, strict=True)
-            ]
-        )
-        views.append(Seen(*about, position, (highest, -lowest), own, hands, cloids))
+        worst, hands, before = (highest, -lowest), _parts(at["unnamed"]), at["before"]
+        was = before["lots"][0], _own(before)
+        views.append(Seen(*about, position, worst, _own(at), hands, was, cloids))
     return views
+
+
+def _own(at: Json) -> Parts:
+    """What rests of ours: what does, but for what was placed by hand."""
+    return _parts(
+        [
+            [lots - hand for lots, hand in zip(*of_side, strict=True)]
+            for of_side in zip(at["resting"], at["unnamed"], strict=True)
+        ]
+    )
 
 
 def find_breaches(
@@ -292,9 +308,11 @@ def find_breaches(
     """
     reader = _Reader()
     reader.read(log)
-    first_nonce = min((sent.nonce for sent in sends), default=0)
-    views = [view for view in seen_by_exchange(report, user, coin) if view.nonce >= first_nonce]
     by_nonce = {sent.nonce: sent for sent in sends}
+    first_nonce = min(by_nonce, default=0)
+    # From our first action on: also what an earlier session had signed and comes only now.
+    seen = seen_by_exchange(report, user, coin)
+    views = list(dropwhile(lambda view: view.nonce < first_nonce, seen))
     return [
         *_judge_actions(views, by_nonce, reader),
         *_judge_silence(views, by_nonce, reader, report),
@@ -306,18 +324,18 @@ def find_breaches(
 def _judge_actions(
     views: Sequence[Seen], by_nonce: dict[int, Sent], reader: _Reader
 ) -> Iterable[Breach]:
-    before: tuple[int, int] | None = None
-    rested = NOTHING
+    first_nonce, trading = min(by_nonce, default=0), False
     for view in views:
-        # Whatever rested or was held before our first action is not of our making.
-        held = (view.position, -view.position)
-        was, rested_before = held if before is None else before, rested
+        was = (view.worst_own_before(BID), view.worst_own_before(ASK))
         worst = (view.worst_own(BID), view.worst_own(ASK))
-        inherited, before, rested = before is None, worst, view.own
         raised = [side for side in (BID, ASK) if worst[side] > was[side]]
         sent = by_nonce.get(view.nonce)
+        trading = trading or (sent is not None and sent.action is not None)
+        if view.nonce < first_nonce and not (trading and raised):
+            # What comes before we trade is waited for, and what it left cancelled.
+            continue
         if sent is not None and sent.beside:
-            if raised and not inherited:
+            if raised:
                 text = f"the other coin's {view.kind} took the worst case to {worst} lots"
                 yield Breach("forbidden", None, view.time_ms, text)
             continue
@@ -334,7 +352,7 @@ def _judge_actions(
                 # An order that closes a position raises the other side's worst case to zero.
                 legal, whose = WATCHDOG_KINDS, "watchdog's"
                 raised = [side for side in raised if worst[side] > 0]
-            if (raised and not inherited) or view.kind not in legal:
+            if raised or view.kind not in legal:
                 text = f"the {whose} {view.kind} took the worst case to {worst} lots"
                 yield Breach("forbidden", None, view.time_ms, text)
             continue
@@ -346,7 +364,7 @@ def _judge_actions(
             continue
         for side in raised:
             beside = view.worst_beside(side, cycle.hands)
-            reached = worst[side] if view.only_reduces(side, rested_before) else beside
+            reached = worst[side] if view.only_reduces(side) else beside
             if reached > cycle.bounds[side]:
                 text = (
                     f"{view.kind} {sent.action} took the worst {_name(side)} from {was[side]} to"

@@ -26,12 +26,13 @@ const DAY_MS: i64 = 86_400_000;
 impl SimExchange {
     /// Runs a request whose block has come: its reply, then its effects.
     pub(super) fn run_request(&mut self, request: &Request, out: &mut Vec<Output>) {
+        let before = self.exposure_of(request.user);
         let response = self.execute(request).unwrap_or_else(Response::Err);
         let error = match &response {
             Response::Err(text) => Some(text.as_str()),
             _ => None,
         };
-        self.note(request, self.now, error);
+        self.note(request, self.now, &before, error);
         out.push(Output::Reply(Reply {
             id: request.id,
             user: request.user,

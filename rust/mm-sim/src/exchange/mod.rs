@@ -51,7 +51,7 @@ pub use message::{
     Request, Response, Trade,
 };
 pub use owned::{Owned, OwnedKind};
-pub use report::{ActionLine, CrowdLine, EndLine, Exposure, OrderLine, ReportLine};
+pub use report::{ActionLine, CrowdLine, EndLine, Exposure, InLots, OrderLine, ReportLine};
 pub use status::OrderState;
 pub use tape::MarketCandle;
 pub use tpsl::Bond;

@@ -23,7 +23,7 @@ pub enum ReportLine {
     End(EndLine),
 }
 
-/// An action and the exposure right after it.
+/// An action and the exposure right before and right after it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ActionLine {
     /// Block time, milliseconds.
@@ -38,7 +38,7 @@ pub struct ActionLine {
     pub cloids: Vec<Cloid>,
     /// Whole-action refusal in the venue's words.
     pub error: Option<String>,
-    /// Exposure in every coin in which the account has any or which the action names.
+    /// Exposure in every coin in which the account has or had any, or which the action names.
     pub exposure: Vec<Exposure>,
 }
 
@@ -59,15 +59,33 @@ pub struct Exposure {
     pub resting: [[Sz; 2]; 2],
     /// What of them has no client id: orders placed by hand.
     pub unnamed: [[Sz; 2]; 2],
+    /// What it was right before the action, after whatever had happened since the one before.
+    pub before: InLots,
 }
 
-/// What is noted of one coin: all in lots, as in [`Exposure`].
+/// Exposure in one coin in lots, as in [`Exposure`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct InLots {
+    /// Position, worst long, worst short.
+    pub lots: [Sz; 3],
+    /// Lots that rest, `[buy, sell]` of `[may increase, may only reduce]`.
+    pub resting: [[Sz; 2]; 2],
+    /// What of them has no client id: orders placed by hand.
+    pub unnamed: [[Sz; 2]; 2],
+}
+
+impl InLots {
+    fn is_none(&self) -> bool {
+        self.lots.iter().all(|sz| *sz == Sz::ZERO)
+    }
+}
+
+/// What is noted of one coin.
 #[derive(Clone, Copy, Debug)]
-struct InLots {
+struct OfCoin {
     asset: u32,
-    lots: [Sz; 3],
-    resting: [[Sz; 2]; 2],
-    unnamed: [[Sz; 2]; 2],
+    before: InLots,
+    after: InLots,
 }
 
 /// An order that rests.
@@ -125,7 +143,7 @@ pub(super) struct Noted {
     action: &'static str,
     cloids: Vec<Cloid>,
     error: Option<String>,
-    exposure: Vec<InLots>,
+    exposure: Vec<OfCoin>,
 }
 
 impl SimExchange {
@@ -208,29 +226,59 @@ impl SimExchange {
         Ok(())
     }
 
-    /// Writes an action down, after it ran.
-    pub(super) fn note(&mut self, request: &Request, time: Time, error: Option<&str>) {
+    /// The exposure of an account in each coin, by asset number; empty where nothing is recorded.
+    pub(super) fn exposure_of(&self, user: Address) -> Vec<InLots> {
+        use mm_core::units::Side::{Ask, Bid};
+        if self.config.recording == Recording::Off {
+            return Vec::new();
+        }
+        let account = self.find(user);
+        let coins = account
+            .into_iter()
+            .flat_map(|account| (0_u32..).zip(&account.coins).map(move |of| (account, of)));
+        coins
+            .map(|(account, (asset, held))| InLots {
+                lots: [held.position.szi, held.worst(Bid), held.worst(Ask)],
+                resting: held
+                    .sides
+                    .each_ref()
+                    .map(|side| [side.sz, side.reduce_only]),
+                unnamed: account.unnamed(asset),
+            })
+            .collect()
+    }
+
+    /// Writes an action down, after it ran, with what the exposure was `before` it did.
+    pub(super) fn note(
+        &mut self,
+        request: &Request,
+        time: Time,
+        before: &[InLots],
+        error: Option<&str>,
+    ) {
         self.actions += 1;
         if self.config.recording == Recording::Off {
             return;
         }
         let numbers = assets(&request.action).into_iter();
         let named: Vec<u32> = numbers.filter_map(|number| self.listed(number)).collect();
-        let account = self.find(request.user);
-        let exposure = account.into_iter().flat_map(|account| {
-            (0_u32..).zip(&account.coins).filter_map(|(asset, held)| {
-                use mm_core::units::Side::{Ask, Bid};
-                let lots = [held.position.szi, held.worst(Bid), held.worst(Ask)];
-                let shown = named.contains(&asset) || lots.iter().any(|sz| *sz != Sz::ZERO);
-                let resting = held.sides.each_ref();
-                shown.then(|| InLots {
-                    asset,
-                    lots,
-                    resting: resting.map(|side| [side.sz, side.reduce_only]),
-                    unnamed: account.unnamed(asset),
-                })
+        let after = self.exposure_of(request.user);
+        // An account that began with this action had nothing.
+        let before = before
+            .iter()
+            .copied()
+            .chain(core::iter::repeat(InLots::default()));
+        let exposure = (0_u32..)
+            .zip(before.zip(after))
+            .filter(|(asset, (before, after))| {
+                named.contains(asset) || !before.is_none() || !after.is_none()
             })
-        });
+            .map(|(asset, (before, after))| OfCoin {
+                asset,
+                before,
+                after,
+            })
+            .collect();
         let noted = Noted {
             time,
             user: request.user,
@@ -238,22 +286,24 @@ impl SimExchange {
             action: type_of(&request.action),
             cloids: cloids(&request.action),
             error: error.map(str::to_owned),
-            exposure: exposure.collect(),
+            exposure,
         };
         self.noted.push(noted);
     }
 
-    fn exposure(&self, of_coin: InLots) -> Exposure {
+    fn exposure(&self, of_coin: OfCoin) -> Exposure {
         let instrument = &self.market.instruments()[of_coin.asset as usize];
-        let [position, worst_long, worst_short] = of_coin.lots.map(|sz| instrument.format_sz(sz));
+        let OfCoin { before, after, .. } = of_coin;
+        let [position, worst_long, worst_short] = after.lots.map(|sz| instrument.format_sz(sz));
         Exposure {
             coin: instrument.coin().to_owned(),
             position,
             worst_long,
             worst_short,
-            lots: of_coin.lots,
-            resting: of_coin.resting,
-            unnamed: of_coin.unnamed,
+            lots: after.lots,
+            resting: after.resting,
+            unnamed: after.unnamed,
+            before,
         }
     }
 }
