@@ -16,7 +16,7 @@ from typing import Any
 
 from mm._core import Action, Engine, Instrument, PaperExchange, Signer
 from mm.clock import SECOND_NS
-from mm.config import Config, engine_config_json, load
+from mm.config import Config, engine_config_json, expires_after_s, load
 from mm.history import KIND as HISTORY
 from mm.history import history
 from mm.hyperliquid.account import Account, cancel_all
@@ -189,7 +189,8 @@ class Life:
         self.instrument = Instrument.from_meta(meta, COIN)
         self.engine = Engine(engine_config_json(self.config, self.session_id), self.instrument)
         self.inbox = Inbox()
-        self.nonces: Nonces = nonces_of(world.user, self.state, self.clock)
+        life_s = expires_after_s(self.config)
+        self.nonces: Nonces = nonces_of(world.user, self.state, self.clock, life_s)[0]
         store = self.state.store
         self.books = Books(store, COIN, self.instrument.sz_decimals, self.session_id)
         whose = Whose(self.session_id, COIN, self.instrument.sz_decimals, str(self.root))

@@ -92,17 +92,19 @@ async def opened(config: Config, base_url: str | None) -> AsyncIterator[Hand]:
         async with HttpClient(venue.base_url) as http:
             instrument = await load_instrument(http, config.process.coin)
             pacer = Pacer(venue.clock)
+            life_s = expires_after_s(config)
+            nonces, _ = nonces_of(venue.signer.address, state, venue.clock, life_s)
             with (state.path / SENT).open("ab") as sent:
                 gateway = Gateway(
                     line=http,
                     signer=venue.signer,
                     instrument=instrument,
                     clock=venue.clock,
-                    nonces=nonces_of(venue.signer.address, state, venue.clock),
+                    nonces=nonces,
                     pacer=pacer,
                     inbox=Inbox(),
                     meter=Meter(),
-                    envelope=Envelope(expires_after_s(config), venue.vault, venue.mainnet),
+                    envelope=Envelope(life_s, venue.vault, venue.mainnet),
                     sent=sent,
                     on_fate_known=_nothing,
                 )

@@ -11,7 +11,7 @@ from pathlib import Path
 from mm.answers import answer_on, answer_reconcile_on
 from mm.clock import Clock, PaperClock
 from mm.config import Config
-from mm.config.engine import freshness_s, watchdog_weight
+from mm.config.engine import expires_after_s, freshness_s, watchdog_weight
 from mm.control_socket import ControlSocket
 from mm.desk import Desk, Place, open_desk
 from mm.hyperliquid.account import Account
@@ -112,13 +112,17 @@ async def open_floor(
         Account(http, pacer, venue.user, perp.instrument.coin, session_id) for perp in perps
     ]
     watch = Watch({own.coin: (own, queues[own.coin]) for own in accounts}, clock)
+    # One life for all coins: the longest.
+    life_s = max(expires_after_s(one) for one in each)
+    nonces, earlier = nonces_of(venue.signer.address, state, clock, life_s)
     by_socket = config.process.orders == "websocket"
     shared = Shared(
         venue=venue,
         session_id=session_id,
         http=http,
         order_line=OrderLine(http, meters[0].carried) if by_socket else None,
-        nonces=nonces_of(venue.signer.address, state, clock),
+        nonces=nonces,
+        earlier=earlier,
         pacer=pacer,
         streams=_streams(config, venue, inboxes),
         lease=Lease(),

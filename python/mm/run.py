@@ -219,7 +219,9 @@ class Run:
         await self._failing_fast(self._protection.begin(floor, venue, self._start))
         self._start(*self._protection.work(lambda: lines.doubt("the watchdog had taken over")))
         restore_day(self._state.store, floor.inboxes, floor.clock)
-        found = await self._failing_fast(synchronise(floor.desks, floor.clock))
+        found = await self._failing_fast(
+            synchronise(floor.desks, floor.clock, floor.shared.earlier.expires_ms)
+        )
         self._anchor_ns = floor.clock.now_ns()
         await self._failing_fast(_first_limits(floor))
         await self._failing_fast(self._take_up(floor, found))
@@ -379,6 +381,8 @@ class Run:
         if floor.broken is None:
             floor.keepers.save()
         await self._end_tasks()
+        if all(desk.gateway.is_settled for desk in floor.desks):
+            floor.shared.earlier.settle()
         for desk in floor.desks:
             desk.engine.finish_log()
             desk.recorder.write(desk.engine.take_log())

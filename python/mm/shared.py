@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from mm.clock import Clock
 from mm.hyperliquid.http import HttpClient
-from mm.hyperliquid.nonces import Nonces
+from mm.hyperliquid.nonces import Earlier, Nonces
 from mm.hyperliquid.order_line import OrderLine
 from mm.hyperliquid.pacing import Pacer
 from mm.hyperliquid.streams import Stream
@@ -24,6 +24,7 @@ class Shared:
         http: The venue's HTTP.
         order_line: Carries signed actions over a websocket; `None`: HTTP does.
         nonces: Of the one signer.
+        earlier: What processes before this one signed with its key.
         pacer: Weight of the IP address.
         streams: The market's and the account's.
         lease: The right to trade.
@@ -34,6 +35,7 @@ class Shared:
     http: HttpClient
     order_line: OrderLine | None
     nonces: Nonces
+    earlier: Earlier
     pacer: Pacer
     streams: tuple[Stream, ...]
     lease: Lease

@@ -2,13 +2,15 @@
 
 Streams first, so that nothing falls between a query and the first frame; then all our orders for
 the coin are cancelled and that is verified, so none of them can fill behind the anchor (an order
-placed by hand stays: the engine reports it and counts it); then leverage,
-fees, budget and candles; the account's state last, and with it the anchor.
+placed by hand stays: the engine reports it and counts it); what an earlier session may have left on
+its way is waited out, by the expiry kept with its nonces, and what came of it cancelled too; then
+leverage, fees, budget and candles; the account's state last, and with it the anchor.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -23,6 +25,7 @@ from mm.history import history
 from mm.hyperliquid.account import Account, cancel_all, set_leverage
 from mm.hyperliquid.gateway import Gateway
 from mm.hyperliquid.meta import Perp
+from mm.hyperliquid.nonces import MILLISECOND_NS, SECOND_MS
 from mm.hyperliquid.streams import Stream
 from mm.inbox import Command, Inbox, Info
 from mm.kill_record import refusal
@@ -35,6 +38,9 @@ log = structlog.get_logger(__name__)
 # Wall seconds.
 STREAMS_UP_S = 10.0
 CANCELLED_S = 10.0
+# How far the venue's own time may be behind ours, and between two looks at it.
+BEHIND_S = 10.0
+LOOK_S = 0.2
 # What the engine hears before the anchor, in this order.
 BEFORE_ANCHOR = (
     "userFees",
@@ -113,12 +119,14 @@ async def streams_up(streams: Sequence[Stream]) -> None:
         raise VenueError(f"no data on the {silent} stream after {STREAMS_UP_S:g} s") from None
 
 
-async def synchronise(seats: Sequence[Seat], clock: Clock) -> Synchronised:
+async def synchronise(seats: Sequence[Seat], clock: Clock, expires_ms: int | None) -> Synchronised:
     """Bring the account into the state we quote from, and tell the engines.
 
     Args:
         seats: Each coin's part of the account.
         clock: Exchange time.
+        expires_ms: Until when the venue may carry out what an earlier session signed; `None`:
+            nothing is under way.
 
     Returns:
         What was found.
@@ -126,12 +134,10 @@ async def synchronise(seats: Sequence[Seat], clock: Clock) -> Synchronised:
     Raises:
         VenueError: The venue did not do it, or does not answer.
     """
-    cancelled = 0
-    for seat in seats:
-        found = await cancel_all(seat.account, seat.gateway, seat.perp.instrument, CANCELLED_S)
-        if found:
-            log.warning("inherited_orders_cancelled", coin=seat.account.coin, orders=found)
-        cancelled += found
+    cancelled = await _cancel_inherited(seats)
+    if expires_ms is not None:
+        await wait_out(seats[0].account, clock, expires_ms)
+        cancelled += await _cancel_inherited(seats)
     for seat in seats:
         leverage = min(seat.leverage, seat.perp.instrument.max_leverage)
         await set_leverage(seat.account, seat.gateway, seat.perp, leverage)
@@ -147,3 +153,51 @@ async def synchronise(seats: Sequence[Seat], clock: Clock) -> Synchronised:
     for seat in seats:
         seat.inbox.put(Command(clock.now_ns(), "anchor", state))
     return Synchronised(cancelled, state)
+
+
+async def wait_out(account: Account, clock: Clock, expires_ms: int) -> None:
+    """Wait until the venue's own time is past the last expiry of an earlier session.
+
+    An action sent right before a kill -9 may arrive until then, and a cancel of all orders finds
+    nothing of it. Our clock only says how long to wait: the venue's word is what counts.
+
+    Args:
+        account: Whose state tells the venue's time.
+        clock: Exchange time, as far as we know it.
+        expires_ms: The last expiry, exchange milliseconds.
+
+    Raises:
+        VenueError: The venue's time does not get there.
+    """
+    left_ms = expires_ms - clock.now_ns() // MILLISECOND_NS
+    if left_ms >= 0:
+        log.warning(
+            "earlier_actions_waited_out",
+            for_s=left_ms / SECOND_MS,
+            hint="an earlier session did not end in order; its last action is void after that",
+        )
+    await until(lambda: clock.now_ns() // MILLISECOND_NS > expires_ms)
+    try:
+        async with asyncio.timeout(BEHIND_S):
+            while await _venue_ms(account) <= expires_ms:  # noqa: ASYNC110 - each look is a query
+                await asyncio.sleep(LOOK_S)
+    except TimeoutError:
+        raise VenueError(
+            f"the venue's time is more than {BEHIND_S:g} s behind ours: actions of an earlier"
+            " session may still be carried out"
+        ) from None
+
+
+async def _venue_ms(account: Account) -> int:
+    return int(json.loads(await account.ask("clearinghouseState"))["time"])
+
+
+async def _cancel_inherited(seats: Sequence[Seat]) -> int:
+    """Cancel what earlier sessions left resting, verified; returns how many orders that were."""
+    cancelled = 0
+    for seat in seats:
+        found = await cancel_all(seat.account, seat.gateway, seat.perp.instrument, CANCELLED_S)
+        if found:
+            log.warning("inherited_orders_cancelled", coin=seat.account.coin, orders=found)
+        cancelled += found
+    return cancelled

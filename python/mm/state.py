@@ -131,7 +131,7 @@ class StateDir:
                 below = int(path.read_text(encoding="ascii"))
             except (OSError, ValueError) as error:
                 raise StateError(f"{path}: expected a whole number: {error}") from error
-            store.reserve(path.name.removeprefix("counter-"), below)
+            store.reserve((path.name.removeprefix("counter-"), below))
             path.unlink()
 
     def counter(self, name: str, block: int = BLOCK) -> Counter:

@@ -273,13 +273,16 @@ class Store:
         rows = self.select("SELECT reserved FROM counter WHERE name = ?", name)
         return int(rows[0][0]) if rows else 0
 
-    def reserve(self, name: str, below: int) -> None:
-        """Reserve every number under `below`, on the disk before this returns; never lowered."""
+    def reserve(self, *reserved: tuple[str, int]) -> None:
+        """Reserve of each name every number under one, on the disk before this returns.
+
+        All of them or none; a reservation is never lowered.
+        """
         with self._write("durable") as db:
-            db.execute(
+            db.executemany(
                 "INSERT INTO counter VALUES (?, ?) ON CONFLICT (name)"
                 " DO UPDATE SET reserved = max(reserved, excluded.reserved)",
-                (name, below),
+                reserved,
             )
 
     # ---- the file -------------------------------------------------------------------------------
@@ -315,15 +318,18 @@ class Counter:
     A block is reserved on disk before its first number is given; a restart begins after the block.
     """
 
-    def __init__(self, store: Store, name: str, block: int = BLOCK) -> None:
+    def __init__(
+        self, store: Store, name: str, block: int = BLOCK, ahead: tuple[str, int] | None = None
+    ) -> None:
         """Continue after everything that may have been given.
 
         Args:
             store: Keeps the reservation.
             name: The counter's; one object a name, or numbers are lost.
             block: How many numbers one fsync reserves.
+            ahead: Another name, whose reservation is kept this much above this one's.
         """
-        self._store, self._name, self._block = store, name, block
+        self._store, self._name, self._block, self._ahead = store, name, block, ahead
         self._writing = threading.Lock()
         self._reserved = store.reserved(name)
         self._last = self._reserved - 1
@@ -341,7 +347,11 @@ class Counter:
         reserved = value + self._block
         with self._writing:
             if reserved > self._reserved:
-                self._store.reserve(self._name, reserved)
+                both = [(self._name, reserved)]
+                if self._ahead is not None:
+                    beside, more = self._ahead
+                    both.append((beside, reserved + more))
+                self._store.reserve(*both)
                 self._reserved = reserved
 
 

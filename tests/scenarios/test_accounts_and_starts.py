@@ -158,6 +158,63 @@ async def test_gone_without_a_word_and_back(stage: Stage) -> None:
     await stage.stop()
 
 
+LATE_S = 8.0
+"""On its way this long, of the ten seconds of an action's life."""
+LIFE_S = 10.0
+
+
+async def test_what_a_killed_run_had_sent_comes_late_and_is_not_quoted_beside(stage: Stage) -> None:
+    """kill -9 with an order on its way: it arrives after the next run's first cancel of all.
+
+    Nothing is quoted before the last action of the killed run is void, by the expiry that was kept
+    with its nonces; what it left is cancelled, and each side's worst case stays inside its limit.
+    """
+    stage.open()
+    await stage.quoting()
+    late = stage.net.meddle(lambda r: r.get("type") == "order", before_s=LATE_S)
+    stage.house.cancel(stage.house.maker)
+    await stage.until(lambda: late.happened)
+    await stage.wait(0.5)
+    late.stop()
+    await stage.vanish()
+    mark, killed_s = stage.mark(), stage.house.now_s()
+    stage.begin()
+    await stage.until(lambda: stage.received("order", since=mark))
+    arrived = stage.received("order", since=mark)[0]
+    assert arrived.at_s > killed_s + LATE_S / 2, "of the run that was killed"
+    await stage.two_sided()
+    orders = stage.received("order", since=mark)
+    own = [r for r in orders if r.nonce > arrived.nonce]
+    assert own[0].at_s > arrived.at_s
+    assert arrived.expires_ms is not None
+    assert own[0].at_s * 1_000 + stage.house.start_ms > arrived.expires_ms
+    [waited] = [line for line in stage.logs if line["event"] == "earlier_actions_waited_out"]
+    assert LATE_S < waited["for_s"] <= LIFE_S + 1
+    inherited = [line for line in stage.logs if line["event"] == "inherited_orders_cancelled"]
+    assert sum(line["orders"] for line in inherited) == len(arrived.orders)
+    gone = {order["c"] for order in arrived.orders}
+    assert not gone & {order["cloid"] for order in stage.bids + stage.asks}
+    await stage.ends_well()
+
+
+async def test_after_an_end_in_order_nothing_is_waited_for(stage: Stage) -> None:
+    stage.open()
+    for _ in range(2):
+        begun_s = stage.house.now_s()
+        await stage.quoting()
+        assert stage.house.now_s() - begun_s < LIFE_S
+        await stage.stop()
+    # One whose fate nobody could tell: the next run waits for it.
+    await stage.quoting()
+    stage.net.meddle(lambda r: r.get("type") in {"noop", "order"}, answered=False)
+    stage.house.cancel(stage.house.maker)
+    await stage.wait(8)
+    await stage.stop()
+    stage.net.meddlings.clear()
+    await stage.quoting()
+    assert [line for line in stage.logs if line["event"] == "earlier_actions_waited_out"]
+
+
 @pytest.mark.parametrize("name", ["wallet.json"])
 async def test_state_that_is_spoilt_is_refused_by_name(stage: Stage, name: str) -> None:
     """A record that cannot be read is no empty record: refused, with its path, nothing sent."""

@@ -184,10 +184,10 @@ def test_nonces_rise_within_a_millisecond_and_over_a_restart(tmp_path: Path) -> 
     now = [1_000_000 * 1_700_000_000_000]
     clock = PaperClock(now[0], 1.0, monotonic=lambda: 0)
     with StateDir.open("paper", "default", tmp_path) as state:
-        nonces = nonces_of("0xAB", state, clock)
+        nonces, _ = nonces_of("0xAB", state, clock, 10.0)
         assert [nonces.take() for _ in range(3)] == [1_700_000_000_000 + i for i in range(3)]
     with StateDir.open("paper", "default", tmp_path) as state:
-        assert nonces_of("0xab", state, clock).take() > 1_700_000_000_002
+        assert nonces_of("0xab", state, clock, 10.0)[0].take() > 1_700_000_000_002
 
 
 async def test_a_block_is_reserved_ahead_while_nonces_are_taken(
@@ -197,7 +197,7 @@ async def test_a_block_is_reserved_ahead_while_nonces_are_taken(
     hand = [0]
     clock = PaperClock(10**15, 1.0, monotonic=lambda: hand[0])
     with StateDir.open("paper", "default", tmp_path) as state:
-        nonces = nonces_of("0xab", state, clock)
+        nonces, _ = nonces_of("0xab", state, clock, 10.0)
         task = asyncio.create_task(nonces.stay_ahead())
         await asyncio.sleep(0.05)
         assert state.store.reserved("nonce-0xab") == 0

@@ -186,7 +186,7 @@ def test_another_programs_database_is_not_taken_over(tmp_path: Path) -> None:
 def test_a_page_that_was_overwritten_is_found_at_the_next_start(tmp_path: Path) -> None:
     store = open_store(tmp_path)
     for number in range(2_000):
-        store.reserve(f"name-{number}", number)
+        store.reserve((f"name-{number}", number))
     store.close()
     path = tmp_path / FILE
     content = bytearray(path.read_bytes())
@@ -227,7 +227,7 @@ def test_counter_is_durable_before_it_is_used(
     assert [counter.next() for _ in range(999)][-1] == 1004
     assert store.reserved("nonce") == 1005
 
-    def full_disk(_name: str, _below: int) -> None:
+    def full_disk(*_reserved: tuple[str, int]) -> None:
         raise StateError("disk full")
 
     monkeypatch.setattr(store, "reserve", full_disk)

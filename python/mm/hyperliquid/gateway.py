@@ -108,12 +108,19 @@ class Gateway:
         self._on_fate_known = on_fate_known
         self._tasks: set[asyncio.Task[None]] = set()
         self._unreachable = False
+        # Signed, and neither answered nor known to be void.
+        self._open = 0
         self.requests = 0
 
     @property
     def in_flight(self) -> int:
         """Actions whose answer, or fate, is not known yet."""
         return len(self._tasks)
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing that was signed here can still be carried out."""
+        return self._open == 0
 
     def dispatch(self, action: Action, decided_ns: int) -> int:
         """Sign an action of the engine and send it in a task of its own.
@@ -159,7 +166,7 @@ class Gateway:
         nonce = self._nonces.take()
         self._note({"own": action["type"], "nonce": nonce})
         self._spend(1)
-        return await self._line.exchange(self._signed(action, nonce))
+        return await self._exchange(self._signed(action, nonce))
 
     async def approve_agent(self, address: str, name: str) -> HttpReply:
         """Let another key sign for this account; this gateway must sign with the account's own.
@@ -186,7 +193,7 @@ class Gateway:
         # A user-signed action takes no expiry, and is for no vault.
         mainnet = self._envelope.mainnet
         body = self._signer.sign_json(json.dumps(action), nonce, mainnet=mainnet)
-        return await self._line.exchange(body)
+        return await self._exchange(body)
 
     async def wait_idle(self, timeout_s: float) -> bool:
         """Wait until every action sent has an answer or a known fate.
@@ -206,6 +213,17 @@ class Gateway:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _exchange(self, body: bytes) -> HttpReply:
+        """Send what may be carried out until it is answered."""
+        self._open += 1
+        try:
+            reply = await self._line.exchange(body)
+        except UnreachableError:
+            self._open -= 1
+            raise
+        self._open -= 1
+        return reply
 
     def _expires_ms(self, from_ns: int) -> int:
         life_ns = int(self._envelope.expires_after_s * SECOND_NS)
@@ -232,7 +250,7 @@ class Gateway:
     async def _send(self, action: int, nonce: int, body: bytes, items: int) -> None:
         begun_ns = time.perf_counter_ns()
         try:
-            reply = await self._line.exchange(body)
+            reply = await self._exchange(body)
         except UnreachableError as error:
             # Said once an outage: the engine tries again as long as orders may rest.
             say = log.debug if self._unreachable else log.warning
@@ -244,7 +262,8 @@ class Gateway:
         except LostReplyError as error:
             log.warning("reply_lost", action=action, why=str(error))
             self._put(action, None)
-            await self._burn(nonce)
+            if await self._burn(nonce):
+                self._open -= 1
             self._on_fate_known()
         else:
             self._unreachable = False
@@ -255,11 +274,14 @@ class Gateway:
         status, body = (None, None) if reply is None else (reply.status, reply.body)
         self._inbox.put(Reply(self._clock.now_ns(), action, status, body))
 
-    async def _burn(self, nonce: int) -> None:
+    async def _burn(self, nonce: int) -> bool:
         """Use up the nonce of an action without an answer, so that it cannot be carried out late.
 
         Any answer settles it: either the nonce is burnt now, or it had been used, and then the
         action has been carried out already and the account shows it.
+
+        Returns:
+            Whether that was answered.
         """
         for attempt in range(BURN_ATTEMPTS):
             if attempt:
@@ -269,5 +291,6 @@ class Gateway:
             except VenueError:
                 continue
             if reply.status == HTTP_OK:
-                return
+                return True
         log.error("fate_unknown", nonce=nonce, hint="the action's own expiry settles it")
+        return False
