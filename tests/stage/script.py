@@ -65,6 +65,8 @@ class Stage:
         self._tasks: list[asyncio.Task[None]] = []
         self._run: asyncio.Task[int] | None = None
         self._engines: list[Engine] = []
+        # How many of them are of runs before the one that goes on.
+        self._earlier = 0
         self._engine_of: dict[str, Engine] = {}
         self.logs: list[Json] = []
         self.house: House
@@ -150,6 +152,7 @@ class Stage:
     def begin(self, **settings: object) -> None:
         """Start `mm run` on this exchange."""
         assert self._run is None or self._run.done(), "one run at a time"
+        self._earlier = len(self._engines)
         options = Options(self.config(**settings), "http://stage", None, screen=False, as_json=True)
         self._run = asyncio.ensure_future(self._make_markets(options))
 
@@ -169,7 +172,13 @@ class Stage:
     async def two_sided(self) -> None:
         """Wait until both sides rest in full."""
         await self.until(
-            lambda: self._engines and self.bids and self.asks and self.shown["phase"] == "normal"
+            lambda: (
+                len(self._engines) > self._earlier
+                and self.shown["position_start"] is not None
+                and self.bids
+                and self.asks
+                and self.shown["phase"] == "normal"
+            )
         )
         await self.wait(SETTLED_S)
 

@@ -24,7 +24,7 @@ pub enum Term {
     Gap,
     /// `liquidity_frac x traded notional of an hour`.
     Liquidity,
-    /// `|position| x mid + what the venue's open-interest cap still lets us add`.
+    /// What is held while the venue's open interest is at its cap, by side: none of it may be added to.
     OpenInterest,
     /// `account_value x equity_share x max_leverage`.
     EquityShare,
