@@ -232,7 +232,8 @@ def limits(standing: Standing) -> Json:
         "binding": dict(zip(("long", "short"), found["binding"], strict=True)),
         "terms": terms,
         "inputs": _inputs(found["inputs"], decimals),
-        "ages": _ages(found["inputs"]["ages"], standing.config["freshness"]),
+        "ages": _ages(found["inputs"]["ages"], standing.config["freshness"])
+        | {"open_interest_cap": _cap_age(standing.snapshot)},
         "previous": _previous(found["previous"], decimals),
         "reduce_only": standing.snapshot["reduce_only"],
         "settings": standing.config["limits"],
@@ -280,6 +281,17 @@ def _ages(ages: Mapping[str, int | None], deadlines: Mapping[str, float]) -> Jso
         "state": "unknown" if history_ns is None else "known",
     }
     return rows
+
+
+def _cap_age(snapshot: Json) -> Json:
+    """The last word on the venue's open-interest cap; "it is not at it" is forgotten in the end."""
+    unknown = snapshot["limits"]["inputs"]["at_open_interest_cap"] is None
+    return {
+        "age_s": snapshot["open_interest_cap_age_s"],
+        "degraded_s": None,
+        "gone_s": None,
+        "state": "unknown" if unknown else "known",
+    }
 
 
 def _previous(previous: Mapping[str, Any] | None, decimals: int) -> Json | None:

@@ -1,7 +1,13 @@
 """A coin at the venue's open-interest cap: what is held may be held or shrink, nothing is added."""
 
 from decimal import Decimal
+from pathlib import Path
 
+import pytest
+import zstandard
+
+from engine_desk import EngineDesk
+from mm import explain
 from stage.house import Json
 from stage.script import Stage
 
@@ -62,6 +68,39 @@ async def test_an_order_refused_for_the_cap_asks_at_once(stage: Stage) -> None:
     assert asked.happened == 1
     await stage.until(lambda: asked.happened == 2, 3)
     await stage.stop()
+
+
+def test_that_it_is_not_at_the_cap_is_forgotten(tmp_path: Path) -> None:
+    """Ten minutes without an answer: unknown, said once and shown with its age; a cap stands."""
+    desk = EngineDesk().open()
+
+    def at_cap() -> object:
+        return desk.snapshot()["limits"]["inputs"]["at_open_interest_cap"]
+
+    def explained() -> Json:
+        (tmp_path / "events.jsonl.zst").write_bytes(zstandard.compress(desk.journal))
+        return explain.limits(explain.stand(tmp_path, None))["ages"]["open_interest_cap"]
+
+    desk.info("perpsAtOpenInterestCap", [])
+    desk.after(598.0)
+    assert at_cap() is False
+    desk.after(4.0)
+    assert at_cap() is None
+    told = [alarm for _, alarm in desk.alarms if alarm["alarm"] == "open_interest_cap_unknown"]
+    assert len(told) == 1
+    assert explained()["state"] == "unknown"
+    assert explained()["age_s"] == pytest.approx(602, abs=1)
+    assert desk.orders("Bid"), "the venue's own refusal would tell"
+    assert desk.orders("Ask")
+    desk.info("perpsAtOpenInterestCap", ["BTC"])
+    desk.after(602.0)
+    assert at_cap() is True
+    assert desk.snapshot()["limits"]["lots"] == [0, 0]
+    desk.info("perpsAtOpenInterestCap", [])
+    desk.after(2.0)
+    assert (at_cap(), explained()["state"]) == (False, "known")
+    told = [alarm for _, alarm in desk.alarms if alarm["alarm"] == "open_interest_cap_unknown"]
+    assert len(told) == 2
 
 
 def capped(reply: Json) -> Json:

@@ -7,7 +7,7 @@ use super::mode::{Mode, ModeReason};
 use crate::action::Cloid;
 use crate::event::{Fill, FillKind, NoveltyPlace, OpenOrder};
 use crate::requests::ledger::Supply;
-use crate::units::{Px, Side, Sz, Usd};
+use crate::units::{Dur, Px, Side, Sz, Usd};
 
 /// One thing that happened in a step and wants to be told.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -151,6 +151,12 @@ pub enum Alarm {
         supply: Supply,
         /// Requests left, where known; negative when overdrawn.
         left: Option<i64>,
+    },
+    /// Whether open interest is at the venue's cap has not been answered for long: an order that would
+    /// add to it at the cap is refused by the venue alone.
+    OpenInterestCapUnknown {
+        /// Since the last answer.
+        age: Dur,
     },
     /// An order rests that nothing this program made: it counts as exposure and is not touched.
     ForeignOrder {

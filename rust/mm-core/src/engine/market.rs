@@ -7,7 +7,10 @@ use crate::estimators::tape::Tape;
 use crate::estimators::volatility::Volatility;
 use crate::event::{AssetCtx, Bbo, BookSnapshot, Candle, Trade};
 use crate::instrument::Instrument;
-use crate::units::{Dur, Time};
+use crate::units::{Dur, SECOND, Time};
+
+/// From then on nobody knows whether the venue's open interest is at its cap: ten looks went unanswered.
+const CAP_LOST: Dur = Dur(600 * SECOND);
 
 /// Book, estimators and their ages.
 #[derive(Clone, Debug, Default)]
@@ -22,6 +25,8 @@ pub(super) struct Market {
     pub(super) ctx: Option<AssetCtx>,
     /// Whether the coin is at its open-interest cap, and when that was told.
     open_interest_cap: Option<(bool, Time)>,
+    /// Whether it was said that nobody tells any more.
+    cap_lost_told: bool,
     /// Receive time of the newest book or bbo, or of a context that agrees with it.
     fresh: Option<Time>,
     /// Receive time of the newest book or bbo.
@@ -89,11 +94,20 @@ impl Market {
 
     pub(super) fn on_cap(&mut self, is_at: bool, now: Time) {
         self.open_interest_cap = Some((is_at, now));
+        self.cap_lost_told = false;
     }
 
-    /// Whether the coin is at its open-interest cap, as last told.
-    pub(super) fn is_at_cap(&self) -> Option<bool> {
-        self.open_interest_cap.map(|(is_at, _)| is_at)
+    /// Whether the coin is at its open-interest cap. "It is" stands until somebody tells otherwise; that
+    /// it is not is forgotten when nobody has said it for long: then only the venue's refusal tells.
+    pub(super) fn is_at_cap(&self, now: Time) -> Option<bool> {
+        let (is_at, heard) = self.open_interest_cap?;
+        (is_at || now.since(heard) < CAP_LOST).then_some(is_at)
+    }
+
+    /// Since when nobody has answered, said once for each silence.
+    pub(super) fn newly_lost_cap(&mut self, now: Time) -> Option<Dur> {
+        let age = self.cap_age(now).filter(|age| *age >= CAP_LOST)?;
+        (!core::mem::replace(&mut self.cap_lost_told, true)).then_some(age)
     }
 
     /// Since when that is what it is; `None`: nobody told.

@@ -183,7 +183,11 @@ impl Engine {
     /// History is heard again every hour, and the list of capped coins every minute. What was not told at
     /// the start nobody has, as in a backtest.
     fn want_market_facts(&mut self) {
-        let (market, now) = (&self.market, self.now);
+        let now = self.now;
+        if let Some(age) = self.market.newly_lost_cap(now) {
+            self.alarms.push(Alarm::OpenInterestCapUnknown { age });
+        }
+        let market = &self.market;
         let facts = [
             (market.history_age(now), HISTORY_EVERY, Ask::Candles),
             (market.cap_age(now), CAP_EVERY, Ask::OpenInterestCap),

@@ -182,6 +182,8 @@ pub struct Snapshot {
     pub market_age_s: Option<f64>,
     /// Age of the account report, s.
     pub account_age_s: Option<f64>,
+    /// Age of the last word on the venue's open-interest cap, s.
+    pub open_interest_cap_age_s: Option<f64>,
     /// Age of our own stream, s.
     pub own_stream_age_s: Option<f64>,
     /// Initial margin in use, all coins, as last reported.
@@ -272,6 +274,7 @@ impl Engine {
             expected_fills_per_h: self.expected_fills_per_h(),
             market_age_s: age(self.market.age(self.now)),
             account_age_s: age(self.own.account.map(|(_, recv)| self.now.since(recv))),
+            open_interest_cap_age_s: age(self.market.cap_age(self.now)),
             own_stream_age_s: age(self.own.stream_age(self.now)),
             margin_used: report.map(|report| report.margin_used),
             liquidation_distance_frac: self.liquidation_distance(),

@@ -10,7 +10,8 @@
 //! ```
 //! A fill that does not continue from our position goes to `Unexplained` at once. A report from before
 //! our last fill says nothing. While `Unexplained` the mode is `REDUCE_ONLY`; it lasts until explained or
-//! corrected, with an alarm at its beginning and the kill switch behind it. One correction an hour: a
+//! corrected, with an alarm at its beginning, and no longer than `kill_unexplained_s`: then the kill switch
+//! latches, which is its deadline. One correction an hour: a
 //! ledger that needs more is wrong in a way that a correction would hide.
 
 use serde::Serialize;
