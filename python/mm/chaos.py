@@ -18,7 +18,7 @@ from mm.config import engine_config_json, load
 from mm.replay import LOG
 
 Json = Any  # whatever JSON holds
-Part = Literal["gate", "ledger", "recovery", "reconciler", "quotes"]
+Part = Literal["gate", "ledger", "recovery", "reconciler", "quotes", "cut"]
 
 HURRIED: dict[str, float] = {
     "control.observe_book_s": 2.0,
@@ -35,14 +35,19 @@ HURRIED: dict[str, float] = {
     "recovery.reject_backoff_s": 1.0,
     "recovery.reject_backoff_max_s": 5.0,
     "recovery.sweep_s": 15.0,
+    "recovery.post_only_s": 5.0,
 }
 """Settings of a world that lasts minutes: the same machines, sooner."""
 
 RATES: dict[str, float] = {
     **dict.fromkeys(("lost_reply", "never_arrives", "late_reply", "failed_cancel"), 0.015),
+    **dict.fromkeys(("late_arrival", "partial_batch"), 0.01),
     **dict.fromkeys(("refused_batch", "http429", "http5xx", "hung"), 0.01),
     **dict.fromkeys(("duplicate_frame", "reorder_frame", "drop_frame"), 0.015),
     **dict.fromkeys(("disconnect", "silent_stream", "burst", "price_jump"), 40.0),
+    **dict.fromkeys(("half_open", "stale_book", "snapshot_replay"), 30.0),
+    **dict.fromkeys(("oracle_jump", "funding_spike", "post_only"), 30.0),
+    "clock_skew": 120.0,
     **dict.fromkeys(("hand_order", "transfer", "funding", "leverage"), 25.0),
     "sweep": 120.0,
 }
@@ -52,6 +57,7 @@ STORMY_S = (60.0, 120.0)
 CALM_S = 60.0
 TIMEOUT_S = 4.0
 SHOWN_FAILURES = 50
+SPANS = ("back_inside", "to_flat")
 BATCH = 8
 
 # What is planted, and how many times the room its ladders ask for.
@@ -61,6 +67,7 @@ PLANTED: dict[Part, dict[str, Json]] = {
     "recovery": {"room_factor": 1.0, "gate": "enforced", "bug": "recovery"},
     "reconciler": {"room_factor": 1.0, "gate": "enforced", "bug": "reconciler"},
     "quotes": {"room_factor": 1.0, "gate": "enforced", "bug": "quotes"},
+    "cut": {"room_factor": 1.0, "gate": "enforced", "bug": "cut"},
 }
 
 
@@ -129,7 +136,8 @@ class Tally:
             day's losses, events, actions, breaches.
         faults: By kind.
         worst: The largest of each figure that should be small, with its seed.
-        to_flat_s: Times over the limit until back inside, s.
+        spans: Times over the limit until back inside, and from a kill until flat, s.
+        unfinished: How often the world ended before that.
         killed: Worlds by kill reason.
         failed: Seeds that failed, with why.
     """
@@ -137,7 +145,8 @@ class Tally:
     counts: Counter[str] = field(default_factory=Counter)
     faults: Counter[str] = field(default_factory=Counter)
     worst: dict[str, tuple[float, int]] = field(default_factory=dict)
-    to_flat_s: list[float] = field(default_factory=list)
+    spans: dict[str, list[float]] = field(default_factory=lambda: {kind: [] for kind in SPANS})
+    unfinished: Counter[str] = field(default_factory=Counter)
     killed: Counter[str] = field(default_factory=Counter)
     failed: dict[int, list[str]] = field(default_factory=dict)
     market_s: float = 0.0
@@ -161,7 +170,9 @@ class Tally:
         for key in ("worst_over_limit_usd", "worst_loss_frac", "no_reducing_quote_s"):
             known = self.worst.get(key, (-1.0, -1))
             self.worst[key] = max(known, (outcome[key], outcome["seed"]))
-        self.to_flat_s += outcome["to_flat_s"]
+        for kind in SPANS:
+            self.spans[kind] += outcome[kind]["finished_s"]
+            self.unfinished[kind] += outcome[kind]["unfinished"]
         if outcome["killed"] is not None:
             self.killed[outcome["killed"]] += 1
         if outcome["failures"]:
@@ -170,28 +181,33 @@ class Tally:
     @property
     def never(self) -> list[str]:
         """What never happened: a run that misses any of it proves nothing about it."""
-        # Lines and books of the protocol's edge have faults that these worlds know nothing of.
-        kinds = [kind for kind, count in self.faults.items() if count == 0 and kind in RATES]
+        kinds = [kind for kind, count in self.faults.items() if count == 0]
         return kinds + [
             key for key in ("fills", "limit_changes", "restored") if self.counts[key] == 0
         ]
 
+    def _span(self, kind: str) -> Json:
+        """How long something took. What was not done in time is counted, and in no quantile."""
+        took = sorted(self.spans[kind])
+        return {
+            "n": len(took),
+            "unfinished": self.unfinished[kind],
+            "p50": quantile(took, 0.5),
+            "p99": quantile(took, 0.99),
+            "max": quantile(took, 1.0),
+        }
+
     def summary(self) -> Json:
         """The whole run as one JSON object."""
         wall_s = time.monotonic() - self.began
-        flat = sorted(self.to_flat_s)
         worst = {key: {"value": value, "seed": seed} for key, (value, seed) in self.worst.items()}
         return {
             **self.counts,
             "faults": dict(self.faults),
             "never_happened": self.never,
             **worst,
-            "time_to_flat_s": {
-                "n": len(flat),
-                "p50": quantile(flat, 0.5),
-                "p99": quantile(flat, 0.99),
-                "max": quantile(flat, 1.0),
-            },
+            "time_back_inside_s": self._span("back_inside"),
+            "time_to_flat_s": self._span("to_flat"),
             "killed": dict(self.killed),
             "failed": len(self.failed),
             "failing_seeds": {

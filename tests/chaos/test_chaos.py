@@ -38,6 +38,41 @@ def test_a_planted_bug_is_found(part: Part) -> None:
     assert live(terms_json(), found)["failures"] == []
 
 
+def test_the_worst_case_is_measured_whatever_the_verdict() -> None:
+    planted = live(terms_json("gate"), 0)
+    assert planted["worst_over_limit_usd"] > 0.0
+    assert live(terms_json(), 0)["worst_over_limit_usd"] == 0.0
+
+
+def test_a_delisting_ends_a_world_and_no_session_follows() -> None:
+    terms = terms_json()
+    ended = [outcome for seed in SEEDS if (outcome := live(terms, seed))["faults"]["delisting"]]
+    assert ended
+    assert all(outcome["failures"] == [] for outcome in ended)
+
+
+def test_what_was_not_done_in_time_is_counted_and_in_no_quantile() -> None:
+    tally, outcome = Tally(), live(terms_json(), 0)
+    outcome["back_inside"] = {"finished_s": [3.0, 1.0], "unfinished": 2}
+    outcome["to_flat"] = {"finished_s": [], "unfinished": 1}
+    tally.add(outcome)
+    summary = tally.summary()
+    assert summary["time_back_inside_s"] == {
+        "n": 2,
+        "unfinished": 2,
+        "p50": 1.0,
+        "p99": 3.0,
+        "max": 3.0,
+    }
+    assert summary["time_to_flat_s"] == {
+        "n": 0,
+        "unfinished": 1,
+        "p50": None,
+        "p99": None,
+        "max": None,
+    }
+
+
 def test_a_world_repeats_and_its_logs_replay(tmp_path: Path) -> None:
     terms = terms_json()
     outcome, runs = live_logged(terms, 2, tmp_path)

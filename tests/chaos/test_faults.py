@@ -73,6 +73,23 @@ def test_what_never_arrives_is_in_no_report() -> None:
     assert report(opened) == []
 
 
+def test_an_action_that_arrives_late_is_carried_out_then() -> None:
+    opened = desk(
+        {"late_arrival": {"by_s": 3 * BLOCK_S}},
+        {"late_arrival": {"by_s": 3 * BLOCK_S, "lost": True}},
+    )
+    for answered in (1, 0):
+        assert answers(opened, PLACE) == []
+        before = resting(opened)
+        blocks(opened, 1)
+        assert resting(opened) == before
+        assert opened.exchange.take_replies() == []
+        blocks(opened, 1)
+        assert resting(opened) == before + 1
+        assert len(opened.exchange.take_replies()) == answered
+    assert opened.exchange.fault_counts() == {"late_arrival": 2}
+
+
 def test_a_late_reply_comes_after_its_time() -> None:
     opened = desk({"late_reply": {"by_s": 3 * BLOCK_S}})
     assert answers(opened, PLACE) == []

@@ -23,7 +23,7 @@ One = Annotated[
 ]
 Jobs = Annotated[int | None, typer.Option(min=1, help="Worlds at a time; absent: one a processor.")]
 Planted = Annotated[
-    Literal["gate", "ledger", "recovery", "reconciler", "quotes"] | None,
+    Literal["gate", "ledger", "recovery", "reconciler", "quotes", "cut"] | None,
     typer.Option("--break", help="Plant a bug there and stop at the first world that finds it."),
 ]
 Out = Annotated[Path, typer.Option(help="Where --seed writes one run directory a session.")]
@@ -101,7 +101,8 @@ def _say(text: str) -> None:
 def _show(summary: "Json") -> None:
     """The summary for people."""
     loss, quiet = summary["worst_loss_frac"], summary["no_reducing_quote_s"]
-    flat, over = summary["time_to_flat_s"], summary["worst_over_limit_usd"]
+    inside, flat = summary["time_back_inside_s"], summary["time_to_flat_s"]
+    over = summary["worst_over_limit_usd"]
     print(
         f"{summary['seeds']} worlds, {summary['market_hours']} market hours in"
         f" {summary['wall_s']} s: {summary['fills']} fills, {summary['limit_changes']} changes of"
@@ -114,7 +115,9 @@ def _show(summary: "Json") -> None:
     )
     print(
         f"way out {quiet['value']:.1f} s at most without a reducing quote (seed {quiet['seed']});"
-        f" back inside the limit p99 {flat['p99']} s of {flat['n']}"
+        f" back inside the limit p99 {inside['p99']} s of {inside['n']}"
+        f" ({inside['unfinished']} were not); flat after a kill p99 {flat['p99']} s of {flat['n']}"
+        f" ({flat['unfinished']} were not)"
     )
     print(
         f"loss    {100 * loss['value']:.2f} % at worst (seed {loss['seed']}); {summary['killed']}"

@@ -121,6 +121,8 @@ pub enum Bug {
     Refresh,
     /// Nothing that only reduces is quoted.
     Quotes,
+    /// What exceeds a limit that has fallen is cancelled a second late.
+    Cut,
 }
 
 /// Why a configuration was refused.
@@ -309,6 +311,8 @@ pub struct Engine {
     spent: Vec<Spending>,
     /// Changes that the last cycle wanted and that wait for requests.
     withheld: Vec<Withheld>,
+    /// With the bug planted, since when an excess waits to be cancelled.
+    excess_since: Option<Time>,
     /// Supply of requests last told of.
     told_supply: Option<Supply>,
 }
@@ -331,6 +335,7 @@ impl Engine {
             requests: RequestLedger::new(config.requests),
             spent: Vec::new(),
             withheld: Vec::new(),
+            excess_since: None,
             told_supply: None,
             config,
             instrument,

@@ -13,7 +13,7 @@ use crate::limits::{LimitSource, Limits};
 use crate::orders::{Order, State};
 use crate::requests::ITEMS_MAX;
 use crate::requests::choice::{Need, Why};
-use crate::units::{Px, Side, Sz, Time};
+use crate::units::{Dur, Px, SECOND, Side, Sz, Time};
 
 /// The changes of one cycle, by kind: each kind is one request.
 #[derive(Debug, Default)]
@@ -53,7 +53,7 @@ impl Engine {
         let mut gate = Gate::new(self.own.position(), &limits, self.exposure(), enforcement);
         let mut batch = Batch::default();
         self.sweep_orders(&verdict, &mut batch);
-        if enforcement == Enforcement::Enforced {
+        if enforcement == Enforcement::Enforced && !self.cuts_late(&gate) {
             self.cut_excess(&gate, &mut batch);
         }
         let plans = Side::BOTH.map(|side| self.plan_side(side, &wanted, &limits));
@@ -126,6 +126,20 @@ impl Engine {
                 self.cancel(cloid, Reason::OverLimit, batch);
             }
         }
+    }
+
+    /// Whether the planted bug holds the cancels of an excess back: it does for a second.
+    fn cuts_late(&mut self, gate: &Gate) -> bool {
+        if !self.is_planted(Bug::Cut) {
+            return false;
+        }
+        let exceeds = |side| gate.excess(side) > self.dying(side);
+        let since = Side::BOTH
+            .into_iter()
+            .any(exceeds)
+            .then(|| self.excess_since.unwrap_or(self.now));
+        self.excess_since = since;
+        since.is_some_and(|at| self.now.since(at) < Dur(SECOND))
     }
 
     /// Lots of a side whose cancel is already on its way.

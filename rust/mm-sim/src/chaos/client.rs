@@ -1,6 +1,6 @@
 //! Our end of the lines: what is sent and what becomes of it, what is asked, what is heard and when.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use mm_core::action::{Action, ActionBody, Cloid, Tif};
 use mm_core::event::{
@@ -141,10 +141,9 @@ impl World {
         let Some(number) = self.session.as_ref().map(|session| session.number) else {
             return Ok(());
         };
-        let fate = self.faults.on_action(what);
         let gives_up = self.now.plus(Dur::from_secs(self.terms.timeout_s));
         let id = number * SESSION_IDS + action.id;
-        let mut flight = Flight {
+        let flight = Flight {
             action: action.clone(),
             session: number,
             fate: ReplyFate::Comes,
@@ -152,30 +151,16 @@ impl World {
             gives_up,
             known: None,
         };
-        self.note_strays(
-            action,
-            !matches!(fate, ActionFate::Arrives(ReplyFate::Comes)),
-        );
-        let refusal = match fate {
-            ActionFate::Arrives(fate) => {
-                flight.fate = fate;
-                None
-            }
-            ActionFate::Refused(text) => Some(PlantedRefusal::Batch(text)),
-            ActionFate::CancelsFail(text) => Some(PlantedRefusal::Items(text)),
-            ActionFate::PartlyFails(text, every) => Some(PlantedRefusal::Some(text, every)),
-            ActionFate::Vanishes => {
-                self.never_arrives(id, flight, gives_up, ReplyOutcome::Lost);
-                return Ok(());
-            }
-            ActionFate::Status(status) => {
-                let at = self.now.plus(self.heard_latency());
-                self.never_arrives(id, flight, at, of_status(status));
-                return Ok(());
-            }
+        if self.is_mute() {
+            self.note_strays(action, true);
+            self.never_arrives(id, flight, gives_up, ReplyOutcome::Lost);
+            return Ok(());
+        }
+        let Some((arrive, refusal)) = self.fate_of(action, what, id, flight) else {
+            return Ok(());
         };
-        let arrive = self.now.plus(self.order_latency());
-        let expires = self.now.plus(Dur::from_secs(self.terms.expires_after_s));
+        let clock = self.wrong.clock(self.now);
+        let expires = clock.plus(Dur::from_secs(self.terms.expires_after_s));
         self.exchange.submit(Request {
             id,
             user: USER,
@@ -187,8 +172,55 @@ impl World {
             arrive,
             refusal,
         });
-        self.flights.insert(id, flight);
         Ok(())
+    }
+
+    /// When an action arrives and with which refusal, as the plan has it; `None`: never.
+    fn fate_of(
+        &mut self,
+        action: &Action,
+        what: Of,
+        id: u64,
+        mut flight: Flight,
+    ) -> Option<(Time, Option<PlantedRefusal>)> {
+        let gives_up = flight.gives_up;
+        let fate = self.faults.on_action(what);
+        self.note_strays(
+            action,
+            !matches!(fate, ActionFate::Arrives(ReplyFate::Comes)),
+        );
+        let mut arrive = self.now.plus(self.order_latency());
+        let refusal = match fate {
+            ActionFate::Arrives(fate) => {
+                flight.fate = fate;
+                None
+            }
+            ActionFate::ArrivesLate(by, fate) => {
+                arrive = arrive.plus(by);
+                flight.fate = fate;
+                if arrive >= gives_up {
+                    flight.fate = ReplyFate::Lost;
+                    flight.known = Some(gives_up);
+                    self.line
+                        .put(gives_up, Heard::Reply(action.id, ReplyOutcome::Lost));
+                }
+                None
+            }
+            ActionFate::Refused(text) => Some(PlantedRefusal::Batch(text)),
+            ActionFate::CancelsFail(text) => Some(PlantedRefusal::Items(text)),
+            ActionFate::PartlyFails(text, every) => Some(PlantedRefusal::Some(text, every)),
+            ActionFate::Vanishes => {
+                self.never_arrives(id, flight, gives_up, ReplyOutcome::Lost);
+                return None;
+            }
+            ActionFate::Status(status) => {
+                let at = self.now.plus(self.heard_latency());
+                self.never_arrives(id, flight, at, of_status(status));
+                return None;
+            }
+        };
+        self.flights.insert(id, flight);
+        Some((arrive, refusal))
     }
 
     /// Notes for how long orders that may increase can keep what reduces away: beside one that may still
@@ -253,6 +285,10 @@ impl World {
             return;
         };
         flight.arrived = true;
+        if flight.known.is_some() {
+            // Given up before it arrived.
+            return;
+        }
         let comes = answered.time.plus(latency);
         let outcome = told::outcome(answered.response.clone(), told::items(&flight.action.body));
         let (at, outcome) = match flight.fate {
@@ -393,6 +429,7 @@ impl World {
             return;
         }
         self.line.down = false;
+        self.line_opened();
         let newest = self.faults.snapshot_fills().unwrap_or(usize::MAX);
         let mut gap = vec![self.fills_report(newest)];
         gap.extend(self.money_report());
@@ -406,6 +443,7 @@ impl World {
                 state: StreamState::Up,
             }));
         }
+        gap.retain(|body| !self.is_unheard(body));
         let at = self.now.plus(self.heard_latency());
         for body in gap {
             self.line.frame(at, false, body);
@@ -469,7 +507,7 @@ impl World {
             side: order.side.index(),
             lots: order.sz.0,
             reduce_only: order.reduce_only,
-            ending: false,
+            ending: self.is_ending(order.cloid),
         }));
     }
 
@@ -487,19 +525,36 @@ impl World {
         could.collect()
     }
 
-    /// Everything of ours that could fill: what rests at the exchange and what is on its way there.
-    pub(super) fn could(&mut self) -> Vec<Could> {
+    /// Forgets what is over, and notes which cancels are on their way or have failed.
+    fn note_cancels(&mut self) {
         let now = self.now;
+        let (mut under_way, mut over) = (BTreeSet::new(), Vec::new());
+        for flight in self.flights.values() {
+            let ActionBody::Cancel(cancels) = &flight.action.body else {
+                continue;
+            };
+            let cloids = cancels.iter().map(|cancel| cancel.cloid);
+            match flight.known {
+                Some(at) if at < now => over.extend(cloids.map(|cloid| (cloid, at))),
+                _ => under_way.extend(cloids),
+            }
+        }
+        self.judge.cancels(under_way, over, now);
         self.flights
             .retain(|_, flight| !flight.arrived || flight.known.is_none_or(|at| at >= now));
-        let mut ending: Vec<Cloid> = Vec::new();
+    }
+
+    /// Whether the end of an order is under way, or could not be brought about a moment ago.
+    fn is_ending(&self, cloid: Cloid) -> bool {
+        self.judge.is_ending(cloid)
+    }
+
+    /// Everything of ours that could fill: what rests at the exchange and what is on its way there.
+    pub(super) fn could(&mut self) -> Vec<Could> {
+        self.note_cancels();
         let mut could = Vec::new();
-        for flight in self.flights.values() {
-            if let ActionBody::Cancel(cancels) = &flight.action.body {
-                ending.extend(cancels.iter().map(|cancel| cancel.cloid));
-            } else if !flight.arrived {
-                self.could_of(&flight.action, &mut could);
-            }
+        for flight in self.flights.values().filter(|flight| !flight.arrived) {
+            self.could_of(&flight.action, &mut could);
         }
         let own = self.exchange.open_orders(USER);
         could.extend(own.filter_map(|order| {
@@ -508,7 +563,7 @@ impl World {
                 side: order.side.index(),
                 lots: order.sz.0,
                 reduce_only: order.reduce_only,
-                ending: ending.contains(&cloid),
+                ending: self.is_ending(cloid),
             })
         }));
         could

@@ -7,7 +7,7 @@ use mm_core::event::{
 use mm_core::units::{Dur, SECOND, Time};
 
 use super::world::{ASSET, USER, World};
-use crate::exchange::Output;
+use crate::exchange::{Output, RateE10};
 use crate::faults::{Feed, FrameFate};
 use crate::market::DepthLevel;
 use crate::told;
@@ -18,9 +18,7 @@ const CANDLES: i64 = 120;
 impl World {
     /// Sends what the block's outputs say.
     pub(super) fn after_block(&mut self, outputs: &[Output]) {
-        if self.faults.take_break() && self.session.is_some() {
-            self.lose_line();
-        }
+        self.upset_lines();
         let (mut fills, mut updates, mut trades) = (Vec::new(), Vec::new(), Vec::new());
         let (mut changed, mut touched) = (false, false);
         for output in outputs {
@@ -79,10 +77,12 @@ impl World {
             self.frame(Feed::Account, room);
         }
         if touched && let Some(bbo) = self.bbo() {
+            let bbo = self.told_book(bbo);
             self.frame(Feed::Market, bbo);
         }
         if fast {
             let book = self.book_report();
+            let book = self.told_book(book);
             self.frame(Feed::Market, book);
             if let Some(ctx) = self.ctx() {
                 self.frame(Feed::Market, ctx);
@@ -96,8 +96,11 @@ impl World {
         }
     }
 
-    /// A frame of a feed, with its fate.
+    /// A frame of a feed, with its fate; where nobody would hear it, it has none.
     fn frame(&mut self, feed: Feed, body: EventBody) {
+        if !self.is_heard(&body) {
+            return;
+        }
         match self.faults.on_frame(feed, self.now) {
             FrameFate::Comes => self.deliver(false, self.now, body),
             FrameFate::Twice => {
@@ -109,8 +112,13 @@ impl World {
         }
     }
 
-    fn deliver(&mut self, late: bool, from: Time, body: EventBody) {
-        if self.line.is_up() && self.session.is_some() {
+    /// Whether a line is there on which it passes.
+    pub(super) fn is_heard(&self, body: &EventBody) -> bool {
+        self.line.is_up() && self.session.is_some() && !self.is_unheard(body)
+    }
+
+    pub(super) fn deliver(&mut self, late: bool, from: Time, body: EventBody) {
+        if self.is_heard(&body) {
             let at = from.plus(self.heard_latency());
             self.line.frame(at, late, body);
         }
@@ -234,7 +242,10 @@ impl World {
             mark_px,
             oracle_px: oracle.map_or(mark_px, |px| self.instrument.px_f64(px)),
             mid_px: mid.map(|px| self.instrument.px_f64(px)),
-            funding_rate_per_h: 0.0,
+            funding_rate_per_h: self
+                .exchange
+                .funding_rate(ASSET)
+                .map_or(0.0, RateE10::as_fraction),
             open_interest: self.instrument.sz_f64(interest),
             day_notional_usd: volume.as_usd(),
         }))

@@ -22,6 +22,8 @@ pub(super) struct Killed {
     /// Magnitude of the position at the last block, lots, and when it last fell or a hand traded.
     held: Sz,
     moved: Time,
+    /// Since when a position is being flattened.
+    closing: Option<Time>,
 }
 
 impl World {
@@ -60,7 +62,9 @@ impl World {
             at,
             held: self.position().abs(),
             moved: at,
+            closing: None,
         });
+        self.watch_closing();
         self.outcome.killed = Some(reason.as_str().to_owned());
         self.ends.clear();
     }
@@ -74,6 +78,29 @@ impl World {
             }
             killed.held = held;
         }
+        self.watch_closing();
+    }
+
+    /// Measures how long a position takes to be flat where the policy after a kill is to flatten it.
+    fn watch_closing(&mut self) {
+        let (held, now) = (self.position().abs(), self.now);
+        let Some(killed) = &mut self.killed else {
+            return;
+        };
+        if self.drawn.on_kill != PositionPolicy::Flatten {
+            return;
+        }
+        if held > Sz::ZERO {
+            killed.closing.get_or_insert(now);
+        } else if let Some(since) = killed.closing.take() {
+            let passed_s = now.since(since).as_secs();
+            self.outcome.to_flat.finished_s.push(passed_s);
+        }
+    }
+
+    /// Whether a position is being flattened now.
+    pub(super) fn is_closing(&self) -> bool {
+        self.killed.is_some_and(|killed| killed.closing.is_some())
     }
 
     /// What a hand trades after the latch is closed in its turn.
@@ -100,17 +127,19 @@ impl World {
     }
 
     /// After the latch only what reduces is sent, and only in the way that the policy allows: a flatten
-    /// quotes only while it says that the book takes no immediate order, and the book does not say else. A
-    /// period in which the venue takes post-only orders alone never comes in these worlds.
+    /// quotes only while it says that the book takes no immediate order, and the book does not say else,
+    /// or that the venue takes post-only orders alone.
     pub(super) fn judge_killed(&mut self, actions: &[Action]) {
         if self.killed.is_none() {
             return;
         }
         let policy = self.drawn.on_kill;
         let waits = self.session.as_ref().is_some_and(|session| {
-            let takes_none = [CloseWait::BookTooWide, CloseWait::BookTooThin];
-            let shown = session.engine.snapshot().close_wait;
-            shown.is_some_and(|why| takes_none.contains(&why)) && !self.book_takes(session)
+            match session.engine.snapshot().close_wait {
+                Some(CloseWait::BookTooWide | CloseWait::BookTooThin) => !self.book_takes(session),
+                Some(CloseWait::PostOnlyPeriod) => self.is_post_only(),
+                _ => false,
+            }
         });
         let orders = actions.iter().flat_map(|action| -> Vec<NewOrder> {
             match &action.body {

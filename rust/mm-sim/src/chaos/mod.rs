@@ -5,9 +5,11 @@
 //! the exchange's own truth by `truth`, which shares nothing with the gate. Then the faults end, and
 //! the session must find back: two-sided, in step with the exchange, every micro-USDC explained.
 
+mod calm;
 mod client;
 mod exchange_side;
 mod killed;
+mod lines;
 mod outcome;
 mod terms;
 mod truth;

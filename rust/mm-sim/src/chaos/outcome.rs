@@ -12,6 +12,15 @@ use crate::faults::FaultKind;
 /// Failures put in words a world.
 const FAILURES_MAX: usize = 20;
 
+/// Times that something took, and how often the world ended before it was done.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Spans {
+    /// Of those that were done, s.
+    pub finished_s: Vec<f64>,
+    /// Those that were not.
+    pub unfinished: u64,
+}
+
 /// What a world came to, as JSON.
 #[derive(Clone, Debug, Serialize)]
 pub struct Outcome {
@@ -44,7 +53,8 @@ pub struct Outcome {
     pub faults: BTreeMap<FaultKind, u64>,
     /// Why the kill switch latched, if it did.
     pub killed: Option<String>,
-    /// Largest excess of an admitted worst case over its limit, USD; zero unless the law was broken.
+    /// Largest excess of the worst case that our own orders could make over the limit in force when it
+    /// last grew by what was sent, USD: measured after every step, whatever the verdict.
     pub worst_over_limit_usd: f64,
     /// Breaches of LIMITS.md 5.
     pub breaches: u64,
@@ -52,8 +62,11 @@ pub struct Outcome {
     pub worst_loss_frac: f64,
     /// Longest time without a reducing quote while one was needed and could be sent, s.
     pub no_reducing_quote_s: f64,
-    /// Times over the limit until back inside, s.
-    pub to_flat_s: Vec<f64>,
+    /// Times over the limit, from a block in which a session could act until back inside.
+    pub back_inside: Spans,
+    /// Times from a kill whose policy is to flatten until the position is zero, and from a later trade of
+    /// hands that opened one again.
+    pub to_flat: Spans,
     /// Everything that must not be, in words; empty: the world passed.
     pub failures: Vec<String>,
 }
@@ -79,7 +92,8 @@ impl Outcome {
             breaches: 0,
             worst_loss_frac: 0.0,
             no_reducing_quote_s: 0.0,
-            to_flat_s: Vec::new(),
+            back_inside: Spans::default(),
+            to_flat: Spans::default(),
             failures: Vec::new(),
         }
     }

@@ -11,6 +11,9 @@ use crate::flow::Dice;
 /// Chance streams of a world's terms, and of a trade at the end of the storm that nobody tells.
 const STREAM: u64 = 1 << 40;
 const UNTOLD: u64 = STREAM + 1;
+const DELISTED: u64 = STREAM + 2;
+/// Share of worlds that end with the delisting of their perp.
+const DELISTED_SHARE: f64 = 0.06;
 /// How long before the end of the storm that trade happens, s: nothing is lost after it, so that no
 /// snapshot of fills is asked for by the way.
 const UNTOLD_BEFORE_S: f64 = 0.4;
@@ -114,7 +117,8 @@ impl Terms {
             };
             (*kind, (rate * intensity).min(most))
         });
-        let (script, acts) = untold(seed, stormy_s - UNTOLD_BEFORE_S);
+        let (script, mut acts) = untold(seed, stormy_s - UNTOLD_BEFORE_S);
+        acts.extend(delisted(seed, stormy_s));
         let plan = FaultPlan {
             seed: seed ^ 0x5eed,
             rates: rates.collect(),
@@ -142,6 +146,16 @@ impl Terms {
         };
         (drawn, dice)
     }
+}
+
+/// A few worlds end with the delisting of their perp, in the last quarter of the storm.
+fn delisted(seed: u64, stormy_s: f64) -> Option<TimedAct> {
+    let mut dice = Dice::new(seed, DELISTED);
+    let act = Act::Delisting {};
+    dice.chance(DELISTED_SHARE).then(|| TimedAct {
+        at_s: dice.between(0.75, 0.99) * stormy_s,
+        act,
+    })
 }
 
 /// In every fourth world hands trade and the frame of that fill never comes: only a report of the account

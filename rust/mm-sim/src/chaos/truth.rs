@@ -9,15 +9,17 @@
 //!   tells of them sooner when the frame of the fill was lost.
 //! * Orders of hands count from when a query showed them: no stream names them to a session. They count
 //!   against whatever may increase or flip; what only reduces has to fit beside our own alone.
-//! * An excess over a limit that fell is covered while a cancel of it is on its way, and until the
-//!   client learns, or gives up learning, that it failed: before that it cannot know better. Then the
-//!   pause of a second before a refused cancel is sent again is all it has: `RETRY`.
+//! * An excess over a limit that fell has to be cancelled in the step that lowered the limit. It is covered
+//!   while a cancel of it is on its way, and until the client learns, or gives up learning, that it
+//!   failed: before that it cannot know better. Then, and only for the order whose cancel failed, the
+//!   pause of a second before it is sent again is all it has: `RETRY`.
 //! * An amend of an order that is over counts nothing: the venue modifies only what rests, and an oid
 //!   never comes back.
 //! * The limit is the engine's own: `mm.audit` recomputes it from the journal of a run.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use mm_core::action::Cloid;
 use mm_core::units::{Dur, SECOND, Sz, Time};
 
 use super::outcome::Outcome;
@@ -30,14 +32,15 @@ pub(super) struct Could {
     /// Lots.
     pub(super) lots: i64,
     pub(super) reduce_only: bool,
-    /// Whether its end is under way: a cancel sent and not known to have failed.
+    /// Whether its end is under way: a cancel sent and not known to have failed, or one that failed a
+    /// moment ago.
     pub(super) ending: bool,
 }
 
 /// Longest time by which trades of our hands must be known: two checks of the reconciler, 10 s apart,
 /// and a query with its answer.
 const HANDS_KNOWN: Dur = Dur(25 * SECOND);
-/// Longest gap in what covers an excess: the pause before a failed cancel is sent again, and a step.
+/// Longest gap in what covers an order whose cancel failed: the pause before a failed cancel is sent again, and a step.
 const RETRY: Dur = Dur(SECOND + SECOND / 10);
 
 /// What the judge remembers.
@@ -45,8 +48,26 @@ const RETRY: Dur = Dur(SECOND + SECOND / 10);
 pub(super) struct Judge {
     /// Trades of hands that the engine has not heard of: tid, when, signed lots.
     unheard: BTreeMap<u64, (Time, i64)>,
-    uncovered_since: [Option<Time>; 2],
+    /// Sides of which an uncovered excess was counted and goes on.
+    uncovered: [bool; 2],
+    /// Orders of which a cancel is on its way.
+    under_way: BTreeSet<Cloid>,
+    /// When a cancel of an order was last known to have done nothing.
+    failed: BTreeMap<Cloid, Time>,
+    /// All that hands traded, signed lots.
+    hands: i64,
+    /// Of each side, the last time that something was sent which made its worst case larger.
+    increased: [Option<Increase>; 2],
     bounds: Option<[i64; 2]>,
+}
+
+/// The last increase of a side.
+#[derive(Clone, Copy, Debug)]
+struct Increase {
+    /// Limit in force then, lots.
+    bound: i64,
+    /// All that hands had traded then and that could be known, signed lots.
+    hands: i64,
 }
 
 /// What is judged: one moment.
@@ -92,8 +113,6 @@ fn admitted(
     let after = worst(position, known().chain(fresh.iter().copied()), side);
     let bound = moment.bounds[side];
     if after > bound && after > before {
-        let over = Sz(after - bound.max(0)).as_f64() * moment.lot_usd;
-        outcome.worst_over_limit_usd = outcome.worst_over_limit_usd.max(over);
         let hands = beside.len();
         outcome.breach(
                 moment.now,
@@ -105,6 +124,7 @@ fn admitted(
 impl Judge {
     /// Hands traded.
     pub(super) fn hand_fill(&mut self, tid: u64, now: Time, lots: i64) {
+        self.hands += lots;
         self.unheard.insert(tid, (now, lots));
     }
 
@@ -116,7 +136,7 @@ impl Judge {
     /// A new session starts from the exchange's word.
     pub(super) fn restarted(&mut self) {
         self.unheard.clear();
-        self.uncovered_since = [None; 2];
+        self.uncovered = [false; 2];
     }
 
     /// The position as far as the engine could know of hands.
@@ -140,7 +160,48 @@ impl Judge {
             // What may increase beside everything that is known; then all of it beside our own.
             admitted(moment, position, side, [beside, &growing], outcome);
             admitted(moment, position, side, [&[], fresh], outcome);
+            let before = worst(position, moment.could.iter().copied(), side);
+            let all = moment.could.iter().chain(fresh).copied();
+            if worst(position, all, side) > before {
+                let unheard = moment.position - position;
+                self.increased[side] = Some(Increase {
+                    bound: moment.bounds[side].max(0),
+                    hands: self.hands - unheard,
+                });
+            }
         }
+        self.measure(moment, fresh, outcome);
+    }
+
+    /// The worst case that our own orders can make, beyond the limit in force when it last grew by what
+    /// was sent: a figure, whatever the verdict. What hands traded since is not ours.
+    fn measure(&self, moment: &Moment<'_>, fresh: &[Could], outcome: &mut Outcome) {
+        for side in [0, 1] {
+            let Some(last) = self.increased[side] else {
+                continue;
+            };
+            let own = moment.position - (self.hands - last.hands);
+            let all = moment.could.iter().chain(fresh).copied();
+            let over = Sz(worst(own, all, side) - last.bound).as_f64() * moment.lot_usd;
+            outcome.worst_over_limit_usd = outcome.worst_over_limit_usd.max(over);
+        }
+    }
+
+    /// Takes note of which cancels are on their way, and which were over when.
+    pub(super) fn cancels(
+        &mut self,
+        under_way: BTreeSet<Cloid>,
+        over: Vec<(Cloid, Time)>,
+        now: Time,
+    ) {
+        self.under_way = under_way;
+        self.failed.extend(over);
+        self.failed.retain(|_, at| now.since(*at) <= RETRY);
+    }
+
+    /// Whether a cancel of this order is on its way, or did nothing a moment ago.
+    pub(super) fn is_ending(&self, cloid: Cloid) -> bool {
+        self.under_way.contains(&cloid) || self.failed.contains_key(&cloid)
     }
 
     /// Judges what rests against the limit after a step.
@@ -160,21 +221,19 @@ impl Judge {
                 .map(|order| order.lots)
                 .sum();
             if over.min(own) <= 0 {
-                self.uncovered_since[side] = None;
+                self.uncovered[side] = false;
                 continue;
             }
-            let since = *self.uncovered_since[side].get_or_insert(moment.now);
-            if moment.now.since(since) > RETRY {
+            if !core::mem::replace(&mut self.uncovered[side], true) {
                 outcome.breach(
                     moment.now,
                     &format!(
-                        "uncovered: {over} lots over the limit {} on side {side} since {:.1} s, no cancel under way",
-                        moment.bounds[side],
-                        moment.now.since(since).as_secs()
+                        "uncovered: {over} lots over the limit {} on side {side}, {own} of ours stay",
+                        moment.bounds[side]
                     ),
                 );
-                self.uncovered_since[side] = None;
             }
         }
+        self.measure(moment, &[], outcome);
     }
 }

@@ -123,23 +123,25 @@ impl WayOut {
     }
 
     /// Watches it at the end of a block. `known`: the position as far as the engine could know of it;
-    /// `able`: a session with all its streams and a book that it heard lately.
+    /// `able`: a session with all its streams and a book that it heard lately; `crossable`: as far as it
+    /// can know, the venue takes immediate orders.
     pub(super) fn watch(
         &mut self,
         moment: &Moment<'_>,
         known: i64,
         under_way: [bool; 2],
-        reduce_only: bool,
+        [reduce_only, crossable]: [bool; 2],
         able: bool,
         outcome: &mut Outcome,
     ) {
         let is_over = |held: i64| held > moment.bounds[0] || -held > moment.bounds[1];
         let over = is_over(moment.position);
-        self.watch_crossing(moment, over, able, outcome);
+        self.watch_crossing(moment, over, able && crossable, outcome);
         match (over && able, self.over_since) {
             (true, None) => self.over_since = Some(moment.now),
             (false, Some(since)) if !over => {
-                outcome.to_flat_s.push(moment.now.since(since).as_secs());
+                let passed_s = moment.now.since(since).as_secs();
+                outcome.back_inside.finished_s.push(passed_s);
                 self.over_since = None;
             }
             _ => {}
@@ -207,8 +209,8 @@ impl WayOut {
         }
     }
 
-    /// How long the position has been over its limit now, s.
-    pub(super) fn over_now_s(&self, now: Time) -> Option<f64> {
-        self.over_since.map(|since| now.since(since).as_secs())
+    /// Whether the position is over its limit now, and was while a session could act.
+    pub(super) const fn is_over(&self) -> bool {
+        self.over_since.is_some()
     }
 }

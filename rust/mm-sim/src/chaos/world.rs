@@ -12,6 +12,7 @@ use mm_hl::address::Address;
 
 use super::client::{Flight, Line, Query};
 use super::killed::Killed;
+use super::lines::Wrong;
 use super::outcome::Outcome;
 use super::terms::{Drawn, Terms};
 use super::truth::{Judge, Moment};
@@ -31,13 +32,10 @@ pub(super) const START: Time = Time(1_700_000_000 * SECOND);
 const PAUSE: Dur = Dur(2 * SECOND);
 /// Time in which everything that happened has been heard, reports of the account included.
 const HEARD: Dur = Dur(12 * SECOND);
-/// Smallest order, USD: the configuration's.
-const SMALLEST_USD: f64 = 12.0;
-/// A side that rested at some block so recently is quoted: orders are replaced all the time, and one
-/// that a taker swept rightly stays away for the governor's 5 s and returns in steps of 3 s.
-const LATELY: Dur = Dur(10 * SECOND);
 /// A book heard so lately can be priced by.
 const BOOK_FRESH: Dur = Dur(2 * SECOND);
+/// Longest way of an order to the venue and of its refusal back.
+const POST_ONLY_HEARD: Dur = Dur(5 * SECOND);
 /// Longest wait for our orders to be gone after the stop.
 const STOP_DEADLINE: Dur = Dur(20 * SECOND);
 
@@ -85,6 +83,10 @@ pub struct World {
     pub(super) queries: BTreeMap<(Time, u64), Query>,
     pub(super) judge: Judge,
     pub(super) way_out: WayOut,
+    /// What is wrong with the lines.
+    pub(super) wrong: Wrong,
+    /// Faults that met something, of the kinds that may meet nothing.
+    pub(super) met: BTreeMap<FaultKind, u64>,
     /// Orders by hand that the last query showed this session.
     pub(super) shown_hands: BTreeSet<u64>,
     /// When the session last heard a book.
@@ -94,9 +96,9 @@ pub struct World {
     /// Whether the session was told to stop.
     stopping: bool,
     /// When an order of ours last rested on each side.
-    rested: [Option<Time>; 2],
+    pub(super) rested: [Option<Time>; 2],
     /// When each side last had no room for an order.
-    full: [Option<Time>; 2],
+    pub(super) full: [Option<Time>; 2],
     actions: Vec<Action>,
     outputs: Vec<Output>,
     /// When the next session starts.
@@ -153,6 +155,8 @@ impl World {
             queries: BTreeMap::new(),
             judge: Judge::default(),
             way_out: WayOut::new(terms),
+            wrong: Wrong::default(),
+            met: BTreeMap::new(),
             shown_hands: BTreeSet::new(),
             book_heard: None,
             now: START,
@@ -221,6 +225,7 @@ impl World {
         let calm = START.plus(self.drawn.stormy);
         self.until(calm)?;
         self.faults.end();
+        self.end_upsets();
         self.ends.clear();
         self.until(calm.plus(Dur::from_secs(self.terms.calm_s)))?;
         self.judge_the_calm();
@@ -271,12 +276,14 @@ impl World {
     /// The engine's next timer, never at or before now: time moves on.
     fn wake_at(&self) -> Option<Time> {
         let wake = self.session.as_ref()?.engine.wake_at()?;
+        let wake = Time(wake.0 - self.wrong.skew.0);
         Some(wake.max(self.now.plus(Dur(1))))
     }
 
     fn block(&mut self, block: Time) -> Result<(), ChaosError> {
         self.faults.advance(block);
-        let acts = self.faults.take_acts();
+        let mut acts = self.faults.take_acts();
+        self.meet_acts(&mut acts, block);
         for act in &acts {
             if let Act::Transfer { usd } = act {
                 self.paid_in += Usd::floor(*usd);
@@ -312,7 +319,9 @@ impl World {
                 self.start_at = self.killed.is_none().then_some(again);
             }
         }
-        if self.session.is_none() && self.start_at.is_some_and(|at| at <= self.now) {
+        // What is not listed is not traded: no session begins.
+        let listed = !self.exchange.is_delisted(ASSET);
+        if listed && self.session.is_none() && self.start_at.is_some_and(|at| at <= self.now) {
             self.open()?;
         }
         Ok(())
@@ -340,6 +349,11 @@ impl World {
             number,
         });
         self.line.reopen();
+        let skew = self.faults.skew();
+        self.wrong.reopened(skew);
+        if skew != Dur(0) {
+            self.met(FaultKind::ClockSkew);
+        }
         self.judge.restarted();
         self.way_out.restarted();
         self.shown_hands.clear();
@@ -389,12 +403,14 @@ impl World {
                 let by_hand = open.orders.iter().filter(|order| order.cloid.is_none());
                 self.shown_hands = by_hand.map(|order| order.oid).collect();
             }
-            EventBody::Book(_) | EventBody::Bbo(_) => self.book_heard = Some(self.now),
+            EventBody::Book(_) | EventBody::Bbo(_) if self.faults.stale().is_none() => {
+                self.book_heard = Some(self.now);
+            }
             EventBody::Command(Command::Stop) => self.stopping = true,
             _ => {}
         }
         let event = Event {
-            recv: self.now,
+            recv: self.wrong.clock(self.now),
             body,
         };
         session.log.event(&event);
@@ -475,6 +491,13 @@ impl World {
         }
     }
 
+    /// Whether the session may rightly believe that the venue takes post-only orders alone.
+    pub(super) fn is_post_only(&self) -> bool {
+        let believed = Dur::from_secs(self.terms.engine.recovery.post_only_s);
+        self.wrong
+            .is_post_only(self.now, Dur(believed.0 + POST_ONLY_HEARD.0))
+    }
+
     fn is_reduce_only(&self) -> bool {
         let session = self.session.as_ref();
         session.is_some_and(|session| session.engine.is_reduce_only())
@@ -518,7 +541,8 @@ impl World {
         // After a kill its policy is judged in place of the way out, and a stop leaves the position.
         let priced = self.book_heard;
         let priced = priced.is_some_and(|at| self.now.since(at) <= BOOK_FRESH);
-        let able = priced && self.line.is_up() && self.killed.is_none() && !self.stopping;
+        let hears = self.line.is_up() && !self.wrong.is_deaf();
+        let able = priced && hears && self.killed.is_none() && !self.stopping;
         let (could, hands) = (self.could(), self.by_hand());
         let moment = Moment {
             now: self.now,
@@ -528,102 +552,21 @@ impl World {
             bounds,
             lot_usd: self.lot_usd(),
         };
-        let reduce_only = self.is_reduce_only();
+        let (reduce_only, crossable) = (self.is_reduce_only(), !self.is_post_only());
         let known = self.judge.knowable(&moment);
         let under_way = self.under_way();
         self.way_out.watch(
             &moment,
             known,
             under_way,
-            reduce_only,
+            [reduce_only, crossable],
             able,
             &mut self.outcome,
         );
     }
 
-    /// After the calm: in step with the exchange, every micro-USDC explained, on both sides again.
-    fn judge_the_calm(&mut self) {
-        self.outcome.market_s = self.now.since(START).as_secs();
-        self.outcome.fills = self.exchange.fills(USER).count() as u64;
-        let counts = self.faults.counts();
-        let count = |kind| (kind, counts.get(&kind).copied().unwrap_or(0));
-        self.outcome.faults = FaultKind::ALL.into_iter().map(count).collect();
-        if let Some(over_s) = self.way_out.over_now_s(self.now) {
-            self.outcome.to_flat_s.push(over_s);
-        }
-        let Some(session) = &self.session else {
-            if self.killed.is_none() {
-                let words = format!("no session at the end: {} sessions", self.outcome.sessions);
-                self.outcome.fail(self.now, &words);
-            }
-            return;
-        };
-        let shown = session.engine.snapshot();
-        self.judge_wound_up();
-        let truth = self.position();
-        let lately = |at: Option<Time>| at.is_some_and(|at| self.now.since(at) < LATELY);
-        let rests = self.rested.map(lately);
-        let reducing = usize::from(truth > Sz::ZERO);
-        // An order that room came for a moment ago is on its way.
-        let should = self.should_quote();
-        let missing = |side: usize| should[side] && !lately(self.full[side]) && !rests[side];
-        let as_it_should = if shown.reduce_only {
-            !missing(reducing)
-        } else {
-            !missing(0) && !missing(1)
-        };
-        if !as_it_should {
-            let words = format!(
-                "rests {rests:?} at the end: {:?}, {:?}, reduce-only {}, position {}, limits {:?}, equity {:?}",
-                shown.phase,
-                shown.not_quoting,
-                shown.reduce_only,
-                truth.0,
-                self.bounds(),
-                shown.account_value
-            );
-            self.outcome.fail(self.now, &words);
-        }
-    }
-
-    /// After the stop, when everything has been heard: in step with the exchange, and every
-    /// micro-USDC explained.
-    fn judge_the_ledger(&mut self) {
-        let Some(session) = &self.session else {
-            return;
-        };
-        let shown = session.engine.snapshot();
-        let truth = self.position();
-        if shown.position != truth {
-            let words = format!("position {} here, {} there", shown.position.0, truth.0);
-            self.outcome.fail(self.now, &words);
-        }
-        self.judge_budget();
-        let residual = shown.pnl.map(|pnl| pnl.residual);
-        if residual != Some(Usd::ZERO) {
-            let words = format!("residual {residual:?}");
-            self.outcome.fail(self.now, &words);
-        }
-    }
-
     pub(super) fn own_rests(&self) -> bool {
         let mut own = self.exchange.open_orders(USER);
         own.any(|order| order.cloid.is_some())
-    }
-
-    /// Which sides have room for a smallest order and a half, and no order of hands, which takes what
-    /// the sweep guard leaves.
-    fn should_quote(&self) -> [bool; 2] {
-        let Some(bounds) = self.bounds().filter(|_| self.killed.is_none()) else {
-            return [false; 2];
-        };
-        let smallest = 1.5 * SMALLEST_USD / self.lot_usd();
-        let usable = self.terms.engine.limits.limit_use_frac();
-        let hands = self.by_hand();
-        [(0, 1), (1, -1)].map(|(side, sign)| {
-            let beside = hands.iter().any(|order| order.side == side);
-            let toward = Sz(sign * self.position().0).as_f64();
-            !beside && usable * Sz(bounds[side]).as_f64() - toward > smallest
-        })
     }
 }

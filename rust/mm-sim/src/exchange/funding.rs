@@ -40,6 +40,13 @@ impl RateE10 {
         Self(libm::round(fraction * 1e10) as i64)
     }
 
+    /// As a fraction.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "a rate is far below 2^53 units")]
+    pub fn as_fraction(self) -> f64 {
+        self.0 as f64 / 1e10
+    }
+
     fn clipped(units: i128) -> Self {
         let most = i128::from(i64::MAX);
         Self(i64::try_from(units.clamp(-most, most)).expect("Invariant: it was clamped"))

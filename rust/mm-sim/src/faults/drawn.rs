@@ -8,6 +8,9 @@ use crate::flow::Dice;
 
 /// Longest delay of an answer or a frame that the rates draw, s.
 pub(super) const LATE_S: f64 = 3.0;
+/// Longest time by which the rates have an action arrive late, s: just under the 10 s
+/// for which one lives unless the configuration says else.
+const ARRIVAL_S: f64 = 9.5;
 /// Hanging requests, broken sockets and silences that the rates draw last so long on average, s.
 const OUTAGE_S: f64 = 6.0;
 /// Farthest that the rates put the announced clock off, s.
@@ -26,6 +29,12 @@ impl Faults {
             return Some(match kind {
                 FaultKind::LostReply => Fault::LostReply(any),
                 FaultKind::NeverArrives => Fault::NeverArrives(any),
+                FaultKind::LateArrival => Fault::LateArrival {
+                    of: any.of,
+                    count: 1,
+                    by_s: dice.between(0.5, ARRIVAL_S),
+                    lost: dice.chance(0.5),
+                },
                 FaultKind::LateReply => Fault::LateReply {
                     of: any.of,
                     count: 1,

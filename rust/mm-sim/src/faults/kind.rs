@@ -12,6 +12,8 @@ pub enum FaultKind {
     LostReply,
     /// An action never reaches the exchange.
     NeverArrives,
+    /// An action reaches the exchange seconds after it left, and its answer later still or never.
+    LateArrival,
     /// An answer comes late, after the frames that tell of its effects.
     LateReply,
     /// One static error refuses a whole batch.
@@ -70,9 +72,10 @@ pub enum FaultKind {
 
 impl FaultKind {
     /// All kinds.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 30] = [
         Self::LostReply,
         Self::NeverArrives,
+        Self::LateArrival,
         Self::LateReply,
         Self::RefusedBatch,
         Self::PartialBatch,
@@ -108,6 +111,7 @@ impl FaultKind {
         match self {
             Self::LostReply => "lost_reply",
             Self::NeverArrives => "never_arrives",
+            Self::LateArrival => "late_arrival",
             Self::LateReply => "late_reply",
             Self::RefusedBatch => "refused_batch",
             Self::PartialBatch => "partial_batch",
@@ -145,6 +149,7 @@ impl FaultKind {
             self,
             Self::LostReply
                 | Self::NeverArrives
+                | Self::LateArrival
                 | Self::LateReply
                 | Self::RefusedBatch
                 | Self::PartialBatch

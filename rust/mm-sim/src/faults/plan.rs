@@ -159,6 +159,20 @@ pub enum Fault {
     LostReply(Counted),
     /// Never reaches the exchange.
     NeverArrives(Counted),
+    /// Reaches the exchange late; the answer comes after that, or never.
+    LateArrival {
+        /// Which requests.
+        #[serde(default)]
+        of: Of,
+        /// How many.
+        #[serde(default = "one")]
+        count: u32,
+        /// How late, exchange seconds: from its `expiresAfter` on it is refused.
+        by_s: f64,
+        /// Whether its answer never comes.
+        #[serde(default)]
+        lost: bool,
+    },
     /// The answer comes late.
     LateReply {
         /// Which requests.
@@ -350,6 +364,7 @@ impl Fault {
         match self {
             Self::LostReply(_) => FaultKind::LostReply,
             Self::NeverArrives(_) => FaultKind::NeverArrives,
+            Self::LateArrival { .. } => FaultKind::LateArrival,
             Self::LateReply { .. } => FaultKind::LateReply,
             Self::RefusedBatch { .. } => FaultKind::RefusedBatch,
             Self::PartialBatch { .. } => FaultKind::PartialBatch,
@@ -373,9 +388,9 @@ impl Fault {
     fn ranges(&self) -> [Option<Ranged>; 2] {
         let seconds = |key, value| Some((key, value, (0.0, LONGEST_S), "seconds, 0 or more"));
         match self {
-            Self::LateReply { by_s, .. } | Self::ReorderFrame { by_s, .. } => {
-                [seconds("by_s", *by_s), None]
-            }
+            Self::LateArrival { by_s, .. }
+            | Self::LateReply { by_s, .. }
+            | Self::ReorderFrame { by_s, .. } => [seconds("by_s", *by_s), None],
             Self::Hung { for_s, .. }
             | Self::Disconnect { for_s, .. }
             | Self::SilentStream { for_s, .. }

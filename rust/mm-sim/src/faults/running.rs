@@ -15,6 +15,8 @@ use crate::flow::Dice;
 pub enum ActionFate {
     /// It reaches the exchange, which carries it out; and its answer has a fate of its own.
     Arrives(ReplyFate),
+    /// It reaches the exchange so much later, which carries it out unless it has expired.
+    ArrivesLate(Dur, ReplyFate),
     /// It never reaches the exchange, and no answer comes.
     Vanishes,
     /// This HTTP status at once; the exchange never sees it.
@@ -76,7 +78,8 @@ pub struct Faults {
     /// Faults of requests and frames that wait for theirs.
     armed: Vec<Fault>,
     acts: Vec<Act>,
-    silent: Vec<(Feed, Time)>,
+    /// Feeds that say nothing until then, and whether a frame was lost to it.
+    silent: Vec<(Feed, Time, bool)>,
     down_until: Option<Time>,
     snapshot_fills: Option<usize>,
     pub(super) chances: BTreeMap<FaultKind, f64>,
@@ -167,7 +170,7 @@ impl Faults {
             let due = self.draw(kind);
             self.begin(due, now);
         }
-        self.silent.retain(|(_, until)| now < *until);
+        self.silent.retain(|(_, until, _)| now < *until);
         self.down_until = self.down_until.filter(|until| now < *until);
         self.half_open = self.half_open.filter(|(_, until)| now < *until);
         self.stale = self.stale.filter(|(_, until)| now < *until);
@@ -191,8 +194,8 @@ impl Faults {
                 self.broke = true;
             }
             Due::Fault(Fault::SilentStream { feed, for_s }) => {
-                self.count(FaultKind::SilentStream);
-                self.silent.push((feed, at.plus(Dur::from_secs(for_s))));
+                let until = at.plus(Dur::from_secs(for_s));
+                self.silent.push((feed, until, false));
             }
             Due::Fault(Fault::HalfOpen { lines, for_s }) => {
                 self.count(FaultKind::HalfOpen);
@@ -294,6 +297,7 @@ impl Faults {
             Fault::LostReply(Counted { of, .. })
             | Fault::NeverArrives(Counted { of, .. })
             | Fault::Http429(Counted { of, .. })
+            | Fault::LateArrival { of, .. }
             | Fault::LateReply { of, .. }
             | Fault::RefusedBatch { of, .. }
             | Fault::PartialBatch { of, .. }
@@ -311,6 +315,14 @@ impl Faults {
         self.count(fault.kind());
         match fault {
             Fault::LostReply(_) => ActionFate::Arrives(ReplyFate::Lost),
+            Fault::LateArrival { by_s, lost, .. } => {
+                let answer = if lost {
+                    ReplyFate::Lost
+                } else {
+                    ReplyFate::Comes
+                };
+                ActionFate::ArrivesLate(Dur::from_secs(by_s), answer)
+            }
             Fault::LateReply { by_s: late_s, .. } | Fault::Hung { for_s: late_s, .. } => {
                 ActionFate::Arrives(ReplyFate::Late(Dur::from_secs(late_s)))
             }
@@ -364,7 +376,11 @@ impl Faults {
     /// The fate of a frame of this feed.
     pub fn on_frame(&mut self, of: Feed, now: Time) -> FrameFate {
         let meets = |feed: Feed| feed == of || (feed == Feed::User && of != Feed::Market);
-        if self.silent.iter().any(|(feed, _)| meets(*feed)) {
+        if let Some(place) = self.silent.iter().position(|(feed, ..)| meets(*feed)) {
+            let (_, _, met) = &mut self.silent[place];
+            if !core::mem::replace(met, true) {
+                self.count(FaultKind::SilentStream);
+            }
             return FrameFate::Never;
         }
         let scripted = self.armed.iter().position(|fault| match fault {
@@ -408,7 +424,8 @@ impl Faults {
             Fault::LostReply(counted) | Fault::NeverArrives(counted) | Fault::Http429(counted) => {
                 &mut counted.count
             }
-            Fault::LateReply { count, .. }
+            Fault::LateArrival { count, .. }
+            | Fault::LateReply { count, .. }
             | Fault::RefusedBatch { count, .. }
             | Fault::PartialBatch { count, .. }
             | Fault::FailedCancel { count, .. }

@@ -42,6 +42,14 @@ fn a_script_meets_the_requests_it_names_and_no_more_of_them() {
 fn every_fault_of_requests_has_its_fate() {
     let fates = [
         (r#"{"never_arrives": {}}"#, ActionFate::Vanishes),
+        (
+            r#"{"late_arrival": {"by_s": 9}}"#,
+            ActionFate::ArrivesLate(Dur::from_millis(9_000), ReplyFate::Comes),
+        ),
+        (
+            r#"{"late_arrival": {"by_s": 9, "lost": true}}"#,
+            ActionFate::ArrivesLate(Dur::from_millis(9_000), ReplyFate::Lost),
+        ),
         (r#"{"http429": {}}"#, ActionFate::Status(429)),
         (r#"{"http5xx": {}}"#, ActionFate::Status(502)),
         (

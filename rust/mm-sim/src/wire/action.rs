@@ -119,15 +119,19 @@ impl PaperExchange {
         };
         self.requests += 1;
         let id = self.requests;
-        let (fate, refusal) = match self.injected.door(user, &action) {
-            Door::Open(fate, refusal) => (fate, refusal),
+        let (late, fate, refusal) = match self.injected.door(user, &action) {
+            Door::Open(late, fate, refusal) => (late, fate, refusal),
             Door::Lost => {
                 self.forget_waiter(origin);
                 return Ok(Submitted::Queued(id));
             }
             Door::Answered(answer) => return Ok(Submitted::Answered(answer)),
         };
-        let arrive = self.clock.now().plus(Dur::from_millis(self.entry_ms));
+        let arrive = self
+            .clock
+            .now()
+            .plus(Dur::from_millis(self.entry_ms))
+            .plus(late);
         let assets = assets_of(&action);
         let request = Request {
             id,

@@ -40,8 +40,8 @@ pub(super) type Waiter = (u64, Origin);
 
 /// What the door does with an action.
 pub(super) enum Door {
-    /// It goes on, with the fate of its answer and a planted refusal.
-    Open(ReplyFate, Option<PlantedRefusal>),
+    /// It goes on, so much later, with the fate of its answer and a planted refusal.
+    Open(Dur, ReplyFate, Option<PlantedRefusal>),
     /// It is lost on the way.
     Lost,
     /// It is answered here.
@@ -91,19 +91,22 @@ impl Injected {
     /// The door of `POST /exchange`.
     pub(super) fn door(&mut self, user: Address, action: &ExchangeAction) -> Door {
         if self.account != Some(user) {
-            return Door::Open(ReplyFate::Comes, None);
+            return Door::Open(Dur(0), ReplyFate::Comes, None);
         }
         match self.faults.on_action(of(action)) {
-            ActionFate::Arrives(fate) => Door::Open(fate, None),
+            ActionFate::Arrives(fate) => Door::Open(Dur(0), fate, None),
+            ActionFate::ArrivesLate(by, fate) => Door::Open(by, fate, None),
             ActionFate::Refused(text) => {
-                Door::Open(ReplyFate::Comes, Some(PlantedRefusal::Batch(text)))
+                Door::Open(Dur(0), ReplyFate::Comes, Some(PlantedRefusal::Batch(text)))
             }
             ActionFate::CancelsFail(text) => {
-                Door::Open(ReplyFate::Comes, Some(PlantedRefusal::Items(text)))
+                Door::Open(Dur(0), ReplyFate::Comes, Some(PlantedRefusal::Items(text)))
             }
-            ActionFate::PartlyFails(text, every) => {
-                Door::Open(ReplyFate::Comes, Some(PlantedRefusal::Some(text, every)))
-            }
+            ActionFate::PartlyFails(text, every) => Door::Open(
+                Dur(0),
+                ReplyFate::Comes,
+                Some(PlantedRefusal::Some(text, every)),
+            ),
             ActionFate::Vanishes => Door::Lost,
             ActionFate::Status(status) => Door::Answered(Answer::bare(status)),
         }
