@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use mm_core::control::{Mode, ModeReason, Phase, Suppressed, SuppressedSides};
 use mm_core::engine::SideTrace;
+use mm_core::event::{Command, EventBody};
 use mm_core::instrument::Instrument;
 use mm_core::units::{Px, Side, Sz, Usd};
 
@@ -250,7 +251,10 @@ fn the_ramp_opens_the_one_limit_in_quarters() {
 #[test]
 fn the_newest_record_says_why_a_side_has_no_order_in_every_cycle() {
     type Told = (Phase, Mode, Option<ModeReason>, SuppressedSides);
-    let mut desk = Desk::quoting("{}");
+    // A cap that binds all along: no other limit of a cycle writes a record.
+    let mut with_cap = serde_json::to_value(config("{}")).unwrap();
+    with_cap["limits"]["position_cap_coin"] = 0.003.into();
+    let mut desk = Desk::with(serde_json::from_value(with_cap).unwrap(), 0);
     let silent: Rc<RefCell<(Option<Told>, BTreeSet<&str>)>> = Rc::default();
     let kept = Rc::clone(&silent);
     desk.witness = Some(Box::new(move |engine, _| {
@@ -270,12 +274,22 @@ fn the_newest_record_says_why_a_side_has_no_order_in_every_cycle() {
             );
         }
     }));
-    for place in 0..4 {
-        desk.fill_at(Side::Bid, place, 30);
+    desk.open();
+    desk.seconds(80);
+    for _ in 0..4 {
+        desk.fill(Side::Bid, 10);
     }
-    desk.seconds(150);
+    desk.seconds(20);
+    desk.user = false;
+    desk.seconds(130);
+    desk.user = true;
+    desk.mid += 4_000;
+    desk.seconds(60);
     desk.market = false;
     desk.seconds(30);
+    // Nothing rests and nothing can be priced: the kill is heard of, and nothing is sent.
+    desk.tell(EventBody::Command(Command::Kill));
+    desk.seconds(10);
     let codes = &silent.borrow().1;
     assert!(codes.contains("fill_burst"), "{codes:?}");
     assert!(codes.len() > 1, "{codes:?}");
