@@ -24,7 +24,11 @@ One = Annotated[
 Jobs = Annotated[int | None, typer.Option(min=1, help="Worlds at a time; absent: one a processor.")]
 Planted = Annotated[
     Literal["gate", "ledger", "recovery", "reconciler", "quotes", "cut"] | None,
-    typer.Option("--break", help="Plant a bug there and stop at the first world that finds it."),
+    typer.Option(
+        "--break",
+        help="Plant a bug there (cut: the cancels of an excess) and stop at the first world"
+        " that finds it.",
+    ),
 ]
 Out = Annotated[Path, typer.Option(help="Where --seed writes one run directory a session.")]
 AsJson = Annotated[bool, typer.Option("--json", help="The summary as one object on stdout.")]
