@@ -53,8 +53,8 @@ async def test_a_ladder_at_twice_the_room_is_seen_by_the_exchange_unless_the_gat
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    def planted(config: Config, session: int) -> str:
-        whole = json.loads(engine_config_json(config, session))
+    def planted(config: Config, session: int, *first: int) -> str:
+        whole = json.loads(engine_config_json(config, session, *first))
         # The kill switch would end the run before the audit could say what the gate let out.
         whole["control"]["kill_runaway_ratio"] = 10.0
         return json.dumps({**whole, "drill": {"room_factor": 2.0, "gate": gate}})
