@@ -60,7 +60,10 @@ impl Orders {
             order.since = now;
         } else if !order.is_over() {
             order.absent |= order.is_lost();
-            self.on_cancel_refused(cloid, now);
+            // A cancel that found nothing has its pause; this word is no reason for a longer one.
+            if order.cancelling {
+                self.on_cancel_refused(cloid, now);
+            }
         }
     }
 
