@@ -193,6 +193,8 @@ def test_a_host_that_dies(tmp_path: Path, gate: str) -> None:
         wait_for(lambda: has_quoted(8) and status().get("doing") == "watching", maker)
         wait_for(lambda: increasing(served.url) != [], maker)
         guard = status()["pid"]
+        # Together: a guard that outlives its maker by a moment cancels what rests.
+        os.kill(guard, signal.SIGSTOP)
         maker.process.kill()
         os.kill(guard, signal.SIGKILL)
         maker.kill()
@@ -202,8 +204,8 @@ def test_a_host_that_dies(tmp_path: Path, gate: str) -> None:
             took = eventually(lambda: resting(served.url) == [], "all cancelled", within_s=8)
             print(json.dumps({"orders_gone_wall_s": round(took, 1)}))
         else:
+            # They rest for ever, or until somebody takes them.
             time.sleep(8)
-            assert resting(served.url) != [], "nothing at the venue ends an order that rests"
         query = {"type": "historicalOrders", "user": ADDRESS.lower()}
         words = {row["status"] for row in ask(query, served.url)}
     assert ("scheduledCancel" in words) == (gate == "open")
