@@ -3,14 +3,10 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
-import pytest
-
 from stage.house import Json
 from stage.script import Stage
 
 HELD = "0.05"
-DAY_LOSS_USD = Decimal(500)
-"""`limits.daily_loss_frac` of the account."""
 LIFE_S = 60.0
 """Of a renewal of `scheduleCancel`, the last of which is at most 20 s old."""
 EXPIRES_S = 10.0
@@ -110,12 +106,3 @@ async def test_what_was_under_way_at_the_death_is_void_soon(stage: Stage) -> Non
     assert arrived, "after the death of who sent it"
     assert all(r.expires_ms is not None for r in arrived)
     assert stage.bids + stage.asks == []
-
-
-@pytest.mark.skip(reason="no stop order rests at the exchange in this version")
-@pytest.mark.parametrize("dead_man", ["open", "volume"])
-async def test_with_a_stop_that_rests_the_loss_is_bounded(stage: Stage, dead_man: str) -> None:
-    """The reduce-only stop closes what is held where the day's loss is reached."""
-    left = await dies(stage, dead_man)
-    assert left.held <= Decimal("0.001"), "closed but for what its own fills left"
-    assert left.loss_usd <= DAY_LOSS_USD * Decimal("1.1")

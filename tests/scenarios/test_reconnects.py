@@ -85,8 +85,10 @@ async def test_healthy_reconnects_add_up_to_nothing(
             early = Held.now()
     late = Held.now()
     assert early is not None
+    # A moment may have a task fewer than another; more of anything is what adds up.
+    assert late.tasks <= early.tasks
+    assert late.descriptors == early.descriptors
     assert late.objects == early.objects
-    assert (late.tasks, late.descriptors) <= (early.tasks, early.descriptors)
     counts = stage.shown["counts"]
     assert counts["fills_buy"] > SETTLED
     assert counts["fills_sell"] > SETTLED
