@@ -116,6 +116,7 @@ def open_desk(shared: Shared, place: Place, state: StateDir, stack: AsyncExitSta
         envelope=Envelope(expires_after_s(config), vault=venue.vault, mainnet=venue.mainnet),
         sent=stack.enter_context((place.run_dir / "sent.jsonl").open("ab")),
         on_fate_known=place.watch.look,
+        is_same=shared.is_same_exchange,
     )
     stack.push_async_callback(gateway.close)
     process = config.process

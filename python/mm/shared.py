@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mm.clock import Clock
+from mm.clock import Clock, PaperClock
 from mm.hyperliquid.http import HttpClient
 from mm.hyperliquid.nonces import Earlier, Nonces
 from mm.hyperliquid.order_line import OrderLine
 from mm.hyperliquid.pacing import Pacer
 from mm.hyperliquid.streams import Stream
 from mm.lease import Lease
+from mm.paper.process import ask_clock
 from mm.venue import Venue
 
 
@@ -49,3 +50,13 @@ class Shared:
     def line(self) -> OrderLine | HttpClient:
         """What carries signed actions."""
         return self.order_line or self.http
+
+    async def is_same_exchange(self) -> bool:
+        """Whether the exchange that this run began with answers; a paper one may be another.
+
+        Raises:
+            VenueError: No answer.
+        """
+        if not isinstance(self.clock, PaperClock):
+            return True
+        return (await ask_clock(self.http)).instance == self.venue.instance

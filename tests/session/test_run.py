@@ -199,11 +199,8 @@ def test_a_killed_maker_leaves_a_living_exchange_and_the_next_one_cleans_up(
     assert not is_alive(served["pid"])
 
 
-def test_an_exchange_that_was_killed_and_came_back_is_told_as_another(tmp_path: Path) -> None:
-    # At this speed a market minute of refusals, by one that knows no such account, is a moment.
-    config = tmp_path / "mm.toml"
-    config.write_text("[control]\nkill_rejections = 10000\n")
-    maker = Maker(*DEMO, "--config", str(config))
+def test_an_exchange_that_was_killed_and_came_back_is_told_as_another() -> None:
+    maker = Maker(*DEMO)
     wait_for(has_quoted, maker)
     served = exchange()
     os.kill(served["pid"], signal.SIGKILL)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import BinaryIO, Protocol
 
@@ -78,6 +78,7 @@ class Gateway:
         envelope: Envelope,
         sent: BinaryIO,
         on_fate_known: Callable[[], None],
+        is_same: Callable[[], Awaitable[bool]] | None = None,
     ) -> None:
         """Connect the parts.
 
@@ -94,6 +95,8 @@ class Gateway:
             sent: Takes one JSON line for each action sent: which nonce carried it.
             on_fate_known: Called when an action without an answer can no longer be carried out:
                 whatever it did shows in the account from then on.
+            is_same: Whether what answers is still the exchange that the account is at; asked
+                before the first action after an outage. `None`: there is only one.
         """
         self._line = line
         self._signer = signer
@@ -106,6 +109,7 @@ class Gateway:
         self._envelope = envelope
         self._sent = sent
         self._on_fate_known = on_fate_known
+        self._is_same = is_same
         self._tasks: set[asyncio.Task[None]] = set()
         self._unreachable = False
         # Signed, and neither answered nor known to be void.
@@ -250,6 +254,7 @@ class Gateway:
     async def _send(self, action: int, nonce: int, body: bytes, items: int) -> None:
         begun_ns = time.perf_counter_ns()
         try:
+            await self._meet_again()
             reply = await self._exchange(body)
         except UnreachableError as error:
             # Said once an outage: the engine tries again as long as orders may rest.
@@ -269,6 +274,17 @@ class Gateway:
             self._unreachable = False
             self._meter.ack_ns.append(time.perf_counter_ns() - begun_ns)
             self._put(action, reply)
+
+    async def _meet_again(self) -> None:
+        """After an outage: nothing goes to another exchange, whose refusals would say nothing."""
+        if not self._unreachable or self._is_same is None:
+            return
+        try:
+            same = await self._is_same()
+        except VenueError as error:
+            raise UnreachableError(str(error)) from error
+        if not same:
+            raise UnreachableError("another exchange answers there")
 
     def _put(self, action: int, reply: HttpReply | None) -> None:
         status, body = (None, None) if reply is None else (reply.status, reply.body)
