@@ -308,6 +308,42 @@ def test_the_limit_rises_slowly_and_falls_at_once(one: Case, two: Case, ms: int)
     assert abs(now - min(new, was + gain)) <= Decimal("0.000003")
 
 
+@given(cases(fresh=True, ready=True), cases(fresh=True, ready=True), st.integers(0, 120_000))
+def test_each_side_rises_slowly_and_falls_at_once(one: Case, two: Case, ms: int) -> None:
+    """In lots too, whatever binds: head-room or the open-interest cap may jump at one report.
+
+    At the open-interest cap what is held may be held. An unchanged mid, so that money is lots.
+    """
+    two = replace(
+        two, sz_decimals=one.sz_decimals, settings=one.settings, half_mid=one.half_mid,
+        cap_lots=one.cap_lots,
+    )  # fmt: skip
+    before, free = one.derive(), two.derive()
+    after = two.derive(previous=(before, Decimal(ms) / 1000))
+    share = one.settings["limit_rise_frac_per_min"] * ms / 60_000
+    for side in ("lots_long", "lots_short"):
+        was, new, now = (int(getattr(limits, side)) for limits in (before, free, after))
+        kept = two.position if side == "lots_long" else -two.position
+        base = max(was, kept) if two.at_cap else was
+        assert now <= min(new, base + 1 + share * (new + 1)), side
+        if new <= was:
+            assert now == new, side
+
+
+@given(cases(fresh=True, ready=True), st.integers(0, 10**6), st.integers(1, 20))
+def test_a_rise_in_many_small_steps_is_the_rise_in_one(case: Case, more: int, steps: int) -> None:
+    """What a millisecond adds is far below a lot: it is kept, and adds up."""
+    case = replace(case, head_room=(1_000, 1_000), own=(0, 0), position=0, at_cap=None)
+    roomy = replace(case, head_room=(1_000 + more, 1_000 + more))
+    first = case.derive()
+    at_once = roomy.derive(previous=(first, Decimal(steps) / 1000))
+    slow = first
+    for _ in range(steps):
+        slow = roomy.derive(previous=(slow, Decimal("0.001")))
+    assert abs(slow.lots_long - at_once.lots_long) <= 1
+    assert abs(slow.lots_short - at_once.lots_short) <= 1
+
+
 BAD = [math.nan, math.inf, -math.inf, "nan", "-inf", Decimal("NaN"), Decimal("Infinity"), "ten"]
 PLAIN: dict[str, Any] = {  # Any: the arguments of derive_limits
     "account_value": 1000,

@@ -206,6 +206,27 @@ def test_the_limit_rises_by_its_share_a_minute(frac: float, minutes: float, shar
     assert quoted(desk)[0] > 1.5 * bids
 
 
+@pytest.mark.parametrize("share", [0.10, 0.30])
+def test_a_side_that_head_room_bound_rises_at_most_its_share_a_minute(share: float) -> None:
+    """The exchange grants ten times the room in one report; the other side was not bound by it."""
+    settings = {"limits.leverage_cap": 2.0, "limits.limit_use_frac": 0.5}
+    desk = EngineDesk({**settings, "limits.limit_rise_frac_per_min": share}).open()
+    whole = desk.limits["lots"][0]
+    desk.head_room(buy=0.0)
+    low, bids = desk.limits["lots"][0], quoted(desk)[0]
+    assert desk.limits["binding"] == ["head_room", "leverage"]
+    desk.head_room(buy=50.0)
+    assert desk.limits["source"] == "valid"
+    assert desk.limits["lots"] == [pytest.approx(low, abs=1), whole]
+    assert desk.limits["binding"] == ["side_rise", "leverage"]
+    desk.after(60.0)
+    assert desk.limits["lots"][0] == pytest.approx(low + share * whole, rel=0.01)
+    assert quoted(desk)[0] > bids
+    desk.head_room(buy=0.0)
+    assert desk.limits["lots"][0] < low + share * whole
+    assert desk.limits["binding"][0] == "head_room"
+
+
 @pytest.mark.parametrize(("leave", "reduces"), [(0.90, True), (0.98, False)])
 def test_reduce_only_ends_at_its_leave_share(leave: float, reduces: bool) -> None:
     settings = {"limits.position_cap_coin": 0.05, "limits.reduce_only_leave_frac": leave}

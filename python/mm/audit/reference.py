@@ -23,8 +23,8 @@ BOUNDARY = Fraction(1, 10**12)
 AGEING = ("market", "account", "head_room", "sigma", "own_stream")
 BY_SIDE = ("open_interest", "head_room")
 """Terms that may differ between the sides."""
-BY_LOTS = ("position_cap", "fallback", *BY_SIDE, "last_valid")
-"""Terms that the slow rise does not bound."""
+BY_LOTS = ("position_cap", "fallback", *BY_SIDE)
+"""Terms that no amount of money is derived from: the slow rise of V does not bound them."""
 GAP_MOVES = ((25, Fraction(8, 100)), (10, Fraction(15, 100)), (0, Fraction(30, 100)))
 """Gap of the price by the least maximum leverage of the asset."""
 
@@ -151,7 +151,9 @@ def derive(
     if ramp is not None:
         terms["ramp"] = ramp
     if source == "valid" and previous is not None and previous.get("held") is not None:
-        terms["rise"] = facts.in_money(_rise(terms, previous, facts))
+        risen = facts.in_money(_rise(terms, previous, facts))
+        sides = _side_rise(terms, previous, facts)
+        terms |= {"rise": risen, "side_rise": Cap(None, sides)}
     value = min((cap.value for cap in terms.values() if cap.value is not None), default=None)
     long = _smallest(terms, 0)
     short = _smallest(terms, 1)
@@ -321,14 +323,43 @@ def _ramp(terms: dict[str, Cap], facts: _Facts) -> Cap | None:
 
 
 def _rise(terms: dict[str, Cap], previous: Record, facts: _Facts) -> Fraction:
-    held = _record(previous["held"])
-    base = Fraction(_integer(held["money"]), MICRO)
-    if previous["source"] != "valid":
-        return base
+    """How far V may have come."""
+    base = _fine(_record(previous["held"])["money"]) / MICRO
     values = (cap.value for name, cap in terms.items() if name not in BY_LOTS)
     derived = min(value for value in values if value is not None)
+    return base + derived * _gain(previous, facts)
+
+
+def _side_rise(terms: dict[str, Cap], previous: Record, facts: _Facts) -> tuple[Fraction, Fraction]:
+    """How far each side may have come from what bound it, lots.
+
+    At the open-interest cap what is held may be held.
+    """
+    bases = _record(previous["held"])["bases"]
+    if not isinstance(bases, list):
+        raise TypeError(f"expected a pair, was {bases!r}")
+    long, short = (_base_lots(_record(base), facts) for base in bases)
+    if facts.holds("at_open_interest_cap"):
+        long, short = max(long, facts.position), max(short, -facts.position)
+    gain = _gain(previous, facts)
+    return long + _smallest(terms, 0) * gain, short + _smallest(terms, 1) * gain
+
+
+def _base_lots(base: dict[str, Json], facts: _Facts) -> Fraction:
+    if "lots" in base:
+        return _fine(base["lots"])
+    lots = facts.in_money(_fine(base["money"]) / MICRO).lots
+    if lots is None:
+        raise TypeError("a valid limit has no mid")
+    return lots[0]
+
+
+def _gain(previous: Record, facts: _Facts) -> Fraction:
+    """Share of the newly derived limit that the time since may have added."""
+    if previous["source"] != "valid":
+        return Fraction(0)
     minutes = Fraction(_integer(previous["age"]), NANO * 60)
-    return base + derived * facts.setting("limit_rise_frac_per_min") * minutes
+    return facts.setting("limit_rise_frac_per_min") * minutes
 
 
 def _smallest(terms: dict[str, Cap], side: int) -> Fraction:
@@ -415,6 +446,12 @@ def _pair(value: Json) -> tuple[int, int] | None:
         raise TypeError(f"expected a pair, was {value!r}")
     first, second = value
     return _integer(first), _integer(second)
+
+
+def _fine(value: Json) -> Fraction:
+    """A number with its billionths."""
+    whole, billionths = _pair(value) or (0, 0)
+    return whole + Fraction(billionths, NANO)
 
 
 def _record(value: Json) -> dict[str, Json]:

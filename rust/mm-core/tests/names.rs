@@ -67,6 +67,7 @@ fn limits() {
         "position_cap",
         "fallback",
         "head_room",
+        "side_rise",
         "last_valid",
         "gone",
     ];

@@ -1,5 +1,6 @@
 //! Exact arithmetic on decimal inputs: a lot boundary that is reached on paper is reached here.
 
+use super::rise::Fine;
 use crate::units::Usd;
 
 /// Decimals of a [`Value`]: 10^-15 USDC.
@@ -13,7 +14,7 @@ const VALUE_MAX: u128 = 9_000_000_000_000 * 10_u128.pow(VALUE_DECIMALS);
 /// Largest number of lots; what lies above saturates. Below 2^53.
 const LOTS_MAX: u128 = 9_000_000_000_000_000;
 
-/// One micro-USDC.
+/// One micro-USDC, and one billion of billionths.
 const MICRO: u128 = POWERS[9];
 const _: () = assert!(VALUE_DECIMALS == 6 + 9);
 
@@ -181,9 +182,79 @@ impl Value {
         Usd(i64::try_from(self.0 / MICRO).unwrap_or(i64::MAX))
     }
 
+    /// From micro-USDC and their billionths, exact.
+    pub(crate) fn of_fine(fine: Fine) -> Self {
+        Self(of_fine(fine)).saturated()
+    }
+
+    /// As micro-USDC and their billionths, exact.
+    pub(crate) fn to_fine(self) -> Fine {
+        to_fine(self.0)
+    }
+
     fn saturated(self) -> Self {
         Self(self.0.min(VALUE_MAX))
     }
+}
+
+/// Lots and their billionths, on the way between two derivations with six digits more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Count(u128);
+
+/// Parts of a [`Count`]'s billionth.
+const PART: u128 = POWERS[6];
+
+impl Count {
+    /// From lots and their billionths.
+    pub(crate) fn of_fine(fine: Fine) -> Self {
+        Self(of_fine(fine) * PART).saturated()
+    }
+
+    /// As lots and their billionths, cut.
+    pub(crate) fn to_fine(self) -> Fine {
+        to_fine(self.0 / PART)
+    }
+
+    /// What an amount buys at `mid`, which is not zero.
+    pub(crate) fn of_value(value: Value, mid: Decimal, sz_decimals: u32) -> Self {
+        // A value counts in 10^-15 USDC as this does in 10^-15 lots.
+        let lots_per_usd = POWERS[(sz_decimals + mid.scale) as usize];
+        Self(mul_div(value.0, lots_per_usd, mid.mantissa)).saturated()
+    }
+
+    /// `self * factor`, cut.
+    pub(crate) fn times(self, factor: Decimal) -> Self {
+        let by = POWERS[factor.scale as usize];
+        Self(mul_div(self.0, factor.mantissa, by)).saturated()
+    }
+
+    /// `self / divisor`, cut; the divisor is not zero.
+    pub(crate) fn over(self, divisor: u128) -> Self {
+        Self(self.0 / divisor)
+    }
+
+    /// `self + other`.
+    pub(crate) fn plus(self, other: Self) -> Self {
+        Self(self.0 + other.0).saturated()
+    }
+
+    fn saturated(self) -> Self {
+        Self(self.0.min(LOTS_MAX * POWERS[15]))
+    }
+}
+
+/// Billionths; below zero counts as zero.
+fn of_fine(Fine(whole, nano): Fine) -> u128 {
+    // tidy: negative counts as zero, as said above
+    u128::from(whole.max(0).unsigned_abs()) * MICRO + u128::from(nano)
+}
+
+fn to_fine(billionths: u128) -> Fine {
+    let whole = i64::try_from(billionths / MICRO).unwrap_or(i64::MAX);
+    Fine(
+        whole,
+        u32::try_from(billionths % MICRO).expect("invariant: a rest below 1e9"),
+    )
 }
 
 /// `floor(a * b * 10^(up - down))`, saturating.

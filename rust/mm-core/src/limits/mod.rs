@@ -12,18 +12,20 @@
 //! [`derive_limits`] is the only maker of [`Limits`]; ladder, filter, gate, guard and messages take
 //! `&Limits`. Head-room makes the two sides differ; everything else is common to them.
 //!
-//! The slow rise bounds the terms in money. Caps in coin enter in lots and hold at once: they are
-//! constant, and passing them through USD would make the limit follow the last tick of mid.
+//! Caps in coin enter in lots: passing them through USD would make the limit follow the last tick of
+//! mid. The slow rise bounds V in money and each side in the unit of what binds it.
 
 mod config;
 mod exact;
 mod inputs;
+mod rise;
 mod terms;
 
 use serde::{Deserialize, Serialize};
 
 pub use config::{LimitConfig, LimitError, LimitSettings};
 pub use inputs::{Ages, Freshness, FreshnessConfig, FreshnessSettings, Input, LimitInputs};
+pub use rise::{Base, Fine};
 pub use terms::{Term, TermValue};
 
 pub(crate) use config::Range;
@@ -65,10 +67,12 @@ impl LimitSource {
 pub struct Held {
     /// V.
     pub value: Usd,
-    /// The smallest term in money: what the slow rise starts from.
-    pub money: Usd,
+    /// The smallest term in money, micro-USDC: what the slow rise of V starts from.
+    pub money: Fine,
     /// Q, `[long, short]`.
     pub lots: [Sz; 2],
+    /// What the slow rise of each side starts from, `[long, short]`.
+    pub bases: [Base; 2],
 }
 
 /// What the derivation knew of the limit before it.
@@ -131,14 +135,13 @@ pub fn derive_limits(
     }
     let ramped = inputs.ramp_share.filter(|share| *share < 1.0);
     caps.extend(ramped.and_then(|share| terms::ramp(&caps, share, &pricing)));
-    let money = smallest_money(&caps);
+    let mut risen = None;
     if source == LimitSource::Valid {
-        caps.extend(rise(
-            previous.as_ref(),
-            money,
-            settings.limit_rise_frac_per_min,
-            &pricing,
-        ));
+        let (before, frac) = (previous.as_ref(), settings.limit_rise_frac_per_min);
+        let money = rise::of_money(before, smallest_money(&caps), frac, &pricing);
+        risen = rise::of_sides(before, &caps, frac, &pricing, inputs);
+        caps.extend(money);
+        caps.extend(risen.map(|risen| risen.cap));
     }
     let candidate = Bound::smallest(&caps);
     let bound = if source == LimitSource::Degraded {
@@ -156,8 +159,9 @@ pub fn derive_limits(
     let held = match (source, value, smallest_money(&caps)) {
         (LimitSource::Valid, Some(value), Some(money)) => Some(Held {
             value,
-            money: money.to_usd(),
+            money: money.to_fine(),
             lots: bound.lots,
+            bases: rise::bases(&bound, &caps, risen.as_ref()),
         }),
         _ => held,
     };
@@ -188,42 +192,12 @@ fn source_of(inputs: &LimitInputs, worst: Freshness) -> LimitSource {
     }
 }
 
-/// The smallest of the terms that the slow rise bounds.
+/// The smallest of the terms in money.
 fn smallest_money(caps: &[Cap]) -> Option<Value> {
     caps.iter()
-        .filter(|cap| in_money(cap.term))
+        .filter(|cap| rise::in_money(cap.term))
         .filter_map(|cap| cap.value)
         .min()
-}
-
-/// Whether the slow rise bounds this term.
-const fn in_money(term: Term) -> bool {
-    !matches!(
-        term,
-        Term::PositionCap | Term::Fallback | Term::OpenInterest | Term::HeadRoom | Term::LastValid
-    )
-}
-
-/// Within Valid: the previous limit plus a share of the new one for each minute since. After any
-/// other source: the last valid limit, where there was one.
-fn rise(
-    previous: Option<&Previous>,
-    money: Option<Value>,
-    frac_per_min: f64,
-    pricing: &Pricing,
-) -> Option<Cap> {
-    let (previous, money) = (previous?, money?);
-    let base = Value::of_usd(previous.held?.money);
-    if previous.source != LimitSource::Valid {
-        return Some(pricing.money(Term::Rise, base));
-    }
-    // tidy: an age below zero is none, and nothing rises
-    let nanos = Decimal::new(u128::from(previous.age.0.unsigned_abs()), 9);
-    let gain = money
-        .times(Decimal::of(frac_per_min))
-        .times(nanos)
-        .over(Decimal::new(60, 0));
-    Some(pricing.money(Term::Rise, base.plus(gain)))
 }
 
 /// V, Q and what binds each side.

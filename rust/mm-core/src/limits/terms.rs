@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::config::LimitSettings;
-use super::exact::{Decimal, Value};
+use super::exact::{Count, Decimal, Value};
 use super::inputs::LimitInputs;
+use super::rise::{Base, Fine};
 use crate::instrument::Instrument;
 use crate::units::{Side, Sz, Usd};
 
@@ -40,6 +41,8 @@ pub enum Term {
     Fallback,
     /// The exchange's head-room for the side.
     HeadRoom,
+    /// The slow rise of a side: what bound it before and what it may gain in the time since.
+    SideRise,
     /// Degraded: the last valid limit, or what the increasing side had.
     LastValid,
     /// An input is past its second deadline: nothing may be added.
@@ -65,6 +68,7 @@ impl Term {
             Self::PositionCap => "position_cap",
             Self::Fallback => "fallback",
             Self::HeadRoom => "head_room",
+            Self::SideRise => "side_rise",
             Self::LastValid => "last_valid",
             Self::Gone => "gone",
         }
@@ -137,6 +141,21 @@ impl Pricing {
             value: self.value_of(lots),
             lots: Some([lots; 2]),
         }
+    }
+
+    /// Whole lots of what a side rises from; `None`: money without a mid.
+    pub(super) fn lots_of(&self, base: Base) -> Option<i64> {
+        match base {
+            Base::Lots(Fine(whole, _)) => Some(whole),
+            Base::Money(money) => self
+                .mid
+                .map(|mid| Value::of_fine(money).lots(mid, self.sz_decimals)),
+        }
+    }
+
+    pub(super) fn count_of(&self, value: Value) -> Option<Count> {
+        self.mid
+            .map(|mid| Count::of_value(value, mid, self.sz_decimals))
     }
 
     pub(super) fn value_of(&self, lots: Sz) -> Option<Value> {

@@ -76,7 +76,10 @@ fn a_position_has_the_limit_of_its_side() {
     assert_eq!(previous.age, Dur::from_secs(2.0));
     assert_eq!(previous.lots, [first.long(), first.short()]);
     let named: Vec<_> = next.terms().iter().map(|found| found.term).collect();
-    assert_eq!(named, [Term::Leverage, Term::Volatility, Term::Rise]);
+    assert_eq!(
+        named,
+        [Term::Leverage, Term::Volatility, Term::Rise, Term::SideRise]
+    );
 }
 
 /// At the open-interest cap a position may be held or shrink; neither grows nor turns round.
@@ -254,4 +257,85 @@ fn a_checked_configuration_says_what_was_set() {
     ];
     let wanted: [f64; 8] = [0.31, 0.32, 33.0, 3.4, 0.35, 0.36, 0.37, 0.38];
     assert_eq!(said.map(f64::to_bits), wanted.map(f64::to_bits));
+}
+
+/// Head-room that binds, in lots; the next report lifts it at one stroke.
+#[test]
+fn a_side_bound_in_lots_rises_slowly_and_falls_at_once() {
+    let roomy = |long: i64, position: i64| LimitInputs {
+        head_room: Some([Sz(long), Sz(90_000)]),
+        own_increasing: [Sz(-position), Sz(position)],
+        position: Sz(position),
+        ..seed_inputs()
+    };
+    let first = derive(&roomy(6_013, 0), settings(), None);
+    assert_eq!((first.long(), first.short()), (Sz(6_013), Sz(28_336)));
+    let next = derive(&roomy(20_000, 0), settings(), Some((&first, 0.0)));
+    assert_eq!(
+        (next.long(), next.binding_of(Side::Bid), next.short()),
+        (Sz(6_013), Term::SideRise, Sz(28_336))
+    );
+    // A thousandth of a minute at a time, below a lot each: it adds up to a tenth a minute.
+    let mut slow = next;
+    for _ in 0..3_000 {
+        slow = derive(&roomy(20_000, 0), settings(), Some((&slow, 0.01)));
+    }
+    assert!(
+        (7_012..=7_013).contains(&slow.long().0),
+        "{}",
+        slow.long().0
+    );
+    // A fill does not move it, and dearer coin does not lower it.
+    let filled = derive(&roomy(20_000, 5_000), settings(), Some((&slow, 0.0)));
+    assert_eq!(filled.long(), slow.long());
+    let dearer = LimitInputs {
+        mid: Some(90_000.0),
+        ..roomy(20_000, 0)
+    };
+    let dearer = derive(&dearer, settings(), Some((&slow, 0.0)));
+    assert_eq!(dearer.long(), slow.long());
+    let late = derive(&roomy(20_000, 0), settings(), Some((&slow, 600.0)));
+    assert_eq!(
+        (late.long(), late.binding_of(Side::Bid)),
+        (Sz(20_000), Term::HeadRoom)
+    );
+    let fallen = derive(&roomy(3_000, 0), settings(), Some((&late, 0.001)));
+    assert_eq!(fallen.long(), Sz(3_000));
+}
+
+/// On the return from Degraded the last valid lots of a side hold at once, and nothing more.
+#[test]
+fn a_side_bound_in_lots_returns_to_what_it_was() {
+    let with = |long, account_s: f64| LimitInputs {
+        head_room: Some([Sz(long), Sz(90_000)]),
+        ages: Ages {
+            account: Some(Dur::from_secs(account_s)),
+            ..Ages::NONE
+        },
+        ..seed_inputs()
+    };
+    let first = derive(&with(6_013, 0.0), settings(), None);
+    let degraded = derive(&with(2_000, 31.0), settings(), Some((&first, 31.0)));
+    assert_eq!(degraded.long(), Sz(2_000));
+    let back = derive(&with(20_000, 0.0), settings(), Some((&degraded, 60.0)));
+    assert_eq!(
+        (back.source(), back.long(), back.short()),
+        (LimitSource::Valid, Sz(6_013), Sz(28_336))
+    );
+}
+
+/// The open-interest cap lifts: what may be added comes back slowly. While it stands, an order that
+/// was in flight may still fill without an excess.
+#[test]
+fn the_open_interest_cap_lifts_slowly() {
+    let at = |position, is_at| LimitInputs {
+        position: Sz(position),
+        at_open_interest_cap: Some(is_at),
+        ..seed_inputs()
+    };
+    let capped = derive(&at(50, true), settings(), None);
+    let filled = derive(&at(80, true), settings(), Some((&capped, 0.0)));
+    assert_eq!((filled.long(), filled.short()), (Sz(80), Sz::ZERO));
+    let free = derive(&at(80, false), settings(), Some((&filled, 6.0)));
+    assert_eq!((free.long(), free.short()), (Sz(80 + 283), Sz(283)));
 }
