@@ -30,7 +30,7 @@ fn config(levels: u32) -> EngineConfig {
         "quoting": {"strategy": "ladder", "target_liquidity_frac": 0.2, "levels": levels,
             "depths_bps": (0..levels).map(|j| 4.0 + 0.5 * f64::from(j)).collect::<Vec<_>>(),
             "min_level_usd": 12.0, "min_edge_bps": 0.5, "arrival_per_s": 0.1, "kappa_per_bps": 0.7,
-            "adverse_selection_bps": 0.5, "half_spread_bps": 10.0, "risk_aversion": 1.0,
+            "adverse_selection_bps": 0.5, "half_spread_bps": 10.0, "half_spread_max_bps": 100.0, "risk_aversion": 1.0,
             "inventory_skew_bps": 10.0, "max_bps_diff": 0.2, "size_tolerance_frac": 0.1,
             "sweep_guard": true},
         "freshness": {"market_degraded_s": 5.0, "market_gone_s": 15.0, "account_degraded_s": 30.0,

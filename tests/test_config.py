@@ -171,6 +171,11 @@ def test_every_key_has_a_unit_in_its_name_or_needs_none(section: str, key: str) 
             " above 0 and up to 1000",
         ),
         (
+            "[quoting]\nhalf_spread_max_bps = 8.0",
+            "mm.toml: [quoting] half_spread_max_bps = 8: expected at least half_spread_bps and"
+            " every depth of depths_bps, 10 bps",
+        ),
+        (
             "[quoting]\nlevels = 3\ndepths_bps = [2.0]",
             "mm.toml: [quoting] depths_bps = [2.0]: expected one depth in bps for each of"
             " levels = 3",
@@ -340,8 +345,10 @@ def test_prop_effective_toml_reads_back_the_same(
     document: dict[str, dict[str, object]] = {
         "process": {"coin": coin},
         "limits": {"risk_fraction": fraction, "sigma_prior": prior},
-        "quoting": {} if depths is None else {"depths_bps": sorted(depths)},
+        "quoting": {"half_spread_max_bps": 1000.0},
     }
+    if depths is not None:
+        document["quoting"]["depths_bps"] = sorted(depths)
     config = parse(document, "mm.toml")
     file = tmp_path_factory.mktemp("config") / "mm.toml"
     file.write_text(to_toml(config), encoding="utf-8")

@@ -166,6 +166,14 @@ class QuotingConfig(Section):
     half_spread_bps: float = key(
         10.0, BPS, "of the simple strategies and of the first minute", gt=0, le=1000
     )
+    half_spread_max_bps: float = key(
+        100.0,
+        BPS,
+        "the most of any level before skew, whatever model and premia ask for: a percent from fair"
+        " no order is met by the ordinary flow that the model is about",
+        ge=1,
+        le=1000,
+    )
     risk_aversion: float = key(
         1.0,
         RATIO,
@@ -199,7 +207,13 @@ class QuotingConfig(Section):
 
     @model_validator(mode="after")
     def _agree(self) -> Self:
-        depths = self.depths_bps
+        depths, most_bps = self.depths_bps, self.half_spread_max_bps
+        widest_bps = max(self.half_spread_bps, *(depths or (0.0,)))
+        if widest_bps > most_bps:
+            raise ValueError(
+                f"half_spread_max_bps = {most_bps:g}: expected at least half_spread_bps and every"
+                f" depth of depths_bps, {widest_bps:g} bps"
+            )
         if depths is None:
             return self
         if len(depths) != self.levels:

@@ -1,10 +1,11 @@
 //! Quoting models: from beliefs and inventory to a ladder of prices, with the trace of every term.
 //!
 //! One form everywhere (RUNTIME.md 4):
-//! `half_spread = maker fee + adverse selection + max(min edge, model's delta) + premium`,
-//! `px = fair -+ half_spread + skew`. The premium is of the increasing side alone.
-//! The floor `fee + adverse selection + min edge` binds the increasing side; skew may carry the
-//! reducing side inside it, up to one price step short of crossing.
+//! `half_spread = maker fee + adverse selection + max(min edge, model's delta) + premium`, then floor
+//! and cap, `px = fair -+ half_spread + skew`. The premium is of the increasing side alone.
+//! The cap binds every level before skew, and never below the floor. The floor
+//! `fee + adverse selection + min edge` binds the increasing side; skew may carry the reducing side
+//! inside it, up to one price step short of crossing.
 
 use serde::{Deserialize, Serialize};
 
@@ -51,6 +52,8 @@ pub struct QuotingConfig {
     pub adverse_selection_bps: f64,
     /// Half-spread of the simple strategies and of the opening phase, bps.
     pub half_spread_bps: f64,
+    /// Largest half-spread of any level before skew, bps; at least `half_spread_bps` and every depth.
+    pub half_spread_max_bps: f64,
     /// Multiplies the reference gamma.
     pub risk_aversion: f64,
     /// Skew of the inventory-aware strategy at full inventory, bps.
@@ -108,6 +111,8 @@ pub struct SpreadTrace {
     pub edge_bps: f64,
     /// Signed shift of the price from inventory: positive is up.
     pub skew_bps: f64,
+    /// What the cap took off, 0 or less.
+    pub cap_bps: f64,
     /// What the floor added to the increasing side.
     pub floor_bps: f64,
     /// What WIDEN added to the increasing side.
@@ -263,36 +268,37 @@ fn assemble(
     let mut ladder = RawLadder::default();
     let (fee, adverse) = (beliefs.maker_fee_bps, config.adverse_selection_bps);
     let edge_bps = shape.delta_bps.max(config.min_edge_bps);
+    let floor_bps = fee + adverse + config.min_edge_bps;
+    let most_bps = config.half_spread_max_bps.max(floor_bps);
     for side in Side::BOTH {
-        let outward_skew = match side {
-            Side::Bid => -shape.skew_bps,
-            Side::Ask => shape.skew_bps,
+        let (outward_skew, increasing) = match side {
+            Side::Bid => (-shape.skew_bps, beliefs.inventory >= 0.0),
+            Side::Ask => (shape.skew_bps, beliefs.inventory <= 0.0),
         };
-        let unfloored = fee + adverse + edge_bps + outward_skew;
-        let increasing = match side {
-            Side::Bid => beliefs.inventory >= 0.0,
-            Side::Ask => beliefs.inventory <= 0.0,
+        let premium_bps = if increasing { beliefs.premium_bps } else { 0.0 };
+        let asked = fee + adverse + edge_bps + premium_bps;
+        // From fair, of a level this far behind the first: capped, and what the floor makes of it.
+        let placed = |behind: f64| {
+            let unfloored = (asked + behind).min(most_bps) + outward_skew;
+            let least = if increasing { floor_bps } else { unfloored };
+            (unfloored.max(least), unfloored)
         };
-        let floor = fee + adverse + config.min_edge_bps;
-        let (floored, premium_bps) = if increasing {
-            (unfloored.max(floor), beliefs.premium_bps)
-        } else {
-            (unfloored, 0.0)
-        };
-        let half_spread_bps = floored + premium_bps;
+        let (half_spread_bps, unfloored) = placed(0.0);
         ladder.trace.push(SpreadTrace {
             side,
             maker_fee_bps: fee,
             adverse_selection_bps: adverse,
             edge_bps,
             skew_bps: shape.skew_bps,
-            floor_bps: floored - unfloored,
+            cap_bps: asked.min(most_bps) - asked,
+            floor_bps: half_spread_bps - unfloored,
             premium_bps,
             half_spread_bps,
         });
         let mut last = None;
         for offset in offsets_bps {
-            let level = place_level(side, half_spread_bps, *offset, beliefs, instrument);
+            let behind_bps = placed(*offset).0 - half_spread_bps;
+            let level = place_level(side, half_spread_bps, behind_bps, beliefs, instrument);
             if let Some(level) = level.filter(|level| last != Some(level.px)) {
                 last = Some(level.px);
                 ladder.levels.push(level);
@@ -358,6 +364,7 @@ mod tests {
             kappa_per_bps: 0.7,
             adverse_selection_bps: 0.5,
             half_spread_bps: 10.0,
+            half_spread_max_bps: 100.0,
             risk_aversion: 1.0,
             inventory_skew_bps: 10.0,
             max_bps_diff: None,
@@ -429,6 +436,29 @@ mod tests {
         }
     }
 
+    /// A storm's model, a premium and the levels behind it: no half-spread exceeds the cap before
+    /// skew, skew still moves the ladder, and a cap below the costs gives way to the floor.
+    #[test]
+    fn no_level_is_wider_than_the_cap_before_skew() {
+        for (inventory, cap) in [(0.0, 8.0), (0.5, 8.0), (-0.5, 4.0), (0.0, 1.0)] {
+            let mut config = config(Strategy::Ladder);
+            config.half_spread_max_bps = cap;
+            let mut wide = beliefs(inventory);
+            wide.premium_bps = 20.0;
+            let ladder = build_ladder(&config, &wide, &btc());
+            let most = cap.max(2.5);
+            for level in &ladder.levels {
+                let terms = ladder.terms_of(level.side).unwrap();
+                #[expect(clippy::cast_precision_loss, reason = "sign is -1 or 1")]
+                let outward = -level.side.sign() as f64 * terms.skew_bps;
+                let depth = level.depth_bps - outward.max(-most - 0.05);
+                assert!(depth < most + 0.2, "{level:?} {terms:?}");
+            }
+            let bid = ladder.trace[0];
+            assert!(bid.cap_bps < 0.0 || inventory < 0.0, "{bid:?}");
+        }
+    }
+
     #[test]
     fn relief_is_the_skew_on_the_reducing_side() {
         let long = build_ladder(&config(Strategy::Ladder), &beliefs(0.5), &btc());
@@ -452,6 +482,7 @@ mod tests {
                     let sum = trace.maker_fee_bps
                         + trace.adverse_selection_bps
                         + trace.edge_bps
+                        + trace.cap_bps
                         + trace.floor_bps
                         + trace.premium_bps
                         + outward * trace.skew_bps;

@@ -850,6 +850,7 @@ fn every_key_has_an_effect() {
         ("quoting", "kappa_per_bps", 1.05),
         ("quoting", "adverse_selection_bps", 0.75),
         ("quoting", "half_spread_bps", 15.0),
+        ("quoting", "half_spread_max_bps", 3.0),
         ("quoting", "risk_aversion", 1.5),
         ("quoting", "max_bps_diff", 0.2),
         ("quoting", "size_tolerance_frac", 0.0),

@@ -30,7 +30,7 @@ fn engine() -> EngineConfig {
             "drawdown_frac": 0.08, "limit_rise_frac_per_min": 0.1},
         "quoting": {"strategy": "ladder", "target_liquidity_frac": 0.2, "levels": 3, "depths_bps": [2, 4, 6],
             "min_level_usd": 12, "min_edge_bps": 0.5, "arrival_per_s": 0.1, "kappa_per_bps": 0.7,
-            "adverse_selection_bps": 0.5, "half_spread_bps": 3, "risk_aversion": 1.0,
+            "adverse_selection_bps": 0.5, "half_spread_bps": 3, "half_spread_max_bps": 100.0, "risk_aversion": 1.0,
             "inventory_skew_bps": 10, "max_bps_diff": null, "size_tolerance_frac": 0.1,
             "sweep_guard": true},
         "freshness": {"market_degraded_s": 2, "market_gone_s": 5, "account_degraded_s": 30,

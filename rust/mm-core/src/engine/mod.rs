@@ -178,7 +178,7 @@ impl EngineConfig {
     }
 
     #[rustfmt::skip] // a table
-    fn quoting_ranges(&self) -> [Ranged; 12] {
+    fn quoting_ranges(&self) -> [Ranged; 13] {
         let q = &self.quoting;
         #[expect(clippy::cast_precision_loss, reason = "a count of levels")]
         let levels = q.levels as f64;
@@ -192,6 +192,7 @@ impl EngineConfig {
             ("quoting.kappa_per_bps", q.kappa_per_bps, (1e-6, 1e3), "above 0, per bps"),
             ("quoting.adverse_selection_bps", q.adverse_selection_bps, BPS, "0 to 1000 bps"),
             ("quoting.half_spread_bps", q.half_spread_bps, BPS, "0 to 1000 bps"),
+            ("quoting.half_spread_max_bps", q.half_spread_max_bps, (1.0, 1e3), "1 to 1000 bps"),
             ("quoting.risk_aversion", q.risk_aversion, (1e-6, 1e6), "above 0"),
             ("quoting.inventory_skew_bps", q.inventory_skew_bps, BPS, "0 to 1000 bps"),
             ("quoting.max_bps_diff", diff_bps, BPS, "0 to 1000 bps"),

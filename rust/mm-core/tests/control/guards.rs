@@ -136,6 +136,7 @@ fn added_up(desk: &Desk) -> Vec<(Side, i64)> {
             terms.maker_fee_bps
                 + terms.adverse_selection_bps
                 + terms.edge_bps
+                + terms.cap_bps
                 + terms.floor_bps
                 + terms.premium_bps
                 + outward * terms.skew_bps

@@ -25,7 +25,7 @@ pub(crate) fn config() -> EngineConfig {
             "drawdown_frac": 0.08, "limit_rise_frac_per_min": 0.1},
         "quoting": {"strategy": "ladder", "target_liquidity_frac": 0.2, "levels": 5, "depths_bps": null,
             "min_level_usd": 12, "min_edge_bps": 0.5, "arrival_per_s": 0.1, "kappa_per_bps": 0.7,
-            "adverse_selection_bps": 0.5, "half_spread_bps": 10, "risk_aversion": 1.0,
+            "adverse_selection_bps": 0.5, "half_spread_bps": 10, "half_spread_max_bps": 100.0, "risk_aversion": 1.0,
             "inventory_skew_bps": 10, "max_bps_diff": null, "size_tolerance_frac": 0.1,
             "sweep_guard": true},
         "freshness": {"market_degraded_s": 5, "market_gone_s": 15, "account_degraded_s": 30,
