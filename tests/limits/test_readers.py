@@ -196,3 +196,27 @@ def test_what_shows_the_limit(reader: str, tmp_path: Path) -> None:
     assert SHOWN[reader](desk, tmp_path) == BEFORE
     lower(desk)
     assert SHOWN[reader](desk, tmp_path) == AFTER
+
+
+def test_the_kill_switch_measures_a_runaway_by_the_limit_of_the_step_that_increased() -> None:
+    """17,000 lots are twice 8,000 and more, and not twice 20,000."""
+    for lowered in (False, True):
+        desk = desk_of()
+        if lowered:
+            assert items(lower(desk), "place", "modify")
+        desk.fill(desk.orders("Bid")[-1], 0.17)
+        kill = desk.snapshot()["kill"]
+        assert (None if kill is None else kill["reason"]) == ("runaway" if lowered else None)
+
+
+def test_the_kill_switch_measures_a_runaway_in_money_by_the_v_that_admitted() -> None:
+    """15,000 lots are less than twice 8,000; a tenth dearer they are worth more than twice V."""
+    for lowered in (False, True):
+        desk = desk_of()
+        if lowered:
+            assert items(lower(desk), "place", "modify")
+        desk.fill(desk.orders("Bid")[-1], 0.15)
+        assert desk.snapshot()["kill"] is None
+        desk.bbo(mid=1.1 * desk.mid)
+        kill = desk.snapshot()["kill"]
+        assert (None if kill is None else kill["reason"]) == ("runaway" if lowered else None)

@@ -11,7 +11,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::limits::Limits;
-use crate::units::{Side, Sz};
+use crate::units::{Side, Sz, Usd};
 
 /// Whether the gate refuses. Disabled only in a drill that plants the bug it guards against.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -96,6 +96,7 @@ fn furthest(position: Sz, side: Side, free: Sz, reduce_only: Sz) -> Sz {
 pub struct Gate {
     position: Sz,
     bounds: [Sz; 2],
+    value: Option<Usd>,
     exposure: Exposure,
     enforcement: Enforcement,
 }
@@ -112,9 +113,16 @@ impl Gate {
         Self {
             position,
             bounds: [limits.long(), limits.short()],
+            value: limits.max_position_value(),
             exposure,
             enforcement,
         }
+    }
+
+    /// V of its limits: the largest value of a position under which it admits.
+    #[must_use]
+    pub const fn max_position_value(&self) -> Option<Usd> {
+        self.value
     }
 
     /// Admits an order if the worst case with it stays inside, and counts it; otherwise changes nothing.
@@ -164,6 +172,7 @@ mod tests {
         Gate {
             position: Sz(position),
             bounds: [Sz(100), Sz(80)],
+            value: None,
             exposure,
             enforcement: Enforcement::Enforced,
         }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::admitted::Admitted;
 use super::config::{ControlConfig, PositionPolicy};
 use crate::event::RejectionClass;
-use crate::units::{Dur, Side, Sz, Time, Usd};
+use crate::units::{Dur, Px, Side, Sz, Time, Usd};
 
 /// Why trading ended for good.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -79,6 +79,8 @@ pub struct Watched {
     /// Furthest this program's orders can move the position, `[long, short]`, lots; negative: not even
     /// to zero. A hand's order is no runaway of ours while it rests; the position it makes is.
     pub worst: [Sz; 2],
+    /// Mid, cut to the lattice; `None` while there is no book.
+    pub mid: Option<Px>,
     /// The limit in force at our last increase.
     pub admitted: Admitted,
     /// Whether there is a position, or an order that could fill.
@@ -184,14 +186,22 @@ impl KillWatch {
         (certain || waited).then_some(reason)
     }
 
-    /// Inherited positions are exempt: where we sent no increasing order there is nothing to compare.
-    #[expect(clippy::cast_precision_loss, reason = "lots are below 2^53")]
+    /// Furthest we may get, in lots against Q and, as mid has moved since, in money against V: both as
+    /// they admitted it. Inherited positions are exempt: where we sent no increasing order there is
+    /// nothing to compare.
+    #[expect(clippy::cast_precision_loss, reason = "lots and micro-USDC below 2^53")]
     fn is_runaway(watched: &Watched, config: &ControlConfig) -> bool {
+        let ratio = config.kill_runaway_ratio;
         Side::BOTH.iter().any(|side| {
-            watched.admitted.at_increase(*side).is_some_and(|limit| {
-                let worst = watched.worst[side.index()];
-                worst > Sz::ZERO && worst.0 as f64 > config.kill_runaway_ratio * limit.0 as f64
-            })
+            let worst = watched.worst[side.index()];
+            let lots = watched.admitted.at_increase(*side);
+            let value = watched.admitted.value_at_increase(*side);
+            let too_many = lots.is_some_and(|limit| worst.0 as f64 > ratio * limit.0 as f64);
+            let too_dear = watched
+                .mid
+                .zip(value)
+                .is_some_and(|(mid, limit)| mid.0 as f64 * worst.0 as f64 > ratio * limit.0 as f64);
+            worst > Sz::ZERO && (too_many || too_dear)
         })
     }
 
@@ -265,6 +275,7 @@ mod tests {
     const WELL: Watched = Watched {
         losses: None,
         worst: [Sz::ZERO; 2],
+        mid: None,
         admitted: Admitted::NONE,
         exposed: true,
         ages: [Dur(SECOND); 3],
@@ -308,19 +319,40 @@ mod tests {
         };
         far.admitted.on_valid([Sz(100); 2]);
         assert_eq!(watch.observe(at(0), &far, &CONFIG), None, "inherited");
-        far.admitted.on_increase(Side::Ask, Sz(100));
+        far.admitted.on_increase(Side::Ask, Sz(100), None);
         assert_eq!(watch.observe(at(0), &far, &CONFIG), None);
-        far.admitted.on_increase(Side::Bid, Sz(1_550));
+        far.admitted.on_increase(Side::Bid, Sz(1_550), None);
         assert_eq!(watch.observe(at(0), &far, &CONFIG), None);
-        far.admitted.on_increase(Side::Bid, Sz::ZERO);
+        far.admitted.on_increase(Side::Bid, Sz::ZERO, None);
         let inside = Watched {
             worst: [Sz::ZERO; 2],
             ..far
         };
         assert_eq!(watch.observe(at(0), &inside, &CONFIG), None);
-        far.admitted.on_increase(Side::Bid, Sz(1_549));
+        far.admitted.on_increase(Side::Bid, Sz(1_549), None);
         let runaway = Some(KillReason::Runaway);
         assert_eq!(watch.observe(at(0), &far, &CONFIG), runaway);
+    }
+
+    /// 100 lots admitted at 1,000 each under 100,000: twice that is a runaway in money, of the position
+    /// that was admitted.
+    #[test]
+    fn a_position_that_grew_dear_is_a_runaway_in_money() {
+        let look = |side: Side, mid, value: Option<i64>| {
+            let mut held = Watched {
+                mid: Some(Px(mid)),
+                ..WELL
+            };
+            held.worst[side.index()] = Sz(100);
+            held.admitted.on_increase(side, Sz(100), value.map(Usd));
+            KillWatch::default().observe(at(0), &held, &CONFIG)
+        };
+        for side in Side::BOTH {
+            assert_eq!(look(side, 2_000, Some(100_000)), None);
+            assert_eq!(look(side, 2_001, None), None);
+            let found = look(side, 2_001, Some(100_000));
+            assert_eq!(found, Some(KillReason::Runaway));
+        }
     }
 
     #[test]

@@ -267,6 +267,7 @@ impl Engine {
                 age(reported),
             ],
             explained: self.is_explained(),
+            mid: self.market.book.touch().map(|touch| touch.mid_floor()),
             admitted: self.control.admitted,
         };
         let config = &self.config.control;

@@ -276,7 +276,7 @@ impl Engine {
         if gate.admit(quote.side, quote.sz, quote.reduce_only) {
             let order = new_order(self.orders.next_cloid(), &quote, Reason::NewLevel);
             self.orders.placed(order, self.now);
-            self.note_increase(&quote, limit);
+            self.note_increase(&quote, limit, gate);
             batch.places.push(order);
         } else {
             self.refuse(&quote, limit, RefusalReason::WorstCase);
@@ -299,7 +299,7 @@ impl Engine {
         if gate.admit(quote.side, quote.sz, quote.reduce_only) {
             let order = new_order(cloid, &quote, Reason::Requote);
             self.orders.amending(order, self.now);
-            self.note_increase(&quote, limit);
+            self.note_increase(&quote, limit, gate);
             batch.amends.push(Amend { oid, order });
         } else {
             // Never leave the old, wrong quote resting: cancel now, place after its success.
@@ -325,9 +325,10 @@ impl Engine {
     }
 
     /// The limit under which an order that may increase was let out: what a runaway is measured against.
-    fn note_increase(&mut self, quote: &Quote, limit: Sz) {
+    fn note_increase(&mut self, quote: &Quote, limit: Sz, gate: &Gate) {
         if !quote.reduce_only {
-            self.control.admitted.on_increase(quote.side, limit);
+            let value = gate.max_position_value();
+            self.control.admitted.on_increase(quote.side, limit, value);
         }
     }
 
