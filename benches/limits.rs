@@ -10,7 +10,7 @@ use mm_core::instrument::Instrument;
 use mm_core::ladder::{LadderLevel, MarginLeft, Sizing, SweepGuard, size_ladder};
 use mm_core::limits::{
     Ages, FreshnessConfig, FreshnessSettings, LimitConfig, LimitInputs, LimitSettings, Limits,
-    derive_limits,
+    Previous, derive_limits,
 };
 use mm_core::units::{Dur, Px, Side, Sz, Usd};
 
@@ -92,7 +92,7 @@ fn inputs() -> LimitInputs {
     }
 }
 
-fn derive(previous: Option<(&Limits, Dur)>) -> Limits {
+fn derive(previous: Option<Previous>) -> Limits {
     derive_limits(&inputs(), &config(), &freshness(), &btc(), previous).expect("legal inputs")
 }
 
@@ -115,7 +115,7 @@ fn bench(criterion: &mut Criterion) {
     let before = derive(None);
     criterion.bench_function("derive_limits", |b| {
         b.iter(|| {
-            let previous = Some((&before, Dur::from_millis(70)));
+            let previous = Some(before.aged(Dur::from_millis(70)));
             derive_limits(black_box(&inputs), &config, &freshness, &btc, previous)
         });
     });

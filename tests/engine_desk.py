@@ -224,6 +224,11 @@ class EngineDesk:
         """The operator's word: stop or kill."""
         return self._did(self.engine.on_command(self._ns(), command))
 
+    def restore_limit(self, kept: Json) -> list[Json]:
+        """What an earlier session kept of the limit."""
+        body = json.dumps(kept).encode()
+        return self._did(self.engine.on_command(self._ns(), "restore_limit", body))
+
     # ---- longer stories --------------------------------------------------------------------
 
     def anchor(self) -> list[Json]:

@@ -29,7 +29,7 @@ from mm.keeper import Keeper, Keepers, Whose
 from mm.lease import Lease
 from mm.ledger import Books
 from mm.meter import Meter
-from mm.restart import reconcile, restore_day
+from mm.restart import reconcile, restore_day, restore_limit
 from mm.session import Session, Timer
 from mm.startup import BEFORE_ANCHOR, refuse_while_killed
 from mm.state import StateDir
@@ -227,6 +227,7 @@ class Life:
         await cancel_all(account, self, self.instrument, 5.0)  # type: ignore[arg-type]
         assert self.world.resting() == 0
         restore_day(self.state.store, self.inbox, self.clock)
+        restore_limit(self.state.store, COIN, self.inbox, self.clock)
         async for candles in history(account, self.clock):
             self.inbox.put(Info(self.clock.now_ns(), HISTORY, candles))
         for kind in BEFORE_ANCHOR:

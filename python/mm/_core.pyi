@@ -153,6 +153,13 @@ class Signer:
             ConfigError: The text is no action, or the vault is no address.
         """
 
+def check_limit(body: bytes) -> None:
+    """Check what was saved of a limit, the JSON of a snapshot's `kept_limit`.
+
+    Raises:
+        EventError: With the field, its value and what is legal.
+    """
+
 def check_budget(body: bytes) -> None:
     """Check saved loss budgets, the JSON of a snapshot's `budget`.
 

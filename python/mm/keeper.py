@@ -93,6 +93,7 @@ class Keeper:
         self._engine, self._store, self._books, self._whose = engine, store, books, whose
         self._beside, self._leads = beside, leads
         self._budget: Json | None = None
+        self._limit: Json | None = None
         self._killed: KillRecord | None = None
         self._kill_written = False
         self.why = ""
@@ -151,7 +152,7 @@ class Keeper:
             log.error("kill_record_not_written", why=str(error))
 
     def save(self) -> Json:
-        """Keep the day's counters, where they changed.
+        """Keep the day's counters and the last valid limit, where they changed.
 
         Returns:
             How the coin stands.
@@ -159,6 +160,7 @@ class Keeper:
         self._write_kill()
         snapshot = self._engine.snapshot()
         self._save_budget(snapshot["budget"])
+        self._save_limit(snapshot["kept_limit"])
         whose = self._whose
         return {
             "sz_decimals": whose.sz_decimals,
@@ -171,6 +173,11 @@ class Keeper:
         if self._leads and budget is not None and budget != self._budget:
             self._store.save_budget(json.dumps(budget))
             self._budget = budget
+
+    def _save_limit(self, limit: Json | None) -> None:
+        if limit is not None and limit != self._limit:
+            self._store.save_limit(self._whose.coin, json.dumps(limit))
+            self._limit = limit
 
 
 class Keepers:

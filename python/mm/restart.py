@@ -1,8 +1,8 @@
 """What a start takes up from the runs before it, once the exchange has been asked.
 
-The day's loss goes on where it was. The ledger is filled up with what happened while nobody ran:
-trades by tid, payments by time, from the exchange's own lists. Then the ledger's position must be
-the exchange's, or the difference becomes an entry of its own.
+The day's loss goes on where it was, and the limit rises from where it was. The ledger is filled up
+with what happened while nobody ran: trades by tid, payments by time, from the exchange's own lists.
+Then the ledger's position must be the exchange's, or the difference becomes an entry of its own.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import json
 
 import structlog
 
-from mm._core import Instrument, check_budget, read_entries
+from mm._core import Instrument, check_budget, check_limit, read_entries
 from mm.clock import SECOND_NS, Clock
 from mm.errors import EventError
 from mm.figures import usd_text
@@ -54,6 +54,27 @@ def restore_day(store: Store, inboxes: Inboxes | Inbox, clock: Clock) -> None:
         age_s=round(age_s, 1),
     )
     inboxes.put(Command(clock.now_ns(), "restore", body.encode()))
+
+
+def restore_limit(store: Store, coin: str, inbox: Inbox, clock: Clock) -> None:
+    """Tell a coin's engine the last valid limit and the turnover as last kept, before the anchor.
+
+    Both carry their own time, in exchange nanoseconds: the engine applies their age.
+
+    Raises:
+        StateError: They cannot be: a number is outside its range, or the checksum is another.
+    """
+    if (kept := store.limit(coin)) is None:
+        return
+    body, age_s = kept
+    try:
+        check_limit(body.encode())
+    except EventError as error:
+        raise store.unusable(str(error)) from error
+    held = json.loads(body)["held"]
+    lots = None if held is None else held["limit"]["lots"]
+    log.info("limit_restored", coin=coin, lots=lots, age_s=round(age_s, 1))
+    inbox.put(Command(clock.now_ns(), "restore_limit", body.encode()))
 
 
 async def reconcile(

@@ -35,7 +35,7 @@ from mm.live.opening import open_live
 from mm.paper.process import ask_clock, is_running, kill, stop
 from mm.paper.venue import open_given, open_own
 from mm.protection import Protection
-from mm.restart import reconcile, restore_day
+from mm.restart import reconcile, restore_day, restore_limit
 from mm.runs import last_burn
 from mm.scrape import serving
 from mm.startup import (
@@ -219,6 +219,8 @@ class Run:
         await self._failing_fast(self._protection.begin(floor, venue, self._start))
         self._start(*self._protection.work(lambda: lines.doubt("the watchdog had taken over")))
         restore_day(self._state.store, floor.inboxes, floor.clock)
+        for desk in floor.desks:
+            restore_limit(self._state.store, desk.coin, desk.inbox, floor.clock)
         found = await self._failing_fast(
             synchronise(floor.desks, floor.clock, floor.shared.earlier.expires_ms)
         )

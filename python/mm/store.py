@@ -225,6 +225,14 @@ class Store:
         found = self.read("budget")
         return None if found is None else found[0]
 
+    def save_limit(self, coin: str, limit: str) -> None:
+        """Keep what outlives a session of a coin's limit: the snapshot's `kept_limit` as JSON."""
+        self.save(f"limit/{coin}", limit)
+
+    def limit(self, coin: str) -> tuple[str, float] | None:
+        """What was last kept of a coin's limit and its age in wall seconds; `None`: never."""
+        return self.read(f"limit/{coin}")
+
     def save(self, name: str, body: str) -> None:
         """Replace a small record: JSON text."""
         row = (name, body, _digest(body), time.time_ns())

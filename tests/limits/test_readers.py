@@ -210,13 +210,13 @@ def test_the_kill_switch_measures_a_runaway_by_the_limit_of_the_step_that_increa
 
 
 def test_the_kill_switch_measures_a_runaway_in_money_by_the_v_that_admitted() -> None:
-    """15,000 lots are less than twice 8,000; a tenth dearer they are worth more than twice V."""
+    """10,000 lots are less than twice 8,000; at 1.7 of the price they are worth more."""
     for lowered in (False, True):
         desk = desk_of()
         if lowered:
             assert items(lower(desk), "place", "modify")
-        desk.fill(desk.orders("Bid")[-1], 0.15)
+        desk.fill(desk.orders("Bid")[-1], 0.10)
         assert desk.snapshot()["kill"] is None
-        desk.bbo(mid=1.1 * desk.mid)
+        desk.bbo(mid=1.7 * desk.mid)
         kill = desk.snapshot()["kill"]
         assert (None if kill is None else kill["reason"]) == ("runaway" if lowered else None)

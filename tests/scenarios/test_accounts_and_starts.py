@@ -2,6 +2,7 @@
 
 import json
 import socket
+from collections.abc import Callable
 from decimal import Decimal
 from itertools import count
 
@@ -11,7 +12,7 @@ from mm.config import load
 from mm.errors import ConfigError, VenueError
 from mm.exits import Exit
 from mm.run import Options, make_markets
-from mm.state import state_root
+from mm.state import StateDir, state_root
 from stage.house import Json
 from stage.script import Stage
 
@@ -261,3 +262,42 @@ async def test_a_start_that_fails_before_its_first_step_leaves_at_once(stage: St
     assert "not_stopped_in_order" not in said
     assert "engine_cancels_unanswered" not in said
     assert stage.house.now_s() - begun_s < 1
+
+
+def four_horizons(kept: Json, _now_ns: int) -> None:
+    """Four hours quoted, and one limit turned over in them."""
+    kept["turnover"] |= {"quoted": 14_400 * 10**9, "limits_nano": 10**9}
+
+
+def half(kept: Json, now_ns: int) -> None:
+    """The last valid limit, just now, was half of what it was."""
+    held = kept["held"]["limit"]
+    held["lots"] = [lots // 2 for lots in held["lots"]]
+    held["bases"] = [{"lots": [lots, 0]} for lots in held["lots"]]
+    kept["held"]["at"] = now_ns
+
+
+@pytest.mark.parametrize("ended", [four_horizons, half])
+async def test_a_restart_opens_at_the_limit_that_was_and_not_at_the_full_one(
+    stage: Stage, ended: Callable[[Json, int], None]
+) -> None:
+    stage.open()
+    await stage.quoting()
+    whole = stage.shown["limits"]["lots"][0]
+    await stage.ends_well()
+    with StateDir.open("paper", "default") as state:
+        found = state.store.limit("BTC")
+        assert found is not None
+        kept = json.loads(found[0])
+        assert kept["held"]["limit"]["lots"][0] == pytest.approx(whole, rel=0.05)
+        ended(kept, stage.house.now_ns())
+        state.store.save_limit("BTC", json.dumps(kept))
+    await stage.quoting()
+    limits = stage.shown["limits"]
+    assert limits["source"] == "valid"
+    assert limits["lots"][0] < 0.75 * whole
+    if ended is four_horizons:
+        assert limits["inputs"]["horizon_s"] == pytest.approx(14_400, rel=0.02)
+    else:
+        assert limits["binding"] == ["side_rise", "side_rise"]
+    await stage.ends_well()

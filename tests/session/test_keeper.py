@@ -64,6 +64,9 @@ class Shelf:
     def save_budget(self, text: str) -> None:
         self._keep("budget", json.loads(text))
 
+    def save_limit(self, coin: str, text: str) -> None:
+        self._keep(f"limit/{coin}", json.loads(text))
+
     def save(self, kind: str, text: str) -> None:
         self._keep(kind, json.loads(text))
 
@@ -80,7 +83,7 @@ class Shelf:
 @pytest.fixture
 def shelf() -> Shelf:
     snapshot = EngineDesk().open().engine.snapshot()
-    return Shelf({**snapshot, "budget": {"day": 3, "peak": 10_000}})
+    return Shelf({**snapshot, "budget": {"day": 3, "peak": 10_000}, "kept_limit": None})
 
 
 @pytest.fixture
@@ -190,6 +193,14 @@ def test_how_it_stands_is_saved_whole_and_the_budget_where_it_changed(
     keepers.save()
     assert shelf.of("budget")[1] == {"day": 3, "peak": 10_001}
     assert len(shelf.of("status")) == 4
+
+
+def test_the_limit_is_saved_of_each_coin_and_where_it_changed(shelf: Shelf, keeper: Keeper) -> None:
+    shelf.snapshot_now |= {"now": 21_000 * DAY_NS - 1, "requests_left": 9_321}
+    for held in (5, 5, None, 6):
+        shelf.snapshot_now["kept_limit"] = None if held is None else {"held": held}
+        keeper.save()
+    assert shelf.of("limit/BTC") == [{"held": 5}, {"held": 6}]
 
 
 async def test_it_saves_on_the_beat_and_moves_the_log_beside_the_database_now_and_then(

@@ -156,6 +156,42 @@ async def test_the_days_loss_goes_on_after_a_kill(tmp_path: Path) -> None:
     life.state.close()
 
 
+async def test_the_limit_goes_on_after_a_kill(tmp_path: Path) -> None:
+    """Neither T nor the slow rise begins anew: what was kept is what the next run opens with."""
+    world = World.begin(3)
+    life = Life(world, tmp_path / "one")
+    await life.start()
+    await life.live(300)
+    whole = life.engine.snapshot()["limits"]["lots"][0]
+    kept = json.loads((life.state.store.limit("BTC") or ("", 0.0))[0])
+    assert kept["held"]["limit"]["lots"][0] == pytest.approx(whole, rel=0.05)
+    now_ns = world.exchange.time_ns
+    kept["turnover"] = {"at": now_ns, "quoted": 14_400 * 10**9, "limits_nano": 10**9}
+    life.state.store.save_limit("BTC", json.dumps(kept))
+    for number in range(2):
+        life = Life(world, life.killed(tmp_path / f"again-{number}"))
+        await life.start()
+        await life.live(150)
+        limits = life.engine.snapshot()["limits"]
+        assert limits["source"] == "valid"
+        # A fresh engine begins at 3,600; fills have shortened it since.
+        assert limits["inputs"]["horizon_s"] > 5_400
+        assert limits["lots"][0] < 0.85 * whole
+    life.state.close()
+
+
+async def test_a_saved_limit_that_cannot_be_is_refused(tmp_path: Path) -> None:
+    world = World.begin(3)
+    life = Life(world, tmp_path / "one")
+    await life.start()
+    wrong = {"turnover": {"at": 0, "quoted": 0, "limits_nano": 1}}
+    life.state.store.save_limit("BTC", json.dumps(wrong))
+    again = Life(world, life.killed(tmp_path / "two"))
+    with pytest.raises(StateError, match=r"state\.db: damaged \(saved limit: quoted was 0"):
+        await again.start()
+    again.state.close()
+
+
 async def test_the_next_day_opens_anew_and_keeps_the_peak(tmp_path: Path) -> None:
     midnight_ms = (DAY + 1) * DAY_NS // MS_NS
     world = World.begin(3, midnight_ms - 20_000)

@@ -340,7 +340,8 @@ def _side_rise(terms: dict[str, Cap], previous: Record, facts: _Facts) -> tuple[
         raise TypeError(f"expected a pair, was {bases!r}")
     long, short = (_base_lots(_record(base), facts) for base in bases)
     if facts.holds("at_open_interest_cap"):
-        long, short = max(long, facts.position), max(short, -facts.position)
+        long = max(long, Fraction(facts.position))
+        short = max(short, Fraction(-facts.position))
     gain = _gain(previous, facts)
     return long + _smallest(terms, 0) * gain, short + _smallest(terms, 1) * gain
 

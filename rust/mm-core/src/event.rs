@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::action::Cloid;
 use crate::budget::Restored;
+use crate::limits::SavedLimit;
 use crate::requests::spending::Spending;
 use crate::units::{Px, Side, Sz, Time, Usd};
 
@@ -540,6 +541,8 @@ pub enum Command {
     Anchor(AccountState),
     /// Take up a saved loss budget; before the anchor.
     Restore(Restored),
+    /// Take up what an earlier session saved of the limit; before the anchor.
+    RestoreLimit(SavedLimit),
     /// Cancel everything, then do with the position what `on_exit` says. A second one, or one after
     /// a kill, halts at once.
     Stop,

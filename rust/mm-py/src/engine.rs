@@ -131,7 +131,7 @@ impl PyEngine {
         self.step_all(recv_ns, [EventBody::Timer])
     }
 
-    /// `"anchor"` with the body of a `clearinghouseState` reply, `"restore"` with a saved budget,
+    /// `"anchor"` with the body of a `clearinghouseState` reply, `"restore"` with a saved budget, `"restore_limit"` with a saved limit,
     /// `"spent"` with what another engine's `take_spent` gave, `"stop"`, `"kill"`, `"kill_elsewhere"` or
     /// `"reconcile"`.
     #[pyo3(signature = (recv_ns, command, body = None))]
@@ -150,6 +150,10 @@ impl PyEngine {
                 let saved = serde_json::from_slice(body).map_err(event_error)?;
                 EventBody::Command(Command::Restore(saved))
             }
+            ("restore_limit", Some(body)) => {
+                let saved = serde_json::from_slice(body).map_err(event_error)?;
+                EventBody::Command(Command::RestoreLimit(saved))
+            }
             ("spent", Some(body)) => {
                 EventBody::Spent(serde_json::from_slice(body).map_err(event_error)?)
             }
@@ -159,7 +163,7 @@ impl PyEngine {
             ("reconcile", None) => EventBody::Command(Command::Reconcile),
             _ => {
                 let text = format!(
-                    "command was {command:?}, expected anchor, restore or spent with a body, stop, kill, \
+                    "command was {command:?}, expected anchor, restore, restore_limit or spent with a body, stop, kill, \
                      kill_elsewhere or reconcile"
                 );
                 return Err(EventError::new_err(text));

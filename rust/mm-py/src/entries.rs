@@ -4,6 +4,7 @@
 use mm_core::account::{Entry, Payment};
 use mm_core::budget::Restored;
 use mm_core::event::{EventBody, Fill, FillKind};
+use mm_core::limits::SavedLimit;
 use mm_core::orders::Owner;
 use mm_hl::decode::{Decoded, decode_frame};
 use pyo3::prelude::*;
@@ -53,6 +54,13 @@ pub(crate) fn read_entries<'py>(
 #[pyfunction]
 pub(crate) fn check_budget(body: &[u8]) -> PyResult<()> {
     let read: Result<Restored, _> = serde_json::from_slice(body);
+    read.map(drop).map_err(event_error)
+}
+
+/// Refuses a saved limit that the engine would refuse.
+#[pyfunction]
+pub(crate) fn check_limit(body: &[u8]) -> PyResult<()> {
+    let read: Result<SavedLimit, _> = serde_json::from_slice(body);
     read.map(drop).map_err(event_error)
 }
 

@@ -26,7 +26,7 @@ mod _core {
     #[pymodule_export]
     use crate::engine::PyEngine;
     #[pymodule_export]
-    use crate::entries::{check_budget, read_entries};
+    use crate::entries::{check_budget, check_limit, read_entries};
     #[pymodule_export]
     use crate::error::{ConfigError, EventError, MmError};
     #[pymodule_export]

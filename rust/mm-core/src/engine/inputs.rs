@@ -10,10 +10,7 @@ impl Engine {
     /// The one derivation of the cycle. An input that is not a number is a bug of ours, not a market state.
     pub(super) fn derive(&mut self) -> Limits {
         let inputs = self.limit_inputs();
-        let previous = self
-            .limits
-            .as_ref()
-            .map(|(limits, at)| (limits, self.now.since(*at)));
+        let previous = self.previous_limit();
         derive_limits(
             &inputs,
             &self.config.limits,

@@ -99,6 +99,7 @@ impl Engine {
                 self.control.ramp.restore(saved.ramp_hours);
                 self.own.restore(saved, self.now);
             }
+            Command::RestoreLimit(saved) => self.restore_limit(&saved),
             Command::Stop => self.on_stop(),
             Command::Kill => self.latch(KillReason::Manual),
             Command::KillElsewhere => self.latch(KillReason::OtherCoin),

@@ -9,6 +9,7 @@ mod control;
 mod economy;
 mod grounds;
 mod inputs;
+mod kept;
 mod learn;
 mod market;
 mod own;
@@ -47,6 +48,7 @@ use crate::units::{Dur, SECOND, Side, Sz, Time};
 
 use control::Control;
 use grounds::Grounds;
+use kept::Kept;
 use market::Market;
 use own::Own;
 pub use recover::Heard;
@@ -293,6 +295,7 @@ pub struct Engine {
     reduce_only: bool,
     /// Our own fill rate, since full quoting began.
     turnover: Option<Turnover>,
+    kept: Kept,
     cycle: u64,
     next_action: u64,
     sent: BTreeMap<u64, Sent>,
@@ -348,6 +351,7 @@ impl Engine {
             grounds: Grounds::default(),
             reduce_only: false,
             turnover: None,
+            kept: Kept::default(),
             cycle: 0,
             next_action: 0,
             sent: BTreeMap::new(),

@@ -364,7 +364,8 @@ impl Engine {
             return;
         }
         let base_s = self.config.limits.risk_horizon_s();
-        self.turnover.get_or_insert(Turnover::new(base_s, self.now));
+        let new = Turnover::new(base_s, self.now);
+        self.turnover.get_or_insert(new).begin();
         self.counts.ready_cycles += 1;
         if limits.source() == LimitSource::Valid {
             self.counts.valid_cycles += 1;
@@ -403,6 +404,7 @@ impl Engine {
                 trace: self.trace(),
             });
         }
+        self.note_valid(&limits);
         self.limits = Some((limits, self.now));
     }
 }

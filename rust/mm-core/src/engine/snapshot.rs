@@ -13,7 +13,7 @@ use crate::control::{
 use crate::estimators::markout::Markout;
 use crate::estimators::tape::Takers;
 use crate::event::{OpenOrder, RejectionClass};
-use crate::limits::Limits;
+use crate::limits::{Limits, SavedLimit};
 use crate::recovery::manager::Recovery;
 use crate::recovery::reconciler::Reconciliation;
 use crate::recovery::rejections::Wait;
@@ -156,6 +156,8 @@ pub struct Snapshot {
     pub account_value_start: Option<Usd>,
     /// What the next session should take up.
     pub budget: Option<Restored>,
+    /// What of the limit the next session should take up.
+    pub kept_limit: Option<SavedLimit>,
     /// Profit of the UTC day.
     pub day_pnl: Option<Usd>,
     /// Loss from the peak, a fraction.
@@ -257,6 +259,7 @@ impl Engine {
             account_value: report.map(|report| report.account_value),
             account_value_start: ledger.map(|ledger| ledger.anchor().account_value),
             budget: self.own.to_save(self.control.ramp.hours()),
+            kept_limit: self.kept_limit(),
             day_pnl: self.own.budget.map(|budget| budget.day_pnl()),
             drawdown: self.own.budget.map(|budget| budget.drawdown()),
             pnl: ledger

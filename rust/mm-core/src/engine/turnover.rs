@@ -10,7 +10,8 @@
 //! stand above four base horizons; the position is no part of it.
 
 use super::Engine;
-use crate::units::{Sz, Time};
+use crate::limits::SavedTurnover;
+use crate::units::{Dur, Sz, Time};
 
 /// The longest horizon, in base horizons: as the derivation clamps it.
 const LONGEST: f64 = 4.0;
@@ -22,6 +23,8 @@ pub(super) struct Turnover {
     quoted_s: f64,
     limits: f64,
     at: Time,
+    /// Whether full quoting has begun; of what was restored, not yet.
+    begun: bool,
 }
 
 impl Turnover {
@@ -32,6 +35,39 @@ impl Turnover {
             quoted_s: base_s,
             limits: 1.0,
             at: now,
+            begun: false,
+        }
+    }
+
+    /// As an earlier session saved it; the time away is forgotten toward what an unknown rate means.
+    #[expect(clippy::cast_precision_loss, reason = "a count of limits")]
+    pub(super) fn restored(saved: &SavedTurnover, base_s: f64, now: Time) -> Self {
+        let mut turnover = Self::new(base_s, now);
+        let longest_s = turnover.longest_s;
+        let away_s = now.since(saved.at).as_secs().max(0.0);
+        let kept = libm::exp(-away_s / longest_s);
+        let quoted_s = saved.quoted.as_secs().min(longest_s);
+        turnover.quoted_s += (quoted_s - turnover.quoted_s) * kept;
+        turnover.limits += (saved.limits_nano as f64 / 1e9 - turnover.limits) * kept;
+        turnover.limits = turnover.limits.max(turnover.quoted_s / longest_s);
+        turnover
+    }
+
+    /// Full quoting begins; a time before it tells nothing.
+    pub(super) const fn begin(&mut self) {
+        self.begun = true;
+    }
+
+    /// What the next session should take up.
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "limits turned over within the longest horizon, in billionths, saturating"
+    )]
+    pub(super) fn to_save(&self) -> SavedTurnover {
+        SavedTurnover {
+            at: self.at,
+            quoted: Dur::from_secs(self.quoted_s).max(Dur(1)),
+            limits_nano: ((self.limits * 1e9) as i64).max(1),
         }
     }
 
@@ -39,7 +75,7 @@ impl Turnover {
     fn pass(&mut self, now: Time, quoted: bool) {
         let secs = now.since(self.at).as_secs();
         self.at = now;
-        if !quoted {
+        if !quoted || !self.begun {
             return;
         }
         let kept = libm::exp(-secs / self.longest_s);
@@ -81,10 +117,16 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::units::{Dur, SECOND};
+    use crate::units::SECOND;
 
     const BASE_S: f64 = 3600.0;
     const LIMIT: Sz = Sz(10_000);
+
+    fn begun() -> Turnover {
+        let mut turnover = Turnover::new(BASE_S, Time(SECOND));
+        turnover.begin();
+        turnover
+    }
 
     fn after(turnover: &mut Turnover, secs: f64) {
         turnover.pass(turnover.at.plus(Dur::from_secs(secs)), true);
@@ -92,7 +134,7 @@ mod tests {
 
     #[test]
     fn it_begins_at_the_base_and_lengthens_without_fills_to_four_times_it() {
-        let mut turnover = Turnover::new(BASE_S, Time(SECOND));
+        let mut turnover = begun();
         assert!((turnover.horizon_s() - BASE_S).abs() < 1e-9);
         after(&mut turnover, 600.0);
         assert!(
@@ -111,7 +153,7 @@ mod tests {
 
     #[test]
     fn without_orders_of_ours_time_tells_nothing() {
-        let mut turnover = Turnover::new(BASE_S, Time(SECOND));
+        let mut turnover = begun();
         turnover.pass(Time(90_000 * SECOND), false);
         assert!((turnover.horizon_s() - BASE_S).abs() < 1e-9);
         after(&mut turnover, 1.0);
@@ -121,7 +163,7 @@ mod tests {
     #[test]
     fn a_steady_stream_of_fills_goes_to_the_limit_over_the_fill_rate() {
         for (lots, every_s) in [(50, 30.0), (100, 120.0), (1_000, 600.0), (1, 2.0)] {
-            let mut turnover = Turnover::new(BASE_S, Time(SECOND));
+            let mut turnover = begun();
             let mut secs = 0.0;
             while secs < 40.0 * BASE_S {
                 after(&mut turnover, every_s);
@@ -135,12 +177,33 @@ mod tests {
         }
     }
 
+    /// A restart goes on with the T it had; a day away is forgotten.
+    #[test]
+    fn what_was_measured_outlives_the_session() {
+        let mut before = begun();
+        for _ in 0..100 {
+            after(&mut before, 3600.0);
+        }
+        let saved = before.to_save();
+        let later = |secs| saved.at.plus(Dur::from_secs(secs));
+        let back = |secs| Turnover::restored(&saved, BASE_S, later(secs)).horizon_s();
+        assert!((back(0.0) - 4.0 * BASE_S).abs() < 1e-3);
+        assert!(back(60.0) > 3.97 * BASE_S, "{}", back(60.0));
+        assert!((back(5.0 * 86_400.0) - BASE_S).abs() < 1.0);
+        let mut waiting = Turnover::restored(&saved, BASE_S, later(0.0));
+        waiting.pass(later(600.0), true);
+        assert!(
+            (waiting.horizon_s() - back(0.0)).abs() < 1e-9,
+            "before full quoting"
+        );
+    }
+
     proptest! {
         #[test]
         fn prop_a_fill_never_lengthens_and_time_lengthens_by_less_than_two(
             steps in prop::collection::vec((0.0..300.0_f64, any::<bool>(), 0..20_000_i64, 0..20_000_i64), 1..300)
         ) {
-            let mut turnover = Turnover::new(BASE_S, Time(SECOND));
+            let mut turnover = begun();
             for (secs, quoted, sz, limit) in steps {
                 let before = turnover.horizon_s();
                 turnover.pass(turnover.at.plus(Dur::from_secs(secs)), quoted);

@@ -19,6 +19,7 @@ mod config;
 mod exact;
 mod inputs;
 mod rise;
+mod saved;
 mod terms;
 
 use serde::{Deserialize, Serialize};
@@ -26,6 +27,7 @@ use serde::{Deserialize, Serialize};
 pub use config::{LimitConfig, LimitError, LimitSettings};
 pub use inputs::{Ages, Freshness, FreshnessConfig, FreshnessSettings, Input, LimitInputs};
 pub use rise::{Base, Fine};
+pub use saved::{SavedHeld, SavedLimit, SavedLimitError, SavedTurnover};
 pub use terms::{Term, TermValue};
 
 pub(crate) use config::Range;
@@ -106,7 +108,7 @@ pub struct Limits {
 
 /// Derives the one position limit that every later stage obeys.
 ///
-/// `previous` is the limit before and the time since; it bounds the rise and is what a degraded
+/// `previous` is the limit before ([`Limits::aged`]) and the time since; it bounds the rise and is what a degraded
 /// limit falls back on. `None` at the start.
 ///
 /// # Errors
@@ -117,13 +119,12 @@ pub fn derive_limits(
     config: &LimitConfig,
     freshness: &FreshnessConfig,
     instrument: &Instrument,
-    previous: Option<(&Limits, Dur)>,
+    previous: Option<Previous>,
 ) -> Result<Limits, LimitError> {
     inputs.check()?;
     let settings = config.settings();
     let pricing = Pricing::new(inputs.mid, instrument);
     let mut caps = terms::caps(inputs, settings, &pricing, instrument);
-    let previous = previous.map(|(limits, age)| limits.as_previous(age));
     let held = previous.and_then(|previous| previous.held);
     let (worst, stale) = inputs.ages.judge(freshness);
 
@@ -400,7 +401,15 @@ impl Limits {
         position.as_f64() / limit
     }
 
-    fn as_previous(&self, age: Dur) -> Previous {
+    /// The last valid limit up to this one.
+    #[must_use]
+    pub const fn held(&self) -> Option<Held> {
+        self.held
+    }
+
+    /// What a derivation this much later knows of it.
+    #[must_use]
+    pub fn aged(&self, age: Dur) -> Previous {
         Previous {
             age: age.max(Dur::ZERO),
             source: self.source,

@@ -82,7 +82,7 @@ fn derive(
     previous: Option<(&Limits, f64)>,
 ) -> Limits {
     let config = LimitConfig::new(settings).unwrap();
-    let previous = previous.map(|(limits, secs)| (limits, Dur::from_secs(secs)));
+    let previous = previous.map(|(limits, secs)| limits.aged(Dur::from_secs(secs)));
     derive_limits(inputs, &config, &freshness(), &btc(), previous).unwrap()
 }
 

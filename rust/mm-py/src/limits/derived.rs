@@ -224,7 +224,7 @@ pub(crate) fn derive_limits(
     let previous = previous.transpose()?;
     let before = previous
         .as_ref()
-        .map(|(limits, ago)| (&limits.get().limits, *ago));
+        .map(|(limits, ago)| limits.get().limits.aged(*ago));
     let limits = limits::derive_limits(
         &inputs,
         &settings,

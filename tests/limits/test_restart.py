@@ -1,0 +1,60 @@
+"""What a new session makes of the limit that the one before it kept."""
+
+import json
+
+import pytest
+
+from engine_desk import EngineDesk, Json
+
+CALM_S = 540.0
+
+
+def fresh(before: EngineDesk, away_s: float, *, told: bool, equity: float) -> EngineDesk:
+    """A desk of the next session, so long after; with or without what was kept."""
+    desk = EngineDesk(before.settings, equity=equity)
+    desk.now_s = before.now_s + away_s
+    if told:
+        desk.restore_limit(before.snapshot()["kept_limit"])
+    return desk.open()
+
+
+@pytest.mark.parametrize("told", [False, True])
+def test_t_goes_on_where_it_was(told: bool) -> None:
+    """Nine minutes without a fill lengthen T; a fresh engine would begin at one horizon."""
+    before = EngineDesk().open()
+    before.after(CALM_S)
+    t_s = before.limits["inputs"]["horizon_s"]
+    assert t_s == pytest.approx(4_152.0, rel=0.01)
+    after = fresh(before, 5.0, told=told, equity=10_000.0)
+    assert after.limits["inputs"]["horizon_s"] == pytest.approx(t_s if told else 3_600, rel=0.01)
+    assert after.limits["source"] == "valid"
+    share = after.limits["lots"][0] / before.limits["lots"][0]
+    assert (share < 1.02) == told
+
+
+@pytest.mark.parametrize(("away_s", "told", "share"), [(5, True, 0.1), (240, True, 0.5)])
+def test_the_rise_is_counted_from_the_last_valid_limit(
+    away_s: float, told: bool, share: float
+) -> None:
+    """Ten times the equity, found at the start: a tenth of the new limit a minute."""
+    settings: dict[str, Json] = {"limits.leverage_cap": 1.0}
+    before = EngineDesk(settings, equity=1_000.0).open()
+    assert before.limits["lots"] == [1_000, 1_000]
+    free = fresh(before, away_s, told=False, equity=10_000.0)
+    after = fresh(before, away_s, told=told, equity=10_000.0)
+    whole = free.limits["lots"][0]
+    assert after.limits["lots"][0] == pytest.approx(share * whole, rel=0.15)
+    assert after.limits["lots"][0] < 0.6 * whole
+    # A crash before the first valid limit of a session loses none either.
+    kept = before.snapshot()["kept_limit"]
+    crashed = EngineDesk(settings)
+    crashed.now_s = before.now_s + 1.0
+    crashed.restore_limit(kept)
+    assert crashed.snapshot()["kept_limit"]["held"] == kept["held"]
+
+
+def test_a_saved_limit_that_cannot_be_is_refused() -> None:
+    desk = EngineDesk()
+    with pytest.raises(Exception, match="saved limit: limits_nano was 0, expected above 0"):
+        desk.restore_limit({"turnover": {"at": 0, "quoted": 1, "limits_nano": 0}})
+    assert json.loads(json.dumps(desk.snapshot()["kept_limit"])) is None
