@@ -79,18 +79,17 @@ def test_a_liquidation_near_by_takes_the_increasing_side() -> None:
 
 
 def test_a_side_without_a_legal_price_says_so() -> None:
-    """Fills so deep that a bid would have to stand below zero."""
+    """A skew so strong that either price would have to be below zero."""
     told: dict[str, Json] = {
         "quoting.kappa_per_bps": 1e-5,
-        "quoting.risk_aversion": 0.01,
-        "quoting.target_liquidity_frac": 0.002,
+        "quoting.risk_aversion": 100.0,
         "quoting.levels": 1,
     }
-    desk = EngineDesk(told).open(seconds=12.0)
-    assert desk.snapshot()["suppressed"] == {"bid": "no_price", "ask": None}
-    assert (desk.lots("Bid"), desk.lots("Ask") > 0) == (0, True)
+    desk = EngineDesk(told, position=0.0005).open(seconds=12.0)
+    assert desk.snapshot()["suppressed"] == {"bid": "no_price", "ask": "no_price"}
+    assert (desk.lots("Bid"), desk.lots("Ask")) == (0, 0)
     assert desk.scraped()['mm_quoting{reason="no_price",side="bid"}'] == 0
-    usual = EngineDesk({**told, "quoting.kappa_per_bps": 0.7}).open(seconds=12.0)
+    usual = EngineDesk({**told, "quoting.kappa_per_bps": 0.7}, position=0.0005).open(seconds=12.0)
     assert usual.snapshot()["suppressed"] == {"bid": None, "ask": None}
 
 
