@@ -79,16 +79,21 @@ def test_a_liquidation_near_by_takes_the_increasing_side() -> None:
 
 
 def test_a_side_without_a_legal_price_says_so() -> None:
-    """A skew so strong that either price would have to be below zero."""
+    """A skew so strong that a price would be below zero: what reduces is at the touch."""
     told: dict[str, Json] = {
         "quoting.kappa_per_bps": 1e-5,
         "quoting.risk_aversion": 100.0,
         "quoting.levels": 1,
     }
     desk = EngineDesk(told, position=0.0005).open(seconds=12.0)
-    assert desk.snapshot()["suppressed"] == {"bid": "no_price", "ask": "no_price"}
-    assert (desk.lots("Bid"), desk.lots("Ask")) == (0, 0)
+    assert desk.snapshot()["suppressed"] == {"bid": "no_price", "ask": None}
+    assert (desk.lots("Bid"), desk.lots("Ask") >= 50) == (0, True)
+    nearest = desk.orders("Ask")[-1]["px"] / 10
+    assert nearest == desk.mid  # the one price between the touches
     assert desk.scraped()['mm_quoting{reason="no_price",side="bid"}'] == 0
+    short = EngineDesk(told, position=-0.0005).open(seconds=12.0)
+    assert (short.lots("Bid") >= 50, short.snapshot()["suppressed"]["bid"]) == (True, None)
+    assert short.orders("Bid")[-1]["px"] / 10 == short.mid
     usual = EngineDesk({**told, "quoting.kappa_per_bps": 0.7}, position=0.0005).open(seconds=12.0)
     assert usual.snapshot()["suppressed"] == {"bid": None, "ask": None}
 

@@ -320,21 +320,17 @@ fn place_level(
     #[expect(clippy::cast_precision_loss, reason = "sign is -1 or 1")]
     let raw = fair * (1.0 - side.sign() as f64 * (half_spread_bps + behind_bps) / 1e4);
     let touch = beliefs.touch;
+    // What skew carries beyond the touch stands before it, be it no price at all.
+    let (nearest, round) = match side {
+        Side::Bid => (Px(touch.ask.px.0 - 1), Round::Down),
+        Side::Ask => (Px(touch.bid.px.0 + 1), Round::Up),
+    };
+    let nearest = instrument.snap_px(nearest, round);
+    let reach = nearest.as_f64() / instrument.px_scale();
     let px = match side {
-        Side::Bid => {
-            let behind = Px(touch.ask.px.0 - 1);
-            instrument
-                .quantize_px(raw, Round::Down)
-                .ok()?
-                .min(instrument.snap_px(behind, Round::Down))
-        }
-        Side::Ask => {
-            let behind = Px(touch.bid.px.0 + 1);
-            instrument
-                .quantize_px(raw, Round::Up)
-                .ok()?
-                .max(instrument.snap_px(behind, Round::Up))
-        }
+        Side::Bid if raw < reach => instrument.quantize_px(raw, round).ok()?.min(nearest),
+        Side::Ask if raw > reach => instrument.quantize_px(raw, round).ok()?.max(nearest),
+        _ => nearest,
     };
     #[expect(clippy::cast_precision_loss, reason = "sign is -1 or 1")]
     let depth_bps = (1.0 - px.as_f64() / beliefs.fair_px) * side.sign() as f64 * 1e4;
@@ -456,6 +452,42 @@ mod tests {
             }
             let bid = ladder.trace[0];
             assert!(bid.cap_bps < 0.0 || inventory < 0.0, "{bid:?}");
+        }
+    }
+
+    /// The strongest skew that can be set would put the reducing order below zero, or above every
+    /// price: it stands at the touch. A bid below zero is none.
+    #[test]
+    fn no_skew_leaves_the_reducing_side_without_a_price() {
+        for (inventory, reducing) in [(1.0, Side::Ask), (-1.0, Side::Bid)] {
+            let mut config = config(Strategy::Ladder);
+            (config.kappa_per_bps, config.risk_aversion) = (1e-6, 1e6);
+            let mut beliefs = beliefs(inventory);
+            beliefs.solved = Some(config.solve(0.6, 25.0));
+            let ladder = build_ladder(&config, &beliefs, &btc());
+            let touch = beliefs.touch;
+            let nearest = match reducing {
+                Side::Ask => touch.bid.px.0 + 1,
+                Side::Bid => touch.ask.px.0 - 1,
+            };
+            let found: Vec<_> = ladder
+                .levels
+                .iter()
+                .filter(|at| at.side == reducing)
+                .collect();
+            assert_eq!(found.len(), 1, "{:?}", ladder.trace);
+            let round = if reducing == Side::Ask {
+                Round::Up
+            } else {
+                Round::Down
+            };
+            assert_eq!(found[0].px, btc().snap_px(Px(nearest), round));
+            assert!(
+                ladder
+                    .levels
+                    .iter()
+                    .all(|at| at.side == reducing || at.px > Px::ZERO)
+            );
         }
     }
 
