@@ -391,14 +391,19 @@ def _degraded(
     lots: tuple[Fraction, Fraction],
     previous: Record | None,
 ) -> tuple[Fraction | None, tuple[Fraction, Fraction]]:
-    """The reducing side keeps the last valid limit, the other may not grow, and ends when gone."""
+    """The reducing side keeps the last valid limit, the other may not grow, and ends when gone.
+
+    One of an earlier session is an upper bound and nothing else.
+    """
     held = None if previous is None else previous.get("held")
     kept = None if held is None else _pair(_record(held)["lots"])
     before = None if previous is None else _pair(previous["lots"])
+    restored = previous is not None and previous.get("restored") is True
     result = []
     for side, sign in enumerate((1, -1)):
         if sign * facts.position < 0:
-            result.append(lots[side] if kept is None else Fraction(kept[side]))
+            stays = lots[side] if kept is None else Fraction(kept[side])
+            result.append(min(stays, lots[side]) if restored else stays)
         elif stale == "gone":
             result.append(Fraction(0))
         else:
@@ -407,7 +412,8 @@ def _degraded(
             result.append(min(bounds))
     if held is not None:
         last = Fraction(_integer(_record(held)["value"]), MICRO)
-        value = min(last, value) if facts.position == 0 and value is not None else last
+        follows = facts.position == 0 or restored
+        value = min(last, value) if follows and value is not None else last
     if all(floor(lots) == 0 for lots in result):
         value = Fraction(0)
     return value, (result[0], result[1])

@@ -17,7 +17,8 @@ pub(super) struct Kept {
 
 impl Engine {
     pub(super) fn restore_limit(&mut self, saved: &SavedLimit) {
-        self.kept.restored = saved.held;
+        let sz_decimals = self.instrument.sz_decimals();
+        self.kept.restored = saved.held.map(|held| held.rescaled(sz_decimals));
         let base_s = self.config.limits.risk_horizon_s();
         let turnover = saved.turnover;
         self.turnover = turnover.map(|saved| Turnover::restored(&saved, base_s, self.now));
@@ -43,6 +44,7 @@ impl Engine {
             source: LimitSource::Valid,
             lots: before.map_or(saved.limit.lots, |before| before.lots),
             held: Some(saved.limit),
+            restored: true,
         })
     }
 
@@ -52,12 +54,13 @@ impl Engine {
             let (limits, _) = self.limits.as_ref()?;
             Some(SavedHeld {
                 at: self.kept.valid_at?,
+                sz_decimals: self.instrument.sz_decimals(),
                 limit: limits.held()?,
             })
         };
         let kept = SavedLimit {
             held: self.kept.restored.or_else(derived),
-            turnover: self.turnover.as_ref().map(Turnover::to_save),
+            turnover: self.turnover.map(Turnover::to_save),
         };
         (kept.held.is_some() || kept.turnover.is_some()).then_some(kept)
     }

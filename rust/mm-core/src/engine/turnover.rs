@@ -63,7 +63,7 @@ impl Turnover {
         clippy::cast_possible_truncation,
         reason = "limits turned over within the longest horizon, in billionths, saturating"
     )]
-    pub(super) fn to_save(&self) -> SavedTurnover {
+    pub(super) fn to_save(self) -> SavedTurnover {
         SavedTurnover {
             at: self.at,
             quoted: Dur::from_secs(self.quoted_s).max(Dur(1)),

@@ -88,6 +88,9 @@ pub struct Previous {
     pub lots: [Sz; 2],
     /// The last valid limit up to then.
     pub held: Option<Held>,
+    /// Whether an earlier session held it: then it is an upper bound and nothing else. How the account
+    /// stands may have changed while nobody ran.
+    pub restored: bool,
 }
 
 /// The limit of one derivation with everything that explains it.
@@ -108,8 +111,8 @@ pub struct Limits {
 
 /// Derives the one position limit that every later stage obeys.
 ///
-/// `previous` is the limit before ([`Limits::aged`]) and the time since; it bounds the rise and is what a degraded
-/// limit falls back on. `None` at the start.
+/// `previous` is the limit before ([`Limits::aged`]) and the time since; it bounds the rise and is what
+/// a degraded limit falls back on. `None` at the start.
 ///
 /// # Errors
 /// [`LimitError::OutOfRange`] for an input that is not a number in its range. What is missing, stale
@@ -235,8 +238,8 @@ impl Bound {
     }
 }
 
-/// The reducing side keeps the last valid limit; the increasing side may not grow, and ends at the
-/// second deadline. Flat, both sides increase.
+/// The reducing side keeps the last valid limit, of an earlier session at most; the increasing side may
+/// not grow, and ends at the second deadline. Flat, both sides increase.
 fn degrade(
     caps: &mut Vec<Cap>,
     candidate: Bound,
@@ -245,12 +248,13 @@ fn degrade(
     previous: Option<&Previous>,
 ) -> Bound {
     let held = previous.and_then(|previous| previous.held);
+    let restored = previous.is_some_and(|previous| previous.restored);
     let mut bound = candidate;
     for side in Side::BOTH {
         let i = side.index();
         let kept = held.map(|held| held.lots[i]);
         if side.signed(position) < Sz::ZERO {
-            if let Some(kept) = kept {
+            if let Some(kept) = kept.filter(|kept| !restored || *kept < bound.lots[i]) {
                 (bound.lots[i], bound.binding[i]) = (kept, Term::LastValid);
             }
             continue;
@@ -267,9 +271,9 @@ fn degrade(
     }
     if let Some(held) = held {
         let value = Value::of_usd(held.value);
-        let flat = position == Sz::ZERO;
+        let stays = position != Sz::ZERO && !restored;
         let least = bound.value.map_or(value, |candidate| candidate.min(value));
-        bound.value = Some(if flat { least } else { value });
+        bound.value = Some(if stays { value } else { least });
         caps.push(Cap {
             term: Term::LastValid,
             value: Some(value),
@@ -415,6 +419,7 @@ impl Limits {
             source: self.source,
             lots: self.lots,
             held: self.held,
+            restored: false,
         }
     }
 }

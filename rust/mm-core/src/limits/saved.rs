@@ -3,11 +3,14 @@
 use serde::{Deserialize, Serialize};
 
 use super::Held;
+use super::exact::{Count, Decimal};
 use super::rise::{Base, Fine};
-use crate::units::{Dur, SECOND, Time};
+use crate::units::{Dur, SECOND, Sz, Time};
 
-/// Largest number of lots or micro-USDC that it may state.
-const LATTICE_MAX: i64 = 9_000_000_000_000_000_000;
+/// Largest number of micro-USDC that it may state.
+const MONEY_MAX: i64 = 9_000_000_000_000_000_000;
+/// Largest number of lots.
+const LOTS_MAX: i64 = 9_000_000_000_000_000;
 /// A year, the longest time that it may state.
 const YEAR: i64 = 366 * 86_400 * SECOND;
 
@@ -27,8 +30,31 @@ pub struct SavedLimit {
 pub struct SavedHeld {
     /// When it was derived.
     pub at: Time,
+    /// Decimals of the size of its lots.
+    pub sz_decimals: u32,
     /// It, with what it rises from.
     pub limit: Held,
+}
+
+impl SavedHeld {
+    /// The same limit in lots of another size, cut: the venue may have changed the coin's szDecimals.
+    #[must_use]
+    pub fn rescaled(self, sz_decimals: u32) -> Self {
+        let finer = Decimal::new(10_u128.pow(sz_decimals.saturating_sub(self.sz_decimals)), 0);
+        let coarser = 10_u128.pow(self.sz_decimals.saturating_sub(sz_decimals));
+        let anew = |lots| Count::of_fine(lots).times(finer).over(coarser).to_fine();
+        let mut limit = self.limit;
+        limit.lots = limit.lots.map(|lots| Sz(anew(Fine(lots.0, 0)).0));
+        limit.bases = limit.bases.map(|base| match base {
+            Base::Lots(lots) => Base::Lots(anew(lots)),
+            money @ Base::Money(_) => money,
+        });
+        Self {
+            sz_decimals,
+            limit,
+            ..self
+        }
+    }
 }
 
 /// Time quoted and limits turned over, both decayed, as of a time.
@@ -74,20 +100,38 @@ impl TryFrom<Fields> for SavedLimit {
             })
         };
         let time = |at: Time| check("at", at.0, 0, i64::MAX, "nanoseconds since 1970-01-01");
-        let amount = |field, value| check(field, value, 0, LATTICE_MAX, "0 to 9e18 lattice units");
-        if let Some(SavedHeld { at, limit }) = held {
+        let money = |value| check("money", value, 0, MONEY_MAX, "0 to 9e18 micro-USDC");
+        let count = |value| check("lots", value, 0, LOTS_MAX, "0 to 9e15 lots");
+        let rest = |nano| {
+            check(
+                "nano",
+                i64::from(nano),
+                0,
+                999_999_999,
+                "billionths below 1e9",
+            )
+        };
+        if let Some(SavedHeld {
+            at,
+            sz_decimals,
+            limit,
+        }) = held
+        {
             time(at)?;
-            amount("value", limit.value.0)?;
+            check("sz_decimals", i64::from(sz_decimals), 0, 6, "0 to 6")?;
+            money(limit.value.0)?;
+            money(limit.money.0)?;
+            rest(limit.money.1)?;
             for lots in limit.lots {
-                amount("lots", lots.0)?;
+                count(lots.0)?;
             }
-            let bases = limit
-                .bases
-                .map(|(Base::Money(fine) | Base::Lots(fine))| fine);
-            for Fine(whole, nano) in bases.into_iter().chain([limit.money]) {
-                amount("bases and money", whole)?;
-                let (nano, most) = (i64::from(nano), 999_999_999);
-                check("bases and money", nano, 0, most, "billionths below 1e9")?;
+            for base in limit.bases {
+                let (Base::Money(Fine(_, nano)) | Base::Lots(Fine(_, nano))) = base;
+                rest(nano)?;
+                match base {
+                    Base::Money(Fine(whole, _)) => money(whole)?,
+                    Base::Lots(Fine(whole, _)) => count(whole)?,
+                }
             }
         }
         if let Some(SavedTurnover {
@@ -107,12 +151,13 @@ impl TryFrom<Fields> for SavedLimit {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::units::{Sz, Usd};
+    use crate::units::Usd;
 
     fn saved() -> SavedLimit {
         SavedLimit {
             held: Some(SavedHeld {
                 at: Time(5),
+                sz_decimals: 5,
                 limit: Held {
                     value: Usd(7),
                     money: Fine(7, 3),
@@ -135,8 +180,13 @@ mod tests {
         for (was, wrong) in [
             (r#""at":5"#, r#""at":-5"#),
             (r#""value":7"#, r#""value":-7"#),
+            (r#""sz_decimals":5"#, r#""sz_decimals":7"#),
             (r#""lots":[2,3]"#, r#""lots":[2,-3]"#),
-            (r#""money":[7,3]},"#, r#""money":[-7,3]},"#),
+            (r#""lots":[2,3]"#, r#""lots":[2,9000000000000001]"#),
+            (r#"{"money":[7,3]}"#, r#"{"money":[-7,3]}"#),
+            (r#"{"lots":[3,1]}"#, r#"{"lots":[9000000000000001,1]}"#),
+            (r#"{"lots":[3,1]}"#, r#"{"lots":[3,1000000000]}"#),
+            (r#""money":[7,3],"#, r#""money":[-7,3],"#),
             (r#""money":[7,3],"#, r#""money":[7,1000000000],"#),
             (r#""quoted":9"#, r#""quoted":0"#),
             (r#""limits_nano":1000000000"#, r#""limits_nano":0"#),
@@ -151,5 +201,26 @@ mod tests {
         }
         assert!(serde_json::from_str::<SavedLimit>("{}").is_ok_and(|s| s.held.is_none()));
         assert!(serde_json::from_str::<SavedLimit>(r#"{"more": 1}"#).is_err());
+    }
+
+    /// 2 lots of 1e-5 are 20 of 1e-6; 1,234 of them are 12 of 1e-3. Money stays money.
+    #[test]
+    fn lots_of_another_size_are_counted_anew() {
+        let mut held = saved().held.unwrap();
+        let finer = held.rescaled(6).limit;
+        assert_eq!(finer.lots, [Sz(20), Sz(30)]);
+        assert_eq!(finer.bases[0], held.limit.bases[0]);
+        assert_eq!(finer.bases[1], Base::Lots(Fine(30, 10)));
+        held.limit.lots = [Sz(1_234), Sz(LOTS_MAX)];
+        held.limit.bases = [
+            Base::Lots(Fine(1_234, 560_000_000)),
+            Base::Lots(Fine(LOTS_MAX, 0)),
+        ];
+        let coarser = held.rescaled(3);
+        assert_eq!(coarser.limit.lots, [Sz(12), Sz(LOTS_MAX / 100)]);
+        assert_eq!(coarser.limit.bases[0], Base::Lots(Fine(12, 345_600_000)));
+        assert_eq!((coarser.sz_decimals, coarser.at), (3, held.at));
+        assert_eq!(held.rescaled(6).limit.lots[1], Sz(LOTS_MAX));
+        assert_eq!(held.rescaled(5), held);
     }
 }

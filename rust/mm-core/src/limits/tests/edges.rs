@@ -64,6 +64,41 @@ fn degraded_names_the_last_valid_limit_only_where_it_is_smaller() {
     assert_eq!(poorer(10_000), first.max_position_value());
 }
 
+/// What an earlier session held is an upper bound: an account that shrank while nobody ran is not
+/// measured by what it was.
+#[test]
+fn degraded_after_a_restart_is_at_most_what_is_derived_now() {
+    let first = derive(&seed_inputs(), settings(), None);
+    let degraded = |equity, restored| {
+        let inputs = LimitInputs {
+            position: Sz(10_000),
+            account_value: Some(Usd(equity)),
+            ages: Ages {
+                account: Some(Dur::from_secs(31.0)),
+                ..Ages::NONE
+            },
+            ..seed_inputs()
+        };
+        let previous = Previous {
+            restored,
+            ..first.aged(Dur::from_secs(31.0))
+        };
+        let config = LimitConfig::new(settings()).unwrap();
+        derive_limits(&inputs, &config, &freshness(), &btc(), Some(previous)).unwrap()
+    };
+    let (went_on, restarted) = (degraded(300_000_000, false), degraded(300_000_000, true));
+    assert_eq!(went_on.short(), first.short());
+    assert_eq!(restarted.short(), restarted.long());
+    assert!(restarted.short() < first.short());
+    assert_eq!(restarted.max_position_value(), Some(Usd(12_000_000_000)));
+    let richer = degraded(6_000_000_000, true);
+    assert_eq!(
+        [richer.long(), richer.short()],
+        [first.long(), first.short()]
+    );
+    assert_eq!(richer.max_position_value(), first.max_position_value());
+}
+
 #[test]
 fn a_position_has_the_limit_of_its_side() {
     let limits = standing_limits(None, [Sz(7_000), Sz(5_000)]);

@@ -53,6 +53,51 @@ def test_the_rise_is_counted_from_the_last_valid_limit(
     assert crashed.snapshot()["kept_limit"]["held"] == kept["held"]
 
 
+def test_lots_of_another_size_are_counted_anew() -> None:
+    """The venue has made the coin's sizes ten times finer since."""
+    settings: dict[str, Json] = {"limits.leverage_cap": 1.0}
+    before = EngineDesk(settings, equity=1_000.0).open()
+    kept = before.snapshot()["kept_limit"]
+    held = kept["held"]
+    assert (held["sz_decimals"], held["limit"]["lots"]) == (5, [1_000, 1_000])
+    held |= {"sz_decimals": 4}
+    held["limit"] |= {"lots": [100, 100], "bases": 2 * [{"lots": [100, 0]}]}
+    desk = EngineDesk(settings, equity=10_000.0)
+    desk.now_s = before.now_s
+    desk.restore_limit(kept)
+    assert desk.snapshot()["kept_limit"]["held"]["limit"]["lots"] == [1_000, 1_000]
+    desk.open()
+    assert desk.limits["source"] == "valid"
+    assert 1_000 <= desk.limits["lots"][0] < 5_000
+
+
+def test_a_limit_kept_in_a_time_to_come_lets_nothing_rise() -> None:
+    """A clock was wrong: no time has passed since, and from the first valid limit it goes on."""
+    settings: dict[str, Json] = {"limits.leverage_cap": 1.0}
+    before = EngineDesk(settings, equity=1_000.0).open()
+    desk = fresh(before, -3_600.0, told=True, equity=10_000.0)
+    first = desk.limits["lots"][0]
+    assert desk.limits["source"] == "valid"
+    assert 1_000 <= first < 3_000
+    desk.after(120.0)
+    assert first < desk.limits["lots"][0] <= first + 2_500
+
+
+def test_a_degraded_start_is_not_measured_by_what_the_account_was() -> None:
+    """Nine tenths were withdrawn meanwhile, and the market stands still before the first limit."""
+    settings: dict[str, Json] = {"limits.leverage_cap": 1.0}
+    before = EngineDesk(settings, equity=10_000.0).open()
+    desk = EngineDesk(settings, equity=1_000.0, position=0.005)
+    desk.now_s = before.now_s + 5.0
+    desk.restore_limit(before.snapshot()["kept_limit"])
+    desk.anchor()
+    desk.bbo()
+    desk.after(8.0, quiet=["market"])
+    assert desk.limits["source"] == "degraded"
+    assert max(desk.limits["lots"]) <= 1_000
+    assert desk.limits["value"] <= 1_000 * 10**6
+
+
 def test_a_saved_limit_that_cannot_be_is_refused() -> None:
     desk = EngineDesk()
     with pytest.raises(Exception, match="saved limit: limits_nano was 0, expected above 0"):
