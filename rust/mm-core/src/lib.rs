@@ -12,6 +12,7 @@ pub mod diff;
 pub mod engine;
 pub mod estimators;
 pub mod event;
+pub mod excess;
 pub mod filter;
 pub mod gate;
 pub mod glft;

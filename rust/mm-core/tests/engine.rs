@@ -243,21 +243,25 @@ impl Venue {
         sent
     }
 
+    /// Orders of which a cancel is unanswered.
+    fn cancelling(&self) -> Vec<Cloid> {
+        let cancels = self
+            .unanswered
+            .iter()
+            .filter_map(|action| match &action.body {
+                ActionBody::Cancel(cancels) => Some(cancels.iter().map(|cancel| cancel.cloid)),
+                _ => None,
+            });
+        cancels.flatten().collect()
+    }
+
     /// LIMITS.md 5 (b): what exceeds a limit that fell is being cancelled. Told from the exchange's
     /// truth, so only while the engine has heard everything.
     fn check_excess(&self) {
         let Some(limits) = self.engine.limits().filter(|_| self.in_transit.is_empty()) else {
             return;
         };
-        let leaving: Vec<Cloid> = self
-            .unanswered
-            .iter()
-            .filter_map(|action| match &action.body {
-                ActionBody::Cancel(cancels) => Some(cancels.iter().map(|cancel| cancel.cloid)),
-                _ => None,
-            })
-            .flatten()
-            .collect();
+        let leaving = self.cancelling();
         for (side, bound) in [(Side::Bid, limits.long()), (Side::Ask, limits.short())] {
             let orders = self.resting.values().chain(self.pending());
             let staying =

@@ -7,7 +7,9 @@ mod desk;
 use desk::Desk;
 use mm_core::action::{ActionBody, NewOrder, Reason, Tif};
 use mm_core::control::{KillReason, Mode};
-use mm_core::event::{Command, EventBody, Fill, FillKind, Fills, OpenOrder, OpenOrders};
+use mm_core::event::{
+    AccountState, Command, EventBody, Fill, FillKind, Fills, OpenOrder, OpenOrders,
+};
 use mm_core::units::{Dur, Px, SECOND, Side, Sz, Usd};
 
 /// Quoting, with 60 lots toward `side`.
@@ -23,6 +25,11 @@ fn holding(side: Side) -> Desk {
 /// A query shows an order by hand of ten times the limit, far from the market, beside all of ours.
 fn hand(desk: &mut Desk, side: Side) {
     let limit = desk.engine.limits().unwrap().of(side);
+    hand_of(desk, side, Sz(10 * limit.0));
+}
+
+/// The same of so many lots.
+fn hand_of(desk: &mut Desk, side: Side, sz: Sz) {
     let mut orders: Vec<OpenOrder> = desk
         .resting
         .iter()
@@ -40,7 +47,7 @@ fn hand(desk: &mut Desk, side: Side) {
         cloid: None,
         side,
         px: Px(1_000_000 - 100_000 * side.sign()),
-        sz: Sz(10 * limit.0),
+        sz,
         reduce_only: false,
     });
     desk.tell(EventBody::OpenOrders(OpenOrders { orders }));
@@ -82,6 +89,56 @@ fn a_hands_order_toward_zero_keeps_no_close_of_ours_in() {
         assert!(!closing.is_empty() && closing.iter().all(|(_, order)| order.reduce_only));
         assert_eq!(desk.position, Sz::ZERO);
         assert!(desk.snapshot().kill.unwrap().done);
+    }
+}
+
+/// The limit falls below the position, and quotes become orders that only reduce, beside a hand's: in that
+/// very step what is left of the old ones goes where all of them together would take the position too far.
+#[test]
+fn what_becomes_reduce_only_leaves_no_excess_beside_a_hands_order() {
+    for side in Side::BOTH {
+        let mut desk = Desk::quoting("{}");
+        let limit = desk.engine.limits().unwrap().of(side).0;
+        desk.stranger(side, limit / 2);
+        desk.seconds(5);
+        let (reducing, hands) = (side.opposite(), limit / 5);
+        hand_of(&mut desk, reducing, Sz(hands));
+        desk.seconds(2);
+        let (from, before) = (desk.received.len(), of_side(&desk, reducing));
+        let report = desk.report();
+        let account_value = Usd(report.account_value.0 * 45 / 100);
+        desk.tell(EventBody::Account(AccountState {
+            account_value,
+            ..report
+        }));
+        let cycle = desk.received[from].1.cycle;
+        let step = desk.received[from..].iter().map(|(_, action)| action);
+        let step: Vec<_> = step.filter(|action| action.cycle == cycle).collect();
+        let became = |order: &NewOrder| {
+            step.iter().any(|action| match &action.body {
+                ActionBody::Modify(amends) => amends
+                    .iter()
+                    .any(|to| to.order.cloid == order.cloid && to.order.reduce_only),
+                _ => false,
+            })
+        };
+        let goes = |order: &NewOrder| {
+            step.iter().any(|action| match &action.body {
+                ActionBody::Cancel(cancels) => cancels.iter().any(|it| it.cloid == order.cloid),
+                _ => false,
+            })
+        };
+        assert!(before.iter().any(became), "some are amended: {step:?}");
+        let after = desk.engine.limits().unwrap().of(reducing).0;
+        assert!(after < limit / 2);
+        let stays = before
+            .iter()
+            .filter(|order| !order.reduce_only && !goes(order));
+        let stays: i64 = stays.map(|order| order.sz.0).sum();
+        assert!(
+            stays == 0 || hands + stays <= after,
+            "{stays} beside {hands}"
+        );
     }
 }
 

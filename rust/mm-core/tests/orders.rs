@@ -10,12 +10,12 @@ use mm_core::action::{ActionBody, Cloid, NewOrder, Reason};
 use mm_core::control::{Alarm, ModeReason};
 use mm_core::engine::Engine;
 use mm_core::event::{
-    Command, Event, EventBody, Fill, FillKind, ItemStatus, OrderStatus, OrderUpdate,
+    AccountState, Command, Event, EventBody, Fill, FillKind, ItemStatus, OrderStatus, OrderUpdate,
     RejectionClass, ReplyOutcome, Stream, StreamState, StreamStatus,
 };
 use mm_core::orders::Owner;
 use mm_core::recovery::ask::Ask;
-use mm_core::units::{Px, SECOND, Side, Sz, Time};
+use mm_core::units::{Px, SECOND, Side, Sz, Time, Usd};
 use proptest::prelude::*;
 
 use given::{START, btc, config};
@@ -447,5 +447,47 @@ impl Told {
         self.lines.push(line(&engine.refusals()));
         self.lines.push(line(&engine.entries()));
         self.lines.push(line(&engine.alarms()));
+    }
+}
+
+/// The innermost of a ladder fill while it is amended, and nobody is told; then the limit falls. What an
+/// amend did not find has filled, more often than not: it does not count as leaving.
+#[test]
+fn what_was_not_found_covers_no_excess() {
+    for side in Side::BOTH {
+        let mut script = Script::quoting();
+        script.mid -= 3_000 * side.sign();
+        script.pass(1.0);
+        script.market();
+        let waiting = core::mem::take(&mut script.waiting);
+        let mut filled = Sz::ZERO;
+        for _ in 0..2 {
+            let (oid, order) = script.best(side);
+            script.resting.retain(|(at, _)| *at != oid);
+            filled += order.sz;
+        }
+        for action in waiting {
+            script.accept(&action);
+        }
+        let report = script.report();
+        let account_value = Usd(report.account_value.0 / 2);
+        script.tell(EventBody::Account(AccountState {
+            account_value,
+            ..report
+        }));
+        let leaving = cancels_of(&script.waiting);
+        let staying = script
+            .resting
+            .iter()
+            .filter(|(_, order)| order.side == side)
+            .filter(|(_, order)| leaving.iter().all(|(cloid, _)| *cloid != order.cloid))
+            .map(|(_, order)| order.sz)
+            .sum::<Sz>();
+        let limit = script.engine.limits().unwrap().of(side);
+        assert!(filled > Sz::ZERO && !leaving.is_empty(), "{side:?}");
+        assert!(
+            filled + staying <= limit.max(filled),
+            "{side:?} {filled} {staying} {limit}"
+        );
     }
 }

@@ -7,13 +7,14 @@ use super::{Bug, CycleRecord, Engine};
 use crate::action::{Action, ActionBody, Amend, Cancel, Cloid, NewOrder, Reason, Tif};
 use crate::control::{Mode, Phase};
 use crate::diff::{Change, Own, diff_orders, sort_outward};
+use crate::excess::{Standing, to_cancel};
 use crate::filter::{Quote, Refusal, RefusalReason};
 use crate::gate::{Enforcement, Exposure, Gate};
 use crate::limits::{LimitSource, Limits};
 use crate::orders::{Order, State};
 use crate::requests::ITEMS_MAX;
 use crate::requests::choice::{Need, Why};
-use crate::units::{Dur, Px, SECOND, Side, Sz, Time};
+use crate::units::{Dur, SECOND, Side, Sz, Time};
 
 /// The changes of one cycle, by kind: each kind is one request.
 #[derive(Debug, Default)]
@@ -53,7 +54,8 @@ impl Engine {
         let mut gate = Gate::new(self.own.position(), &limits, self.exposure(), enforcement);
         let mut batch = Batch::default();
         self.sweep_orders(&verdict, &mut batch);
-        if enforcement == Enforcement::Enforced && !self.cuts_late(&gate) {
+        let cuts = enforcement == Enforcement::Enforced && !self.cuts_late(&gate);
+        if cuts {
             self.cut_excess(&gate, &mut batch);
         }
         let plans = Side::BOTH.map(|side| self.plan_side(side, &wanted, &limits));
@@ -61,6 +63,11 @@ impl Engine {
         let mut waits = waits.into_iter();
         for plan in plans {
             self.carry_out(plan, &mut waits, &limits, &mut gate, &mut batch);
+        }
+        // What only reduces goes out beside a hand's order that fills the room: what else is out is an
+        // excess from then on.
+        if cuts {
+            self.cut_excess(&gate, &mut batch);
         }
         self.cancel_left_behind(&mut batch);
         let sent_before = actions.len();
@@ -103,29 +110,32 @@ impl Engine {
         lots
     }
 
-    /// Cancels what exceeds a limit that has fallen, outermost first: in the step that lowered it.
+    /// Cancels what exceeds a limit that has fallen: in the step that lowered it.
     fn cut_excess(&mut self, gate: &Gate, batch: &mut Batch) {
         for side in Side::BOTH {
-            let mut excess = gate.excess(side) - self.dying(side);
-            if excess <= Sz::ZERO {
-                continue;
-            }
-            let mut own: Vec<(Px, Cloid, Sz)> = self
-                .orders
-                .iter()
-                .filter(|(_, o)| o.order.side == side && o.free() > Sz::ZERO && o.is_quote())
-                .filter(|(_, o)| o.may_cancel(self.now))
-                .map(|(cloid, o)| (o.target().0, *cloid, o.free()))
-                .collect();
-            own.sort_by_key(|(px, cloid, _)| (side.sign() * px.0, *cloid));
-            for (_, cloid, sz) in own {
-                if excess <= Sz::ZERO {
-                    break;
-                }
-                excess -= sz;
+            for cloid in self.over_limit(side, gate.excess(side)) {
                 self.cancel(cloid, Reason::OverLimit, batch);
             }
         }
+    }
+
+    /// Orders of a side to cancel for `excess` lots to go.
+    fn over_limit(&self, side: Side, excess: Sz) -> Vec<Cloid> {
+        let mut free: Vec<(&Cloid, &Order)> = self
+            .orders
+            .iter()
+            .filter(|(_, o)| o.order.side == side && o.free() > Sz::ZERO)
+            .collect();
+        free.sort_by_key(|(cloid, o)| (side.sign() * o.target().0.0, **cloid));
+        let standing = |order: &Order| match order {
+            o if o.is_quote() && o.may_cancel(self.now) => Standing::Cancellable,
+            o if o.is_dying() => Standing::Leaving,
+            _ => Standing::Stuck,
+        };
+        let free = free
+            .into_iter()
+            .map(|(cloid, o)| (*cloid, o.free(), standing(o)));
+        to_cancel(&free.collect::<Vec<_>>(), excess)
     }
 
     /// Whether the planted bug holds the cancels of an excess back: it does for a second.
@@ -133,22 +143,13 @@ impl Engine {
         if !self.is_planted(Bug::Cut) {
             return false;
         }
-        let exceeds = |side| gate.excess(side) > self.dying(side);
+        let exceeds = |side| !self.over_limit(side, gate.excess(side)).is_empty();
         let since = Side::BOTH
             .into_iter()
             .any(exceeds)
             .then(|| self.excess_since.unwrap_or(self.now));
         self.excess_since = since;
         since.is_some_and(|at| self.now.since(at) < Dur(SECOND))
-    }
-
-    /// Lots of a side whose cancel is already on its way.
-    fn dying(&self, side: Side) -> Sz {
-        self.orders
-            .iter()
-            .filter(|(_, o)| o.order.side == side && o.is_dying())
-            .map(|(_, o)| o.free())
-            .sum()
     }
 
     /// What one side wants changed, and what each change is for.

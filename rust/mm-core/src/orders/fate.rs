@@ -39,7 +39,7 @@ impl Orders {
             self.ghosts.extend(ghost);
             return true;
         }
-        order.absent |= order.is_lost();
+        order.absent = Some(now);
         self.on_cancel_refused(cloid, now);
         false
     }
@@ -59,7 +59,9 @@ impl Orders {
         } else if order.state == State::Gone {
             order.since = now;
         } else if !order.is_over() {
-            order.absent |= order.is_lost();
+            if order.is_lost() {
+                order.absent.get_or_insert(now);
+            }
             // A cancel that found nothing has its pause; this word is no reason for a longer one.
             if order.cancelling {
                 self.on_cancel_refused(cloid, now);

@@ -74,8 +74,8 @@ pub struct Order {
     pub(super) cancel_at: Time,
     /// Whether a cancel was refused: the first one is sent again at once.
     pub(super) cancel_refused: bool,
-    /// Whether a cancel or a query found nothing while its fate was unknown.
-    pub(super) absent: bool,
+    /// When a cancel last found nothing of it, or else a query first did while its fate was unknown.
+    pub(super) absent: Option<Time>,
     /// Whether the last look at the open orders did not show it, though it should have.
     pub(super) missed: bool,
 }
@@ -99,7 +99,7 @@ impl Order {
             retry_at: now,
             cancel_at: now,
             cancel_refused: false,
-            absent: false,
+            absent: None,
             missed: false,
         }
     }
@@ -237,10 +237,11 @@ impl Order {
     }
 
     /// Whether to look for it by a cancel at `now`: one that found nothing is not repeated at once, since
-    /// the order may still be on its way.
+    /// the order may still be on its way. What is heard meanwhile, that no answer will come or that a
+    /// query found nothing either, makes that pause no longer.
     #[must_use]
     pub fn may_seek(&self, now: Time) -> bool {
-        !self.absent || now.since(self.since) >= SEEK_EVERY
+        self.absent.is_none_or(|at| now.since(at) >= SEEK_EVERY)
     }
 
     /// Whether the plan may change it at `now`.
@@ -263,12 +264,13 @@ impl Order {
     }
 
     /// Whether a cancel of it is on its way, or has succeeded and fills may still be told. What the
-    /// exchange is known to have filled is not going away.
+    /// exchange is known to have filled is not going away, nor is what a cancel did not find: it has
+    /// filled, more often than not.
     #[must_use]
     pub const fn is_dying(&self) -> bool {
         match self.state {
             State::Settling { expected } => expected.is_none(),
-            State::Gone => true,
+            State::Gone => false,
             _ => self.cancelling,
         }
     }

@@ -398,6 +398,12 @@ fn an_order_is_dying_while_it_goes_and_not_for_what_has_filled() {
     let mut cancelled = resting(&[bid(1, 10)]);
     cancelled.on_cancelled(cloid(1), at(1));
     assert!(dying(&cancelled));
+    let mut gone = resting(&[bid(1, 10)]);
+    gone.cancelling(cloid(1), Reason::LevelGone, at(1));
+    assert!(
+        gone.on_gone(cloid(1), at(1)) && !dying(&gone),
+        "it has filled, for all we know"
+    );
 }
 
 #[test]
@@ -409,6 +415,28 @@ fn what_a_cancel_did_not_find_is_looked_for_once_a_second() {
     table.on_gone(cloid(1), at(0));
     let order = table.get(cloid(1)).unwrap();
     assert!(!order.may_seek(Time(at(1).0 - 1)) && order.may_seek(at(1)));
+}
+
+/// A cancel overtook the place; then no answer will come, and a query finds nothing either.
+#[test]
+fn the_pause_of_a_search_starts_with_the_cancel_that_found_nothing() {
+    let ms = |ms: i64| Time(at(0).0 + ms * SECOND / 1_000);
+    let mut table = Orders::new(SESSION, 0, LIFE);
+    table.placed(bid(1, 10), ms(0));
+    table.cancelling(cloid(1), Reason::OverLimit, ms(100));
+    assert!(!table.on_gone(cloid(1), ms(200)));
+    table.on_lost(cloid(1), ms(900));
+    table.on_unheard_of(cloid(1), ms(1_000));
+    let seeks = |table: &Orders, ms| table.get(cloid(1)).unwrap().may_seek(ms);
+    assert!(!seeks(&table, ms(1_199)) && seeks(&table, ms(1_200)));
+    // Each cancel that finds nothing has its own; a query alone starts one only where none did.
+    table.on_gone(cloid(1), ms(1_300));
+    assert!(!seeks(&table, ms(2_299)) && seeks(&table, ms(2_300)));
+    let mut asked = Orders::new(SESSION, 0, LIFE);
+    asked.placed(bid(1, 10), ms(0));
+    asked.on_lost(cloid(1), ms(900));
+    asked.on_unheard_of(cloid(1), ms(1_000));
+    assert!(!seeks(&asked, ms(1_999)) && seeks(&asked, ms(2_000)));
 }
 
 /// An order placed by hand: asked about once, counted as it fills, and not again by a look that lags.

@@ -50,6 +50,8 @@ pub(super) struct Judge {
     unheard: BTreeMap<u64, (Time, i64)>,
     /// Sides of which an uncovered excess was counted and goes on.
     uncovered: [bool; 2],
+    /// Sides whose worst case is beyond the limit of their last increase.
+    beyond: [bool; 2],
     /// Orders of which a cancel is on its way.
     under_way: BTreeSet<Cloid>,
     /// When a cancel of an order was last known to have done nothing.
@@ -174,16 +176,27 @@ impl Judge {
     }
 
     /// The worst case that our own orders can make, beyond the limit in force when it last grew by what
-    /// was sent: a figure, whatever the verdict. What hands traded since is not ours.
-    fn measure(&self, moment: &Moment<'_>, fresh: &[Could], outcome: &mut Outcome) {
+    /// was sent: a figure, and a breach of its own. What hands traded since is not ours: neither what they
+    /// added, nor what we reduce of it.
+    fn measure(&mut self, moment: &Moment<'_>, fresh: &[Could], outcome: &mut Outcome) {
         for side in [0, 1] {
             let Some(last) = self.increased[side] else {
                 continue;
             };
             let own = moment.position - (self.hands - last.hands);
-            let all = moment.could.iter().chain(fresh).copied();
-            let over = Sz(worst(own, all, side) - last.bound).as_f64() * moment.lot_usd;
-            outcome.worst_over_limit_usd = outcome.worst_over_limit_usd.max(over);
+            let all = || moment.could.iter().chain(fresh).copied();
+            let worst = worst(own, all(), side).min(worst(moment.position, all(), side));
+            let over = worst - last.bound;
+            let over_usd = Sz(over).as_f64() * moment.lot_usd;
+            outcome.worst_over_limit_usd = outcome.worst_over_limit_usd.max(over_usd);
+            let was = core::mem::replace(&mut self.beyond[side], over > 0);
+            if over > 0 && !was {
+                let bound = last.bound;
+                let words = format!(
+                    "beyond: {over} lots over the limit {bound} of the last increase of side {side}"
+                );
+                outcome.breach(moment.now, &words);
+            }
         }
     }
 
@@ -195,7 +208,11 @@ impl Judge {
         now: Time,
     ) {
         self.under_way = under_way;
-        self.failed.extend(over);
+        for (cloid, at) in over {
+            // An older cancel that may still arrive was given up before this.
+            let last = self.failed.entry(cloid).or_insert(at);
+            *last = (*last).max(at);
+        }
         self.failed.retain(|_, at| now.since(*at) <= RETRY);
     }
 

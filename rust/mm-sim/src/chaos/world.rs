@@ -89,7 +89,7 @@ pub struct World {
     pub(super) met: BTreeMap<FaultKind, u64>,
     /// Orders by hand that the last query showed this session.
     pub(super) shown_hands: BTreeSet<u64>,
-    /// When the session last heard a book.
+    /// When the session last heard a book; `None` when the last one had one side alone, which prices nothing.
     book_heard: Option<Time>,
     pub(super) outcome: Outcome,
     pub(super) now: Time,
@@ -403,8 +403,13 @@ impl World {
                 let by_hand = open.orders.iter().filter(|order| order.cloid.is_none());
                 self.shown_hands = by_hand.map(|order| order.oid).collect();
             }
-            EventBody::Book(_) | EventBody::Bbo(_) if self.faults.stale().is_none() => {
-                self.book_heard = Some(self.now);
+            EventBody::Book(book) if self.faults.stale().is_none() => {
+                let is_whole = !book.bids.is_empty() && !book.asks.is_empty();
+                self.book_heard = is_whole.then_some(self.now);
+            }
+            EventBody::Bbo(bbo) if self.faults.stale().is_none() => {
+                let is_whole = bbo.bid.is_some() && bbo.ask.is_some();
+                self.book_heard = is_whole.then_some(self.now);
             }
             EventBody::Command(Command::Stop) => self.stopping = true,
             _ => {}
