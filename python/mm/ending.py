@@ -21,6 +21,7 @@ from mm.inbox import Command, Inbox, Info
 from mm.session import Session
 from mm.sorting import Inboxes
 from mm.waiting import until
+from mm.watch import PAYMENTS, payments
 
 log = structlog.get_logger(__name__)
 
@@ -29,6 +30,8 @@ HARD_DEADLINE_S = 10.0
 # Wall seconds that the engine's own cancels may take before the session sends its own.
 ENGINE_S = 3.0
 SETTLE_S = 0.02
+# What closes the books, beside the lists of payments.
+FILLS, STATE = "userFills", "clearinghouseState"
 
 
 class StopRequest:
@@ -150,14 +153,18 @@ async def _engine_done(inbox: Inbox, gateway: Gateway, timeout_s: float) -> None
 async def settle_account(
     account: Account, inbox: Inbox | Inboxes, clock: Clock, timeout_s: float = ENGINE_S
 ) -> None:
-    """Hear the last fills and the final account: the books close on the exchange's word.
+    """Hear the last fills, payments and account: the books close on the exchange's word.
+
+    The user's line may be down just then; what it did not tell is asked for.
 
     Raises:
         VenueError: The venue does not answer.
     """
-    for kind in ("userFills", "clearinghouseState"):
-        body = await account.ask(kind, urgent=True)
-        inbox.put(Info(clock.now_ns(), kind, body))
+    inbox.put(Info(clock.now_ns(), FILLS, await account.ask(FILLS, urgent=True)))
+    for kind in sorted(PAYMENTS):
+        async for frame in payments(account, kind, clock, urgent=True):
+            inbox.put(frame)
+    inbox.put(Info(clock.now_ns(), STATE, await account.ask(STATE, urgent=True)))
     try:
         async with asyncio.timeout(timeout_s):
             await until(lambda: not len(inbox), SETTLE_S)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from mm.inbox import Command, Inbox, Info, StreamState
+from mm.inbox import Command, Frame, Inbox, Info, StreamState
 
 _COIN = re.compile(rb'"coin":\s*"([^"]+)"')
 
@@ -33,7 +33,7 @@ class Inboxes:
         own = None if named is None else self._of.get(named[1])
         return self._all if own is None else (own,)
 
-    def put(self, item: Info | StreamState | Command) -> None:
+    def put(self, item: Frame | Info | StreamState | Command) -> None:
         """Put what concerns every coin."""
         for inbox in self._all:
             inbox.put(item)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 
 import structlog
@@ -142,12 +142,28 @@ class Watch:
             inbox.put(Info(self._clock.now_ns(), kind, body, cloid))
 
     async def _ask_payments(self, account: Account, inboxes: list[Inbox], kind: str) -> None:
-        """Hear a list of payments like the stream's snapshot of it: what is known is known."""
-        now_ns = self._clock.now_ns()
-        span = ((now_ns - PAYMENTS_SPAN_NS) // MILLISECOND_NS, now_ns // MILLISECOND_NS)
-        async for rows in pages(account, kind, span):
+        async for frame in payments(account, kind, self._clock):
             self._failing.discard(kind)
-            frame = as_frame(kind, account.user, rows)
-            heard_ns, arrived_ns = self._clock.now_ns(), time.perf_counter_ns()
             for inbox in inboxes:
-                inbox.put(Frame(heard_ns, arrived_ns, frame, about_us=True))
+                inbox.put(frame)
+
+
+async def payments(
+    account: Account, kind: str, clock: Clock, *, urgent: bool = False
+) -> AsyncIterator[Frame]:
+    """Ask for a list of payments; each page is like the stream's snapshot: what is known is known.
+
+    Args:
+        account: Whom to ask about.
+        kind: One of `PAYMENTS`.
+        clock: Exchange time.
+        urgent: Whether it may use the weight kept for what reduces risk.
+
+    Raises:
+        VenueError: The venue does not answer, or its list does not end.
+    """
+    now_ns = clock.now_ns()
+    span = ((now_ns - PAYMENTS_SPAN_NS) // MILLISECOND_NS, now_ns // MILLISECOND_NS)
+    async for rows in pages(account, kind, span, urgent=urgent):
+        frame = as_frame(kind, account.user, rows)
+        yield Frame(clock.now_ns(), time.perf_counter_ns(), frame, about_us=True)

@@ -55,6 +55,19 @@ def happened(stage: Stage, kind: str) -> int:
     return stage.house.exchange.fault_counts().get(kind, 0)
 
 
+async def test_what_a_dead_line_did_not_tell_is_asked_for_at_the_end(stage: Stage) -> None:
+    """Funding and a deposit behind a line that nobody has found dead: the books close with both."""
+    acts = ({"funding": {"usd": -1.25}}, {"transfer": {"usd": 300.0}})
+    faults = plan({"half_open": {"lines": "user", "for_s": 60.0}})
+    faults["acts"] = [{"at_s": AT_S + 1, "act": act} for act in acts]
+    await struck(stage, faults, position="0.02")
+    stage.fill("ask", "0.001")
+    await stage.wait(0.6)
+    assert stage.shown["pnl"]["funding"] == 0, "nothing of it was heard"
+    result = await stage.ends_well()
+    assert Decimal(result["pnl_usd"]["funding"]) == Decimal("-1.25")
+
+
 @pytest.mark.parametrize("lines", ["market", "user", "orders", "all"])
 async def test_lines_that_are_half_open(stage: Stage, lines: str) -> None:
     """Nobody hung up and no pong comes: noticed, opened again, and every fill found once."""

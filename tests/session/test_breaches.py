@@ -173,14 +173,106 @@ def test_exposure_above_a_fallen_limit_needs_a_cancel_on_its_way() -> None:
     ]
 
 
-def test_a_partly_filled_order_covers_only_what_is_left_of_it() -> None:
-    fill = {"cloid": "a", "sz": 50}
-    told = event(3, {"Fills": {"snapshot": False, "fills": [fill]}})
-    log = [*HONEST, reply(2, 1), cycle(2, 100, 100), told, cycle(3, 40, 100), cancel(2, 3, "a")]
-    report = [seen(1, 0, 60, -100)]
-    assert [b.text for b in breaches(log, sent(1, 2), report)] == [
-        "worst long 60 lots, 10 being cancelled, limit 40"
+def fills(recv_ms: int, *rows: tuple[int, str, str, int, int], snapshot: bool = False) -> Line:
+    """Fills, a millisecond old: trade id, cloid, side, lots, position before."""
+    told = [
+        {"exch": (recv_ms - 1) * MS, "tid": tid, "cloid": cloid, "side": side, "sz": sz}
+        | {"start_position": start, "oid": 9}
+        for tid, cloid, side, sz, start in rows
     ]
+    return event(recv_ms, {"Fills": {"snapshot": snapshot, "fills": told}})
+
+
+TWO_BIDS = [event(1), cycle(1, 100, 100), place(1, 1, ("a", "Bid", 60), ("c", "Bid", 30))]
+
+
+@pytest.mark.parametrize("twice", [False, True])
+def test_a_partly_filled_order_covers_only_what_is_left_of_it(twice: bool) -> None:
+    """50 of 60 fill and the limit falls to 40: with the rest of it the other order has to go."""
+    told = [fills(3, (7, "a", "Bid", 50, 0)), fills(3, (7, "a", "Bid", 50, 0), snapshot=True)]
+    before = [*TWO_BIDS, reply(2, 1), cycle(2, 100, 100), *told[: 1 + twice], cycle(3, 40, 100)]
+    report = [seen(1, 0, 90, 0)]
+    assert [b.text for b in breaches([*before, cancel(2, 3, "a")], sent(1, 2), report)] == [
+        "worst long 90 lots, 10 being cancelled, limit 40"
+    ]
+    assert breaches([*before, cancel(2, 3, "a", "c")], sent(1, 2), report) == []
+
+
+def test_what_has_filled_is_no_excess_that_a_cancel_could_take_back() -> None:
+    """All of one order fills, the limit falls to nothing, and what is left is on its way out."""
+    told = fills(3, (7, "a", "Bid", 60, 0))
+    before = [*TWO_BIDS, reply(2, 1), cycle(2, 100, 100), told, cycle(3, 0, 100)]
+    report = [seen(1, 0, 90, 0)]
+    assert breaches([*before, cancel(2, 3, "c")], sent(1, 2), report) == []
+    assert [b.text for b in breaches(before, sent(1, 2), report)] == [
+        "worst long 90 lots, 0 being cancelled, limit 0"
+    ]
+
+
+def test_what_filled_before_an_action_is_part_of_what_was_seen_after_it() -> None:
+    """In the block of the action: its start tells which came first."""
+    for start, excess in ((0, True), (60, False)):
+        held = seen(2, 60, 90, 0) if excess else seen(2, 60, 120, 0)
+        told = fills(3, (7, "a", "Bid", 30, start))
+        log = [*TWO_BIDS, reply(2, 1), place(2, 1, ("d", "Bid", 30)), reply(2, 2), told]
+        log += [cycle(3, 95, 100)]
+        found = breaches(log, sent(1, 2), [seen(1, 0, 90, 0), held])
+        texts = [breach.text for breach in found if breach.kind == "uncovered"]
+        assert texts == ([] if excess else ["worst long 120 lots, 0 being cancelled, limit 95"])
+
+
+def over(recv_ms: int, cloid: str, status: str, oid: int = 9) -> Line:
+    """An order is over, as its update says."""
+    update = {"exch": (recv_ms - 1) * MS, "oid": oid, "cloid": cloid, "sz": 0, "status": status}
+    return event(recv_ms, {"OrderUpdates": [update]})
+
+
+def test_an_order_that_is_over_by_its_update_needs_no_answer_and_no_cancel() -> None:
+    """The answer to what ended it was lost; later the limit falls to nothing."""
+    before = [*TWO_BIDS, reply(2, 1)]
+    report = [seen(1, 0, 90, 0)]
+    ended = [over(4, "a", "Canceled"), over(4, "c", "Canceled")]
+    assert breaches([*before, *ended, cycle(9, 0, 0)], sent(1), report) == []
+    texts = ["worst long 30 lots, 0 being cancelled, limit 0"]
+    found = breaches([*before, ended[0], cycle(9, 0, 0)], sent(1), report)
+    assert [breach.text for breach in found] == texts
+    # An update of the oid that an amend replaced is not of the order as it is.
+    amend = {"oid": 9, "order": {"cloid": "c", "side": "Bid", "sz": 30}}
+    modify = Line("a", {"id": 2, "cycle": 1, "body": {"Modify": [amend]}})
+    log = [*before, modify, reply(3, 2), *ended, cycle(9, 0, 0)]
+    found = breaches(log, sent(1, 2), [*report, seen(2, 0, 90, 0)])
+    assert [breach.text for breach in found] == texts
+
+
+def test_what_its_update_says_is_filled_counts_once_when_its_fill_is_heard() -> None:
+    before = [*TWO_BIDS, reply(2, 1), over(4, "a", "Filled")]
+    report = [seen(1, 0, 90, 0)]
+    held = [*before, cycle(5, 0, 100), cancel(2, 5, "c")]
+    assert breaches(held, sent(1, 2), report) == []
+    heard = [*before, fills(4, (7, "a", "Bid", 60, 0)), cycle(5, 59, 100)]
+    assert [b.text for b in breaches(heard, sent(1), report)] == [
+        "worst long 90 lots, 0 being cancelled, limit 59"
+    ]
+
+
+def failed(recv_ms: int, action: int, *, lost: bool) -> Line:
+    statuses = [{"Error": {"class": "Other", "text": "no"}}]
+    outcome: object = "Lost" if lost else {"Statuses": statuses}
+    return event(recv_ms, {"Reply": {"action": action, "outcome": outcome}})
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_an_order_whose_cancel_failed_has_a_second_and_no_other_has(lost: bool) -> None:
+    log = [*TWO_BIDS, reply(2, 1), event(3), cycle(3, 60, 100), cancel(2, 3, "c")]
+    log += [failed(10, 2, lost=lost)]
+    report = [seen(1, 0, 90, 0)]
+    soon, late = [cycle(1_100, 60, 100)], [cycle(1_111, 60, 100)]
+    assert breaches([*log, *soon], sent(1, 2), report) == []
+    texts = ["worst long 90 lots, 0 being cancelled, limit 60"]
+    assert [b.text for b in breaches([*log, *late], sent(1, 2), report)] == texts
+    texts = ["worst long 90 lots, 30 being cancelled, limit 50"]
+    lower = [cycle(1_100, 50, 100)]
+    assert [b.text for b in breaches([*log, *lower], sent(1, 2), report)] == texts
 
 
 def shown(recv_ms: int, *by_hand: tuple[str, int]) -> Line:

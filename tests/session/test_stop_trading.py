@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -32,6 +33,7 @@ class House:
     idle_at_s: float = 0.0
     read_at_s: float = 0.0
     left: int = 0
+    user: str = "0xus"
     put: list[Any] = field(default_factory=list)
     calls: list[Any] = field(default_factory=list)
 
@@ -51,6 +53,10 @@ class House:
     async def ask(self, kind: str, *, urgent: bool = False) -> bytes:
         self.calls.append((kind, urgent))
         return kind.encode()
+
+    async def info(self, query: dict[str, object], *, urgent: bool = False) -> bytes:
+        self.calls.append((query["type"], urgent))
+        return b"[]"
 
     async def cancel_all(
         self, account: object, gateway: object, instrument: object, deadline_s: float
@@ -146,11 +152,15 @@ async def settle(house: House, **more: float) -> float:
 async def test_the_books_close_on_the_exchanges_last_word() -> None:
     house = House(read_at_s=1.0)
     assert await settle(house) == pytest.approx(1.0, abs=2 * SETTLE_S)
-    assert house.calls == [("userFills", True), ("clearinghouseState", True)]
-    assert house.put == [
-        Info(55, "userFills", b"userFills"),
-        Info(55, "clearinghouseState", b"clearinghouseState"),
+    asked = ["userFills", "userFunding", "userNonFundingLedgerUpdates", "clearinghouseState"]
+    assert house.calls == [(kind, True) for kind in asked]
+    fills, funding, transfers, state = house.put
+    assert fills == Info(55, "userFills", b"userFills")
+    assert [json.loads(frame.data)["channel"] for frame in (funding, transfers)] == [
+        "userFundings",
+        "userNonFundingLedgerUpdates",
     ]
+    assert state == Info(55, "clearinghouseState", b"clearinghouseState")
 
 
 @pytest.mark.parametrize("bound_s", [None, 0.5])

@@ -9,7 +9,9 @@ journalled, and judges them by the limit journalled for that action's cycle. A b
   far as the journal had been told of them, count against whatever may increase or flip;
   what is reduce-only and toward zero has to fit beside our own alone;
 * `uncovered`: exposure of ours above a limit that has since fallen, or beside an order by hand, and
-  no cancel of the excess was in flight or sent with that step. What only reduces is no excess;
+  no cancel of the excess was in flight or sent with that step. What only reduces is no excess, nor
+  is what has filled and was heard of. An order whose own cancel failed has the pause of a second
+  before it is sent again;
 * `unjoined`: an action of the exchange's report that the journal does not explain, or whose cycle
   has no limit, or one that was answered and is missing from a whole report; and one of an earlier
   session that came after this one had begun to trade and raised a worst case. One placed by hand,
@@ -21,16 +23,12 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from itertools import dropwhile
 
-from mm.audit.journal import Json, Line, Sent, of_user, one_kind
+from mm.audit.journal import Json, Line, Sent, of_user
+from mm.audit.told import ASK, BID, MS_NS, NOTHING, Gone, Parts, Told, parts
 
-BID, ASK = 0, 1
-# Lots that may increase and lots that may only reduce, of buys and of sells.
-Parts = tuple[tuple[int, int], tuple[int, int]]
-NOTHING: Parts = ((0, 0), (0, 0))
-SIDES = {"Bid": BID, "Ask": ASK}
 # What a session may send by itself: nothing that could add exposure.
 OWN_KINDS = frozenset({"cancel", "updateLeverage", "noop", "approveAgent", "scheduleCancel"})
 # The watchdog's, while it had taken over: none of them may raise a worst case either.
@@ -108,147 +106,6 @@ class Seen:
         return toward_zero and self.own[side][0] <= self.before[1][side][0]
 
 
-@dataclass(frozen=True, slots=True)
-class Cycle:
-    """A journalled quote cycle.
-
-    Attributes:
-        number: Of the cycle.
-        recv_ns: Receive time of its event.
-        bounds: The limit of each side, lots: long, short.
-        limits: The whole record of the limit.
-        hands: What had been shown of orders by hand.
-    """
-
-    number: int
-    recv_ns: int
-    bounds: tuple[int, int]
-    limits: Json
-    hands: Parts
-
-
-@dataclass(slots=True)
-class OrderSent:
-    """What is left of what we asked for under one cloid, as far as the journal tells."""
-
-    side: int
-    sz: int
-
-
-@dataclass(slots=True)
-class Moment:
-    """What the journal knew at one cycle.
-
-    Attributes:
-        cycle: The cycle.
-        answered: Ids of the actions answered before it.
-        covered: Lots of each side whose cancel was in flight, or sent with the cycle.
-    """
-
-    cycle: Cycle
-    answered: int
-    covered: tuple[int, int]
-
-
-@dataclass(slots=True)
-class _Reader:
-    """Walks the event log once and remembers what the checks need."""
-
-    cycles: dict[int, Cycle] = field(default_factory=dict)
-    cycle_of: dict[int, int] = field(default_factory=dict)
-    moments: list[Moment] = field(default_factory=list)
-    answered: list[int] = field(default_factory=list)
-    carried_out: list[int] = field(default_factory=list)
-    session: int | None = None
-    _orders: dict[str, OrderSent] = field(default_factory=dict)
-    _leaving: dict[int, tuple[int, int]] = field(default_factory=dict)
-    _hands: Parts = NOTHING
-    _open: Cycle | None = None
-
-    def read(self, lines: Iterable[Line]) -> None:
-        for line in lines:
-            if line.key == "h":
-                self.session = line.value["config"]["session"]
-            elif line.key == "e":
-                self._close_step()
-                self._event(line.value)
-            elif line.key == "c":
-                self._open = _cycle(line.value, self._hands)
-                self.cycles[self._open.number] = self._open
-            elif line.key == "a":
-                self._action(line.value)
-        self._close_step()
-
-    def _close_step(self) -> None:
-        """A step is over: its actions are part of what covered its limit."""
-        if self._open is not None:
-            covered = (
-                sum(lots[BID] for lots in self._leaving.values()),
-                sum(lots[ASK] for lots in self._leaving.values()),
-            )
-            self.moments.append(Moment(self._open, len(self.answered), covered))
-            self._open = None
-
-    def _event(self, event: Json) -> None:
-        kind, content = one_kind(event["body"])
-        if kind == "Reply":
-            self.answered.append(content["action"])
-            if one_kind(content["outcome"])[0] == "Statuses":
-                self.carried_out.append(content["action"])
-            self._leaving.pop(content["action"], None)
-        elif kind == "Fills" and not content["snapshot"]:
-            for fill in content["fills"]:
-                if (order := self._orders.get(fill["cloid"] or "")) is not None:
-                    order.sz = max(0, order.sz - fill["sz"])
-        elif kind == "OpenOrders":
-            self._hands = _by_hand(content["orders"])
-            for row in content["orders"]:
-                if row["cloid"] is not None:
-                    left = OrderSent(SIDES[row["side"]], row["sz"])
-                    self._orders.setdefault(row["cloid"], left)
-
-    def _action(self, action: Json) -> None:
-        self.cycle_of[action["id"]] = action["cycle"]
-        kind, items = one_kind(action["body"])
-        leaving = [0, 0]
-        for item in items:
-            if kind == "Place":
-                self._orders[item["cloid"]] = OrderSent(SIDES[item["side"]], item["sz"])
-                continue
-            if kind == "Modify":
-                order = item["order"]
-                old = self._orders.get(order["cloid"])
-                new = OrderSent(SIDES[order["side"]], order["sz"])
-                self._orders[order["cloid"]] = new
-                if old is not None and old.side == new.side:
-                    leaving[old.side] += max(0, old.sz - new.sz)
-                continue
-            gone = self._orders.get(item["cloid"])
-            if gone is not None:
-                leaving[gone.side] += gone.sz
-        if kind != "Place":
-            self._leaving[action["id"]] = (leaving[BID], leaving[ASK])
-
-
-def _cycle(record: Json, hands: Parts) -> Cycle:
-    long, short = record["limits"]["lots"]
-    return Cycle(record["cycle"], record["recv"], (long, short), record["limits"], hands)
-
-
-def _by_hand(shown: Iterable[Json]) -> Parts:
-    """What a query shows of orders without a client id."""
-    lots = [[0, 0], [0, 0]]
-    for row in shown:
-        if row["cloid"] is None:
-            lots[SIDES[row["side"]]][int(row["reduce_only"])] += row["sz"]
-    return _parts(lots)
-
-
-def _parts(lots: Sequence[Sequence[int]]) -> Parts:
-    (free_bids, reducing_bids), (free_asks, reducing_asks) = lots
-    return (free_bids, reducing_bids), (free_asks, reducing_asks)
-
-
 def _furthest(position: int, side: int, free: int, reducing: int) -> int:
     toward = position if side == BID else -position
     return toward + free + min(reducing, max(0, -toward))
@@ -269,7 +126,7 @@ def seen_by_exchange(report: Sequence[Json], user: str, coin: str) -> list[Seen]
             views.append(Seen(*about, 0, (0, 0), NOTHING, NOTHING, cloids=cloids))
             continue
         position, highest, lowest = at["lots"]
-        worst, hands, before = (highest, -lowest), _parts(at["unnamed"]), at["before"]
+        worst, hands, before = (highest, -lowest), parts(at["unnamed"]), at["before"]
         was = before["lots"][0], _own(before)
         views.append(Seen(*about, position, worst, _own(at), hands, was, cloids))
     return views
@@ -277,7 +134,7 @@ def seen_by_exchange(report: Sequence[Json], user: str, coin: str) -> list[Seen]
 
 def _own(at: Json) -> Parts:
     """What rests of ours: what does, but for what was placed by hand."""
-    return _parts(
+    return parts(
         [
             [lots - hand for lots, hand in zip(*of_side, strict=True)]
             for of_side in zip(at["resting"], at["unnamed"], strict=True)
@@ -306,7 +163,7 @@ def find_breaches(
     Returns:
         The breaches; an empty list when there are none.
     """
-    reader = _Reader()
+    reader = Told()
     reader.read(log)
     by_nonce = {sent.nonce: sent for sent in sends}
     first_nonce = min(by_nonce, default=0)
@@ -322,7 +179,7 @@ def find_breaches(
 
 
 def _judge_actions(
-    views: Sequence[Seen], by_nonce: dict[int, Sent], reader: _Reader
+    views: Sequence[Seen], by_nonce: dict[int, Sent], reader: Told
 ) -> Iterable[Breach]:
     first_nonce, trading = min(by_nonce, default=0), False
     for view in views:
@@ -384,7 +241,7 @@ def _is_by_hand(view: Seen, session: int | None, *, harmless: bool) -> bool:
 
 
 def _judge_silence(
-    views: Sequence[Seen], by_nonce: dict[int, Sent], reader: _Reader, report: Sequence[Json]
+    views: Sequence[Seen], by_nonce: dict[int, Sent], reader: Told, report: Sequence[Json]
 ) -> Iterable[Breach]:
     """What the exchange answered and its whole report does not know."""
     if not any(row["kind"] == "end" for row in report):
@@ -400,7 +257,7 @@ def _judge_silence(
 
 
 def _judge_moments(
-    views: Sequence[Seen], by_nonce: dict[int, Sent], reader: _Reader
+    views: Sequence[Seen], by_nonce: dict[int, Sent], reader: Told
 ) -> Iterable[Breach]:
     """What rested, as far as we had been told, against each limit at the moment it was set."""
     index_of = {
@@ -422,14 +279,19 @@ def _judge_moments(
         for index, view in enumerate(views)
         if (sent := by_nonce.get(view.nonce)) is not None and sent.watchdog
     ]
+    heard: list[Gone] = []
+    taken = 0
     for moment in reader.moments:
+        heard.extend(reader.gone[taken : moment.gone])
+        taken = moment.gone
         index = told[moment.answered - 1] if moment.answered else -1
         before = bisect_right(changed, (moment.cycle.recv_ns, len(views)))
         if before:
             index = max(index, changed[before - 1][1])
         if index < 0:
             continue
-        view = views[index]
+        heard = [gone for gone in heard if gone.exch_ns >= views[index].time_ms * MS_NS]
+        view = _moved_on(views[index], heard)
         for side in (BID, ASK):
             held = view.position if side == BID else -view.position
             bound = max(moment.cycle.bounds[side], held)
@@ -444,7 +306,25 @@ def _judge_moments(
                 yield Breach("uncovered", moment.cycle.number, time_ms, text)
 
 
-def _judge_limits(reader: _Reader, recompute: Callable[[Json], str | None]) -> Iterable[Breach]:
+def _moved_on(view: Seen, heard: Iterable[Gone]) -> Seen:
+    """The exchange's view moved on by what was heard to have filled, or ended, after it.
+
+    What filled in the same block came after it where its own start says so.
+    """
+    position, own = view.position, [list(of) for of in view.own]
+    for gone in heard:
+        if gone.exch_ns < (view.time_ms + 1) * MS_NS and gone.start != position:
+            continue
+        if gone.filled:
+            position += gone.sz if gone.side == BID else -gone.sz
+        part = 0 if gone.free else 1
+        own[gone.side][part] = max(0, own[gone.side][part] - gone.sz)
+    whole = [[a + b for a, b in zip(*of, strict=True)] for of in zip(own, view.hands, strict=True)]
+    worst = (_furthest(position, BID, *whole[BID]), _furthest(position, ASK, *whole[ASK]))
+    return replace(view, position=position, worst=worst, own=parts(own))
+
+
+def _judge_limits(reader: Told, recompute: Callable[[Json], str | None]) -> Iterable[Breach]:
     for cycle in reader.cycles.values():
         wrong = recompute(cycle.limits)
         if wrong is not None:

@@ -21,8 +21,16 @@ CHANNELS = {FILLS: "userFills", FUNDINGS: "userFundings", TRANSFERS: TRANSFERS}
 Json = Mapping[str, Any]  # Any: whatever JSON holds
 
 
-async def pages(account: Account, query: str, span: tuple[int, int]) -> AsyncIterator[list[Json]]:
+async def pages(
+    account: Account, query: str, span: tuple[int, int], *, urgent: bool = False
+) -> AsyncIterator[list[Json]]:
     """Everything in one of the lists from a millisecond to another, page by page, oldest first.
+
+    Args:
+        account: Whom to ask about.
+        query: Which list.
+        span: First and last millisecond.
+        urgent: Whether it may use the weight kept for what reduces risk.
 
     Raises:
         VenueError: The venue does not answer, or the list does not end.
@@ -30,7 +38,7 @@ async def pages(account: Account, query: str, span: tuple[int, int]) -> AsyncIte
     start_ms, end_ms = span
     for _ in range(PAGES):
         between = {"startTime": start_ms, "endTime": end_ms}
-        body = await account.info({"type": query, "user": account.user, **between})
+        body = await account.info({"type": query, "user": account.user, **between}, urgent=urgent)
         rows = json.loads(body)
         yield rows
         newest_ms = max((row["time"] for row in rows), default=start_ms)
