@@ -35,15 +35,6 @@ class Held:
     objects: int
 
     @classmethod
-    async def least(cls, stage: Stage) -> "Held":
-        """The least of some seconds: what waits for an answer that hangs is held for as long."""
-        seen = []
-        for _ in range(LOOKS):
-            await asyncio.sleep(1)
-            seen.append(cls.now(stage))
-        return cls(*(min(values) for values in zip(*map(astuple, seen), strict=True)))
-
-    @classmethod
     def now(cls, stage: Stage) -> "Held":
         """Count, without what the stage itself keeps of answers that never come."""
         gc.collect()
@@ -58,6 +49,19 @@ class Held:
             and later.descriptors <= self.descriptors + 3
             and later.objects <= self.objects + 60
         )
+
+
+async def look(stage: Stage) -> tuple[Held, bool]:
+    """The least that is held over some seconds, and whether anything rested in one of them.
+
+    What waits for an answer that hangs is held for as long, and a pull of the quotes lasts.
+    """
+    seen, quoted = [], False
+    for _ in range(LOOKS):
+        await asyncio.sleep(1)
+        seen.append(astuple(Held.now(stage)))
+        quoted = quoted or bool(stage.bids or stage.asks)
+    return Held(*(min(values) for values in zip(*seen, strict=True))), quoted
 
 
 def open_storm(
@@ -107,8 +111,9 @@ async def test_a_storm(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
             stage.begin(**settings)
             continue
         await agreed(stage)
-        quoted += bool(stage.bids or stage.asks)
-        held.append(await Held.least(stage))
+        least, quotes = await look(stage)
+        held.append(least)
+        quoted += quotes
     counts = stage.house.exchange.fault_counts()
     print(json.dumps({"seed": SEED, "minutes": MINUTES, "quoted": quoted, "ends": ends}))
     print(json.dumps({"faults": counts, "held": [str(held[0]), str(held[-1])]}))
