@@ -121,11 +121,15 @@ impl KillWatch {
     ) {
         let window = Dur::from_secs(config.kill_rejections_s);
         for class in classes {
-            // Races, not refusals: with a fill, with a book that was taken, with a market that came to
-            // us before our post-only order did (its re-pricing waits for the next book).
+            // Races, not refusals: with a fill (of the order, or of the position that it was to reduce:
+            // one that nobody hears of is a position unexplained), with a book that was taken, with a
+            // market that came to us before our post-only order did (its re-pricing waits for the book).
             if matches!(
                 class,
-                RejectionClass::Gone | RejectionClass::NoMatch | RejectionClass::PostOnly
+                RejectionClass::Gone
+                    | RejectionClass::ReduceOnly
+                    | RejectionClass::NoMatch
+                    | RejectionClass::PostOnly
             ) {
                 continue;
             }

@@ -24,6 +24,9 @@ pub(super) struct Batch {
     reducing: [bool; 2],
     /// Sides of which a reducing post-only order was refused.
     reducing_refused: BTreeSet<Side>,
+    /// Sides of which a reducing order was refused because it would not reduce: what made it so is a fill
+    /// that was not heard of.
+    disproved: BTreeSet<Side>,
     /// Words nobody knew.
     unknown: BTreeSet<String>,
 }
@@ -53,12 +56,15 @@ impl Batch {
         if order.tif == Tif::Alo && (crossed || !order.reduce_only) {
             self.refused.insert((order.side, why.class));
         }
-        if order.tif == Tif::Alo && order.reduce_only {
+        let disproved = why.class == RejectionClass::ReduceOnly;
+        if order.reduce_only && disproved {
+            self.disproved.insert(order.side);
+        } else if order.tif == Tif::Alo && order.reduce_only {
             self.reducing_refused.insert(order.side);
         }
-        // That the book moved, or held nothing, is no reluctance of the venue.
+        // That the book moved, or held nothing, or that we had been filled, is no reluctance of the venue.
         let outrun = [RejectionClass::PostOnly, RejectionClass::NoMatch].contains(&why.class);
-        self.reducing[1] |= order.reduce_only && !outrun;
+        self.reducing[1] |= order.reduce_only && !outrun && !disproved;
     }
 }
 
@@ -79,6 +85,10 @@ impl Engine {
         }
         for side in batch.reducing_refused {
             recover.limiter.on_reducing_refused(side, self.now);
+        }
+        for side in batch.disproved {
+            recover.limiter.on_disproved(side, self.now);
+            recover.questions.want(Ask::Fills);
         }
         let [accepted, refused] = batch.reducing;
         if accepted {

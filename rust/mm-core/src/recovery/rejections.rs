@@ -2,8 +2,10 @@
 //!
 //! Three strikes, then `backoff x 2^(n - 3)`, capped; an accepted order of the side ends all waits of
 //! it. A batch is one event. Cancels and reducing orders wait for no backoff; a reducing order that was
-//! itself refused is sent again at once a few times, then once a second, not at the speed of the line. A post-only order that would
-//! have crossed waits for the book that shows why, and for nothing else until its third strike.
+//! itself refused is sent again at once a few times, then once a second, not at the speed of the line. One
+//! that would not have reduced waits that second from the first: its fill is on its way to us. A post-only
+//! order that would have crossed waits for the book that shows why, and for nothing else until its third
+//! strike.
 
 use std::collections::BTreeMap;
 
@@ -96,6 +98,12 @@ impl RejectionLimiter {
         let refused = &mut self.reducing_refused[side.index()];
         *refused = refused.saturating_add(1);
         self.retry_at[side.index()] = (*refused > AT_ONCE).then(|| now.plus(RETRY));
+    }
+
+    /// The exchange refused a reducing order of `side` because it would not reduce: the same would be
+    /// refused again until the fill is heard that made it so.
+    pub fn on_disproved(&mut self, side: Side, now: Time) {
+        self.retry_at[side.index()] = Some(now.plus(RETRY));
     }
 
     /// The exchange accepted a reducing order.
@@ -231,6 +239,22 @@ mod tests {
         assert!(!limiter.was_just_refused(Side::Ask, at(0)));
     }
 
+    /// It would not reduce, so the position is another: a second for the news of it, whatever came before.
+    #[test]
+    fn a_reducing_order_that_would_not_reduce_waits_from_the_first() {
+        let mut limiter = RejectionLimiter::default();
+        for from in [0, 1, 7] {
+            limiter.on_disproved(Side::Bid, at(from));
+            assert!(limiter.was_just_refused(Side::Bid, Time(at(from + 1).0 - 1)));
+            assert!(!limiter.was_just_refused(Side::Bid, at(from + 1)));
+            assert!(!limiter.was_just_refused(Side::Ask, at(from)));
+            assert_eq!(limiter.wake_at(at(from)), Some(at(from + 1)));
+        }
+        limiter.on_disproved(Side::Bid, at(9));
+        limiter.on_reducing_accepted();
+        assert!(!limiter.was_just_refused(Side::Bid, at(9)));
+    }
+
     #[test]
     fn a_crossing_post_only_order_waits_for_the_next_book() {
         let mut limiter = RejectionLimiter::default();
@@ -310,19 +334,21 @@ mod exhaustive_tests {
         RefusedToTheCap,
         ReducingRefused,
         ReducingRefusedToItsPause,
+        Disproved,
         ReducingAccepted,
         Accepted,
         Book,
         Seconds(i64),
     }
 
-    const TOLD: [Told; 13] = [
+    const TOLD: [Told; 14] = [
         Told::Refused(RejectionClass::Margin),
         Told::Refused(RejectionClass::PostOnly),
         Told::Refused(RejectionClass::Unknown),
         Told::RefusedToTheCap,
         Told::ReducingRefused,
         Told::ReducingRefusedToItsPause,
+        Told::Disproved,
         Told::ReducingAccepted,
         Told::Accepted,
         Told::Book,
@@ -338,6 +364,7 @@ mod exhaustive_tests {
         limiter: RejectionLimiter,
         now: Time,
         refused_in_row: u32,
+        disproved: bool,
         capped_at: Option<Time>,
     }
 
@@ -354,9 +381,13 @@ mod exhaustive_tests {
                 }
                 Told::ReducingRefused => self.refuse_reducing(1),
                 Told::ReducingRefusedToItsPause => self.refuse_reducing(AT_ONCE + 1),
+                Told::Disproved => {
+                    limiter.on_disproved(Side::Ask, now);
+                    self.disproved = true;
+                }
                 Told::ReducingAccepted => {
                     limiter.on_reducing_accepted();
-                    self.refused_in_row = 0;
+                    (self.refused_in_row, self.disproved) = (0, false);
                 }
                 Told::Accepted => {
                     limiter.on_accepted(Side::Ask);
@@ -372,6 +403,7 @@ mod exhaustive_tests {
                 self.limiter.on_reducing_refused(Side::Ask, self.now);
             }
             self.refused_in_row += times;
+            self.disproved = false;
         }
 
         fn holds(&self, now: Time) -> bool {
@@ -404,7 +436,10 @@ mod exhaustive_tests {
             if refused {
                 assert_eq!(pauses, self.refused_in_row > AT_ONCE, "{told:?}");
             }
-            assert!(!pauses || self.refused_in_row > AT_ONCE);
+            if matches!(told, Told::Disproved) {
+                assert!(pauses);
+            }
+            assert!(!pauses || self.disproved || self.refused_in_row > AT_ONCE);
             assert!(!limiter.was_just_refused(Side::Ask, now.plus(RETRY)));
             assert!(!limiter.was_just_refused(Side::Bid, now));
             if let Some(at) = limiter.wake_at(now) {
@@ -422,6 +457,7 @@ mod exhaustive_tests {
                 limiter: RejectionLimiter::default(),
                 now: Time(SECOND),
                 refused_in_row: 0,
+                disproved: false,
                 capped_at: None,
             };
             for place in 0..LENGTH {

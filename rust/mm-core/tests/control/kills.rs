@@ -102,6 +102,32 @@ fn a_storm_of_rejections_kills() {
     killed_flat(&mut desk, KillReason::RejectionStorm, from);
 }
 
+/// The venue says that what should reduce does not: a fill on its way to us, and no reason to ask it again
+/// at the pace of its answers, or to end the day.
+#[test]
+fn what_the_venue_says_would_not_reduce_is_tried_once_a_second_and_is_no_storm() {
+    let mut desk = long("{}");
+    let limit = desk.engine.limits().unwrap().long();
+    desk.stranger(Side::Bid, limit.0);
+    desk.seconds(2);
+    assert_eq!(desk.mode().0, Mode::ReduceOnly);
+    desk.refuses = Some(RejectionClass::ReduceOnly);
+    desk.refuses_reducing = true;
+    let mut tried = Vec::new();
+    for round in 0..40 {
+        let from = desk.received.len();
+        desk.mid += if round % 2 == 0 { 300 } else { -300 };
+        desk.seconds(1);
+        tried.push(desk.received.len() - from);
+    }
+    assert_eq!(tried, [1; 40]);
+    assert!(desk.snapshot().kill.is_none());
+    // What the venue takes again is sent again.
+    desk.refuses = None;
+    desk.seconds(3);
+    assert!(desk.lots(Side::Ask) > Sz::ZERO);
+}
+
 #[test]
 fn a_market_that_outruns_our_post_only_orders_is_no_storm() {
     let mut desk = long("{}");
