@@ -12,6 +12,7 @@ import json
 import os
 import random
 import re
+import select
 import signal
 import subprocess
 import sys
@@ -46,6 +47,8 @@ BUILD = {
 TIMEOUT_FACTOR, TIMEOUT_MIN_S = 6.0, 20.0
 
 Place = tuple[int, int]
+# Of a file's mutants that a test program ran, how many it caught, and how many it ran.
+Counts = collections.defaultdict[tuple[str, str], tuple[int, int]]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -258,37 +261,47 @@ def build(mutants: list[Mutant], packages: list[str], cases: int) -> tuple[set[i
 
 
 def run(program: Program, mutant: int) -> str:
-    """`passed`, `failed` or `timeout`."""
+    """`passed`, `failed` or `timeout`; the first test that fails ends it."""
     child = subprocess.Popen(
         [str(program.path), "--test-threads=1", "-q"],
         cwd=program.cwd,
         env=os.environ | QUIET | {"MM_MUTANT": str(mutant), "PROPTEST_CASES": str(program.cases)},
-        stdout=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
-    try:
-        return "passed" if child.wait(max(TIMEOUT_MIN_S, program.limit_s)) == 0 else "failed"
-    except subprocess.TimeoutExpired:
+    assert child.stdout is not None
+    ends = time.monotonic() + max(TIMEOUT_MIN_S, program.limit_s)
+    with child.stdout as told:
+        while select.select([told], [], [], max(0.0, ends - time.monotonic()))[0]:
+            said = os.read(told.fileno(), 4096)
+            if not said:
+                return "passed" if child.wait() == 0 else "failed"
+            if b"F" in said:
+                break
         os.killpg(child.pid, signal.SIGKILL)
         child.wait()
-        return "timeout"
+    return "failed" if time.monotonic() < ends else "timeout"
 
 
-def judge(mutant: Mutant, programs: list[Program]) -> tuple[str, str]:
-    """The verdict, and the test program that gave it."""
-    for program in programs:
+def judge(mutant: Mutant, programs: list[Program], before: Counts) -> tuple[str, str]:
+    """The verdict, and the test program that gave it; what catches most in this file runs first."""
+
+    def likely_cost(program: Program) -> float:
+        caught, ran = before[mutant.file, program.name]
+        return program.limit_s * (ran + 4) / (caught + (3 if program.is_first else 1))
+
+    for program in sorted(programs, key=likely_cost):
         outcome = run(program, mutant.id)
+        caught, ran = before[mutant.file, program.name]
+        before[mutant.file, program.name] = caught + (outcome != "passed"), ran + 1
         if outcome != "passed":
             return ("caught" if outcome == "failed" else "timeout"), program.name
     return "missed", ""
 
 
 def calibrate(programs: list[Program]) -> None:
-    """Without a mutant all must pass; what that takes gives the time that a mutant may take.
-
-    The unit tests come first, then whatever is quickest.
-    """
+    """Without a mutant all must pass; what that takes gives the time that a mutant may take."""
     for program in programs:
         began = time.monotonic()
         if run(program, 0) != "passed":
@@ -296,7 +309,6 @@ def calibrate(programs: list[Program]) -> None:
         took = time.monotonic() - began
         program.limit_s = TIMEOUT_FACTOR * took
         print(f"{program.name}: {took:.1f} s", flush=True)
-    programs.sort(key=lambda program: (not program.is_first, program.limit_s))
 
 
 def table(results: dict[str, tuple[str, str]]) -> str:
@@ -319,6 +331,7 @@ def table(results: dict[str, tuple[str, str]]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", default="", help="regular expression over the names of mutants")
+    parser.add_argument("--first", action="append", default=[], help="names to begin with, in turn")
     parser.add_argument("--shard", default="0/1", help="k/n: every n-th mutant from the k-th")
     parser.add_argument("--package", action="append", help="whose tests must notice (mm-core)")
     parser.add_argument("--iterate", action="store_true", help="leave out those caught before")
@@ -343,14 +356,16 @@ def main() -> None:
     calibrate(programs)
     left = [m for m in chosen if m.id not in unviable]
     random.Random(1).shuffle(left)  # what is cut short is a fair sample
+    left.sort(key=lambda mutant: [not re.search(first, mutant.name) for first in args.first])
+    before: Counts = collections.defaultdict(lambda: (0, 0))
     with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
-        verdicts = {pool.submit(judge, mutant, programs): mutant for mutant in left}
+        verdicts = {pool.submit(judge, mutant, programs, before): mutant for mutant in left}
         for number, done in enumerate(concurrent.futures.as_completed(verdicts), start=1):
             mutant = verdicts[done]
             results[mutant.name] = done.result()
             if results[mutant.name][0] != "caught":
                 print(f"{number}/{len(left)} {results[mutant.name][0]} {mutant.name}", flush=True)
-            if number % 50 == 0 or number == len(left):
+            if number % 20 == 0 or number == len(left):
                 kept.write_text(json.dumps(results, indent=1))
     print(table(results))
 

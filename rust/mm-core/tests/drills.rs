@@ -7,12 +7,12 @@
 )]
 mod scripted;
 
-use mm_core::action::ActionBody;
+use mm_core::action::{ActionBody, Reason};
 use mm_core::control::Alarm;
 use mm_core::engine::{Bug, Drill};
-use mm_core::event::EventBody;
+use mm_core::event::{EventBody, Transfer};
 use mm_core::gate::Enforcement;
-use mm_core::units::{Side, Sz};
+use mm_core::units::{Dur, SECOND, Side, Sz, Usd};
 use scripted::{Scripted, config};
 
 /// Quoting with this bug, or none, and this position from before.
@@ -165,4 +165,36 @@ fn a_fill_that_is_heard_in_a_snapshot_is_no_news() {
     fills.snapshot = true;
     scripted.tell(EventBody::Fills(fills));
     assert_eq!(scripted.engine.snapshot().position, Sz(10));
+}
+
+/// A withdrawal leaves a limit below what rests: what exceeds it is cancelled at once, and with the bug not
+/// within a second.
+#[test]
+fn what_exceeds_a_limit_goes_late_by_its_bug_alone() {
+    for bug in [None, Some(Bug::Cut), Some(Bug::Quotes)] {
+        let mut scripted = planted(bug, 0);
+        let from = scripted.received.len();
+        let is_cut = |scripted: &Scripted| {
+            let mut actions = scripted.received[from..].iter();
+            actions.any(|(_, action)| match &action.body {
+                ActionBody::Cancel(cancels) => {
+                    cancels.iter().any(|one| one.reason == Reason::OverLimit)
+                }
+                _ => false,
+            })
+        };
+        scripted.silent = true;
+        scripted.cash -= 9_000_000_000;
+        scripted.tell(EventBody::Transfer(Transfer {
+            exch: scripted.now,
+            usd: Usd(-9_000_000_000),
+            id: 1,
+        }));
+        let report = scripted.report();
+        scripted.tell(EventBody::Account(report));
+        assert_eq!(is_cut(&scripted), bug != Some(Bug::Cut), "{bug:?}");
+        scripted.now = scripted.now.plus(Dur(SECOND - 1));
+        scripted.tell(EventBody::Timer);
+        assert_eq!(is_cut(&scripted), bug != Some(Bug::Cut), "{bug:?}");
+    }
 }

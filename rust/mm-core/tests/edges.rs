@@ -13,11 +13,14 @@ mod desk;
 mod scripted;
 
 use mm_core::action::{ActionBody, Cloid, Reason, Tif};
-use mm_core::control::Alarm;
+use mm_core::control::{Alarm, KillReason};
+use mm_core::engine::{Engine, EngineConfig};
 use mm_core::event::{
-    AssetCtx, Command, EventBody, Novelty, NoveltyPlace, Rejection, RejectionClass, Reply,
-    ReplyOutcome, Stream, StreamState,
+    AssetCtx, Bbo, Command, EventBody, Level, Novelty, NoveltyPlace, RateLimit, Rejection,
+    RejectionClass, Reply, ReplyOutcome, Stream, StreamState, Transfer,
 };
+use mm_core::instrument::{Instrument, MarginTier};
+use mm_core::limits::Term;
 use mm_core::recovery::ask::Ask;
 use mm_core::units::{Px, Side, Sz, Usd};
 use serde_json::{Value, json};
@@ -27,13 +30,17 @@ use scripted::Scripted;
 
 /// The desk's configuration with changes by section.
 fn desk_with(changes: &Value, position: i64) -> Desk {
+    Desk::with(config_with(changes), position)
+}
+
+fn config_with(changes: &Value) -> EngineConfig {
     let mut whole = serde_json::to_value(desk::config("{}")).unwrap();
     for (section, keys) in changes.as_object().unwrap() {
         for (key, value) in keys.as_object().unwrap() {
             *whole[section].get_mut(key).unwrap() = value.clone();
         }
     }
-    Desk::with(serde_json::from_value(whole).unwrap(), position)
+    serde_json::from_value(whole).unwrap()
 }
 
 /// Orders cancelled since then, in their order, with why.
@@ -190,6 +197,32 @@ fn what_a_refusal_says_decides_what_is_asked() {
     }
 }
 
+/// That the budget is empty has what is left of it asked for at once, whatever the beat.
+#[test]
+fn a_refusal_for_requests_has_them_asked_for() {
+    let mut scripted = Scripted::quoting(0);
+    scripted.seconds(75);
+    let asked = |scripted: &Scripted, from: usize| {
+        let mut asks = scripted.asks[from..].iter();
+        asks.any(|(_, ask)| *ask == Ask::RateLimit)
+    };
+    let mut from = scripted.asks.len();
+    while !asked(&scripted, from) {
+        from = scripted.asks.len();
+        scripted.seconds(1);
+    }
+    scripted.tell(EventBody::RateLimit(RateLimit {
+        used: 0,
+        cap: 10_000_000,
+    }));
+    scripted.seconds(5);
+    from = scripted.asks.len();
+    scripted.refuses = |_| Some(RejectionClass::Budget);
+    scripted.mid += 1_000;
+    scripted.book();
+    assert!(asked(&scripted, from));
+}
+
 /// The end waits two seconds for our own cancels, and for an immediate order as long as it takes.
 #[test]
 fn closing_waits_for_its_cancels_two_seconds_and_for_one_order_at_a_time() {
@@ -322,23 +355,280 @@ fn the_supply_of_requests_is_told_when_it_is_known_and_changes() {
 /// What a waiting side may still do: reduce, cut to the position, the rest of it waits.
 #[test]
 fn a_side_that_waits_reduces_the_whole_position_and_no_more() {
+    for (lots, wanted) in [(300, 698), (1_300, 258)] {
+        let mut scripted = Scripted::quoting(0);
+        scripted.seconds(75);
+        scripted.stranger(Side::Bid, lots, true);
+        scripted.seconds(2);
+        scripted.refuses = |order| {
+            (order.side == Side::Ask && !order.reduce_only).then_some(RejectionClass::Margin)
+        };
+        scripted.mid += 400;
+        scripted.seconds(4);
+        let asks = scripted.rests(Side::Ask);
+        let total: Sz = asks.iter().map(|order| order.sz).sum();
+        assert_eq!(total, scripted.position, "{asks:?}");
+        assert!(
+            asks.iter()
+                .all(|order| order.reduce_only && order.tif == Tif::Alo)
+        );
+        let refused = scripted.engine.refusals();
+        assert!(!refused.is_empty());
+        assert!(refused.iter().all(|one| one.sz > Sz::ZERO));
+        assert!(Usd(0) <= (scripted.touch_px(Side::Ask) * total));
+        // Of the outermost that reduces so many lots were wanted.
+        let outermost = asks.iter().max_by_key(|order| order.px).unwrap();
+        let waits = refused.iter().find(|one| one.px == outermost.px).unwrap();
+        assert_eq!(outermost.sz + waits.sz, Sz(wanted), "{refused:?}");
+    }
+}
+
+/// The share of equity that this coin may use, and the notional at which the venue's leverage ends.
+#[test]
+fn share_and_margin_tier_are_terms_of_the_limit() {
+    let config = config_with(&json!({"limits": {"equity_share_frac": 0.25}}));
+    let mut desk = Desk::with(config.clone(), 0);
+    let tier = |notional_usd: i64, max_leverage| MarginTier {
+        notional_min: Usd(notional_usd * 1_000_000),
+        max_leverage,
+    };
+    let btc = Instrument::new("BTC", 0, 5, 40).unwrap();
+    let tiers = [tier(0, 40), tier(2_000, 20), tier(3_000, 10)];
+    desk.engine = Engine::new(config, btc.with_margin_tiers(&tiers).unwrap()).unwrap();
+    desk.open();
+    desk.seconds(80);
+    let shown = desk.snapshot();
+    let value = |term| shown.limits.as_ref().unwrap().term(term).unwrap().value;
+    assert_eq!(value(Term::MarginTier), Some(Usd(3_000_000_000)));
+    let whole = shown.leverage_only.unwrap();
+    assert_eq!(value(Term::EquityShare), Some(Usd(whole.0 / 4)));
+}
+
+/// Nothing is bought any more, and the price makes of what was bought more than was ever admitted.
+#[test]
+fn what_the_price_makes_of_an_admitted_position_is_a_runaway_in_money() {
+    for (times, kills) in [(11, false), (21, true)] {
+        let mut desk = desk_with(&json!({"control": {"kill_runaway_ratio": 1.0}}), 0);
+        desk.open();
+        desk.seconds(80);
+        let share = |desk: &Desk| {
+            let limit = desk.snapshot().limits.unwrap().for_position(desk.position);
+            desk.position.as_f64() / limit.as_f64()
+        };
+        while share(&desk) < 0.5 {
+            desk.fill(Side::Bid, 1_000);
+            desk.seconds(3);
+        }
+        assert!(share(&desk) < 0.6, "{}", share(&desk));
+        desk.mid = desk.mid * times / 10;
+        desk.seconds(1);
+        let killed = desk.snapshot().kill.map(|kill| kill.reason);
+        assert_eq!(killed, kills.then_some(KillReason::Runaway), "{times}");
+    }
+}
+
+/// The limit outlives its session: the next rises from it, however rich it is.
+#[test]
+fn the_next_session_rises_from_the_limit_of_this_one() {
+    let first = Desk::quoting("{}").snapshot();
+    let (limits, kept) = (first.limits.unwrap(), first.kept_limit.unwrap());
+    let held = kept.held.unwrap();
+    assert_eq!(held.limit.lots, [limits.long(), limits.short()]);
+    assert_eq!(held.at, first.now);
+    let started = |restores: bool| {
+        let mut desk = Desk::new("{}", 0);
+        desk.cash *= 3;
+        desk.now = first.now;
+        if restores {
+            desk.tell(EventBody::Command(Command::RestoreLimit(kept)));
+            assert_eq!(desk.snapshot().kept_limit.unwrap().held, Some(held));
+        }
+        desk.open();
+        desk.seconds(80);
+        let shown = desk.snapshot();
+        let derived = shown.kept_limit.unwrap().held.unwrap();
+        assert!(derived.at > first.now, "its own");
+        shown.limits.unwrap().long().as_f64() / limits.long().as_f64()
+    };
+    let (fresh, restored) = (started(false), started(true));
+    assert!(fresh > 2.0, "{fresh}");
+    assert!(1.0 < restored && restored < 1.5, "{restored}");
+}
+
+/// The cancels sent for an excess of one side cover it while they are on their way, and are that side's.
+#[test]
+fn an_excess_is_cancelled_once_and_on_its_side() {
+    for side in Side::BOTH {
+        let mut scripted = Scripted::quoting(2_000 * side.sign());
+        scripted.seconds(75);
+        scripted.silent = true;
+        let from = scripted.received.len();
+        scripted.cash -= 7_000_000_000;
+        scripted.tell(EventBody::Transfer(Transfer {
+            exch: scripted.now,
+            usd: Usd(-7_000_000_000),
+            id: 1,
+        }));
+        let report = scripted.report();
+        scripted.tell(EventBody::Account(report));
+        let cut = |scripted: &Scripted| {
+            let cancels = scripted.received[from..].iter().flat_map(|(_, action)| {
+                let ActionBody::Cancel(cancels) = &action.body else {
+                    return Vec::new();
+                };
+                cancels.clone()
+            });
+            let over = cancels.filter(|one| one.reason == Reason::OverLimit);
+            over.map(|one| one.cloid).collect::<Vec<_>>()
+        };
+        let first = cut(&scripted);
+        let of_side = |cloid: &Cloid| {
+            let mut orders = scripted.resting.values();
+            orders.any(|order| order.cloid == *cloid && order.side == side)
+        };
+        assert!(!first.is_empty() && first.iter().all(of_side), "{side:?}");
+        for _ in 0..3 {
+            scripted.tell(EventBody::Timer);
+        }
+        assert_eq!(cut(&scripted), first, "{side:?}");
+    }
+}
+
+/// A side that waits after refusals holds up none of the other's amends.
+#[test]
+fn one_sides_refusals_hold_up_no_amend_of_the_other() {
     let mut scripted = Scripted::quoting(0);
     scripted.seconds(75);
-    scripted.fill(Side::Bid, 300);
-    scripted.seconds(2);
-    scripted.refuses =
-        |order| (order.side == Side::Ask && !order.reduce_only).then_some(RejectionClass::Margin);
+    scripted.refuses = |order| (order.side == Side::Ask).then_some(RejectionClass::Margin);
+    for _ in 0..4 {
+        scripted.mid += 400;
+        scripted.seconds(1);
+    }
+    let waits = scripted.recovery().waits;
+    assert!(!waits.is_empty() && waits.iter().all(|wait| wait.side == Side::Ask));
+    let from = scripted.received.len();
     scripted.mid += 400;
-    scripted.seconds(4);
-    let asks = scripted.rests(Side::Ask);
-    let total: Sz = asks.iter().map(|order| order.sz).sum();
-    assert_eq!(total, scripted.position, "{asks:?}");
-    assert!(
-        asks.iter()
-            .all(|order| order.reduce_only && order.tif == Tif::Alo)
+    scripted.book();
+    let amended = scripted.received[from..].iter().any(|(_, action)| {
+        matches!(&action.body, ActionBody::Modify(amends)
+            if amends.iter().any(|amend| amend.order.side == Side::Bid))
+    });
+    assert!(amended);
+}
+
+/// Prices are shown in USDC.
+#[test]
+fn the_middle_of_the_book_is_shown_in_usdc() {
+    let shown = Desk::quoting("{}").snapshot();
+    for px in [shown.mid, shown.microprice] {
+        assert!((px.unwrap() - 100_000.5).abs() < 1e-6, "{px:?}");
+    }
+    let spread_bps = shown.spread_bps.unwrap();
+    assert!((spread_bps - 10.0 / 100.000_5).abs() < 1e-9, "{spread_bps}");
+}
+
+/// At the venue's cap of open interest nothing may be added to what is held.
+#[test]
+fn at_the_open_interest_cap_nothing_increases() {
+    let mut desk = Desk::quoting("{}");
+    desk.tell(EventBody::AtOpenInterestCap(true));
+    desk.seconds(2);
+    assert_eq!(
+        [Side::Bid, Side::Ask].map(|side| desk.lots(side)),
+        [Sz::ZERO; 2]
     );
-    let refused = scripted.engine.refusals();
-    assert!(!refused.is_empty());
-    assert!(refused.iter().all(|one| one.sz > Sz::ZERO));
-    assert!(Usd(0) <= (scripted.touch_px(Side::Ask) * total));
+    let limits = desk.snapshot().limits.unwrap();
+    assert_eq!(limits.binding(), Term::OpenInterest);
+}
+
+/// A word in a channel's name changes nothing of ours, one within a message may.
+#[test]
+fn a_new_word_has_us_looked_at_where_it_may_be_of_us() {
+    for (place, doubts) in [
+        (NoveltyPlace::Channel, false),
+        (NoveltyPlace::OrderStatus, true),
+    ] {
+        let mut scripted = Scripted::quoting(0);
+        let from = scripted.asks.len();
+        scripted.tell(EventBody::Novelty(Novelty {
+            place,
+            word: "one".to_owned(),
+        }));
+        scripted.seconds(1);
+        let asked = scripted.asks[from..]
+            .iter()
+            .any(|(_, ask)| *ask == Ask::Fills);
+        assert_eq!(asked, doubts, "{place:?}");
+    }
+}
+
+/// Cancels that the line did not carry keep a pause; what the venue refused is sent again at once.
+#[test]
+fn cancels_that_the_line_refused_keep_a_pause() {
+    for (class, again) in [
+        (RejectionClass::Transport, false),
+        (RejectionClass::Expired, true),
+    ] {
+        let mut scripted = Scripted::quoting(0);
+        scripted.seconds(75);
+        scripted.silent = true;
+        scripted.stream(Stream::Market, StreamState::Down);
+        let (from, action) = (
+            scripted.received.len(),
+            scripted.received.last().unwrap().1.clone(),
+        );
+        assert!(matches!(action.body, ActionBody::Cancel(_)));
+        scripted.tell(EventBody::Reply(Reply {
+            action: action.id,
+            outcome: ReplyOutcome::Refused(Rejection {
+                class,
+                text: "words".to_owned(),
+            }),
+        }));
+        scripted.tell(EventBody::Timer);
+        let cancels = |body: &ActionBody| matches!(body, ActionBody::Cancel(_));
+        let sent = scripted.received[from..]
+            .iter()
+            .any(|(_, action)| cancels(&action.body));
+        assert_eq!(sent, again, "{class:?}");
+    }
+}
+
+/// A feed that repeats itself is no sign of life; the first frame of a new line is.
+#[test]
+fn a_frame_of_a_known_time_proves_nothing_but_a_new_line() {
+    let mut desk = Desk::quoting("{}");
+    let level = |px: i64| {
+        Some(Level {
+            px: Px(px),
+            sz: Sz(50_000),
+        })
+    };
+    let known = EventBody::Bbo(Bbo {
+        exch: desk.now,
+        bid: level(desk.mid - 5),
+        ask: level(desk.mid + 5),
+    });
+    desk.market = false;
+    desk.seconds(2);
+    let age = |desk: &Desk| desk.snapshot().market_age_s.unwrap();
+    desk.tell(known.clone());
+    assert!((age(&desk) - 2.0).abs() < 1e-9);
+    desk.stream(Stream::Market, StreamState::Down);
+    desk.stream(Stream::Market, StreamState::Up);
+    desk.tell(known);
+    assert!(age(&desk).abs() < 1e-9);
+}
+
+/// An immediate order takes nothing from the quotes while there are requests for both.
+#[test]
+fn what_crosses_holds_up_no_quote_while_there_are_requests() {
+    let mut scripted = Scripted::quoting(20_000);
+    for second in 0..120 {
+        scripted.mid += if second % 2 == 0 { 100 } else { -100 };
+        scripted.seconds(1);
+        let withheld = scripted.engine.snapshot().withheld;
+        assert_eq!(withheld.len(), 0, "{second} {withheld:?}");
+    }
+    assert!(!scripted.immediate().is_empty());
 }

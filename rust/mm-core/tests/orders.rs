@@ -450,11 +450,17 @@ impl Told {
     }
 }
 
-/// The innermost of a ladder fill while it is amended, and nobody is told; then the limit falls. What an
-/// amend did not find has filled, more often than not: it does not count as leaving.
+/// The innermost of a ladder fill while it is amended, or by a gap of the book the outermost, and nobody is
+/// told; then the limit falls. What an amend did not find has filled, more often than not: it does not
+/// count as leaving.
 #[test]
 fn what_was_not_found_covers_no_excess() {
-    for side in Side::BOTH {
+    for (side, outermost) in [
+        (Side::Bid, false),
+        (Side::Bid, true),
+        (Side::Ask, false),
+        (Side::Ask, true),
+    ] {
         let mut script = Script::quoting();
         script.mid -= 3_000 * side.sign();
         script.pass(1.0);
@@ -462,7 +468,12 @@ fn what_was_not_found_covers_no_excess() {
         let waiting = core::mem::take(&mut script.waiting);
         let mut filled = Sz::ZERO;
         for _ in 0..2 {
-            let (oid, order) = script.best(side);
+            let (oid, order) = if outermost {
+                let of_side = script.resting.iter().filter(|(_, o)| o.side == side);
+                *of_side.min_by_key(|(_, o)| side.sign() * o.px.0).unwrap()
+            } else {
+                script.best(side)
+            };
             script.resting.retain(|(at, _)| *at != oid);
             filled += order.sz;
         }

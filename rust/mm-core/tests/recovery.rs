@@ -526,6 +526,27 @@ fn questions_keep_their_beats_and_answer_to_triggers() {
     }
 }
 
+/// A beat that is slower than the input's deadline: twice within that all the same.
+#[test]
+fn what_the_limit_needs_is_asked_for_before_it_degrades() {
+    let mut config = scripted::config();
+    config.recovery.reconcile_s = 60.0;
+    config.recovery.sweep_s = 300.0;
+    let mut scripted = Scripted::new(config, 0);
+    scripted.open();
+    for _ in 0..100 {
+        scripted.now = scripted.now.plus(Dur(SECOND));
+        scripted.book();
+        scripted.stream(Stream::User, StreamState::Up);
+        scripted.tell(EventBody::Timer);
+    }
+    for (ask, within) in [(Ask::Account, 15), (Ask::HeadRoom, 30)] {
+        let times = asked(&scripted, ask);
+        assert!(times.len() > 2, "{ask:?} {times:?}");
+        assert!(times.windows(2).all(|w| w[1] - w[0] <= within), "{times:?}");
+    }
+}
+
 #[test]
 fn an_order_without_an_answer_is_asked_for_by_its_cloid_and_a_strange_one_is_told() {
     let mut scripted = Scripted::quoting(0);

@@ -13,7 +13,7 @@ use mm_core::control::{Alarm, Mode, Suppressed};
 use mm_core::event::{EventBody, Reply, ReplyOutcome};
 use mm_core::requests::choice::Why;
 use mm_core::requests::ledger::Supply;
-use mm_core::units::{Dur, Px, SECOND, Side, Sz, Time};
+use mm_core::units::{Dur, Px, SECOND, Side, Sz, Time, Usd};
 use serde_json::{Value, json};
 
 use desk::Desk;
@@ -234,6 +234,49 @@ fn an_empty_budget_does_not_keep_a_position_from_being_closed() {
     assert_eq!((desk.position, desk.resting.len()), (Sz::ZERO, 0));
     assert!(!desk.placed(from, Tif::Ioc).is_empty());
     assert!(desk.budget.refused <= 3, "{}", desk.budget.refused);
+}
+
+/// What may not be replaced stays where it can only bring the position toward zero, and goes where it
+/// could do more: an order that is not flagged, nearer to the market than what is wanted.
+#[test]
+fn an_empty_budget_leaves_no_more_of_a_side_than_the_position() {
+    for lots in [10, 60, 200, 500, 1_500] {
+        let mut desk = quoting(10_000_000, &json!({}));
+        desk.stranger(Side::Bid, lots);
+        desk.seconds(2);
+        runs_dry(&mut desk);
+        desk.mid += 400;
+        desk.seconds(1);
+        assert_eq!(desk.snapshot().requests.supply, Supply::Empty);
+        desk.margin_used = Some(Usd(10_000_000_000));
+        for second in 0..8 {
+            desk.mid += if second % 2 == 0 { -900 } else { 900 };
+            desk.seconds(1);
+            let asks = desk.resting.values().filter(|o| o.side == Side::Ask);
+            let free: Sz = asks.filter(|o| !o.reduce_only).map(|o| o.sz).sum();
+            assert!(free <= desk.position, "{lots} {second} {free}");
+        }
+        assert_eq!(desk.mode().0, Mode::ReduceOnly);
+    }
+}
+
+/// While it may not be replaced, an order that the market came upon goes, however long the position.
+#[test]
+fn an_empty_budget_leaves_nothing_in_the_way_of_the_market() {
+    let mut desk = quoting(10_000_000, &json!({}));
+    desk.stranger(Side::Bid, 1_500);
+    desk.seconds(2);
+    runs_dry(&mut desk);
+    desk.mid += 400;
+    desk.seconds(1);
+    assert_eq!(desk.snapshot().requests.supply, Supply::Empty);
+    let from = desk.received.len();
+    for _ in 0..4 {
+        desk.mid += 300;
+        desk.seconds(1);
+    }
+    let backs_off = |(_, why): &(Time, Reason)| *why == Reason::Backoff;
+    assert!(cancels(&desk, from).iter().any(backs_off));
 }
 
 /// A side without an order because no slot is open says so.

@@ -134,3 +134,37 @@ impl Market {
         self.fresh.map(|fresh| now.since(fresh))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEARD: Time = Time(SECOND);
+
+    fn after(dur: i64) -> Time {
+        HEARD.plus(Dur(CAP_LOST.0 + dur))
+    }
+
+    #[test]
+    fn at_the_cap_stands_and_below_it_is_forgotten() {
+        let mut market = Market::default();
+        assert_eq!(market.is_at_cap(HEARD), None);
+        market.on_cap(false, HEARD);
+        assert_eq!(market.is_at_cap(after(-1)), Some(false));
+        assert_eq!(market.is_at_cap(after(0)), None);
+        market.on_cap(true, HEARD);
+        assert_eq!(market.is_at_cap(after(SECOND)), Some(true));
+    }
+
+    #[test]
+    fn silence_about_the_cap_is_told_once() {
+        let mut market = Market::default();
+        assert_eq!(market.newly_lost_cap(HEARD), None);
+        for _ in 0..2 {
+            market.on_cap(false, HEARD);
+            assert_eq!(market.newly_lost_cap(after(-1)), None);
+            assert_eq!(market.newly_lost_cap(after(0)), Some(CAP_LOST));
+            assert_eq!(market.newly_lost_cap(after(SECOND)), None);
+        }
+    }
+}

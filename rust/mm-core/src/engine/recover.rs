@@ -417,6 +417,24 @@ pub(super) fn is_large(moved: Sz, limit: Sz) -> bool {
 mod tests {
     use super::*;
 
+    /// The engine wakes when a wait ends, and for none that is over.
+    #[test]
+    fn a_wait_wakes_at_its_end() {
+        let config = &crate::recovery::tests::CONFIG;
+        let mut recover = Recover::default();
+        assert_eq!(recover.wake_at(Time(0), config), None);
+        for _ in 0..config.reject_strikes {
+            let class = crate::event::RejectionClass::Margin;
+            recover
+                .limiter
+                .on_refused(Side::Bid, class, Time(0), config);
+        }
+        let end = Time(0).plus(Dur::from_secs(config.reject_backoff_s));
+        assert_eq!(recover.wake_at(Time(0), config), Some(end));
+        assert_eq!(recover.wake_at(Time(end.0 - 1), config), Some(end));
+        assert_eq!(recover.wake_at(end, config), None);
+    }
+
     #[test]
     fn more_than_a_quarter_of_the_limit_is_large() {
         for sign in [1, -1] {

@@ -118,3 +118,79 @@ impl Engine {
             .extend(unknown.map(|text| Alarm::UnknownRejection { text }));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::action::{NewOrder, Reason};
+    use crate::orders::Orders;
+    use crate::units::{Dur, Px, SECOND, Sz, Time};
+
+    fn on_its_way(tif: Tif, reduce_only: bool) -> Order {
+        let mut table = Orders::new(1, 0, Dur(SECOND));
+        let order = NewOrder {
+            cloid: table.next_cloid(),
+            side: Side::Ask,
+            px: Px(100),
+            sz: Sz(1),
+            tif,
+            reduce_only,
+            reason: Reason::NewLevel,
+        };
+        table.placed(order, Time(SECOND));
+        *table.get(order.cloid).unwrap()
+    }
+
+    /// What a refusal holds against its side, `[its like, what reduces, until the fill is heard]`, and
+    /// whether the venue is reluctant to let the position out.
+    #[test]
+    fn a_refusal_is_held_against_its_like() {
+        use RejectionClass::{Margin, NoMatch, PostOnly, ReduceOnly};
+        let cases = [
+            (Tif::Alo, false, Margin, [true, false, false], false),
+            (Tif::Alo, false, PostOnly, [true, false, false], false),
+            (Tif::Alo, false, ReduceOnly, [true, false, false], false),
+            (Tif::Alo, true, Margin, [false, true, false], true),
+            (Tif::Alo, true, PostOnly, [true, true, false], false),
+            (Tif::Alo, true, ReduceOnly, [false, false, true], false),
+            (Tif::Ioc, true, Margin, [false, false, false], true),
+            (Tif::Ioc, true, NoMatch, [false, false, false], false),
+            (Tif::Ioc, true, ReduceOnly, [false, false, true], false),
+            (Tif::Ioc, false, Margin, [false, false, false], false),
+        ];
+        for (tif, reduce_only, class, held, reluctant) in cases {
+            let mut batch = Batch::default();
+            let why = Rejection {
+                class,
+                text: "words".to_owned(),
+            };
+            batch.refuse(Some(&on_its_way(tif, reduce_only)), &why);
+            let found = [
+                batch.refused.contains(&(Side::Ask, class)),
+                batch.reducing_refused.contains(&Side::Ask),
+                batch.disproved.contains(&Side::Ask),
+            ];
+            assert_eq!(found, held, "{tif:?} {reduce_only} {class:?}");
+            assert_eq!(batch.reducing, [false, reluctant], "{class:?}");
+            assert!(batch.classes.contains(&class) && batch.unknown.is_empty());
+        }
+    }
+
+    #[test]
+    fn what_is_accepted_speaks_for_its_like() {
+        let cases = [
+            (Tif::Alo, false, true, false),
+            (Tif::Alo, true, false, true),
+            (Tif::Ioc, true, false, true),
+            (Tif::Ioc, false, false, false),
+        ];
+        for (tif, reduce_only, side, reducing) in cases {
+            let mut batch = Batch::default();
+            batch.accept(Some(&on_its_way(tif, reduce_only)));
+            assert_eq!(batch.accepted.contains(&Side::Ask), side, "{tif:?}");
+            assert_eq!(batch.reducing, [reducing, false], "{tif:?}");
+            batch.accept(Some(&on_its_way(Tif::Alo, false)));
+            assert_eq!(batch.reducing, [reducing, false], "{tif:?}");
+        }
+    }
+}

@@ -161,6 +161,13 @@ mod tests {
     }
 
     #[test]
+    fn a_fill_under_no_limit_turns_nothing_over() {
+        let mut turnover = begun();
+        turnover.on_fill(Sz(10), Sz::ZERO);
+        assert!((turnover.horizon_s() - BASE_S).abs() < 1e-9);
+    }
+
+    #[test]
     fn a_steady_stream_of_fills_goes_to_the_limit_over_the_fill_rate() {
         for (lots, every_s) in [(50, 30.0), (100, 120.0), (1_000, 600.0), (1, 2.0)] {
             let mut turnover = begun();
@@ -190,6 +197,11 @@ mod tests {
         assert!((back(0.0) - 4.0 * BASE_S).abs() < 1e-3);
         assert!(back(60.0) > 3.97 * BASE_S, "{}", back(60.0));
         assert!((back(5.0 * 86_400.0) - BASE_S).abs() < 1.0);
+        let mut busy = begun();
+        (0..4).for_each(|_| busy.on_fill(LIMIT, LIMIT));
+        assert_eq!(busy.to_save().limits_nano, 5_000_000_000);
+        let back_busy = Turnover::restored(&busy.to_save(), BASE_S, busy.at);
+        assert!((back_busy.horizon_s() - BASE_S / 5.0).abs() < 1e-6);
         let mut waiting = Turnover::restored(&saved, BASE_S, later(0.0));
         waiting.pass(later(600.0), true);
         assert!(

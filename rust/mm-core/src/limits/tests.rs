@@ -321,6 +321,7 @@ fn every_cap_is_named_and_applies_when_its_input_is_known() {
     };
     let limits = derive(&inputs, capped, None);
     let value = |term| limits.term(term).unwrap().value.unwrap();
+    assert_eq!(value(Term::Volatility), Usd(230_418_115_542 / 2));
     assert_eq!(value(Term::InitialMargin), Usd(5_019_562_264));
     assert_eq!(value(Term::MarginTier), Usd(4_500_000_000));
     assert_eq!(value(Term::Gap), Usd(1_960_766_509));

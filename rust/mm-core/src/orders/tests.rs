@@ -404,6 +404,8 @@ fn an_order_is_dying_while_it_goes_and_not_for_what_has_filled() {
         gone.on_gone(cloid(1), at(1)) && !dying(&gone),
         "it has filled, for all we know"
     );
+    gone.cancelling(cloid(1), Reason::LevelGone, at(2));
+    assert!(!dying(&gone), "nor by another cancel");
 }
 
 #[test]
@@ -514,4 +516,94 @@ fn a_fill_is_owned_by_its_marks() {
         ..fill(7, Some(cloid(1)), 1)
     };
     assert_eq!(table.owner_of(&forced), Owner::Exchange);
+}
+
+#[test]
+fn the_newest_of_an_order_is_what_its_amend_asks_for() {
+    let mut table = resting(&[bid(1, 10)]);
+    let newest = |table: &Orders| table.get(cloid(1)).unwrap().newest();
+    assert_eq!(newest(&table), bid(1, 10));
+    let flagged = NewOrder {
+        reduce_only: true,
+        ..bid(1, 6)
+    };
+    table.amending(flagged, at(1));
+    assert_eq!(newest(&table), flagged);
+    table.on_amend_refused(cloid(1), at(2));
+    assert_eq!(newest(&table), bid(1, 10));
+}
+
+/// What an amend that nobody answered was to replace counts until what it made is heard of, and from
+/// then on as long as any order that ended.
+#[test]
+fn the_old_leg_of_a_lost_amend_is_over_when_the_new_one_is_heard_of() {
+    let mut table = resting(&[bid(1, 10), bid(2, 3)]);
+    for counter in [1, 2] {
+        table.amending(bid(counter, 12), at(1));
+        table.on_lost(cloid(counter), at(2));
+        assert!(table.on_gone(cloid(counter), at(17)), "ask");
+    }
+    table.on_update(&update(103, 1, 12, OrderStatus::Canceled), at(60));
+    table.expire(at(65));
+    assert_eq!(pending(&table), Sz(10 + 3 + 12));
+    table.expire(Time(at(65).0 + 1));
+    assert_eq!(pending(&table), Sz(3 + 12), "nothing proved the other");
+}
+
+#[test]
+fn a_query_is_to_tell_of_what_is_not_over_or_was_not_found() {
+    let mut table = resting(&[bid(1, 10), bid(2, 10)]);
+    assert!(table.is_in_question(cloid(1)));
+    assert!(!table.is_in_question(cloid(3)), "nobody knows it");
+    table.on_cancelled(cloid(1), at(1));
+    assert!(!table.is_in_question(cloid(1)), "over");
+    table.on_gone(cloid(2), at(1));
+    assert!(table.is_in_question(cloid(2)), "not found");
+    table.on_unheard_of(cloid(2), at(60));
+    assert!(!table.is_in_question(cloid(2)));
+}
+
+/// An order that waits for its own answer waits on, whatever a look shows of it.
+#[test]
+fn a_look_answers_no_amend_that_an_answer_is_awaited_for() {
+    let shown = [open(103, Some(cloid(1)))];
+    let mut table = resting(&[bid(1, 10)]);
+    table.amending(bid(1, 12), at(1));
+    table.on_open_orders(&shown, at(2));
+    assert_eq!(pending(&table), Sz(10 + 12));
+    assert_eq!(table.get(cloid(1)).unwrap().oid, Some(101));
+    table.on_lost(cloid(1), at(3));
+    table.on_open_orders(&shown, at(4));
+    assert_eq!(table.get(cloid(1)).unwrap().oid, Some(103));
+}
+
+/// Word of the leg before the last amend ends an order when nothing can arrive any more.
+#[test]
+fn the_fate_of_an_old_leg_is_that_of_an_order_after_the_last_arrival() {
+    let is_known = |told: Time| {
+        let mut table = resting(&[bid(1, 10)]);
+        table.amending(bid(1, 12), at(1));
+        table.on_resting(cloid(1), 103, at(2));
+        assert!(table.on_gone(cloid(1), at(5)), "ask");
+        table.on_found(&update(101, 1, 10, OrderStatus::Canceled), told);
+        table.get(cloid(1)).is_some()
+    };
+    assert!(is_known(at(16)));
+    assert!(!is_known(Time(at(16).0 + 1)));
+}
+
+/// A late answer of the leg that a lost amend replaced does not bring it back.
+#[test]
+fn what_a_lost_amend_replaced_does_not_rest_again() {
+    let mut table = resting(&[bid(1, 10)]);
+    table.amending(bid(1, 12), at(1));
+    table.on_lost(cloid(1), at(2));
+    assert!(table.on_gone(cloid(1), at(17)), "ask");
+    table.on_found(&update(103, 1, 12, OrderStatus::Open), at(60));
+    let is_lost = |table: &Orders| table.get(cloid(1)).unwrap().is_lost();
+    assert!(is_lost(&table), "shown, and to be looked for again");
+    table.on_resting(cloid(1), 101, at(61));
+    assert!(is_lost(&table));
+    table.on_resting(cloid(1), 103, at(61));
+    assert_eq!(table.get(cloid(1)).unwrap().state, State::Resting);
 }

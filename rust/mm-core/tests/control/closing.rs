@@ -162,7 +162,8 @@ fn a_book_too_wide_to_cross_is_quoted_and_said_twice() {
 #[test]
 fn a_book_that_shows_too_little_or_nothing_is_named() {
     let mut desk = long("{}");
-    desk.depth = 1;
+    // A spread of 30 bps, half of which may be crossed.
+    (desk.depth, desk.half) = (1, 1_500);
     desk.seconds(1);
     kill(&mut desk);
     desk.seconds(3);

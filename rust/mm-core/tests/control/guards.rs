@@ -8,7 +8,7 @@ use mm_core::control::{Mode, ModeReason, Phase, Suppressed, SuppressedSides};
 use mm_core::engine::SideTrace;
 use mm_core::event::{Command, EventBody};
 use mm_core::instrument::Instrument;
-use mm_core::units::{Px, Side, Sz, Usd};
+use mm_core::units::{Dur, Px, SECOND, Side, Sz, Usd};
 
 use crate::desk::{Desk, config};
 use crate::{code, long};
@@ -225,6 +225,44 @@ fn fills_of_the_reducing_side_are_no_burst() {
         desk.fill(Side::Ask, 12);
     }
     assert_eq!(desk.mode(), (Mode::Normal, None));
+}
+
+/// The one that brings the position to zero does not count, the next does.
+#[test]
+fn the_fill_that_closes_a_position_is_no_burst() {
+    let mut desk = Desk::new(r#"{"burst_fills": 2}"#, -12);
+    desk.open();
+    desk.seconds(80);
+    desk.fill_at(Side::Bid, 0, 12);
+    desk.fill_at(Side::Bid, 1, 1);
+    assert_eq!(desk.position, Sz(1));
+    assert_eq!(desk.mode(), (Mode::Normal, None));
+    desk.fill_at(Side::Bid, 2, 1);
+    assert_eq!(desk.mode().1, Some(ModeReason::FillBurst));
+}
+
+/// An hour in which only the position was reduced is none of quoting.
+#[test]
+fn the_ramp_stands_still_while_the_position_is_only_reduced() {
+    let mut desk = Desk::quoting(r#"{"ramp": true}"#);
+    desk.margin_used = Some(Usd(10_000_000_000));
+    desk.seconds(2);
+    assert_eq!(desk.mode(), (Mode::ReduceOnly, Some(ModeReason::Margin)));
+    for _ in 0..200 {
+        desk.pass(Dur(20 * SECOND));
+    }
+    assert_eq!(desk.snapshot().budget.unwrap().ramp_hours, 0);
+}
+
+/// A payment that nobody told of is no loss of the hour.
+#[test]
+fn the_ramp_counts_what_is_explained() {
+    let mut desk = Desk::quoting(r#"{"ramp": true}"#);
+    desk.cash -= 1_000_000;
+    for _ in 0..200 {
+        desk.pass(Dur(20 * SECOND));
+    }
+    assert_eq!(desk.snapshot().budget.unwrap().ramp_hours, 1);
 }
 
 #[test]

@@ -118,6 +118,36 @@ fn a_withdrawal_is_no_loss_whenever_it_is_heard_of() {
     assert!(desk.snapshot().kill.is_none());
 }
 
+/// One of while nobody ran, told after the ledger had begun.
+#[test]
+fn a_withdrawal_of_before_the_anchor_counts_when_it_is_told() {
+    let mut desk = Desk::new("{}", 0);
+    let saved = Restored {
+        day: START / (86_400 * SECOND),
+        opening: Usd(10_000_000_000),
+        peak: Usd(10_000_000_000),
+        equity: Usd(10_000_000_000),
+        transfers: Usd::ZERO,
+        at: Time(START - 60 * SECOND),
+        ramp_hours: 0,
+    };
+    desk.cash -= 100_000_000;
+    desk.tell(EventBody::Command(Command::Restore(saved)));
+    desk.open();
+    desk.seconds(5);
+    let lost = Usd(-100_000_000);
+    assert_eq!(desk.snapshot().day_pnl, Some(lost));
+    // What had moved by the moment that was saved is in what was saved.
+    for (ago_s, day_pnl) in [(60, lost), (30, Usd::ZERO)] {
+        desk.tell(EventBody::Transfer(Transfer {
+            exch: Time(START - ago_s * SECOND),
+            usd: lost,
+            id: 1,
+        }));
+        assert_eq!(desk.snapshot().day_pnl, Some(day_pnl), "{ago_s}");
+    }
+}
+
 #[test]
 fn money_that_nobody_accounts_for_kills_in_time() {
     let mut desk = long("{}");

@@ -90,6 +90,9 @@ fn degraded_after_a_restart_is_at_most_what_is_derived_now() {
     assert_eq!(went_on.short(), first.short());
     assert_eq!(restarted.short(), restarted.long());
     assert!(restarted.short() < first.short());
+    let same = degraded(627_445_283, true);
+    assert_eq!(same.short(), first.short());
+    assert_eq!(same.binding_of(Side::Ask), Term::Leverage, "no smaller");
     assert_eq!(restarted.max_position_value(), Some(Usd(12_000_000_000)));
     let richer = degraded(6_000_000_000, true);
     assert_eq!(
