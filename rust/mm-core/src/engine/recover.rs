@@ -433,6 +433,12 @@ mod tests {
         assert_eq!(recover.wake_at(Time(0), config), Some(end));
         assert_eq!(recover.wake_at(Time(end.0 - 1), config), Some(end));
         assert_eq!(recover.wake_at(end, config), None);
+        let mut recover = Recover::default();
+        let drift = Some(Sz(1));
+        recover.reconciler.on_report(drift, Time(0), config);
+        let end = recover.reconciler.wake_at(config).unwrap();
+        assert_eq!(recover.wake_at(Time(end.0 - 1), config), Some(end));
+        assert_eq!(recover.wake_at(end, config), None);
     }
 
     #[test]

@@ -607,3 +607,23 @@ fn what_a_lost_amend_replaced_does_not_rest_again() {
     table.on_resting(cloid(1), 103, at(61));
     assert_eq!(table.get(cloid(1)).unwrap().state, State::Resting);
 }
+
+/// The first that is heard of an amend may be the end of what it made.
+#[test]
+fn what_an_amend_made_may_be_over_before_its_answer() {
+    let mut table = resting(&[bid(1, 10)]);
+    table.amending(bid(1, 12), at(1));
+    table.on_update(&update(103, 1, 12, OrderStatus::Canceled), at(1));
+    assert_eq!(pending(&table), Sz(10), "of the old leg nothing is known");
+    table.expire(Time(at(6).0 + 1));
+    assert!(table.is_clear());
+}
+
+/// An order of this session that nobody here remembers is taken up as it is shown, and counts.
+#[test]
+fn an_order_of_ours_that_a_look_alone_knows_is_adopted() {
+    let mut table = Orders::new(SESSION, 0, LIFE);
+    table.on_open_orders(&[open(101, Some(cloid(9)))], at(1));
+    assert_eq!(pending(&table), Sz(10));
+    assert_eq!(table.get(cloid(9)).unwrap().order.reason, Reason::Adopted);
+}
