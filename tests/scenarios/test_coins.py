@@ -265,6 +265,7 @@ async def test_after_kill_9_both_are_taken_up_where_they_were(stage: Stage) -> N
     stage.fill("bid", "0.002")
     stage.fill("ask", "0.05", coin=ETH)
     await stage.wait(2)
+    limits = {perp.coin: stage.of(perp.coin)["limits"]["lots"] for perp in PERPS}
     await stage.vanish()
     assert is_two_sided(stage, BTC)
     assert is_two_sided(stage, ETH)
@@ -283,6 +284,8 @@ async def test_after_kill_9_both_are_taken_up_where_they_were(stage: Stage) -> N
         for cancel in one.action["cancels"]
     ]
     assert set(cancelled) == {0, 1}, "the orders of both were cancelled before the first of ours"
+    restored = {log["coin"]: log["lots"] for log in stage.logs if log["event"] == "limit_restored"}
+    assert {coin: pytest.approx(lots, rel=0.01) for coin, lots in limits.items()} == restored
     with_fills = {log["coin"] for log in stage.logs if log["event"] == "filled_while_away"}
     assert with_fills == {BTC, ETH}
     assert not [log for log in stage.logs if log["event"] == "position_corrected"]
