@@ -275,6 +275,18 @@ def test_an_order_whose_cancel_failed_has_a_second_and_no_other_has(lost: bool) 
     assert [b.text for b in breaches([*log, *lower], sent(1, 2), report)] == texts
 
 
+def test_a_cancel_covers_what_an_unanswered_amend_may_have_left_as_it_was() -> None:
+    """An order of 30 is amended to 20, and cancelled before anybody knows whether it was."""
+    amend = {"oid": 9, "order": {"cloid": "c", "side": "Bid", "sz": 20}}
+    modify = Line("a", {"id": 2, "cycle": 1, "body": {"Modify": [amend]}})
+    before = [*TWO_BIDS, reply(2, 1), modify, event(3), cycle(3, 60, 100)]
+    report = [seen(1, 0, 90, 0)]
+    assert breaches([*before, cancel(3, 3, "c")], sent(1, 2, 3), report) == []
+    assert [b.text for b in breaches(before, sent(1, 2), report)] == [
+        "worst long 90 lots, 10 being cancelled, limit 60"
+    ]
+
+
 def shown(recv_ms: int, *by_hand: tuple[str, int]) -> Line:
     """A query shows these orders without a client id."""
     rows = [{"cloid": None, "side": side, "sz": sz, "reduce_only": False} for side, sz in by_hand]

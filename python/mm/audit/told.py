@@ -46,6 +46,7 @@ class OrderSent:
         sz: Lots left.
         free: Whether it may increase.
         replaced: Newest oid that it had before its last amend: what is told of that one is old.
+        was: Lots before an amend that is not known to have been carried out.
         owed: Lots that the exchange said were filled before their fills were heard of.
     """
 
@@ -53,6 +54,7 @@ class OrderSent:
     sz: int
     free: bool = True
     replaced: int = 0
+    was: int = 0
     owed: int = 0
 
 
@@ -164,7 +166,7 @@ class Told:
         covered: dict[str, tuple[int, int]] = {}
         for leaving in chain(*self._leaving.values(), (gone for _, gone in self._failed)):
             if (order := self._orders.get(leaving.cloid)) is not None:
-                lots = order.sz if leaving.sz is None else leaving.sz
+                lots = max(order.sz, order.was) if leaving.sz is None else leaving.sz
                 _, most = covered.get(leaving.cloid, (order.side, 0))
                 covered[leaving.cloid] = (order.side, max(most, lots))
         bids, asks = (sum(sz for of, sz in covered.values() if of == side) for side in (BID, ASK))
@@ -194,8 +196,11 @@ class Told:
         if outcome == "Statuses":
             self.carried_out.append(reply["action"])
         for index, leaving in enumerate(self._leaving.pop(reply["action"], [])):
+            order = self._orders.get(leaving.cloid)
             if outcome != "Statuses" or _is_error(statuses, index):
                 self._failed.append((recv_ns, leaving))
+            elif order is not None and leaving.sz is not None:
+                order.was = 0
 
     def _fill(self, fill: Json) -> None:
         """A fill of ours, once: a snapshot repeats it."""
@@ -208,6 +213,8 @@ class Told:
         lots = fill["sz"] - known
         if fill["oid"] > order.replaced:
             order.sz = max(0, order.sz - lots)
+        else:
+            order.was = max(0, order.was - lots)
         if lots:
             about = (SIDES[fill["side"]], lots, order.free)
             self.gone.append(Gone(fill["exch"], *about, filled=True, start=fill["start_position"]))
@@ -220,7 +227,7 @@ class Told:
         filled = update["status"] == "Filled"
         self.gone.append(Gone(update["exch"], order.side, order.sz, order.free, filled))
         order.owed += order.sz if filled else 0
-        order.sz = 0
+        order.sz = order.was = 0
 
     def _action(self, action: Json) -> None:
         self.cycle_of[action["id"]] = action["cycle"]
@@ -234,7 +241,8 @@ class Told:
             old = self._orders.get(order["cloid"])
             free = not order.get("reduce_only")
             replaced = item["oid"] if kind == "Modify" else 0
-            new = OrderSent(SIDES[order["side"]], order["sz"], free, replaced)
+            was = 0 if old is None else max(old.sz, old.was)
+            new = OrderSent(SIDES[order["side"]], order["sz"], free, replaced, was)
             self._orders[order["cloid"]] = new
             if kind == "Modify":
                 less = old.sz - new.sz if old is not None and old.side == new.side else 0

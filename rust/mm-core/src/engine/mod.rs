@@ -406,6 +406,7 @@ impl Engine {
             self.phases.wake_at(self.now),
             ledger.filter(|at| *at > self.now),
             self.recover.wake_at(self.now, &self.config.recovery),
+            self.orders.wake_at(self.now),
         ];
         Some(times.into_iter().flatten().fold(heartbeat, Time::min))
     }

@@ -60,7 +60,7 @@ impl Orders {
             order.since = now;
         } else if !order.is_over() {
             if order.is_lost() {
-                order.absent.get_or_insert(now);
+                order.absent.get_or_insert(order.since);
             }
             // A cancel that found nothing has its pause; this word is no reason for a longer one.
             if order.cancelling {

@@ -138,6 +138,16 @@ impl Orders {
         !earlier && self.ghosts.is_empty() && live.all(|order| order.exposure() == Sz::ZERO)
     }
 
+    /// When the pause is over of the first order whose cancel failed or found nothing.
+    #[must_use]
+    pub fn wake_at(&self, now: Time) -> Option<Time> {
+        let open = self
+            .live
+            .values()
+            .filter(|order| !order.is_over() && !order.cancelling);
+        open.filter_map(|order| order.pause_ends(now)).min()
+    }
+
     /// Orders of earlier sessions that are to be cancelled now.
     #[must_use]
     pub fn left_behind(&self, now: Time) -> Vec<Cloid> {

@@ -74,7 +74,8 @@ pub struct Order {
     pub(super) cancel_at: Time,
     /// Whether a cancel was refused: the first one is sent again at once.
     pub(super) cancel_refused: bool,
-    /// When a cancel last found nothing of it, or else a query first did while its fate was unknown.
+    /// When a cancel last found nothing of it, or else the last word of it before a query first found
+    /// nothing while its fate was unknown.
     pub(super) absent: Option<Time>,
     /// Whether the last look at the open orders did not show it, though it should have.
     pub(super) missed: bool,
@@ -242,6 +243,13 @@ impl Order {
     #[must_use]
     pub fn may_seek(&self, now: Time) -> bool {
         self.absent.is_none_or(|at| now.since(at) >= SEEK_EVERY)
+    }
+
+    /// When a cancel of it may be sent that may not at `now`.
+    pub(super) fn pause_ends(&self, now: Time) -> Option<Time> {
+        let seek = self.absent.filter(|_| self.is_lost());
+        let seek = seek.map_or(self.cancel_at, |at| at.plus(SEEK_EVERY));
+        Some(self.cancel_at.max(seek)).filter(|at| *at > now)
     }
 
     /// Whether the plan may change it at `now`.

@@ -438,7 +438,30 @@ fn the_pause_of_a_search_starts_with_the_cancel_that_found_nothing() {
     asked.placed(bid(1, 10), ms(0));
     asked.on_lost(cloid(1), ms(900));
     asked.on_unheard_of(cloid(1), ms(1_000));
-    assert!(!seeks(&asked, ms(1_999)) && seeks(&asked, ms(2_000)));
+    assert!(!seeks(&asked, ms(1_899)) && seeks(&asked, ms(1_900)));
+}
+
+/// The pause after a cancel that failed ends a step of its own: nothing else may come for a while.
+#[test]
+fn an_order_whose_cancel_failed_wakes_the_engine() {
+    let ms = |ms: i64| Time(at(0).0 + ms * SECOND / 1_000);
+    let mut table = resting(&[bid(1, 10), bid(2, 10)]);
+    assert_eq!(table.wake_at(ms(0)), None);
+    table.cancelling(cloid(1), Reason::OverLimit, ms(0));
+    table.on_cancel_lost(cloid(1), ms(100));
+    table.cancelling(cloid(2), Reason::OverLimit, ms(0));
+    table.on_cancel_lost(cloid(2), ms(300));
+    assert_eq!(table.wake_at(ms(300)), Some(ms(1_100)));
+    assert_eq!(table.wake_at(ms(1_100)), Some(ms(1_300)));
+    table.cancelling(cloid(2), Reason::OverLimit, ms(1_100));
+    assert_eq!(table.wake_at(ms(1_100)), None, "on its way");
+    let mut lost = Orders::new(SESSION, 0, LIFE);
+    lost.placed(bid(1, 10), ms(0));
+    lost.on_lost(cloid(1), ms(100));
+    assert_eq!(lost.wake_at(ms(100)), None);
+    lost.on_unheard_of(cloid(1), ms(200));
+    assert_eq!(lost.wake_at(ms(200)), Some(ms(1_100)));
+    assert_eq!(lost.wake_at(ms(1_100)), None);
 }
 
 /// An order placed by hand: asked about once, counted as it fills, and not again by a look that lags.

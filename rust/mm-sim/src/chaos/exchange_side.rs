@@ -26,8 +26,10 @@ impl World {
                 Output::Reply(reply) if reply.user == USER => self.on_answer(reply),
                 Output::Order(update) if update.user == USER => updates.push(told::update(update)),
                 Output::Fill(fill) if fill.user == USER => {
-                    if fill.cloid.is_none() {
-                        let lots = fill.side.signed(fill.sz).0;
+                    let lots = fill.side.signed(fill.sz).0;
+                    if let Some(cloid) = fill.cloid {
+                        self.judge.own_fill(fill.tid, cloid, lots);
+                    } else {
                         self.judge.hand_fill(fill.tid, fill.time, lots);
                         self.hand_moved_killed(fill.time);
                     }

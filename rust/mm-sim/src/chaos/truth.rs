@@ -11,7 +11,7 @@
 //!   against whatever may increase or flip; what only reduces has to fit beside our own alone.
 //! * An excess over a limit that fell has to be cancelled in the step that lowered the limit. It is covered
 //!   while a cancel of it is on its way, and until the client learns, or gives up learning, that it
-//!   failed: before that it cannot know better. Then, and only for the order whose cancel failed, the
+//!   failed, or that the order had filled before: sooner it cannot know better. Then, and only for the order whose cancel failed, the
 //!   pause of a second before it is sent again is all it has: `RETRY`.
 //! * An amend of an order that is over counts nothing: the venue modifies only what rests, and an oid
 //!   never comes back.
@@ -48,6 +48,8 @@ const RETRY: Dur = Dur(SECOND + SECOND / 10);
 pub(super) struct Judge {
     /// Trades of hands that the engine has not heard of: tid, when, signed lots.
     unheard: BTreeMap<u64, (Time, i64)>,
+    /// Fills of our own orders that the engine has not heard of: of which, signed lots.
+    own_unheard: BTreeMap<u64, (Cloid, i64)>,
     /// Sides of which an uncovered excess was counted and goes on.
     uncovered: [bool; 2],
     /// Sides whose worst case is beyond the limit of their last increase.
@@ -130,14 +132,21 @@ impl Judge {
         self.unheard.insert(tid, (now, lots));
     }
 
+    /// An order of ours was filled.
+    pub(super) fn own_fill(&mut self, tid: u64, cloid: Cloid, lots: i64) {
+        self.own_unheard.insert(tid, (cloid, lots));
+    }
+
     /// The engine was told of a trade.
     pub(super) fn heard(&mut self, tid: u64) {
         self.unheard.remove(&tid);
+        self.own_unheard.remove(&tid);
     }
 
     /// A new session starts from the exchange's word.
     pub(super) fn restarted(&mut self) {
         self.unheard.clear();
+        self.own_unheard.clear();
         self.uncovered = [false; 2];
     }
 
@@ -146,6 +155,15 @@ impl Judge {
         self.unheard
             .retain(|_, (when, _)| moment.now.since(*when) <= HANDS_KNOWN);
         moment.position - self.unheard.values().map(|(_, lots)| lots).sum::<i64>()
+    }
+
+    /// Signed lots of orders of ours that filled before their cancels arrived, which nobody has heard.
+    fn filled_on_its_way_out(&self) -> i64 {
+        let ending = self
+            .own_unheard
+            .values()
+            .filter(|(cloid, _)| self.is_ending(*cloid));
+        ending.map(|(_, lots)| lots).sum()
     }
 
     /// Judges orders about to be sent: `fresh` beside what `moment` holds.
@@ -228,7 +246,7 @@ impl Judge {
         {
             outcome.limit_changes += 1;
         }
-        let position = self.knowable(moment);
+        let position = self.knowable(moment) - self.filled_on_its_way_out();
         for side in [0, 1] {
             let staying = moment.could.iter().filter(|order| !order.ending).copied();
             let known = staying.clone().chain(moment.hands.iter().copied());

@@ -239,10 +239,20 @@ impl World {
                 self.outcome.fail(self.now, "orders rest after the stop");
             }
             self.until(self.now.plus(HEARD))?;
+            self.settle_account()?;
             self.judge_the_ledger();
         }
         self.close();
         Ok((self.outcome, self.logs))
+    }
+
+    /// The end of a run asks for the last fills, payments and the account: its books close on them.
+    fn settle_account(&mut self) -> Result<(), ChaosError> {
+        self.step(self.fills_report(usize::MAX))?;
+        for paid in self.money_report() {
+            self.step(paid)?;
+        }
+        self.step(EventBody::Account(self.account_report()))
     }
 
     /// Everything up to `to`, in order of time.
