@@ -24,7 +24,7 @@ from mm.lease import Lease
 
 log = structlog.get_logger(__name__)
 
-VERSION = 2
+VERSION = 3
 BEAT_S = 0.5
 """Wall seconds between two beats."""
 HEALTHY_S = 3.0
@@ -46,6 +46,8 @@ class Held:
     Attributes:
         mode: The engine's mode; `None`: the engine cannot be asked any more.
         position: Held, as the engine knows it, signed lots; `None` before the anchor.
+        moved: Lots by which that has gone up and down since the anchor, added up; `None` before it.
+            Two beats bound by it every position that was held in between.
         lots: The limit in force, long and short, lots; `None` before the first.
         base_lots: What the size of an attempt to reduce is a share of, lots; `None`: not known.
         sigma: Volatility per square root of a second; `None`: not known.
@@ -53,6 +55,7 @@ class Held:
 
     mode: str | None = None
     position: int | None = None
+    moved: int | None = None
     lots: tuple[int, int] | None = None
     base_lots: int | None = None
     sigma: float | None = None
@@ -289,6 +292,7 @@ def _held(snapshot: dict[str, Any], last: Held) -> Held:
     return Held(
         mode=snapshot["mode"],
         position=snapshot["position"] if anchored else None,
+        moved=snapshot["position_moved"] if anchored else None,
         lots=lots,
         base_lots=_base_lots(lots, last),
         sigma=snapshot["sigma"],

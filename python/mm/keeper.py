@@ -16,6 +16,7 @@ from typing import Any, Protocol
 import structlog
 
 from mm.errors import StateError
+from mm.figures import coin_text
 from mm.inbox import Command, Inbox
 from mm.kill_record import KillRecord
 from mm.ledger import DAY_NS, Books
@@ -30,6 +31,8 @@ BEAT_S = 1.0
 CHECKPOINT_BEATS = 30
 # Of a kill that followed another coin's.
 ELSEWHERE = "other_coin"
+# Of a position that neither fills nor a correction explain.
+UNEXPLAINED = "position_unexplained"
 
 Json = dict[str, Any]  # Any: whatever JSON holds
 
@@ -103,6 +106,11 @@ class Keeper:
         """The kill that was latched in this run; `None`: none."""
         return self._killed
 
+    @property
+    def coin(self) -> str:
+        """The perp."""
+        return self._whose.coin
+
     def after_step(self, alarms: Sequence[Mapping[str, Any]]) -> None:
         """Keep what the step that was just made brought: a kill before anything else.
 
@@ -124,16 +132,43 @@ class Keeper:
         that equity. A disk that does not take them stops nothing of what a kill has to do; the
         beat tries again.
         """
-        whose, snapshot = self._whose, self._engine.snapshot()
+        snapshot = self._engine.snapshot()
         kill = snapshot["kill"]
         for inbox in self._beside:
             inbox.put(Command(snapshot["now"], "kill_elsewhere", None))
+        self._keep(snapshot, kill, self.why if kill["reason"] == "manual" else "")
+
+    def disagrees(self, lots: int) -> bool:
+        """Whether the engine's position is not this one, signed lots."""
+        return bool(self._engine.snapshot()["position"] != lots)
+
+    def distrust(self, lots: int | None, on_kill: str) -> None:
+        """Latch what the watchdog found, as the engine would have: a position not explained.
+
+        Args:
+            lots: The exchange's position, signed; `None`: not told.
+            on_kill: What is to happen to the position: work, flatten or hold.
+        """
+        snapshot = self._engine.snapshot()
+        ours = snapshot["position"]
+        kill = {
+            "reason": UNEXPLAINED,
+            "at": snapshot["now"],
+            "position": ours if lots is None else lots,
+            "equity": snapshot["account_value"],
+            "on_kill": on_kill,
+        }
+        whose = self._whose
+        said = f"{coin_text(ours, whose.sz_decimals)} {whose.coin}"
+        self._keep(snapshot, kill, f"found by the watchdog, the engine's was {said}")
+
+    def _keep(self, snapshot: Json, kill: Mapping[str, Any], detail: str) -> None:
+        whose = self._whose
+        # The watchdog may have found it before the engine did: the first one stands.
+        if self._killed is not None:
+            return
         self._killed = KillRecord.of_snapshot(
-            kill,
-            whose.coin,
-            whose.sz_decimals,
-            whose.session,
-            detail=self.why if kill["reason"] == "manual" else "",
+            kill, whose.coin, whose.sz_decimals, whose.session, detail
         )
         self._write_kill()
         try:
@@ -201,6 +236,24 @@ class Keepers:
         latched = [keeper.killed for keeper in self._keepers if keeper.killed is not None]
         # The others heard of it no earlier.
         return min(latched, key=lambda kill: (kill.reason == ELSEWHERE, kill.at_ns), default=None)
+
+    def distrust(self, positions: Mapping[str, int] | None, on_kill: str) -> None:
+        """Latch that the watchdog found another position than the engine's, where none is yet.
+
+        Args:
+            positions: The exchange's, signed lots by coin; `None`: not told.
+            on_kill: What is to happen to the position: work, flatten or hold.
+        """
+        if self.killed is not None:
+            return
+        told = positions or {}
+        differing = (
+            keeper
+            for keeper in self._keepers
+            if keeper.coin in told and keeper.disagrees(told[keeper.coin])
+        )
+        keeper = next(differing, self._keepers[0])
+        keeper.distrust(told.get(keeper.coin), on_kill)
 
     def give_reason(self, why: str) -> None:
         """Take the operator's words for a manual kill."""

@@ -22,7 +22,7 @@ class KillRecord:
 
     Attributes:
         reason: The engine's reason code, such as `daily_loss`.
-        detail: The operator's words; empty when there are none.
+        detail: The operator's words, or what the watchdog found; empty when there is neither.
         at_ns: When, exchange time, nanoseconds since the epoch.
         coin: The perp of the run that was killed.
         sz_decimals: Of its sizes.
@@ -62,7 +62,7 @@ class KillRecord:
             coin: The perp.
             sz_decimals: Of its sizes.
             session: Id of the run.
-            detail: The operator's words.
+            detail: The operator's words, or what the watchdog found.
         """
         return cls(
             reason=kill["reason"],

@@ -202,6 +202,11 @@ class Protection:
     def _healthy(self) -> bool:
         return self.heart is not None and self.heart.beats
 
+    @property
+    def distrusted(self) -> bool:
+        """Whether the watchdog has taken over because it does not believe us."""
+        return self._leash is not None and self._leash.distrusts
+
     async def alone(self, lease: Lease) -> None:
         """Wait until no watchdog works on the position beside us: it stands down at our beat.
 
@@ -222,6 +227,9 @@ class Protection:
             await self._deadman.end()
         if self._leash is not None:
             self._leash.goodbye()
+        if self.distrusted:
+            # It believes the exchange alone: it must still be there for a last look.
+            await self.part()
 
     async def part(self) -> None:
         """At the very end: wait for a watchdog that is on its way out; leave one that works."""

@@ -23,6 +23,7 @@ from mm.accounts import PAPER_ACCOUNT, command_for
 from mm.budget import Outlook
 from mm.clock import SECOND_NS, PaperClock
 from mm.config import Config
+from mm.config.engine import control
 from mm.ending import HARD_DEADLINE_S, StopRequest, settle_account, stop_trading
 from mm.errors import InvariantError, RiskStop, VenueError
 from mm.exits import Exit, exit_of
@@ -50,6 +51,7 @@ from mm.summing_up import Conclusion, End, conclude, write
 from mm.terminal import Opening, Quoted, Terminal, closing
 from mm.venue import Venue
 from mm.waiting import until
+from mm.watchdog.leash import Distrusted
 from mm.winding_up import LeftTo, WindingUp
 
 log = structlog.get_logger(__name__)
@@ -358,6 +360,8 @@ class Run:
     async def _leave(self, floor: Floor, venue: Venue, error: BaseException | None) -> int:
         """The one way out: cancel, verify, close the books, read the report, sum up."""
         reason = self._ask.reason if error is None else f"{type(error).__name__}: {error}"
+        if isinstance(error, Distrusted):
+            floor.keepers.distrust(error.positions, control(self._config)["on_kill"])
         winding_up, verified = WindingUp(self._config, floor, self._protection), False
         try:
             if error is None:

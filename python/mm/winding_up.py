@@ -104,11 +104,12 @@ class WindingUp:
             VenueError: Nobody can tell what is held.
         """
         positions = await self._positions()
-        if not positions or self.policy == "hold":
+        # A watchdog that believes us no more works on a position whatever we say.
+        if not positions or (self.policy == "hold" and not self._protection.distrusted):
             await self._protection.end()
             return "hold" if positions else None
         held = ", ".join(f"{size} {coin}" for coin, size in positions.items())
-        if await self._protection.hand_over("touch" if self.policy == "work" else "escalate"):
+        if await self._protection.hand_over("escalate" if self.policy == "flatten" else "touch"):
             log.warning("position_left_to_watchdog", position=held, policy=self.policy)
             return "watchdog"
         log.error("position_left_to_nobody", position=held, policy=self.policy)

@@ -214,3 +214,39 @@ async def test_it_saves_on_the_beat_and_moves_the_log_beside_the_database_now_an
     assert [at_s - began_s for at_s in shelf.of("checkpoint")] == pytest.approx(
         [CHECKPOINT_BEATS * BEAT_S, 2 * CHECKPOINT_BEATS * BEAT_S]
     )
+
+
+def test_what_the_watchdog_found_is_latched_like_a_kill(shelf: Shelf, keeper: Keeper) -> None:
+    keepers = Keepers([keeper], cast(Store, shelf), 7, "/runs/7")
+    ours = shelf.snapshot_now["position"]
+    keepers.distrust({"BTC": ours + 8}, "work")
+    assert [kind for kind, _ in shelf.kept] == ["kill", "budget"]
+    [found] = shelf.of("kill")
+    assert keepers.killed == found
+    assert (found.reason, found.position) == ("position_unexplained", ours + 8)
+    assert (found.on_kill, found.session, found.coin) == ("work", 7, "BTC")
+    assert (found.at_ns, found.equity) == (
+        shelf.snapshot_now["now"],
+        shelf.snapshot_now["account_value"],
+    )
+    assert found.detail.startswith("found by the watchdog, the engine's was ")
+    keepers.distrust({"BTC": ours + 9}, "work")
+    shelf.snapshot_now = {**shelf.snapshot_now, "kill": KILL}
+    keeper.after_step(LATCHED)
+    assert shelf.of("kill") == [found], "the first one stands"
+
+
+def test_the_coin_that_differs_is_the_one_that_is_latched(shelf: Shelf, keeper: Keeper) -> None:
+    me: Any = shelf
+    other = Keeper(me, me, me, Whose(session=7, coin="ETH", sz_decimals=4, run_dir="/runs/7"))
+    ours = shelf.snapshot_now["position"]
+    for positions, coin, held in (
+        ({"BTC": ours, "ETH": ours + 2}, "ETH", ours + 2),
+        (None, "BTC", ours),
+    ):
+        keepers = Keepers([Keeper(me, me, me, WHOSE), other], cast(Store, shelf), 7, "/runs/7")
+        if positions is None:
+            keepers = Keepers([keeper], cast(Store, shelf), 7, "/runs/7")
+        keepers.distrust(positions, "flatten")
+        assert keepers.killed is not None
+        assert (keepers.killed.coin, keepers.killed.position) == (coin, held)

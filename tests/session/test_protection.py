@@ -40,6 +40,7 @@ class Leash:
         (self.directory, self.command, self.words, self.session, self.heart, self.secret) = given
         self.told: list[Any] = []
         self.takes = True
+        self.distrusts = False
         type(self).made.append(self)
 
     async def start(self) -> bool:
@@ -136,7 +137,8 @@ class House:
     def snapshot() -> dict[str, Any]:
         limits = {"lots": [3, 2]}
         return {
-            "limits": limits, "position_start": 1, "position": 5, "mode": "normal", "sigma": 1e-4,
+            "limits": limits, "position_start": 1, "position": 5, "position_moved": 4,
+            "mode": "normal", "sigma": 1e-4,
         }  # fmt: skip
 
     def venue(self, *, live: bool = False, vault: str | None = None) -> Any:  # noqa: ANN401 - any venue
@@ -203,6 +205,7 @@ async def test_everything_is_ready_before_the_watchdog_is_started(house: House) 
     assert (found["asks"], found["session"], found["number"]) == ("watch", 7, 1)
     held = found["coins"]["BTC"]
     assert (held["mode"], held["position"], held["lots"]) == ("normal", 5, [3, 2])
+    assert held["moved"] == 4
 
 
 async def test_its_charge_is_the_whole_run(house: House) -> None:
@@ -453,6 +456,19 @@ async def test_alone_waits_for_the_watchdogs_word_or_for_a_beat_of_ours(house: H
     assert leash is not None
     await asyncio.wait_for(house.protection.alone(lease), 1)
     assert leash.told == ["start", lease, lease]
+
+
+async def test_a_watchdog_that_believes_us_no_more_has_a_last_look_at_the_exchange(
+    house: House,
+) -> None:
+    leash = await house.begin()
+    assert leash is not None
+    assert not house.protection.distrusted
+    await house.protection.end()
+    assert leash.told == ["start", "goodbye"]
+    leash.distrusts = True
+    await house.protection.end()
+    assert leash.told[2:] == ["goodbye", "part"], "before our own exchange is ended"
 
 
 async def test_the_position_goes_to_a_watchdog_that_takes_it(house: House) -> None:

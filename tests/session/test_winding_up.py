@@ -43,6 +43,7 @@ class House:
     positions: dict[str, str] = field(default_factory=dict)
     answer: bytes | None = None
     takes: bool = True
+    distrusted: bool = False
     told: list[Any] = field(default_factory=list)
 
     def end(self, on_exit: str = "hold") -> WindingUp:
@@ -60,7 +61,9 @@ class House:
             lead=desk,
             desks=(desk,),
         )
-        protection: Any = SimpleNamespace(end=self.goodbye, hand_over=self.hand_over)
+        protection: Any = SimpleNamespace(
+            end=self.goodbye, hand_over=self.hand_over, distrusted=self.distrusted
+        )
         return WindingUp(config, floor, protection)
 
     def snapshot(self) -> Json:
@@ -158,6 +161,15 @@ async def test_where_nothing_is_held_the_watchdog_is_dismissed(on_exit: str) -> 
 async def test_what_is_to_be_held_stays_with_nobody_working_on_it() -> None:
     house = House(positions={"ETH": "3.0", "BTC": "-0.5"})
     assert await house.end("hold").rest() == "hold"
+    assert house.told == ["goodbye"]
+
+
+async def test_what_a_watchdog_works_on_that_believes_us_no_more_is_its_and_not_held() -> None:
+    house = House(positions={"BTC": "0.5"}, distrusted=True)
+    assert await house.end("hold").rest() == "watchdog"
+    assert house.told == ["touch"]
+    house = House(distrusted=True)
+    assert await house.end("hold").rest() is None
     assert house.told == ["goodbye"]
 
 

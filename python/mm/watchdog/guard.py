@@ -194,7 +194,7 @@ class Guard:
             if why is None:
                 self._stand_down()
                 await self._look(trades)
-            elif await self._act(trades, why) and (why == "asked" or not lives):
+            elif await self._act(trades, why) and self._is_last(why, lives):
                 return "flat"
             if why is None and time.monotonic() >= self._unsure_until_s:
                 self._say("watching", "")
@@ -206,6 +206,10 @@ class Guard:
             except TimeoutError:
                 continue
         return "told"
+
+    def _is_last(self, why: Why, lives: bool) -> bool:
+        """Whether nobody is left who could trade again: the maker has asked for it, or has gone."""
+        return why == "asked" or not lives or self._judgement.over()
 
     def _newest_beat(self) -> Beat | None:
         """Of the run that this watchdog is in charge of."""
@@ -271,7 +275,8 @@ class Guard:
 
     def _begun(self, trades: Trades, why: Why, beat: Beat) -> _Work:
         work = self._work
-        if work is not None and (work.why, work.asks) == (why, beat.asks):
+        # A goodbye asks for nothing new.
+        if work is not None and work.why == why and beat.asks in (work.asks, "goodbye"):
             return work
         chase_s: dict[str, float | None] = {"touch": None, "escalate": 0.0}
         escalations = {}
@@ -339,7 +344,10 @@ class Guard:
             self._silent_venue_s = None
 
     def _missed(self, error: VenueError) -> None:
-        """A venue that is gone for good is so only on paper: there it takes the account along."""
+        """A venue that is gone for good is so only on paper: there it takes the account along.
+
+        A maker that has said goodbye ends its exchange next: that one is not waited for.
+        """
         now_s = time.monotonic()
         if self._silent_venue_s is None:
             say = log.error if isinstance(error, RejectedError) else log.warning
@@ -347,8 +355,9 @@ class Guard:
             self._silent_venue_s = now_s
         unreachable_s = now_s - self._silent_venue_s
         refused = isinstance(error, RejectedError)
-        if self._charge.network == "paper" and not refused and unreachable_s > GONE_S:
-            raise Gone(f"{self._charge.base_url} has not answered for {GONE_S:g} s")
+        patience_s = 0.0 if self._judgement.over() else GONE_S
+        if self._charge.network == "paper" and not refused and unreachable_s > patience_s:
+            raise Gone(f"{self._charge.base_url} has not answered for {unreachable_s:.1f} s")
 
     def _say(self, doing: Doing, why: str) -> None:
         self._looks += 1

@@ -4,6 +4,20 @@
 
 What is measured is the time since this process last *saw a new beat*, on its own clock, so no two
 clocks are ever compared, and a watchdog that was itself asleep looks before it judges.
+
+Drift: a look is the exchange's answer between a beat read before the ask and one *begun* after the
+answer. A beat says the position and the lots that it has moved by, up and down, since the anchor.
+Both beats together so bound every position that the engine held in between, and the answer less
+these bounds what the difference can have been then: one number where the engine stood still.
+
+* It is zero: they agree, and what was found before is forgotten.
+* It may be zero: the look cannot tell, and does not count. It clears only what it rules out.
+* It cannot be zero: the look counts, together with those before it that the same difference
+  explains. Where no one difference explains them all, this look begins anew.
+
+So a real difference is found however often both sides move, and a fill of which the engine hears
+within a beat never is one. `DRIFT_LOOKS` that count, over more than `drift_s`, and none of them
+`FORGOTTEN` times that after the one before, are drift.
 """
 
 from __future__ import annotations
@@ -12,10 +26,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from mm.heartbeat import Beat
+from mm.heartbeat import Beat, Held
 
-# Looks at a position that stood still, each of which must differ, before that is called drift.
+# Looks that one difference must explain before it is called drift.
 DRIFT_LOOKS = 3
+# Times `drift_s` without a look that counts, after which a difference is forgotten.
+FORGOTTEN = 2
+# Beats after the first one read since an answer, of which the last was begun after the answer: that
+# first one's successor may have been under way.
+BEGUN_AFTER = 2
 
 Why = Literal["silent", "dead", "drift", "asked"]
 
@@ -26,7 +45,7 @@ class Patience:
 
     Attributes:
         silence_s: Without a new beat, after which the maker counts as silent.
-        drift_s: For which the exchange's position must differ from the engine's.
+        drift_s: For which the exchange's position must differ from the engine's by the same.
     """
 
     silence_s: float
@@ -34,11 +53,46 @@ class Patience:
 
 
 @dataclass(slots=True)
-class _Differing:
-    """A coin whose position is not the exchange's: since when, and in how many looks."""
+class _Answer:
+    """The exchange's positions, until a beat begun after them says ours.
 
+    Attributes:
+        lots: Signed, by coin.
+        before: The newest beat when they were asked for.
+        due: Number of the first beat that was surely begun after them; `None` until one was read.
+    """
+
+    lots: Mapping[str, int]
+    before: Beat
+    due: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Span:
+    """What a difference, the exchange's position less ours, can be: signed lots, both ends too."""
+
+    low: int
+    high: int
+
+    @property
+    def tells(self) -> bool:
+        """Whether it cannot be zero."""
+        return self.low > 0 or self.high < 0
+
+    def with_(self, other: _Span) -> _Span | None:
+        """What both allow; `None`: nothing."""
+        low, high = max(self.low, other.low), min(self.high, other.high)
+        return _Span(low, high) if low <= high else None
+
+
+@dataclass(slots=True)
+class _Differing:
+    """A coin whose position is not the exchange's: by what, since when, last when, in how many."""
+
+    span: _Span
     since_s: float
-    looks: int = 0
+    last_s: float
+    looks: int = 1
 
 
 class Judgement:
@@ -55,8 +109,7 @@ class Judgement:
         self._beat: Beat | None = None
         self._seen_s = now_s
         self._dead = False
-        # The exchange's positions since the last beat; judged when the next beat says ours.
-        self._asked: Mapping[str, int] | None = None
+        self._answer: _Answer | None = None
         self._differing: dict[str, _Differing] = {}
 
     @property
@@ -66,14 +119,15 @@ class Judgement:
 
     def hear(self, beat: Beat | None, now_s: float) -> bool:
         """Take what the heartbeat file says now; returns whether it is new."""
-        old = self._beat
-        if beat is None or (old is not None and _same(old, beat)):
+        if beat is None:
             return False
+        old = self._beat
         if old is not None and old.session != beat.session:
             self._differing.clear()
-        elif old is not None and self._asked is not None:
-            self._compare(old, beat, self._asked, now_s)
-        self._asked = None
+            self._answer = None
+        self._judge(beat, now_s)
+        if old is not None and _same(old, beat):
+            return False
         self._beat = beat
         self._seen_s = now_s
         return True
@@ -83,8 +137,12 @@ class Judgement:
         self._dead = not lives
 
     def positions(self, lots: Mapping[str, int]) -> None:
-        """Take the exchange's position in each coin, asked for and answered since the last beat."""
-        self._asked = lots
+        """Take the exchange's position in each coin, asked for since the last beat was read.
+
+        One answer at a time waits for its beat; those in between are passed over.
+        """
+        if self._answer is None and self._beat is not None:
+            self._answer = _Answer(lots, self._beat)
 
     def why_act(self, now_s: float) -> Why | None:
         """Why the watchdog must act; `None`: the maker looks after itself."""
@@ -106,17 +164,57 @@ class Judgement:
         """Whether the maker has said goodbye."""
         return self._beat is not None and self._beat.asks == "goodbye"
 
-    def _compare(self, before: Beat, after: Beat, asked: Mapping[str, int], now_s: float) -> None:
-        """A position that moved between two beats cannot be compared with one asked in between."""
-        for coin, lots in asked.items():
-            position = after.of(coin).position
-            if position is None or before.of(coin).position != position:
-                continue
-            if lots == position:
-                self._differing.pop(coin, None)
-                continue
-            found = self._differing.setdefault(coin, _Differing(now_s))
+    def _judge(self, beat: Beat, now_s: float) -> None:
+        """Compare what the exchange answered, if this beat was begun after that."""
+        answer = self._answer
+        if answer is None:
+            return
+        if answer.due is None:
+            answer.due = beat.number + BEGUN_AFTER
+        elif beat.number >= answer.due:
+            self._answer = None
+            for coin, lots in answer.lots.items():
+                span = _span(lots, answer.before.of(coin), beat.of(coin))
+                if span is not None:
+                    self._compare(coin, span, now_s)
+
+    def _compare(self, coin: str, span: _Span, now_s: float) -> None:
+        """Take one look at a coin."""
+        found = self._differing.get(coin)
+        if found is not None and now_s - found.last_s > FORGOTTEN * self._patience.drift_s:
+            found = None
+        both = None if found is None else found.span.with_(span)
+        if found is None or both is None:
+            self._differing.pop(coin, None)
+            if span.tells:
+                self._differing[coin] = _Differing(span, now_s, now_s)
+            return
+        found.span = both
+        if span.tells:
             found.looks += 1
+            found.last_s = now_s
+
+
+def _span(lots: int, before: Held, after: Held) -> _Span | None:
+    """What the exchange's position less ours can have been between two beats.
+
+    Args:
+        lots: The exchange's, then.
+        before: What an earlier beat says.
+        after: What a later one says.
+
+    Returns:
+        The span; `None`: a beat did not say enough.
+    """
+    if before.position is None or after.position is None:
+        return None
+    if before.moved is None or after.moved is None:
+        return None
+    net, moved = after.position - before.position, after.moved - before.moved
+    if moved < abs(net):
+        return None
+    up, down = (moved + net) // 2, (moved - net) // 2
+    return _Span(lots - before.position - up, lots - before.position + down)
 
 
 def _same(old: Beat, new: Beat) -> bool:

@@ -36,6 +36,26 @@ AGAIN_S_MAX = 60.0
 _left: list[subprocess.Popen[bytes]] = []
 
 
+class Distrusted(RiskStop):
+    """The watchdog has taken over, for its exchange's position is not what we say.
+
+    Attributes:
+        positions: The exchange's, signed lots by coin; `None`: not told.
+    """
+
+    def __init__(self, positions: dict[str, int] | None) -> None:
+        """Say what it found.
+
+        Args:
+            positions: The exchange's, signed lots by coin; `None`: not told.
+        """
+        self.positions = positions
+        super().__init__(
+            "the watchdog has taken over: the exchange's position has not been the engine's"
+            f" for too long (exchange, lots: {_shown(positions)})"
+        )
+
+
 class Leash:
     """Holds one watchdog for one run."""
 
@@ -69,6 +89,8 @@ class Leash:
         self._seen_at = time.monotonic()
         self._worked = False
         self._ending = self._said_goodbye = False
+        # Whether it has taken over because it does not believe us: it works until flat.
+        self.distrusts = False
         self.restarts = 0
 
     @property
@@ -110,7 +132,7 @@ class Leash:
             came_back: Called when it had taken over while we were silent, and stands down.
 
         Raises:
-            RiskStop: It has taken over because it does not believe us.
+            Distrusted: It has taken over because it does not believe us.
         """
         pause_s = AGAIN_S
         while True:
@@ -198,10 +220,10 @@ class Leash:
         return time.monotonic() - self._seen_at > STALE_S
 
     def _took_over(self) -> bool:
-        """It works, or has found nothing left to work on."""
+        """It works on it, as asked or because it believes us no more, or has nothing to work on."""
         status = self._status()
         return status is not None and (
-            (status.doing == "working" and status.why == "asked")
+            (status.doing == "working" and status.why in ("asked", "drift"))
             or (status.doing == "done" and status.why == "flat")
         )
 
@@ -210,10 +232,8 @@ class Leash:
         if status is None:
             return
         if status.doing == "working" and status.why == "drift":
-            raise RiskStop(
-                "the watchdog has taken over: the exchange's position has not been the engine's"
-                f" for too long (exchange, lots: {_shown(status.positions)})"
-            )
+            self.distrusts = True
+            raise Distrusted(status.positions)
         if status.doing == "working":
             self._worked = True
         elif self._worked:

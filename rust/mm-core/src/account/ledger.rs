@@ -57,6 +57,7 @@ pub struct Ledger {
     /// Everything up to this exchange time is in the position already: the anchor, or a correction.
     covered: Time,
     position: Sz,
+    moved: Sz,
     mark: Option<Px>,
     spread_capture: Usd,
     inventory: Usd,
@@ -84,6 +85,7 @@ impl Ledger {
             anchor,
             covered: anchor.exch,
             position: anchor.position,
+            moved: Sz::ZERO,
             mark: mark_of(&anchor),
             spread_capture: Usd::ZERO,
             inventory: Usd::ZERO,
@@ -106,6 +108,14 @@ impl Ledger {
     #[must_use]
     pub const fn position(&self) -> Sz {
         self.position
+    }
+
+    /// Lots by which the position has gone up and down since the anchor, added up: it never falls, and
+    /// stands still as long as the position does. Two positions and the lots moved between them bound
+    /// every position in between.
+    #[must_use]
+    pub const fn moved(&self) -> Sz {
+        self.moved
     }
 
     /// The exchange's view this ledger started from.
@@ -158,6 +168,7 @@ impl Ledger {
         self.fees += fill.fee;
         self.last_fill = self.last_fill.max(fill.exch);
         self.position += change;
+        self.moved += change.abs();
         self.continuity.enter(fill.start_position, change, now);
         Posted::New
     }
@@ -285,6 +296,7 @@ impl Ledger {
         }
         let usd = self.pnl(report).residual;
         let from = core::mem::replace(&mut self.position, report.position);
+        self.moved += (report.position - from).abs();
         self.corrections += usd;
         self.covered = report.exch;
         self.continuity.agree(report.position);

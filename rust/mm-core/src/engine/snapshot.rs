@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::{Engine, Heard, SideTrace};
-use crate::account::Pnl;
+use crate::account::{Ledger, Pnl};
 use crate::budget::Restored;
 use crate::control::{
     CloseWait, Kill, Mode, ModeReason, Phase, Premium, Stop, SuppressedSides, TimeInMode,
@@ -142,6 +142,8 @@ pub struct Snapshot {
     pub position: Sz,
     /// Largest position held, as a magnitude.
     pub position_max_abs: Sz,
+    /// Lots by which it has gone up and down since the session began, added up.
+    pub position_moved: Sz,
     /// Position when the session began.
     pub position_start: Option<Sz>,
     /// Exchange's position less ours, at the last report that could be compared.
@@ -252,6 +254,7 @@ impl Engine {
             recovery: self.shown_recovery(),
             position: self.own.position(),
             position_max_abs: self.own.position_max_abs,
+            position_moved: ledger.map_or(Sz::ZERO, Ledger::moved),
             position_start: ledger.map(|ledger| ledger.anchor().position),
             drift: self.own.drift,
             limits: self.limits().cloned(),

@@ -51,8 +51,11 @@ fn a_fill_counts_once_and_moves_nothing_before_the_anchor() {
     assert_eq!(ledger.post(&old, Time(11)), Posted::Known);
     assert_eq!(ledger.post(&new, Time(11)), Posted::New);
     assert_eq!(ledger.post(&new, Time(11)), Posted::Known);
-    assert_eq!(ledger.position(), Sz(5));
-    assert_eq!(ledger.pnl(&report(12, 997, 5, 100)).fees, Usd(3));
+    assert_eq!((ledger.position(), ledger.moved()), (Sz(5), Sz(5)));
+    ledger.post(&fill(12, 3, Side::Ask, 100, 5, 5), Time(12));
+    assert_eq!((ledger.position(), ledger.moved()), (Sz(0), Sz(10)));
+    ledger.post(&fill(13, 4, Side::Bid, 100, 5, 0), Time(13));
+    assert_eq!(ledger.pnl(&report(14, 991, 5, 100)).fees, Usd(9));
 }
 
 #[test]
@@ -143,6 +146,7 @@ fn a_correction_is_an_entry_and_what_it_covers_is_not_counted_again() {
         panic!("{entry:?}")
     };
     assert_eq!((correction.from, correction.to), (Sz(5), Sz(3)));
+    assert_eq!(ledger.moved(), Sz(7), "a correction moves the position too");
     assert_eq!(ledger.correct(&truth), None, "once");
     let pnl = ledger.pnl(&truth);
     assert_eq!((pnl.residual, pnl.corrections), (Usd(0), correction.usd));
