@@ -66,7 +66,7 @@ class Lists:
         self._page, self._rows = page, rows
         self.asked: list[Json] = []
 
-    async def info(self, query: Mapping[str, Any]) -> bytes:
+    async def info(self, query: Mapping[str, Any], *, urgent: bool = False) -> bytes:
         assert query["user"] == USER
         self.asked.append(dict(query))
         span = range(query["startTime"], query["endTime"] + 1)
@@ -115,7 +115,7 @@ async def test_a_list_that_does_not_end_is_an_error(store: Store) -> None:
     await taken_up(store, Lists(9), 1, 0, NOON_MS)
 
     class Endless(Lists):
-        async def info(self, query: Mapping[str, Any]) -> bytes:
+        async def info(self, query: Mapping[str, Any], *, urgent: bool = False) -> bytes:
             return json.dumps([fill(query["startTime"], query["startTime"] + 1)]).encode()
 
     with pytest.raises(VenueError, match="userFillsByTime did not end after 50 pages"):
