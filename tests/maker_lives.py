@@ -227,7 +227,7 @@ class Life:
         await cancel_all(account, self, self.instrument, 5.0)  # type: ignore[arg-type]
         assert self.world.resting() == 0
         restore_day(self.state.store, self.inbox, self.clock)
-        restore_limit(self.state.store, COIN, self.inbox, self.clock)
+        restore_limit(self.state.store, COIN, self.inbox, self.clock, leads=True)
         async for candles in history(account, self.clock):
             self.inbox.put(Info(self.clock.now_ns(), HISTORY, candles))
         for kind in BEFORE_ANCHOR:

@@ -28,6 +28,8 @@ log = structlog.get_logger(__name__)
 # How far back from the newest entry the exchange is asked again: what a line that was lost shortly
 # before a kill had hidden, and no repetition of the account's whole life.
 OVERLAP_NS = 3_600 * SECOND_NS
+# Where a coin's limit is kept, and with the loss budgets in an earlier version.
+RAMP_HOURS = "ramp_hours"
 
 
 def restore_day(store: Store, inboxes: Inboxes | Inbox, clock: Clock) -> None:
@@ -40,12 +42,13 @@ def restore_day(store: Store, inboxes: Inboxes | Inbox, clock: Clock) -> None:
     """
     if (kept := store.read("budget")) is None:
         return
-    body, age_s = kept
+    budget, age_s = json.loads(kept[0]), kept[1]
+    budget.pop(RAMP_HOURS, None)
+    body = json.dumps(budget).encode()
     try:
-        check_budget(body.encode())
+        check_budget(body)
     except EventError as error:
         raise store.unusable(str(error)) from error
-    budget = json.loads(body)
     money = ("opening", "peak", "equity")
     log.info(
         "budget_restored",
@@ -53,28 +56,41 @@ def restore_day(store: Store, inboxes: Inboxes | Inbox, clock: Clock) -> None:
         **{f"{key}_usd": usd_text(budget[key]) for key in money},
         age_s=round(age_s, 1),
     )
-    inboxes.put(Command(clock.now_ns(), "restore", body.encode()))
+    inboxes.put(Command(clock.now_ns(), "restore", body))
 
 
-def restore_limit(store: Store, coin: str, inbox: Inbox, clock: Clock) -> None:
-    """Tell a coin's engine the last valid limit and the turnover as last kept, before the anchor.
+def restore_limit(store: Store, coin: str, inbox: Inbox, clock: Clock, *, leads: bool) -> None:
+    """Tell a coin's engine its last valid limit, turnover and ramp as last kept, before the anchor.
 
-    Both carry their own time, in exchange nanoseconds: the engine applies their age.
+    The first two carry their own time, in exchange nanoseconds: the engine applies their age. What
+    an earlier version kept of the ramp beside the account's loss budgets is the leading coin's.
+
+    Args:
+        store: The account's database.
+        coin: The perp.
+        inbox: Of its engine.
+        clock: Of the run.
+        leads: Whether it is the first of the coins.
 
     Raises:
         StateError: They cannot be: a number is outside its range, or the checksum is another.
     """
-    if (kept := store.limit(coin)) is None:
+    kept = store.limit(coin)
+    limit, age_s = ({}, 0.0) if kept is None else (json.loads(kept[0]), kept[1])
+    if leads and RAMP_HOURS not in limit and (budget := store.budget()) is not None:
+        limit |= {key: hours for key, hours in json.loads(budget).items() if key == RAMP_HOURS}
+    if not limit:
         return
-    body, age_s = kept
+    body = json.dumps(limit).encode()
     try:
-        check_limit(body.encode())
+        check_limit(body)
     except EventError as error:
         raise store.unusable(str(error)) from error
-    held = json.loads(body)["held"]
+    held = limit.get("held")
     lots = None if held is None else held["limit"]["lots"]
-    log.info("limit_restored", coin=coin, lots=lots, age_s=round(age_s, 1))
-    inbox.put(Command(clock.now_ns(), "restore_limit", body.encode()))
+    hours = limit.get(RAMP_HOURS, 0)
+    log.info("limit_restored", coin=coin, lots=lots, ramp_hours=hours, age_s=round(age_s, 1))
+    inbox.put(Command(clock.now_ns(), "restore_limit", body))
 
 
 async def reconcile(

@@ -221,8 +221,9 @@ class Run:
         await self._failing_fast(self._protection.begin(floor, venue, self._start))
         self._start(*self._protection.work(lambda: lines.doubt("the watchdog had taken over")))
         restore_day(self._state.store, floor.inboxes, floor.clock)
-        for desk in floor.desks:
-            restore_limit(self._state.store, desk.coin, desk.inbox, floor.clock)
+        for number, desk in enumerate(floor.desks):
+            leads = number == 0
+            restore_limit(self._state.store, desk.coin, desk.inbox, floor.clock, leads=leads)
         found = await self._failing_fast(
             synchronise(floor.desks, floor.clock, floor.shared.earlier.expires_ms)
         )

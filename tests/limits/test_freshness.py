@@ -107,3 +107,16 @@ def test_flat_both_sides_increase() -> None:
     desk.open().after(20.0, quiet=["head_room"])
     assert desk.limits["lots"] == [0, 0]
     assert desk.lots("Bid") == desk.lots("Ask") == 0
+
+
+def test_a_late_input_alone_sells_nothing_at_once() -> None:
+    """A position within its limit is left to its quotes, however long the head-room is silent."""
+    desk = EngineDesk(position=0.01).open()
+    assert desk.limits["lots"][0] > 1_500
+    desk.after(600.0, quiet=["head_room"])
+    assert desk.limits["binding"][0] == "gone"
+    tifs = {order["tif"] for side in ("Bid", "Ask") for order in desk.orders(side)}
+    assert tifs == {"Alo"}
+    assert desk.snapshot()["recovery"]["state"] == "normal"
+    assert desk.lots("Bid") == 0
+    assert desk.lots("Ask") >= 1_000

@@ -103,3 +103,35 @@ def test_a_saved_limit_that_cannot_be_is_refused() -> None:
     with pytest.raises(Exception, match="saved limit: limits_nano was 0, expected above 0"):
         desk.restore_limit({"turnover": {"at": 0, "quoted": 1, "limits_nano": 0}})
     assert json.loads(json.dumps(desk.snapshot()["kept_limit"])) is None
+
+
+@pytest.mark.parametrize("told", [False, True])
+def test_a_warm_up_is_no_way_above_the_limit_that_was_kept(told: bool) -> None:
+    """A storm had left 20 lots, and no candles are served: the fallback of $500 lifts nothing."""
+    settings: dict[str, Json] = {"limits.leverage_cap": 1.0}
+    kept = EngineDesk(settings).open().snapshot()["kept_limit"]
+    money = [20_000_000, 0]
+    kept["held"]["limit"] |= {"lots": [20, 20], "value": 20_000_000, "money": money}
+    kept["held"]["limit"]["bases"] = 2 * [{"money": money}]
+    desk = EngineDesk(settings)
+    desk.now_s = 10.0
+    if told:
+        desk.restore_limit(kept)
+    desk.open(sigma=None, seconds=14.0)
+    assert desk.limits["source"] == "warmup"
+    binding = "last_valid" if told else "fallback"
+    assert desk.limits["binding"] == [binding, binding]
+    assert max(desk.limits["lots"]) == (20 if told else 500)
+    most = 20 if told else 500
+    assert 0 < desk.lots("Bid") <= most
+    assert all(order["sz"] <= most for order in desk.orders("Bid") + desk.orders("Ask"))
+
+
+def test_t_begins_anew_with_another_horizon() -> None:
+    before = EngineDesk().open()
+    before.after(300.0)
+    desk = EngineDesk({"limits.risk_horizon_s": 60.0})
+    desk.now_s = before.now_s + 5.0
+    desk.restore_limit(before.snapshot()["kept_limit"])
+    desk.open()
+    assert desk.limits["inputs"]["horizon_s"] == pytest.approx(60.0, abs=5.0)

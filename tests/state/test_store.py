@@ -67,7 +67,7 @@ def test_a_kill_is_on_the_disk_and_stands_until_it_is_acknowledged(tmp_path: Pat
 
 BUDGET = {
     "day": 20_454, "opening": 9_800, "peak": 10_000, "equity": 9_100,
-    "transfers": 40, "at": 7, "ramp_hours": 2,
+    "transfers": 40, "at": 7,
 }  # fmt: skip
 
 

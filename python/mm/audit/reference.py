@@ -150,6 +150,8 @@ def derive(
     ramp = _ramp(terms, facts)
     if ramp is not None:
         terms["ramp"] = ramp
+    if source == "warmup" and previous is not None and previous.get("held") is not None:
+        terms["last_valid"] = _last_valid(_record(previous["held"]), facts)
     if source == "valid" and previous is not None and previous.get("held") is not None:
         risen = facts.in_money(_rise(terms, previous, facts))
         sides = _side_rise(terms, previous, facts)
@@ -320,6 +322,15 @@ def _ramp(terms: dict[str, Cap], facts: _Facts) -> Cap | None:
         return None
     kept = Fraction(floor(lots * share))
     return Cap(part, (kept, kept))
+
+
+def _last_valid(held: Record, facts: _Facts) -> Cap:
+    """The last valid limit, neither worth nor counting more than it did."""
+    worth = facts.in_money(Fraction(_integer(held["value"]), MICRO))
+    long, short = (Fraction(lots) for lots in _pair(held["lots"]) or (0, 0))
+    if worth.lots is None:
+        return Cap(worth.value, (long, short))
+    return Cap(worth.value, (min(long, worth.lots[0]), min(short, worth.lots[1])))
 
 
 def _rise(terms: dict[str, Cap], previous: Record, facts: _Facts) -> Fraction:

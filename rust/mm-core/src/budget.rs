@@ -11,8 +11,6 @@ use crate::units::{SECOND, Time, Usd};
 const DAY: i64 = 86_400 * SECOND;
 /// Largest amount that a saved budget may state, micro-USDC.
 const LATTICE_MAX: i64 = 9_000_000_000_000_000;
-/// Hours of the capital ramp: after the last the limit is whole.
-pub(crate) const RAMP_HOURS: u32 = 3;
 
 /// What of the budgets outlives a session: saved with the account's state, taken up by the next.
 ///
@@ -34,8 +32,6 @@ pub struct Restored {
     /// Exchange time of the last report that the ledger explained: a transfer after it is not in
     /// `transfers`, told or not.
     pub at: Time,
-    /// Hours without a loss that the capital ramp has counted, 0 to 3.
-    pub ramp_hours: u32,
 }
 
 /// [`Restored`] as it was written, unchecked.
@@ -48,7 +44,6 @@ struct Fields {
     equity: Usd,
     transfers: Usd,
     at: Time,
-    ramp_hours: u32,
 }
 
 /// Why a saved budget was refused.
@@ -78,7 +73,6 @@ impl TryFrom<Fields> for Restored {
             equity,
             transfers,
             at,
-            ramp_hours,
         } = fields;
         let money = "an amount within 9e15 micro-USDC of 0";
         for (field, value, (low, high), expected) in [
@@ -94,12 +88,6 @@ impl TryFrom<Fields> for Restored {
             ("transfers", transfers.0, (-LATTICE_MAX, LATTICE_MAX), money),
             ("at", at.0, (0, i64::MAX), "nanoseconds since 1970-01-01"),
             ("peak", peak.0, (equity.0, i64::MAX), "no less than equity"),
-            (
-                "ramp_hours",
-                i64::from(ramp_hours),
-                (0, i64::from(RAMP_HOURS)),
-                "0 to 3",
-            ),
         ] {
             if !(low <= value && value <= high) {
                 return Err(RestoreError::OutOfRange {
@@ -116,7 +104,6 @@ impl TryFrom<Fields> for Restored {
             equity,
             transfers,
             at,
-            ramp_hours,
         })
     }
 }
@@ -178,7 +165,7 @@ impl LossBudget {
 
     /// What to save: `transfers` were taken out of the equities, `at` is the last report's time.
     #[must_use]
-    pub const fn to_save(&self, transfers: Usd, at: Time, ramp_hours: u32) -> Restored {
+    pub const fn to_save(&self, transfers: Usd, at: Time) -> Restored {
         Restored {
             day: self.day,
             opening: self.opening,
@@ -186,7 +173,6 @@ impl LossBudget {
             equity: self.equity,
             transfers,
             at,
-            ramp_hours,
         }
     }
 
@@ -282,7 +268,7 @@ mod tests {
         let mut budget = LossBudget::new(Time(5 * DAY), Usd(10_000));
         budget.observe(Time(5 * DAY + 1), Usd(12_000), Usd::ZERO);
         budget.observe(Time(5 * DAY + 2), Usd(9_700), Usd::ZERO);
-        budget.to_save(Usd(40), Time(5 * DAY), 2)
+        budget.to_save(Usd(40), Time(5 * DAY))
     }
 
     #[test]
@@ -343,7 +329,6 @@ mod tests {
             ("peak", "9699"),
             ("equity", "12001"),
             ("opening", "99000000000000000"),
-            ("ramp_hours", "4"),
             ("at", "-1"),
         ] {
             let mut json: serde_json::Value = serde_json::from_str(&text).unwrap();
@@ -355,5 +340,7 @@ mod tests {
             );
         }
         assert!(serde_json::from_str::<Restored>("{}").is_err());
+        let coins = text.replace('}', r#","ramp_hours":1}"#);
+        assert!(serde_json::from_str::<Restored>(&coins).is_err());
     }
 }

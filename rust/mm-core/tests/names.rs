@@ -93,6 +93,7 @@ fn why_a_side_is_empty() {
         "fill_burst",
         "fees_unknown",
         "head_room_unknown",
+        "no_limit",
         "price_jump",
         "inputs_degraded",
     ];

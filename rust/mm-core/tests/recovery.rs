@@ -183,6 +183,41 @@ fn an_excess_that_a_falling_limit_made_is_worked_passively_for_five_minutes() {
     scripted.until("stuck", 45);
 }
 
+/// A limit that a missing input made 0 leaves the position to its quotes: neither chased nor crossed, whatever
+/// becomes of the time. One that was too big for the last valid limit has its way out all the same.
+#[test]
+fn a_late_input_alone_makes_no_position_too_big() {
+    let late = |scripted: &mut Scripted, seconds| {
+        scripted.keeps_head_room = true;
+        scripted.seconds(seconds);
+        assert_eq!(scripted.limit(), 0, "past the second deadline");
+    };
+    let mut healthy = Scripted::quoting(0);
+    for _ in 0..3 {
+        healthy.fill(Side::Bid, 500);
+        healthy.seconds(3);
+    }
+    assert!(healthy.position.0 * 2 < healthy.limit());
+    late(&mut healthy, 900);
+    assert_eq!(healthy.state(), "normal");
+    assert!(healthy.immediate().is_empty());
+    assert!(healthy.rests(Side::Bid).is_empty());
+    let rests = healthy.rests(Side::Ask);
+    assert!(rests.iter().all(|o| o.reduce_only) && !rests.is_empty());
+    assert!(
+        rests[0].px > healthy.touch_px(Side::Ask),
+        "not at the touch"
+    );
+
+    let mut too_big = stuck();
+    let leave = too_big.limit() * 9 / 10;
+    late(&mut too_big, 900);
+    assert!(!too_big.immediate().is_empty());
+    assert_eq!(too_big.state(), "normal");
+    let left = too_big.position.0;
+    assert!(leave * 8 / 10 < left && left <= leave, "{left} of {leave}");
+}
+
 #[test]
 fn refused_reducing_orders_are_sent_again_at_once_and_three_batches_make_it_stuck() {
     for (batches, state) in [(2, "passive"), (3, "stuck")] {

@@ -21,5 +21,6 @@ pub use kill::{Kill, KillReason, KillWatch, Losses, Stop, Watched};
 pub use mode::{Change, Demand, Mode, ModeReason, Modes, TimeInMode};
 pub use phases::{Health, Phase, Phases};
 pub use premium::{Jumps, Premium};
+pub(crate) use ramp::RAMP_HOURS;
 pub use ramp::Ramp;
 pub use suppressed::{Suppressed, SuppressedSides};

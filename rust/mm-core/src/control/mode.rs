@@ -88,6 +88,8 @@ pub enum ModeReason {
     FeesUnknown,
     /// The exchange's allowance is not known.
     HeadRoomUnknown,
+    /// The limit is 0 on both sides: no equity, or a term that allows nothing.
+    NoLimit,
     /// The mid jumped further than volatility explains.
     PriceJump,
     /// An input is past its first deadline.
@@ -113,6 +115,7 @@ impl ModeReason {
             Self::FillBurst => "fill_burst",
             Self::FeesUnknown => "fees_unknown",
             Self::HeadRoomUnknown => "head_room_unknown",
+            Self::NoLimit => "no_limit",
             Self::WaitingForBook => "waiting_for_book",
             Self::WaitingForSigma => "waiting_for_sigma",
             Self::PriceJump => "price_jump",

@@ -1,8 +1,10 @@
-//! The capital ramp: the limit opens in quarters, one for each hour of quoting that lost nothing.
+//! The capital ramp: a coin's limit opens in quarters, one for each hour in which it quoted and the account
+//! lost nothing.
 
-use crate::budget::RAMP_HOURS;
 use crate::units::{Dur, SECOND, Time, Usd};
 
+/// Hours of the ramp: after the last the limit is whole.
+pub(crate) const RAMP_HOURS: u32 = 3;
 const HOUR: Dur = Dur(3600 * SECOND);
 
 /// Progress of the ramp. An hour that lost money is quoted again at the same share.

@@ -199,15 +199,19 @@ impl Engine {
         let config = &self.config.control;
         let most = config.widen_term_bps;
         let mut premium = Premium::default();
-        let unknown = [
+        let degraded = limits.source() == LimitSource::Degraded;
+        let none = [limits.long(), limits.short()] == [Sz::ZERO; 2];
+        let grounds = [
             (self.own.fees.is_none(), ModeReason::FeesUnknown),
             (self.own.allowance.is_none(), ModeReason::HeadRoomUnknown),
             (
                 matches!(self.recovery(), Recovery::Exhausted { .. }),
                 ModeReason::RecoveryExhausted,
             ),
+            (none && !degraded, ModeReason::NoLimit),
+            (none && degraded, ModeReason::InputsDegraded),
         ];
-        let reducing = unknown.into_iter().filter(|(holds, _)| *holds);
+        let reducing = grounds.into_iter().filter(|(holds, _)| *holds);
         let reducing = reducing
             .map(|(_, reason)| reason)
             .chain(over.reason.map(mode_reason));
@@ -230,7 +234,7 @@ impl Engine {
             premium.jump_bps = excess.min(most);
             demands.push(Demand::new(Mode::Widen, ModeReason::PriceJump));
         }
-        if limits.source() == LimitSource::Degraded {
+        if degraded {
             premium.staleness_bps = most;
             demands.push(Demand::new(Mode::Widen, ModeReason::InputsDegraded));
         }

@@ -19,6 +19,7 @@ impl Engine {
     pub(super) fn restore_limit(&mut self, saved: &SavedLimit) {
         let sz_decimals = self.instrument.sz_decimals();
         self.kept.restored = saved.held.map(|held| held.rescaled(sz_decimals));
+        self.control.ramp.restore(saved.ramp_hours);
         let base_s = self.config.limits.risk_horizon_s();
         let turnover = saved.turnover;
         self.turnover = turnover.map(|saved| Turnover::restored(&saved, base_s, self.now));
@@ -61,7 +62,9 @@ impl Engine {
         let kept = SavedLimit {
             held: self.kept.restored.or_else(derived),
             turnover: self.turnover.map(Turnover::to_save),
+            ramp_hours: self.control.ramp.hours(),
         };
-        (kept.held.is_some() || kept.turnover.is_some()).then_some(kept)
+        let begun = kept.held.is_some() || kept.turnover.is_some() || kept.ramp_hours > 0;
+        begun.then_some(kept)
     }
 }

@@ -95,10 +95,7 @@ impl Engine {
                 self.on_anchor(report);
                 self.govern_anchor();
             }
-            Command::Restore(saved) => {
-                self.control.ramp.restore(saved.ramp_hours);
-                self.own.restore(saved, self.now);
-            }
+            Command::Restore(saved) => self.own.restore(saved, self.now),
             Command::RestoreLimit(saved) => self.restore_limit(&saved),
             Command::Stop => self.on_stop(),
             Command::Kill => self.latch(KillReason::Manual),

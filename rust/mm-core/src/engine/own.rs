@@ -178,9 +178,9 @@ impl Own {
     }
 
     /// What the next session should take up.
-    pub(super) fn to_save(&self, ramp_hours: u32) -> Option<Restored> {
+    pub(super) fn to_save(&self) -> Option<Restored> {
         let (at, transfers) = self.settled?;
-        Some(self.budget?.to_save(transfers, at, ramp_hours))
+        Some(self.budget?.to_save(transfers, at))
     }
 
     pub(super) fn post(&mut self, fill: &Fill, now: Time) -> Option<Posted> {

@@ -12,7 +12,7 @@ use crate::event::{EventBody, Novelty};
 use crate::filter::{Quote, ReduceOnly, ReduceOnlyReason, RefusalReason, reaches};
 use crate::gate::Gate;
 use crate::instrument::MIN_NOTIONAL;
-use crate::limits::{LimitSource, Limits};
+use crate::limits::{LimitSource, Limits, Term};
 use crate::recovery::RecoveryConfig;
 use crate::recovery::ask::{Ask, Questions};
 use crate::recovery::ioc::{Unwind, Unwinding, unwind_order};
@@ -209,7 +209,22 @@ impl Engine {
         if !too_big || position == Sz::ZERO {
             return None;
         }
-        let limit = limits.for_position(position);
+        // A missing input makes no position too big: what is held is judged by what it was heard last.
+        let limit = limits.for_position_if_heard(position);
+        let within = if self.recovery() == Recovery::Normal {
+            limit
+        } else {
+            self.leave_level(limits)
+        };
+        let toward = if position < Sz::ZERO {
+            Side::Ask
+        } else {
+            Side::Bid
+        };
+        let is_gone = limits.binding_of(toward) == Term::Gone;
+        if is_gone && position.abs() <= within {
+            return None;
+        }
         let admitted = self.limit_at_increase(position).unwrap_or(limit);
         let cause = if position.abs() > admitted {
             Cause::Position
@@ -236,7 +251,7 @@ impl Engine {
         reason = "a share of lots below 2^53"
     )]
     fn leave_level(&self, limits: &Limits) -> Sz {
-        let limit = limits.for_position(self.own.position()).as_f64();
+        let limit = limits.for_position_if_heard(self.own.position()).as_f64();
         Sz(libm::floor(limit * self.config.limits.reduce_only_leave_frac()) as i64)
     }
 

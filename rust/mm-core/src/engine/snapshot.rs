@@ -261,7 +261,7 @@ impl Engine {
             leverage_only: self.leverage_only(),
             account_value: report.map(|report| report.account_value),
             account_value_start: ledger.map(|ledger| ledger.anchor().account_value),
-            budget: self.own.to_save(self.control.ramp.hours()),
+            budget: self.own.to_save(),
             kept_limit: self.kept_limit(),
             day_pnl: self.own.budget.map(|budget| budget.day_pnl()),
             drawdown: self.own.budget.map(|budget| budget.drawdown()),

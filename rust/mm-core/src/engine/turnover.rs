@@ -39,10 +39,14 @@ impl Turnover {
         }
     }
 
-    /// As an earlier session saved it; the time away is forgotten toward what an unknown rate means.
+    /// As an earlier session saved it; the time away is forgotten toward what an unknown rate means. One
+    /// measured in another base horizon began with that: nothing is known in this one.
     #[expect(clippy::cast_precision_loss, reason = "a count of limits")]
     pub(super) fn restored(saved: &SavedTurnover, base_s: f64, now: Time) -> Self {
         let mut turnover = Self::new(base_s, now);
+        if saved.base.is_some_and(|base| base != turnover.base()) {
+            return turnover;
+        }
         let longest_s = turnover.longest_s;
         let away_s = now.since(saved.at).as_secs().max(0.0);
         let kept = libm::exp(-away_s / longest_s);
@@ -51,6 +55,10 @@ impl Turnover {
         turnover.limits += (saved.limits_nano as f64 / 1e9 - turnover.limits) * kept;
         turnover.limits = turnover.limits.max(turnover.quoted_s / longest_s);
         turnover
+    }
+
+    fn base(&self) -> Dur {
+        Dur::from_secs(self.longest_s / LONGEST)
     }
 
     /// Full quoting begins; a time before it tells nothing.
@@ -66,6 +74,7 @@ impl Turnover {
     pub(super) fn to_save(self) -> SavedTurnover {
         SavedTurnover {
             at: self.at,
+            base: Some(self.base()),
             quoted: Dur::from_secs(self.quoted_s).max(Dur(1)),
             limits_nano: ((self.limits * 1e9) as i64).max(1),
         }
@@ -208,6 +217,21 @@ mod tests {
             (waiting.horizon_s() - back(0.0)).abs() < 1e-9,
             "before full quoting"
         );
+    }
+
+    /// An hour that an unknown rate meant says nothing of a horizon of a minute, nor the reverse.
+    #[test]
+    fn another_base_horizon_begins_anew() {
+        for (was_s, is_s) in [(3_600.0, 60.0), (60.0, 3_600.0), (3_600.0, 3_600.1)] {
+            let mut before = Turnover::new(was_s, Time(SECOND));
+            before.begin();
+            after(&mut before, 300.0);
+            let saved = before.to_save();
+            let back = Turnover::restored(&saved, is_s, saved.at);
+            assert!((back.horizon_s() - is_s).abs() < 1e-9, "{was_s} {is_s}");
+            let same = Turnover::restored(&saved, was_s, saved.at);
+            assert!((same.horizon_s() - before.horizon_s()).abs() < 1e-5);
+        }
     }
 
     proptest! {

@@ -41,7 +41,8 @@ use terms::{Cap, Pricing};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LimitSource {
-    /// Equity or mid has never been known, or volatility is not ready: the fallback, capped by all that is known.
+    /// Equity or mid has never been known, or volatility is not ready: the fallback, capped by all that is
+    /// known and by the last valid limit, an earlier session's too.
     Warmup,
     /// Fresh inputs: the derivation.
     Valid,
@@ -139,6 +140,9 @@ pub fn derive_limits(
     }
     let ramped = inputs.ramp_share.filter(|share| *share < 1.0);
     caps.extend(ramped.and_then(|share| terms::ramp(&caps, share, &pricing)));
+    if source == LimitSource::Warmup {
+        caps.extend(held.map(|held| terms::last_valid(&held, &pricing)));
+    }
     let mut risen = None;
     if source == LimitSource::Valid {
         let (before, frac) = (previous.as_ref(), settings.limit_rise_frac_per_min);
@@ -319,6 +323,23 @@ impl Limits {
             -1 => self.short(),
             _ => self.long().min(self.short()),
         }
+    }
+
+    /// What a position's side would be held to were no input gone: the last valid limit and all that is
+    /// known beside it. Where nothing is gone, its limit.
+    ///
+    /// For judging whether a position is too big, which no missing input makes it. It admits nothing.
+    #[must_use]
+    pub fn for_position_if_heard(&self, position: Sz) -> Sz {
+        let i = usize::from(position < Sz::ZERO);
+        if self.binding[i] != Term::Gone {
+            return self.for_position(position);
+        }
+        // The fallback stands in for what was valid before only where nothing was.
+        let stands_in = |term: &&TermValue| term.term == Term::Fallback && self.held.is_some();
+        let lots = self.terms.iter().filter(|term| !stands_in(term));
+        let lots = lots.filter_map(|term| term.lots).map(|lots| lots[i]).min();
+        lots.unwrap_or(Sz::ZERO)
     }
 
     /// Where it comes from.

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::Held;
 use super::exact::{Count, Decimal};
 use super::rise::{Base, Fine};
+use crate::control::RAMP_HOURS;
 use crate::units::{Dur, SECOND, Sz, Time};
 
 /// Largest number of micro-USDC that it may state.
@@ -14,7 +15,8 @@ const LOTS_MAX: i64 = 9_000_000_000_000_000;
 /// A year, the longest time that it may state.
 const YEAR: i64 = 366 * 86_400 * SECOND;
 
-/// The last valid limit and how fast fills turned it over.
+/// The last valid limit, how fast fills turned it over, and how far the capital ramp has opened it: each
+/// is the coin's own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Fields")]
 pub struct SavedLimit {
@@ -22,6 +24,8 @@ pub struct SavedLimit {
     pub held: Option<SavedHeld>,
     /// `None`: full quoting never began.
     pub turnover: Option<SavedTurnover>,
+    /// Hours without a loss that the capital ramp has counted, 0 to 3.
+    pub ramp_hours: u32,
 }
 
 /// The last valid limit.
@@ -63,6 +67,9 @@ impl SavedHeld {
 pub struct SavedTurnover {
     /// As of.
     pub at: Time,
+    /// The base horizon it was measured in; `None`: written before it was saved.
+    #[serde(default)]
+    pub base: Option<Dur>,
     /// Time quoted.
     pub quoted: Dur,
     /// Limits turned over in it, billionths.
@@ -75,6 +82,8 @@ pub struct SavedTurnover {
 struct Fields {
     held: Option<SavedHeld>,
     turnover: Option<SavedTurnover>,
+    #[serde(default)]
+    ramp_hours: u32,
 }
 
 /// Why a saved limit was refused.
@@ -90,7 +99,11 @@ impl TryFrom<Fields> for SavedLimit {
     type Error = SavedLimitError;
 
     fn try_from(fields: Fields) -> Result<Self, SavedLimitError> {
-        let Fields { held, turnover } = fields;
+        let Fields {
+            held,
+            turnover,
+            ramp_hours,
+        } = fields;
         let check = |field, value, low: i64, high: i64, expected| {
             let fits = low <= value && value <= high;
             fits.then_some(()).ok_or(SavedLimitError {
@@ -136,15 +149,24 @@ impl TryFrom<Fields> for SavedLimit {
         }
         if let Some(SavedTurnover {
             at,
+            base,
             quoted,
             limits_nano,
         }) = turnover
         {
             time(at)?;
+            let base = base.map_or(1, |base| base.0);
+            check("base", base, 1, YEAR, "above 0, at most a year, ns")?;
             check("quoted", quoted.0, 1, YEAR, "above 0, at most a year, ns")?;
             check("limits_nano", limits_nano, 1, i64::MAX, "above 0")?;
         }
-        Ok(Self { held, turnover })
+        let (hours, most) = (i64::from(ramp_hours), i64::from(RAMP_HOURS));
+        check("ramp_hours", hours, 0, most, "0 to 3")?;
+        Ok(Self {
+            held,
+            turnover,
+            ramp_hours,
+        })
     }
 }
 
@@ -167,9 +189,11 @@ mod tests {
             }),
             turnover: Some(SavedTurnover {
                 at: Time(6),
+                base: Some(Dur(4)),
                 quoted: Dur(9),
                 limits_nano: 1_000_000_000,
             }),
+            ramp_hours: 2,
         }
     }
 
@@ -188,6 +212,8 @@ mod tests {
             (r#"{"lots":[3,1]}"#, r#"{"lots":[3,1000000000]}"#),
             (r#""money":[7,3],"#, r#""money":[-7,3],"#),
             (r#""money":[7,3],"#, r#""money":[7,1000000000],"#),
+            (r#""ramp_hours":2"#, r#""ramp_hours":4"#),
+            (r#""base":4"#, r#""base":0"#),
             (r#""quoted":9"#, r#""quoted":0"#),
             (r#""limits_nano":1000000000"#, r#""limits_nano":0"#),
         ] {

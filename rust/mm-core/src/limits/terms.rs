@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Held;
 use super::config::LimitSettings;
 use super::exact::{Count, Decimal, Value};
 use super::inputs::LimitInputs;
@@ -43,7 +44,7 @@ pub enum Term {
     HeadRoom,
     /// The slow rise of a side: what bound it before and what it may gain in the time since.
     SideRise,
-    /// Degraded: the last valid limit, or what the increasing side had.
+    /// Warmup and Degraded: the last valid limit. Degraded: or what the increasing side had.
     LastValid,
     /// An input is past its second deadline: nothing may be added.
     Gone,
@@ -335,6 +336,18 @@ pub(super) fn ramp(caps: &[Cap], share: f64, pricing: &Pricing) -> Option<Cap> {
         value: value.map(|value| value.times(share)),
         lots: Some([Sz(part); 2]),
     })
+}
+
+/// The last valid limit as an upper bound, neither worth nor counting more than it did.
+pub(super) fn last_valid(held: &Held, pricing: &Pricing) -> Cap {
+    let worth = pricing.money(Term::LastValid, Value::of_usd(held.value));
+    let lots = worth.lots.map_or(held.lots, |[long, short]| {
+        [held.lots[0].min(long), held.lots[1].min(short)]
+    });
+    Cap {
+        lots: Some(lots),
+        ..worth
+    }
 }
 
 /// Checked configuration is finite and not negative; beyond the lattice it saturates.

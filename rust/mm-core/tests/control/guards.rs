@@ -282,7 +282,7 @@ fn the_ramp_opens_the_one_limit_in_quarters() {
     whole.seconds(700);
     desk.seconds(700);
     near(&desk, &whole, 0.5);
-    assert_eq!(desk.snapshot().budget.unwrap().ramp_hours, 1);
+    assert_eq!(desk.snapshot().kept_limit.unwrap().ramp_hours, 1);
 }
 
 /// Whatever changes about a mode, or about a side without an order, is journalled with the cycle that

@@ -38,7 +38,6 @@ fn a_drawdown_kills_though_the_day_is_young() {
         equity: Usd(10_000_000_000),
         transfers: Usd::ZERO,
         at: Time(START - 60 * SECOND),
-        ramp_hours: 0,
     };
     desk.tell(EventBody::Command(Command::Restore(saved)));
     desk.open();
@@ -64,7 +63,6 @@ fn a_restored_day_goes_on() {
             equity: Usd(10_500_000_000),
             transfers: Usd::ZERO,
             at: Time(START - 60 * SECOND),
-            ramp_hours: 0,
         };
         desk.tell(EventBody::Command(Command::Restore(saved)));
         desk.open();
@@ -92,7 +90,6 @@ fn a_withdrawal_is_no_loss_whenever_it_is_heard_of() {
         equity: Usd(14_000_000_000),
         transfers: Usd(-2_000_000_000),
         at: Time(START - 60 * SECOND),
-        ramp_hours: 0,
     };
     // 14,000 net of 2,000 withdrawn: 12,000 on the account; another 2,000 left while we were down.
     desk.prepare();
@@ -177,7 +174,6 @@ fn a_deposit_between_the_anchors_report_and_the_anchor_counts_once() {
         equity,
         transfers: Usd::ZERO,
         at: Time(START - 60 * SECOND),
-        ramp_hours: 0,
     })));
     desk.open();
     desk.cash += 2_000_000_000;

@@ -237,7 +237,6 @@ fn account() -> Vec<EventBody> {
         equity: Usd(9),
         transfers: Usd(1),
         at: T,
-        ramp_hours: 1,
     };
     vec![
         EventBody::Account(REPORT),

@@ -78,6 +78,8 @@ pub(crate) struct Scripted {
     pub(crate) dry: bool,
     /// Answers nothing.
     pub(crate) silent: bool,
+    /// Says no more what may be traded.
+    pub(crate) keeps_head_room: bool,
     /// Every action received, with when.
     pub(crate) received: Vec<(Time, Action)>,
     pub(crate) alarms: Vec<Alarm>,
@@ -106,6 +108,7 @@ impl Scripted {
             refuses_cancels: None,
             dry: false,
             silent: false,
+            keeps_head_room: false,
             received: Vec::new(),
             alarms: Vec::new(),
             entries: Vec::new(),
@@ -205,7 +208,9 @@ impl Scripted {
                 sz: Sz(50_000),
             }]));
             self.tell(EventBody::Account(self.report()));
-            self.head_room();
+            if !self.keeps_head_room {
+                self.head_room();
+            }
             self.stream(Stream::User, StreamState::Up);
             self.tell(EventBody::Timer);
         }

@@ -377,3 +377,100 @@ fn the_open_interest_cap_lifts_slowly() {
     let free = derive(&at(80, false), settings(), Some((&filled, 6.0)));
     assert_eq!((free.long(), free.short()), (Sz(80 + 283), Sz(283)));
 }
+
+/// A fallback lifts no limit that was valid, of this session or of one before; neither in lots nor in
+/// money, and no time passes in which it could rise.
+#[test]
+fn a_warm_up_is_held_to_the_last_valid_limit() {
+    let first = derive(&seed_inputs(), settings(), None);
+    let warm = |mid, previous| {
+        let inputs = LimitInputs {
+            account_value: Some(Usd(9_000_000_000)),
+            sigma: None,
+            mid,
+            ..seed_inputs()
+        };
+        let generous = LimitSettings {
+            warmup_max_position_coin: Some(2.0),
+            ..settings()
+        };
+        let config = LimitConfig::new(generous).unwrap();
+        let limits = derive_limits(&inputs, &config, &freshness(), &btc(), previous).unwrap();
+        assert_eq!(limits.source(), LimitSource::Warmup);
+        limits
+    };
+    assert_eq!(warm(Some(88_571.5), None).long(), Sz(200_000));
+    for restored in [false, true] {
+        let previous = Previous {
+            restored,
+            ..first.aged(Dur::from_secs(3_600.0))
+        };
+        let bounded = |mid| {
+            let limits = warm(mid, Some(previous));
+            assert_eq!(limits.binding(), Term::LastValid);
+            assert_eq!(limits.max_position_value(), first.max_position_value());
+            assert_eq!(limits.held(), first.held());
+            [limits.long(), limits.short()]
+        };
+        assert_eq!(bounded(Some(88_571.5)), [first.long(), first.short()]);
+        assert_eq!(bounded(Some(80_000.0)), [first.long(), first.short()]);
+        assert_eq!(bounded(Some(177_143.0)), [Sz(first.long().0 / 2); 2]);
+        assert_eq!(bounded(None), [first.long(), first.short()]);
+    }
+    let mut previous = first.aged(Dur::ZERO);
+    let mut held = previous.held.unwrap();
+    held.lots = [Sz(7), Sz(20)];
+    previous.held = Some(held);
+    let sides = warm(Some(88_571.5), Some(previous));
+    assert_eq!([sides.long(), sides.short()], [Sz(7), Sz(20)]);
+}
+
+/// What a missing input made nothing is judged by the last valid limit, or by all that is known.
+#[test]
+fn a_position_is_judged_by_what_was_heard_last() {
+    let first = derive(&seed_inputs(), settings(), None);
+    let gone = |position, equity, previous: Option<(&Limits, f64)>| {
+        let inputs = LimitInputs {
+            position: Sz(position),
+            account_value: Some(Usd(equity)),
+            ages: Ages {
+                sigma: Some(Dur::from_secs(601.0)),
+                ..Ages::NONE
+            },
+            ..seed_inputs()
+        };
+        let limits = derive(&inputs, settings(), previous);
+        let judged = limits.for_position_if_heard(Sz(position));
+        (limits.for_position(Sz(position)), judged)
+    };
+    let before = Some((&first, 601.0));
+    assert_eq!(gone(10_000, 900_000_000, before), (Sz::ZERO, first.long()));
+    assert_eq!(
+        gone(-10_000, 900_000_000, before),
+        (Sz::ZERO, first.short())
+    );
+    assert_eq!(gone(10_000, 300_000_000, before), (Sz::ZERO, Sz(13_548)));
+    assert_eq!(gone(10_000, 300_000_000, None), (Sz::ZERO, Sz(13_548)));
+    assert_eq!(first.for_position_if_heard(Sz(1)), first.long());
+    let blind = LimitInputs {
+        mid: None,
+        position: Sz(10_000),
+        ages: Ages {
+            market: Some(Dur::from_secs(9.0)),
+            ..Ages::NONE
+        },
+        ..seed_inputs()
+    };
+    let usd = LimitSettings {
+        warmup_max_position_usd: Some(500.0),
+        warmup_max_position_coin: None,
+        ..settings()
+    };
+    let judged = |previous| {
+        let limits = derive(&blind, usd.clone(), previous);
+        assert_eq!(limits.for_position(Sz(1)), Sz::ZERO);
+        limits.for_position_if_heard(Sz(10_000))
+    };
+    assert_eq!(judged(Some((&first, 9.0))), first.long());
+    assert_eq!(judged(None), Sz::ZERO);
+}
