@@ -88,7 +88,7 @@ def restore_limit(store: Store, coin: str, inbox: Inbox, clock: Clock, *, leads:
         raise store.unusable(str(error)) from error
     held = limit.get("held")
     lots = None if held is None else held["limit"]["lots"]
-    hours = limit.get(RAMP_HOURS, 0)
+    hours = limit.get(RAMP_HOURS)
     log.info("limit_restored", coin=coin, lots=lots, ramp_hours=hours, age_s=round(age_s, 1))
     inbox.put(Command(clock.now_ns(), "restore_limit", body))
 

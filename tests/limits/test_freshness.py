@@ -113,7 +113,7 @@ def test_a_late_input_alone_sells_nothing_at_once() -> None:
     """A position within its limit is left to its quotes, however long the head-room is silent."""
     desk = EngineDesk(position=0.01).open()
     assert desk.limits["lots"][0] > 1_500
-    desk.after(600.0, quiet=["head_room"])
+    desk.after(570.0, quiet=["head_room"])
     assert desk.limits["binding"][0] == "gone"
     tifs = {order["tif"] for side in ("Bid", "Ask") for order in desk.orders(side)}
     assert tifs == {"Alo"}

@@ -204,18 +204,21 @@ fn a_late_input_alone_makes_no_position_too_big() {
     assert!(healthy.rests(Side::Bid).is_empty());
     let rests = healthy.rests(Side::Ask);
     assert!(rests.iter().all(|o| o.reduce_only) && !rests.is_empty());
-    assert!(
-        rests[0].px > healthy.touch_px(Side::Ask),
-        "not at the touch"
-    );
 
-    let mut too_big = stuck();
-    let leave = too_big.limit() * 9 / 10;
-    late(&mut too_big, 900);
+    let mut too_big = Scripted::quoting(0);
+    late(&mut too_big, 310);
+    too_big.stranger(Side::Bid, 20_000, true);
+    too_big.until("ioc_recovery", 120);
+    let judged = |scripted: &Scripted| {
+        let limits = scripted.engine.limits().unwrap();
+        limits.for_position_if_heard(scripted.position).0
+    };
+    let last = judged(&too_big);
+    assert!(0 < last && last < too_big.position.0 && too_big.limit() == 0);
+    too_big.until("normal", 600);
     assert!(!too_big.immediate().is_empty());
-    assert_eq!(too_big.state(), "normal");
     let left = too_big.position.0;
-    assert!(leave * 8 / 10 < left && left <= leave, "{left} of {leave}");
+    assert!(last * 7 / 10 < left && left <= last, "{left} of {last}");
 }
 
 #[test]

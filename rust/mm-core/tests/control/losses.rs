@@ -126,7 +126,6 @@ fn a_withdrawal_of_before_the_anchor_counts_when_it_is_told() {
         equity: Usd(10_000_000_000),
         transfers: Usd::ZERO,
         at: Time(START - 60 * SECOND),
-        ramp_hours: 0,
     };
     desk.cash -= 100_000_000;
     desk.tell(EventBody::Command(Command::Restore(saved)));
