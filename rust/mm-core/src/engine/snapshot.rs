@@ -265,9 +265,7 @@ impl Engine {
             kept_limit: self.kept_limit(),
             day_pnl: self.own.budget.map(|budget| budget.day_pnl()),
             drawdown: self.own.budget.map(|budget| budget.drawdown()),
-            pnl: ledger
-                .zip(report)
-                .map(|(ledger, report)| ledger.pnl(report)),
+            pnl: self.pnl(),
             mid: touch.map(|touch| touch.mid() / scale),
             microprice: touch.map(|touch| touch.microprice() / scale),
             spread_bps: touch.map(|touch| touch.spread_bps()),
@@ -299,6 +297,11 @@ impl Engine {
             market_takers: self.market.tape.takers(),
             markouts: self.market.markouts.table().to_vec(),
         }
+    }
+
+    fn pnl(&self) -> Option<Pnl> {
+        let (report, _) = self.own.account.as_ref()?;
+        Some(self.own.ledger.as_ref()?.pnl(report))
     }
 
     fn shown_recovery(&self) -> RecoveryShown {
