@@ -36,6 +36,8 @@ class Seen:
 class SlowLeash:
     """In place of a process, which has no virtual time."""
 
+    distrusts = False
+
     def __init__(
         self, stage: Stage, seen: list[Seen], calls: list[str], directory: WatchdogDir, heart: Heart
     ) -> None:
