@@ -43,17 +43,21 @@ class Distrusted(RiskStop):
         positions: The exchange's, signed lots by coin; `None`: not told.
     """
 
-    def __init__(self, positions: dict[str, int] | None) -> None:
+    positions: dict[str, int] | None = None
+
+    @classmethod
+    def of(cls, positions: dict[str, int] | None) -> Distrusted:
         """Say what it found.
 
         Args:
             positions: The exchange's, signed lots by coin; `None`: not told.
         """
-        self.positions = positions
-        super().__init__(
+        error = cls(
             "the watchdog has taken over: the exchange's position has not been the engine's"
             f" for too long (exchange, lots: {_shown(positions)})"
         )
+        error.positions = positions
+        return error
 
 
 class Leash:
@@ -233,7 +237,7 @@ class Leash:
             return
         if status.doing == "working" and status.why == "drift":
             self.distrusts = True
-            raise Distrusted(status.positions)
+            raise Distrusted.of(status.positions)
         if status.doing == "working":
             self._worked = True
         elif self._worked:
