@@ -30,10 +30,15 @@ DEMO = ("--coin", "BTC", "--speed", "60", "--seed", "7")
 
 @pytest.fixture(scope="module")
 def ended(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Json, Path]]:
-    """A run of four market minutes that ended by its duration: its summary and its directory."""
+    """A run of four market minutes that ended by its duration: its summary and its directory.
+
+    A burst, as the machine's pace has it, would take a side off for half of them.
+    """
+    config = tmp_path_factory.mktemp("config") / "mm.toml"
+    config.write_text("[control]\nburst_fills = 100\n")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MM_STATE_DIR", str(tmp_path_factory.mktemp("ended")))
-        summary, _ = Maker(*DEMO, "--duration", "240").ends(0)
+        summary, _ = Maker(*DEMO, "--duration", "240", "--config", str(config)).ends(0)
         yield summary, runs()[-1]
 
 
