@@ -182,6 +182,9 @@ class Told:
         elif kind == "OrderUpdates":
             for update in content:
                 self._update(update)
+        elif kind == "OrderStatus":
+            if content["found"] is not None:
+                self._update(content["found"])
         elif kind == "OpenOrders":
             self._hands = _by_hand(content["orders"])
             for row in content["orders"]:
