@@ -155,13 +155,13 @@ class Told:
     def _close_step(self) -> None:
         """A step is over: its actions are part of what covered its limit."""
         if self._open is not None:
-            moment = Moment(self._open, len(self.answered), self._covered(), len(self.gone))
+            covered = self._covered(self._open.recv_ns)
+            moment = Moment(self._open, len(self.answered), covered, len(self.gone))
             self.moments.append(moment)
             self._open = None
 
-    def _covered(self) -> tuple[int, int]:
+    def _covered(self, now_ns: int) -> tuple[int, int]:
         """Lots of each side that are on their way out, each order's once."""
-        now_ns = self._open.recv_ns if self._open is not None else 0
         self._failed = [(at, gone) for at, gone in self._failed if now_ns - at <= RETRY_NS]
         covered: dict[str, tuple[int, int]] = {}
         for leaving in chain(*self._leaving.values(), (gone for _, gone in self._failed)):

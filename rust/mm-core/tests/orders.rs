@@ -502,3 +502,51 @@ fn what_was_not_found_covers_no_excess() {
         );
     }
 }
+
+/// No answer comes to the cancels of an excess, and then nothing else: the engine asks to be woken when
+/// their pause is over, whatever was heard meanwhile.
+#[test]
+fn the_pause_of_a_failed_cancel_wakes_the_engine() {
+    let mut script = Script::quoting();
+    let report = script.report();
+    script.tell(EventBody::Account(AccountState {
+        account_value: Usd(report.account_value.0 / 2),
+        ..report
+    }));
+    let waiting = core::mem::take(&mut script.waiting);
+    assert!(!cancels_of(&waiting).is_empty());
+    for action in waiting {
+        script.reply(action.id, ReplyOutcome::Lost);
+    }
+    let failed = script.now;
+    script.pass(0.4);
+    script.market();
+    let wake = script.engine.wake_at().unwrap();
+    assert_eq!(wake, Time(failed.0 + SECOND));
+}
+
+/// What should only reduce would not, says the venue: the fills that made it so are asked for.
+#[test]
+fn a_disproved_reduction_asks_for_the_fills() {
+    let mut script = Script::quoting();
+    let limit = script.engine.limits().unwrap().long();
+    let fill = script.fill(9_000, None, Side::Bid, Px(1_000_000), Sz(limit.0 + 10));
+    script.news(vec![fill]);
+    script.answer_all();
+    script.live(2);
+    // The question that the fill of nobody's order asked is answered.
+    script.snapshot_of(Vec::new());
+    script.mid += 2_000;
+    script.pass(1.0);
+    script.market();
+    let mut waiting = core::mem::take(&mut script.waiting);
+    waiting.retain(|action| orders_of(action).iter().any(|order| order.reduce_only));
+    assert!(!waiting.is_empty());
+    script.asks.clear();
+    for action in waiting {
+        let refused = ItemStatus::Error(error(RejectionClass::ReduceOnly));
+        let statuses = vec![refused; orders_of(&action).len()];
+        script.reply(action.id, ReplyOutcome::Statuses(statuses));
+    }
+    assert!(script.asks.contains(&Ask::Fills), "{:?}", script.asks);
+}
