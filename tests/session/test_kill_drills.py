@@ -4,6 +4,7 @@ What the watchdog does where the maker may not finish is in tests/watchdog/test_
 """
 
 import json
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from drilled import DEMO, holding, mm, running
 from given_account import ADDRESS, give_key
 from maker_process import Json, Maker, has_quoted, runs, wait_for
 from paper_process import serving
-from watched import increasing, position, said
+from watched import ask, increasing, position, said
 
 pytestmark = pytest.mark.wire
 
@@ -89,14 +90,17 @@ def test_a_days_loss_kills_flattens_and_stays_latched(tmp_path: Path) -> None:
         summary = killed(maker, "daily_loss")
         assert position(served.url) == 0
         assert increasing(served.url) == []
+        query = {"type": "userFunding", "user": ADDRESS, "startTime": 0}
+        paid = [Decimal(row["delta"]["usdc"]) for row in ask(query, served.url)]
         lost = mm("status", "--json")
         assert json.loads(lost.stdout)["kill"]["reason"] == "daily_loss"
         # The loss is still that of the day: started again with it, it would be stopped again.
         config.write_text("[limits]\ndaily_loss_frac = 0.5\ndrawdown_frac = 0.5\n")
         latched("daily_loss", *given)
         lines = served.stop()
-    # And the hour's own, where one ends meanwhile.
-    assert float(summary["pnl_usd"]["funding"]) == pytest.approx(-700, abs=0.5)
+    # With the hour's own, where one ends meanwhile.
+    assert paid.count(Decimal(-700)) == 1
+    assert Decimal(summary["pnl_usd"]["funding"]) == sum(paid)
     assert summary["pnl_usd"]["residual"] == "0"
     sent = [line for line in lines if line["kind"] == "action" and line["action"] == "order"]
     assert max(float(at["position"]) for line in sent for at in line["exposure"]) > 0
