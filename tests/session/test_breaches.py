@@ -237,8 +237,8 @@ def test_an_order_that_is_over_by_its_update_needs_no_answer_and_no_cancel() -> 
     found = breaches([*before, ended[0], cycle(9, 0, 0)], sent(1), report)
     assert [breach.text for breach in found] == texts
     # A query's answer says the same, and nothing where it found nothing.
-    for found, left in ((ended[1].value["body"]["OrderUpdates"][0], []), (None, texts)):
-        asked = event(5, {"OrderStatus": {"cloid": "c", "found": found}})
+    for answer, left in ((ended[1].value["body"]["OrderUpdates"][0], []), (None, texts)):
+        asked = event(5, {"OrderStatus": {"cloid": "c", "found": answer}})
         answered = breaches([*before, ended[0], asked, cycle(9, 0, 0)], sent(1), report)
         assert [breach.text for breach in answered] == left
     # An update of the oid that an amend replaced is not of the order as it is.
