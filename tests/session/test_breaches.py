@@ -280,6 +280,19 @@ def test_an_order_whose_cancel_failed_has_a_second_and_no_other_has(lost: bool) 
     assert [b.text for b in breaches([*log, *lower], sent(1, 2), report)] == texts
 
 
+@pytest.mark.parametrize("arrives_ms", [4, 20])
+def test_what_nobody_answered_tells_of_nothing_that_came_later(arrives_ms: int) -> None:
+    """A place is given up at 5 ms and its nonce burnt; at 10, resting or not, the limit falls."""
+    log = [event(1), cycle(1, 100, 100), place(1, 1, ("c", "Bid", 60)), failed(5, 1, lost=True)]
+    log += [event(10), cycle(10, 50, 100)]
+    comes = {**seen(1, 0, 60, 0), "time": arrives_ms}
+    # Sent twice: its own answer was lost.
+    burnt = [{**seen(1, 0, 60, 0, "noop"), "time": time_ms} for time_ms in (21, 22)]
+    texts = ["worst long 60 lots, 0 being cancelled, limit 50"]
+    found = breaches(log, sent(1), [comes, *burnt])
+    assert [b.text for b in found] == (texts if arrives_ms < 10 else [])
+
+
 def test_a_cancel_covers_what_an_unanswered_amend_may_have_left_as_it_was() -> None:
     """An order of 30 is amended to 20, and cancelled before anybody knows whether it was."""
     amend = {"oid": 9, "order": {"cloid": "c", "side": "Bid", "sz": 20}}

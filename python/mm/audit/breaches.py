@@ -27,7 +27,7 @@ from dataclasses import dataclass, replace
 from itertools import dropwhile
 
 from mm.audit.journal import Json, Line, Sent, of_user
-from mm.audit.told import ASK, BID, MS_NS, NOTHING, Gone, Parts, Told, parts
+from mm.audit.told import ASK, BID, MS_NS, NOTHING, Answer, Gone, Parts, Told, parts
 
 # What a session may send by itself: nothing that could add exposure.
 OWN_KINDS = frozenset({"cancel", "updateLeverage", "noop", "approveAgent", "scheduleCancel"})
@@ -36,6 +36,7 @@ WATCHDOG_KINDS = frozenset({"cancel", "noop", "order"})
 
 # What somebody who holds the key may ask for by hand about orders; anything else has no cloid.
 BY_HAND_KINDS = frozenset({"order", "modify", "batchModify", "cancel", "cancelByCloid"})
+FOREVER_NS = 1 << 63
 # A cloid is session and counter, 64 bits each.
 SESSION_SHIFT = 64
 
@@ -260,19 +261,7 @@ def _judge_moments(
     views: Sequence[Seen], by_nonce: dict[int, Sent], reader: Told
 ) -> Iterable[Breach]:
     """What rested, as far as we had been told, against each limit at the moment it was set."""
-    index_of = {
-        sent.action: index
-        for index, view in enumerate(views)
-        if (sent := by_nonce.get(view.nonce)) is not None
-        and sent.action is not None
-        and not sent.beside
-    }
-    # The latest view that the answers up to the n-th had told of.
-    told: list[int] = []
-    latest = -1
-    for action in reader.answered:
-        latest = max(latest, index_of.get(action, -1))
-        told.append(latest)
+    told = _told(views, by_nonce, reader.answered)
     # What the watchdog changed while it had taken over, whoever had been told of it.
     changed = [
         (view.time_ms * 1_000_000, index)
@@ -304,6 +293,28 @@ def _judge_moments(
                 )
                 time_ms = moment.cycle.recv_ns // 1_000_000
                 yield Breach("uncovered", moment.cycle.number, time_ms, text)
+
+
+def _told(views: Sequence[Seen], by_nonce: dict[int, Sent], answers: Iterable[Answer]) -> list[int]:
+    """The latest view that the answers up to each had told of; -1: none.
+
+    An action's is the one after the exchange first had it: a `noop` may burn its nonce later, more
+    than once. One that nobody answered tells of nothing that came after it was given up.
+    """
+    index_of: dict[int, int] = {}
+    for index, view in enumerate(views):
+        sent = by_nonce.get(view.nonce)
+        if sent is not None and sent.action is not None and not sent.beside:
+            index_of.setdefault(sent.action, index)
+    told: list[int] = []
+    latest = -1
+    for answer in answers:
+        index = index_of.get(answer.action, -1)
+        until_ns = answer.recv_ns if answer.lost else FOREVER_NS
+        if index > latest and views[index].time_ms * MS_NS <= until_ns:
+            latest = index
+        told.append(latest)
+    return told
 
 
 def _moved_on(view: Seen, heard: Iterable[Gone]) -> Seen:

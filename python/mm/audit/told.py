@@ -71,6 +71,22 @@ class Leaving:
     sz: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer to an action of ours, or the word that none came.
+
+    Attributes:
+        action: Of which action.
+        recv_ns: When it was heard.
+        lost: Whether nobody answered: what became of the action then is not known, and it may come
+            to the exchange later.
+    """
+
+    action: int
+    recv_ns: int
+    lost: bool
+
+
 @dataclass(slots=True)
 class Moment:
     """What the journal knew at one cycle.
@@ -118,7 +134,7 @@ class Told:
         cycles: By number.
         cycle_of: Cycle of each action of ours.
         moments: In order.
-        answered: Ids of the actions answered, in the order of the answers.
+        answered: The answers, in order.
         carried_out: Of them those that the exchange answered part by part.
         gone: What rests no longer, filled or cancelled, in the order in which it was heard of.
         session: Of the journal.
@@ -127,7 +143,7 @@ class Told:
     cycles: dict[int, Cycle] = field(default_factory=dict)
     cycle_of: dict[int, int] = field(default_factory=dict)
     moments: list[Moment] = field(default_factory=list)
-    answered: list[int] = field(default_factory=list)
+    answered: list[Answer] = field(default_factory=list)
     carried_out: list[int] = field(default_factory=list)
     gone: list[Gone] = field(default_factory=list)
     session: int | None = None
@@ -194,8 +210,8 @@ class Told:
 
     def _reply(self, recv_ns: int, reply: Json) -> None:
         """What is answered is no longer on its way; a cancel that did nothing is sent again."""
-        self.answered.append(reply["action"])
         outcome, statuses = one_kind(reply["outcome"])
+        self.answered.append(Answer(reply["action"], recv_ns, outcome == "Lost"))
         if outcome == "Statuses":
             self.carried_out.append(reply["action"])
         for index, leaving in enumerate(self._leaving.pop(reply["action"], [])):
