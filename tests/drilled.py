@@ -8,8 +8,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from eth_account import Account
+from hyperliquid.exchange import Exchange
+
+from given_account import ADDRESS, SECRET, give_key
 from maker_process import Maker, exchange, has_quoted, wait_for
-from watched import ended, position, status
+from paper_process import serving
+from watched import ask, ended, position, status
 
 DEMO = ("--coin", "BTC", "--speed", "60", "--seed", "7")
 HELD = 0.004
@@ -35,6 +40,32 @@ def holding(maker: Maker, at_least: float = HELD, url: str | None = None) -> Non
     """Wait until it holds a position and is being watched."""
     wait_for(lambda: has_quoted(8) and status().get("doing") == "watching", maker)
     wait_for(lambda: abs(position(url)) >= at_least, maker)
+
+
+def at(url: str) -> tuple[str, ...]:
+    """The options of a maker of BTC on this exchange."""
+    return ("--base-url", url, "--coin", "BTC")
+
+
+@contextmanager
+def inherited(directory: Path, text: str, held: float) -> Iterator[tuple[Maker, str]]:
+    """A maker with this configuration and a position it found, BTC, and where it trades."""
+    path = directory / "mm.toml"
+    path.write_text(text)
+    market = ("--account", f"{ADDRESS}=10000", "--speed", "5", "--seed", "7")
+    with serving(directory, *market, accounts=0) as served:
+        give_key()
+        touch = ask({"type": "l2Book", "coin": "BTC"}, served.url)["levels"][1][0]["px"]
+        worst = round(float(touch) * 1.02)
+        wallet = Account.from_key(f"0x{SECRET}")
+        Exchange(wallet, served.url).order("BTC", True, held, worst, {"limit": {"tif": "Ioc"}})
+        assert position(served.url) == held
+        maker = Maker(*at(served.url), "--config", str(path))
+        try:
+            wait_for(lambda: has_quoted(1) and status().get("doing") == "watching", maker)
+            yield maker, served.url
+        finally:
+            maker.kill()
 
 
 def mm(*words: str) -> subprocess.CompletedProcess[str]:

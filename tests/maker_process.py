@@ -78,8 +78,9 @@ def has_quoted(orders: int = 4) -> bool:
     found = runs() if state_dir().joinpath("runs").exists() else []
     if not found:
         return False
-    sent = found[-1] / "sent.jsonl"
-    return sent.exists() and sent.read_text().count('"action"') >= orders
+    # Each of several coins has its own.
+    sent = found[-1].rglob("sent.jsonl")
+    return sum(one.read_text().count('"action"') for one in sent) >= orders
 
 
 def is_alive(pid: int) -> bool:

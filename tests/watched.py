@@ -71,11 +71,11 @@ def user() -> str:
     return address
 
 
-def position(url: str | None = None) -> float:
-    """The exchange's position in BTC."""
+def position(url: str | None = None, coin: str = "BTC") -> float:
+    """The exchange's position in a coin."""
     state = ask({"type": "clearinghouseState", "user": user()}, url)
     rows = [row["position"] for row in state["assetPositions"]]
-    return next((float(row["szi"]) for row in rows if row["coin"] == "BTC"), 0.0)
+    return next((float(row["szi"]) for row in rows if row["coin"] == coin), 0.0)
 
 
 def resting(url: str | None = None) -> list[Json]:

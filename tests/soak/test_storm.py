@@ -8,8 +8,8 @@ from dataclasses import astuple, dataclass
 
 import pytest
 
-from mm.cli import run
-from soak.storm import LOSING, SEED, WHOLE, plan
+from soak.storm import LEAST_A_MINUTE, SEED, WHOLE
+from soak.storm_run import StormRun
 from stage.script import Stage
 
 pytestmark = pytest.mark.virtual
@@ -24,6 +24,8 @@ LOOKS = 12
 """Seconds that a count takes: longer than any request hangs."""
 WARM = 3
 """Part of the time after which every ring and cache is in use: one in so many."""
+
+both = pytest.mark.parametrize("coins", [("BTC",), ("BTC", "ETH")], ids=["one", "two"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,103 +53,88 @@ class Held:
         )
 
 
-async def look(stage: Stage) -> tuple[Held, bool]:
-    """The least that is held over some seconds, and whether anything rested in one of them.
+async def look(storm: StormRun) -> tuple[Held, bool]:
+    """The least that is held over some seconds, and whether every coin was quoted in one of them.
 
     What waits for an answer that hangs is held for as long, and a pull of the quotes lasts.
     """
     seen, quoted = [], False
     for _ in range(LOOKS):
         await asyncio.sleep(1)
-        seen.append(astuple(Held.now(stage)))
-        quoted = quoted or bool(stage.bids or stage.asks)
+        seen.append(astuple(Held.now(storm.stage)))
+        quoted = quoted or storm.quotes
     return Held(*(min(values) for values in zip(*seen, strict=True))), quoted
 
 
-def open_storm(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch, share: float = 1.0
-) -> dict[str, object]:
-    """The demo market with everything in it; returns the settings of a run."""
-    # Virtual hours cost what is done in them: fewer looks and fsyncs.
-    for wait in ("run.LOOK_S", "session.LONGEST_WAIT_S"):
-        monkeypatch.setattr(f"mm.{wait}", 1.0)
-    monkeypatch.setattr("mm.keeper.BEAT_S", 10.0)
-    # A venue is waited for; only a paper exchange that is away is taken to be gone.
-    monkeypatch.setattr("mm.run.GONE_S", 600.0)
-    market = {"kind": "demo", "seed": SEED}
-    stage.open(block_ms=200, usdc="100000", faults=plan(SEED, share), market=market)
-    return {"process.log_fsync_s": 60.0, "process.log_flush_s": 10.0, **LOSING}
-
-
-async def ended(stage: Stage) -> str:
-    """Why a run ended by itself: a guard, or no venue at its start. Nothing of it rests."""
-    assert stage.code in (3, 4), stage.logs[-5:]
-    if stage.code == 4:
-        result = await stage.ends(4)
-        assert run(["unlock", "--by", "soak"]) == 0
-        return str(result["exit_reason"])
-    await stage.ends(3)
-    return next(str(line["why"]) for line in stage.logs if line["event"] == "run_failed")
-
-
-async def agreed(stage: Stage) -> None:
+async def agreed(storm: StormRun) -> None:
     """Wait until belief and exchange agree."""
-    await stage.until(lambda: stage.code is not None or stage.believed == stage.position, DRIFT_S)
+    stage = storm.stage
+    await stage.until(lambda: stage.code is not None or (storm.is_up and storm.agrees), DRIFT_S)
 
 
+@both
 @pytest.mark.timeout(LONGEST_S)
-async def test_a_storm(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_storm(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, coins: tuple[str, ...]
+) -> None:
     """It goes on: no breach, no drift that lasts, nothing that grows, nothing left at its end."""
-    settings = open_storm(stage, monkeypatch)
-    stage.begin(**settings)
+    storm = StormRun(stage, coins)
+    storm.open(monkeypatch)
+    storm.begin()
     held: list[Held] = []
     ends: list[str] = []
     quoted = 0
     for _ in range(MINUTES):
         await asyncio.sleep(60 - LOOKS)
         if stage.code is not None:
-            ends.append(await ended(stage))
-            assert stage.verdict().breaches == []
-            stage.begin(**settings)
+            ends.append(await storm.ended())
+            storm.begin()
             continue
-        await agreed(stage)
-        least, quotes = await look(stage)
+        await agreed(storm)
+        least, quotes = await look(storm)
         held.append(least)
         quoted += quotes
     counts = stage.house.exchange.fault_counts()
     print(json.dumps({"seed": SEED, "minutes": MINUTES, "quoted": quoted, "ends": ends}))
     print(json.dumps({"faults": counts, "held": [str(held[0]), str(held[-1])]}))
-    assert sum(counts.values()) > 15 * MINUTES
+    print(json.dumps({"met": sum(counts.values()), "lag_s": storm.lag_s}))
+    assert sum(counts.values()) > LEAST_A_MINUTE * MINUTES
     assert quoted > MINUTES // 2
+    assert storm.lag_s <= DRIFT_S
     early = held[len(held) // WARM]
     assert early.is_flat(held[-1]), (early, held[-1])
-    await stage.ends_well()
+    await storm.ends_well()
 
 
-async def quotes(stage: Stage, settings: dict[str, object]) -> bool:
+async def quotes(storm: StormRun) -> bool:
     """Begin a life that places orders of its own; `False`: it ended before."""
-    mark = stage.mark()
-    stage.begin(**settings)
+    stage, mark = storm.stage, storm.stage.mark()
+    storm.begin()
     await stage.until(lambda: stage.code is not None or stage.received("order", since=mark), 300)
     return stage.code is None
 
 
+@both
 @pytest.mark.timeout(LONGEST_S)
-async def test_killed_every_minute(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_killed_every_minute(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, coins: tuple[str, ...]
+) -> None:
     """Killed between any two steps, in half the storm: the next one finds all of it, or ends it."""
-    settings = open_storm(stage, monkeypatch, share=0.5)
+    storm = StormRun(stage, coins)
+    storm.open(monkeypatch, share=0.5)
     sessions = set()
     for life in range(LIVES):
-        stage.begin(**settings)
+        storm.begin()
         await asyncio.sleep(50 + 20 * ((life * 7919) % 101) / 101)
         if stage.code is not None:
-            await ended(stage)
+            await storm.ended()
             continue
         sessions.add(stage.run_dir)
         await stage.vanish()
-    while not await quotes(stage, settings):
-        await ended(stage)
-    await agreed(stage)
+        storm.judge()
+    while not await quotes(storm):
+        await storm.ended()
+    await agreed(storm)
     cloids = [order["c"] for r in stage.received("order") for order in r.orders if "c" in order]
     assert len(cloids) == len(set(cloids)), "no place is ever repeated"
     # But for those that are burnt by a `noop`, so that what bore them cannot come late.
@@ -156,4 +143,8 @@ async def test_killed_every_minute(stage: Stage, monkeypatch: pytest.MonkeyPatch
     assert len(sessions) > LIVES // 2
     fills = stage.house.ask(type="userFills", user=stage.house.maker.address)
     assert fills
-    await stage.ends_well()
+    counts = stage.house.exchange.fault_counts()
+    print(json.dumps({"seed": SEED, "lives": len(sessions), "met": sum(counts.values())}))
+    print(json.dumps({"faults": counts, "fills": len(fills), "lag_s": storm.lag_s}))
+    assert storm.lag_s <= DRIFT_S
+    await storm.ends_well()

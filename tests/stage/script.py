@@ -312,6 +312,11 @@ class Stage:
         runs = (state_root() / "paper" / "default" / "runs").iterdir()
         return max(runs, key=lambda run: (run.stat().st_ctime_ns, run.name))
 
+    @property
+    def begun(self) -> int:
+        """How many engines the run that goes on has begun: one a coin."""
+        return len(self._engines) - self._earlier
+
     def of(self, coin: str) -> Json:
         """The snapshot of a coin's engine in the last run."""
         return self._engine_of[coin].snapshot()

@@ -8,20 +8,14 @@ The position is inherited and the market slow, so that nobody trades it away mea
 
 import json
 import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from eth_account import Account
-from hyperliquid.exchange import Exchange
 
-from drilled import mm
-from given_account import ADDRESS, SECRET, give_key
-from maker_process import Json, Maker, has_quoted, runs, state_dir, wait_for
+from drilled import at, inherited, mm
+from maker_process import Json, Maker, runs, state_dir
 from mm.control_socket import ask_running
-from paper_process import serving
-from watched import ask, ended, eventually, increasing, position, said, status
+from watched import ended, eventually, increasing, position, said, status
 
 pytestmark = pytest.mark.wire
 
@@ -41,31 +35,6 @@ HELD = 0.8
 """BTC: more than one taker takes, or than stands at one price."""
 LOTS = 1e5
 """In a BTC."""
-
-
-@contextmanager
-def inherited(directory: Path, text: str) -> Iterator[tuple[Maker, str]]:
-    """A maker with this configuration and a position it found, and where it trades."""
-    path = directory / "mm.toml"
-    path.write_text(text)
-    market = ("--account", f"{ADDRESS}=10000", "--speed", "5", "--seed", "7")
-    with serving(directory, *market, accounts=0) as served:
-        give_key()
-        touch = ask({"type": "l2Book", "coin": "BTC"}, served.url)["levels"][1][0]["px"]
-        worst = round(float(touch) * 1.02)
-        wallet = Account.from_key(f"0x{SECRET}")
-        Exchange(wallet, served.url).order("BTC", True, HELD, worst, {"limit": {"tif": "Ioc"}})
-        assert position(served.url) == HELD
-        maker = Maker(*at(served.url), "--config", str(path))
-        try:
-            wait_for(lambda: has_quoted(1) and status().get("doing") == "watching", maker)
-            yield maker, served.url
-        finally:
-            maker.kill()
-
-
-def at(url: str) -> tuple[str, ...]:
-    return ("--base-url", url, "--coin", "BTC")
 
 
 def handed_over(maker: Maker, url: str, code: int, asks: str) -> Json:
@@ -107,7 +76,7 @@ def tifs() -> set[str]:
 
 
 def test_a_stop_that_works_leaves_the_position_to_the_watchdog_at_once(tmp_path: Path) -> None:
-    with inherited(tmp_path, '[control]\non_exit = "work"\n') as (maker, url):
+    with inherited(tmp_path, '[control]\non_exit = "work"\n', HELD) as (maker, url):
         maker.signal(signal.SIGINT)
         summary = handed_over(maker, url, 0, "touch")
         assert summary["exit_reason"] == "sigint"
@@ -119,7 +88,7 @@ def test_a_stop_that_works_leaves_the_position_to_the_watchdog_at_once(tmp_path:
 
 def test_a_stop_without_time_to_flatten_leaves_the_rest_to_the_watchdog(tmp_path: Path) -> None:
     text = f'[control]\non_exit = "flatten"\nexit_deadline_s = {NO_TIME}\n{THE_TOUCH_ALONE}'
-    with inherited(tmp_path, text) as (maker, url):
+    with inherited(tmp_path, text, HELD) as (maker, url):
         maker.signal(signal.SIGTERM)
         handed_over(maker, url, 0, "escalate")
         assert "Ioc" in tifs()
@@ -132,7 +101,7 @@ def test_a_kill_without_time_leaves_the_rest_to_the_watchdog(
     tmp_path: Path, on_kill: str, asks: str, tif: str
 ) -> None:
     text = f'[control]\non_kill = "{on_kill}"\nkill_deadline_s = {NO_TIME}\n{THE_TOUCH_ALONE}'
-    with inherited(tmp_path, text) as (maker, url):
+    with inherited(tmp_path, text, HELD) as (maker, url):
         ask_running(state_dir(), {"ask": "kill", "why": "drill"})
         handed_over(maker, url, 4, asks)
         assert tif in tifs()
