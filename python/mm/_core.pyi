@@ -1046,6 +1046,23 @@ class Replay:
     def difference(self) -> str | None:
         """The first difference: line, action, what was logged and what came; None: the same."""
 
+def scout(tape: Tape) -> str:
+    """Tell what a tape says of making a market in its coin.
+
+    The interpreter is released.
+
+    Args:
+        tape: The recording.
+
+    Returns:
+        A JSON object: `coin`, `start_ms`, `end_ms`, `watched_s` (gaps left out),
+        `half_spread_bps` (mean over time), `sweeps`, `fee_tiers` (the venue's, base first:
+        `volume_usd`, `maker_bps`) and `sides`, bids then asks. A side has the `fit` of its
+        intensity (`None`: too few sweeps) and `depths`: `depth_bps`, `sweeps_per_h` that came there
+        or further, and `costs` by horizon: `horizon_s`, `mean_bps`, `se_bps` and `n` of the moves
+        against a maker.
+    """
+
 def replay(lines: bytes) -> Replay:
     """Step a fresh engine over a log's events; compare every action byte for byte.
 

@@ -14,6 +14,7 @@ COMMANDS = {
     "run": "Make markets; without options on paper, on the demo market.",
     "exchange": "Serve the paper exchange alone, in Hyperliquid's own protocol.",
     "backtest": "Run the same engine over recorded market data.",
+    "scout": "Tell from recordings what a maker earns at each distance, and how surely.",
     "record": "Record a live market, for backtests and replays.",
     "replay": "Step a finished run again from its events; compare every action.",
     "doctor": "Ask the venue what would stop or hurt a run; sends nothing.",

@@ -236,6 +236,14 @@ pub(crate) fn backtest(
     }
 }
 
+/// What a tape says before money is risked. See `_core.pyi` for the contract.
+#[pyfunction]
+pub(crate) fn scout(py: Python<'_>, tape: &PyTape) -> PyResult<String> {
+    let tape = Arc::clone(&tape.0);
+    let seen = py.detach(|| mm_sim::scout::scout(&tape));
+    serde_json::to_string(&seen).map_err(bug)
+}
+
 /// What a log gave when its events were stepped again.
 #[pyclass(name = "Replay", module = "mm._core", frozen, get_all)]
 pub(crate) struct PyReplay {

@@ -20,7 +20,7 @@ mod _core {
     #[pymodule_export]
     use crate::action::PyAction;
     #[pymodule_export]
-    use crate::backtest::{PyBacktestResult, PyReplay, PyTape, backtest, replay};
+    use crate::backtest::{PyBacktestResult, PyReplay, PyTape, backtest, replay, scout};
     #[pymodule_export]
     use crate::chaos::chaos_world;
     #[pymodule_export]

@@ -12,5 +12,6 @@ pub mod flow;
 pub mod frames;
 pub mod market;
 pub mod recorded;
+pub mod scout;
 mod told;
 pub mod wire;

@@ -1,0 +1,260 @@
+//! Adverse selection by depth, from the public tape: how far the mid goes on in a taker's direction after
+//! sweeps that came to a distance. MODELS.md P1.2b.
+//!
+//! A maker at `delta` earns `delta - move - fee` of a sweep that reaches it, where `move` is the mid's
+//! signed move from before the sweep until a horizon after it, bps. `AS(delta)` is the mean move over the
+//! sweeps that came to `delta` or further. It cannot fall with depth except by chance, so it is made monotone by
+//! pooling neighbours (Barlow et al. 1972, weights the effective numbers).
+//!
+//! Moves of sweeps that follow each other within a horizon are one and the same move: of those only one
+//! counts for the standard error.
+
+use std::collections::VecDeque;
+
+use super::sweep::Sweep;
+use crate::units::{Dur, SECOND, Side, Time};
+
+/// Times after a sweep, s.
+pub const HORIZONS_S: [i64; 3] = [1, 5, 30];
+/// Distances that are told apart, bps: sweeps that came to each or further.
+pub const DEPTHS_BPS: [f64; 16] = [
+    0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0, 10.0, 14.0, 20.0, 30.0, 50.0, 70.0, 100.0,
+];
+/// How many.
+pub const DEPTHS: usize = DEPTHS_BPS.len();
+/// Sweeps that wait for their horizons; more than half a minute of the busiest tape.
+const WAITING_MAX: usize = 4096;
+/// A mid older than this when a horizon ends is no mid of that time.
+const GAP: Dur = Dur(15 * SECOND);
+
+/// What is known of the cost at one distance.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Cost {
+    /// Mean move against a maker, bps.
+    pub mean_bps: f64,
+    /// Its standard error, bps.
+    pub se_bps: f64,
+    /// Effective number of moves that do not overlap.
+    pub n: f64,
+    /// End of the newest one, exchange time.
+    pub as_of: Time,
+}
+
+impl Cost {
+    /// The mean, pulled to a prior that is worth `n0` moves, bps.
+    #[must_use]
+    pub fn shrunk_bps(&self, prior_bps: f64, n0: f64) -> f64 {
+        (self.n * self.mean_bps + n0 * prior_bps) / (self.n + n0)
+    }
+}
+
+/// Decayed sums of the moves after sweeps that came to one distance or further.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Sums {
+    as_of: Time,
+    weight: f64,
+    moved: f64,
+    squared: f64,
+    /// The same weights, and their squares, of moves that do not overlap.
+    apart: f64,
+    apart_squared: f64,
+    /// When the newest that counts as apart began.
+    began: Option<Time>,
+}
+
+impl Sums {
+    fn decay(&mut self, now: Time, half_life_s: f64) {
+        let by = libm::exp2(-now.since(self.as_of).as_secs().max(0.0) / half_life_s);
+        for sum in [
+            &mut self.weight,
+            &mut self.moved,
+            &mut self.squared,
+            &mut self.apart,
+        ] {
+            *sum *= by;
+        }
+        self.apart_squared *= by * by;
+        self.as_of = self.as_of.max(now);
+    }
+
+    fn add(&mut self, begin: Time, horizon: Dur, move_bps: f64) {
+        self.weight += 1.0;
+        self.moved += move_bps;
+        self.squared += move_bps * move_bps;
+        if self.began.is_none_or(|began| begin.since(began) >= horizon) {
+            self.began = Some(begin);
+            self.apart += 1.0;
+            self.apart_squared += 1.0;
+        }
+    }
+
+    fn cost(&self) -> Option<Cost> {
+        let n = self.apart * self.apart / self.apart_squared;
+        if !(n >= 2.0 && self.weight > 0.0) {
+            return None;
+        }
+        let mean_bps = self.moved / self.weight;
+        let variance = (self.squared / self.weight - mean_bps * mean_bps).max(0.0);
+        Some(Cost {
+            mean_bps,
+            se_bps: libm::sqrt(variance / (n - 1.0)),
+            n,
+            as_of: self.as_of,
+        })
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Waiting {
+    sweep: Sweep,
+    next: usize,
+}
+
+/// Adverse selection by depth, side and horizon.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AdverseSelection {
+    half_life_s: f64,
+    /// By maker's side, horizon and depth.
+    sums: [[[Sums; DEPTHS]; HORIZONS_S.len()]; 2],
+    waiting: VecDeque<Waiting>,
+    mid: Option<(Time, f64)>,
+}
+
+impl AdverseSelection {
+    /// Nothing seen yet; `half_life_s` of the forgetting, s.
+    #[must_use]
+    pub fn new(half_life_s: f64) -> Self {
+        Self {
+            half_life_s,
+            sums: [[[Sums::default(); DEPTHS]; HORIZONS_S.len()]; 2],
+            waiting: VecDeque::new(),
+            mid: None,
+        }
+    }
+
+    /// A sweep that ended: its moves are waited for.
+    pub fn observe(&mut self, sweep: &Sweep) {
+        if self.waiting.len() == WAITING_MAX {
+            self.waiting.pop_front();
+        }
+        self.waiting.push_back(Waiting {
+            sweep: *sweep,
+            next: 0,
+        });
+    }
+
+    /// A newer mid, lattice units: horizons that ended before it had the mid before it.
+    pub fn on_mid(&mut self, exch: Time, mid: f64) {
+        if let Some((since, before)) = self.mid
+            && since < exch
+        {
+            self.resolve(since, before, exch);
+        }
+        self.mid = Some((exch, mid));
+    }
+
+    /// The stream broke: what waits is never known.
+    pub fn forget_waiting(&mut self) {
+        self.waiting.clear();
+        self.mid = None;
+    }
+
+    fn resolve(&mut self, since: Time, mid: f64, now: Time) {
+        for index in 0..self.waiting.len() {
+            let Waiting { sweep, mut next } = self.waiting[index];
+            while let Some(horizon_s) = HORIZONS_S.get(next) {
+                let horizon = Dur(horizon_s * SECOND);
+                let due = sweep.exch.plus(horizon);
+                if due >= now {
+                    break;
+                }
+                if due.since(since) <= GAP {
+                    self.add(next, horizon, &sweep, mid);
+                }
+                next += 1;
+            }
+            self.waiting[index].next = next;
+        }
+        while self
+            .waiting
+            .front()
+            .is_some_and(|one| one.next == HORIZONS_S.len())
+        {
+            self.waiting.pop_front();
+        }
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "sign is -1 or 1")]
+    fn add(&mut self, horizon_index: usize, horizon: Dur, sweep: &Sweep, mid: f64) {
+        let move_bps = libm::log(mid / sweep.mid) * sweep.side.sign() as f64 * 1e4;
+        let maker = sweep.side.opposite();
+        let cells = &mut self.sums[maker.index()][horizon_index];
+        for (cell, depth) in cells.iter_mut().zip(DEPTHS_BPS) {
+            if depth > sweep.reach_bps.max(0.0) {
+                break;
+            }
+            cell.decay(sweep.exch.plus(horizon), self.half_life_s);
+            cell.add(sweep.exch, horizon, move_bps);
+        }
+    }
+
+    /// What a maker on `side` at each of `DEPTHS_BPS` loses to sweeps that reach it, at a horizon of
+    /// `HORIZONS_S`; `None` where fewer than two moves apart are known.
+    #[must_use]
+    pub fn curve(&self, side: Side, horizon: usize, now: Time) -> [Option<Cost>; DEPTHS] {
+        let mut costs = self.sums[side.index()][horizon].map(|mut sums| {
+            sums.decay(now, self.half_life_s);
+            sums.cost()
+        });
+        make_monotone(&mut costs);
+        costs
+    }
+
+    /// The cost at one distance: between two known ones in proportion, beyond the last known one nothing.
+    #[must_use]
+    pub fn cost(&self, side: Side, horizon: usize, delta_bps: f64, now: Time) -> Option<Cost> {
+        let curve = self.curve(side, horizon, now);
+        let above = DEPTHS_BPS.iter().position(|depth| *depth >= delta_bps)?;
+        let far = curve[above]?;
+        let Some(near) = above.checked_sub(1).and_then(|below| curve[below]) else {
+            return Some(far);
+        };
+        let share =
+            (delta_bps - DEPTHS_BPS[above - 1]) / (DEPTHS_BPS[above] - DEPTHS_BPS[above - 1]);
+        let mix = |near: f64, far: f64| near + share * (far - near);
+        Some(Cost {
+            mean_bps: mix(near.mean_bps, far.mean_bps),
+            se_bps: mix(near.se_bps, far.se_bps),
+            n: near.n.min(far.n),
+            as_of: far.as_of,
+        })
+    }
+}
+
+/// Pools neighbours until no mean falls with depth.
+fn make_monotone(costs: &mut [Option<Cost>; DEPTHS]) {
+    // Of each pool: its members, weight, and weighted mean.
+    let mut pools: Vec<(usize, f64, f64)> = Vec::with_capacity(DEPTHS);
+    let known = costs.iter().flatten().count();
+    for cost in costs.iter().flatten() {
+        pools.push((1, cost.n, cost.mean_bps));
+        while let [
+            ..,
+            (count, weight, mean),
+            (last_count, last_weight, last_mean),
+        ] = pools[..]
+            && last_mean < mean
+        {
+            pools.truncate(pools.len() - 2);
+            let both = weight + last_weight;
+            let pooled = (weight * mean + last_weight * last_mean) / both;
+            pools.push((count + last_count, both, pooled));
+        }
+    }
+    let means = pools
+        .iter()
+        .flat_map(|(count, _, mean)| core::iter::repeat_n(*mean, *count));
+    for (cost, mean) in costs.iter_mut().take(known).flatten().zip(means) {
+        cost.mean_bps = mean;
+    }
+}

@@ -1,0 +1,191 @@
+//! The market's intensity: a decayed histogram of how far sweeps came, and the maximum of its likelihood.
+//!
+//! Distances are binned, so among sweeps that came to a first bin at least, the number of further bins is
+//! geometric with `q = exp(-k w)`, w the bins' width; those beyond the last quoted bin are censored there.
+//! With `n` that ended inside, and `s` bins passed by all of them, `q = s / (s + n)`, its information
+//! `n / (1-q)^2 + s / q^2` per weight. The first bin is at the half-spread or beyond: sweeps of a smaller
+//! distance cannot be seen, and to count as though they could is off by `1 / (1/k + h)` instead of `k`.
+
+use super::Fit;
+use crate::estimators::sweep::Sweep;
+use crate::units::{Dur, SECOND, Side, Time};
+
+/// Width of a bin, bps.
+const BIN_BPS: f64 = 0.25;
+/// Bins: up to 100 bps, the most a half-spread is by default.
+const BINS: usize = 400;
+/// Silence longer than this is no observation of silence.
+const GAP: Dur = Dur(15 * SECOND);
+/// Effective sweeps within the range before a fit is one.
+const SWEEPS_MIN: f64 = 30.0;
+/// Growth of the weights before they are scaled back.
+const GROWTH_MAX: f64 = 1e12;
+
+/// Counts of one side.
+#[derive(Clone, Debug, PartialEq)]
+struct Reaches {
+    /// Weighted sweeps that ended in each bin; the last one holds all beyond.
+    ended: Vec<f64>,
+    /// Sum of squared weights of all sweeps over the sum of weights gives the effective number.
+    squares: f64,
+}
+
+/// Decayed counts of sweeps by side and distance, and the time they were counted over.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MarketIntensity {
+    half_life_s: f64,
+    sides: [Reaches; 2],
+    /// Weighted seconds observed, and the square of weights, per second.
+    observed_s: f64,
+    /// What an observation weighs now: it grows instead of all others shrinking.
+    growth: f64,
+    as_of: Option<Time>,
+}
+
+impl MarketIntensity {
+    /// Nothing counted yet; `half_life_s` of the forgetting, s.
+    #[must_use]
+    pub fn new(half_life_s: f64) -> Self {
+        let reaches = Reaches {
+            ended: vec![0.0; BINS + 1],
+            squares: 0.0,
+        };
+        Self {
+            half_life_s,
+            sides: [reaches.clone(), reaches],
+            observed_s: 0.0,
+            growth: 1.0,
+            as_of: None,
+        }
+    }
+
+    /// The market was watched until `exch`: silence counts too, unless it is a gap.
+    pub fn on_time(&mut self, exch: Time) {
+        let Some(known) = self.as_of else {
+            self.as_of = Some(exch);
+            return;
+        };
+        if exch <= known {
+            return;
+        }
+        self.as_of = Some(exch);
+        let (span, rate) = (
+            exch.since(known).as_secs(),
+            core::f64::consts::LN_2 / self.half_life_s,
+        );
+        let grown = libm::exp(span * rate);
+        if exch.since(known) <= GAP {
+            // The weight grows while it is watched: its integral over the span.
+            self.observed_s += self.growth * (grown - 1.0) / rate;
+        }
+        self.growth *= grown;
+        if self.growth > GROWTH_MAX {
+            self.scale_back();
+        }
+    }
+
+    /// Exchange time until which the market was watched.
+    #[must_use]
+    pub const fn as_of(&self) -> Option<Time> {
+        self.as_of
+    }
+
+    /// A sweep that ended. Those that came to nobody's distance, inside the spread, are in the first bin.
+    pub fn observe(&mut self, sweep: &Sweep) {
+        self.on_time(sweep.exch);
+        // The side of the makers that it met.
+        let side = &mut self.sides[sweep.side.opposite().index()];
+        side.ended[bin(sweep.reach_bps.max(0.0)).min(BINS)] += self.growth;
+        side.squares += self.growth * self.growth;
+    }
+
+    /// The fit of the distances from `low_bps`, at least the half-spread, to `high_bps` of our orders on
+    /// `side`; `None` below 30 effective sweeps or where none ended within.
+    #[must_use]
+    pub fn fit(&self, side: Side, low_bps: f64, high_bps: f64) -> Option<Fit> {
+        let reaches = &self.sides[side.index()];
+        let (first, last) = (bin_from(low_bps), bin(high_bps).min(BINS));
+        let inside = reaches.ended.get(first..last)?;
+        let ended: f64 = inside.iter().sum();
+        let beyond: f64 = reaches.ended[last..].iter().sum();
+        let passed = steps(inside) + beyond * as_f64(last - first);
+        let (total, all) = (ended + beyond, reaches.ended.iter().sum::<f64>());
+        if ended <= 0.0 || passed <= 0.0 || self.observed_s <= 0.0 {
+            return None;
+        }
+        // A weight is worth this much of a sweep: the effective number over the sum of weights.
+        let worth = all / reaches.squares;
+        let n = total * worth;
+        if n < SWEEPS_MIN {
+            return None;
+        }
+        let q = passed / (passed + ended);
+        let information = worth * (ended / ((1.0 - q) * (1.0 - q)) + passed / (q * q));
+        let kappa = -libm::log(q) / BIN_BPS;
+        let var_kappa = 1.0 / information / (q * BIN_BPS) / (q * BIN_BPS);
+        let low = as_f64(first) * BIN_BPS;
+        Some(Fit {
+            log_arrival: libm::log(total / self.observed_s) + kappa * low,
+            kappa,
+            var_log_arrival: 1.0 / n + low * low * var_kappa,
+            var_kappa,
+            covariance: low * var_kappa,
+            n,
+            range_bps: (low, as_f64(last) * BIN_BPS),
+        })
+    }
+
+    /// Rate of sweeps that came to `delta_bps` at least, 1/s, as counted: what no fit says. `None` before
+    /// anything was watched or beyond the bins.
+    #[must_use]
+    pub fn counted_rate(&self, side: Side, delta_bps: f64) -> Option<f64> {
+        let beyond = self.sides[side.index()].ended.get(bin_from(delta_bps)..)?;
+        (self.observed_s > 0.0).then(|| beyond.iter().sum::<f64>() / self.observed_s)
+    }
+
+    fn scale_back(&mut self) {
+        let by = 1.0 / self.growth;
+        for side in &mut self.sides {
+            for weight in &mut side.ended {
+                *weight *= by;
+            }
+            side.squares *= by * by;
+        }
+        self.observed_s *= by;
+        self.growth = 1.0;
+    }
+}
+
+/// The bin that holds a distance.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "cut to the bins"
+)]
+fn bin(bps: f64) -> usize {
+    libm::floor(bps / BIN_BPS + 1e-9).clamp(0.0, as_f64(BINS)) as usize
+}
+
+/// The first bin that begins at a distance or beyond it.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "cut to the bins"
+)]
+fn bin_from(bps: f64) -> usize {
+    libm::ceil(bps / BIN_BPS - 1e-9).clamp(0.0, as_f64(BINS)) as usize
+}
+
+/// Weighted steps beyond the first bin.
+fn steps(inside: &[f64]) -> f64 {
+    inside
+        .iter()
+        .enumerate()
+        .map(|(step, weight)| as_f64(step) * weight)
+        .sum()
+}
+
+#[expect(clippy::cast_precision_loss, reason = "at most a few hundred bins")]
+const fn as_f64(bins: usize) -> f64 {
+    bins as f64
+}

@@ -1,0 +1,191 @@
+//! Adverse selection by depth on a market whose sweeps inform, and on one whose do not.
+
+use mm_core::estimators::adverse::{AdverseSelection, DEPTHS_BPS, HORIZONS_S};
+use mm_core::estimators::sweep::Sweep;
+use mm_core::units::{SECOND, Side, Time};
+
+use crate::random::{Random, mean_sd};
+
+const FIVE_S: usize = 1;
+
+/// A mid of 1 bp per root second, sampled every 0.2 s, and sweeps with an exponential reach of mean 4 bps
+/// after each of which the mid drifts by `informed(reach)` bps in the taker's direction over a second.
+fn told(seed: u64, hours: i64, flip: bool, informed: impl Fn(f64) -> f64) -> AdverseSelection {
+    let mut random = Random::new(seed);
+    let mut adverse = AdverseSelection::new(1e9);
+    let (mut log_mid, mut drifts) = (0.0_f64, Vec::<(i64, f64)>::new());
+    let mut next_sweep = random.wait(0.2);
+    for step in 0..hours * 3600 * 5 {
+        let exch = Time(step * SECOND / 5);
+        log_mid += 1e-4 * 0.2_f64.sqrt() * random.normal();
+        drifts.retain(|(until, _)| *until > step);
+        log_mid += drifts.iter().map(|(_, each)| each).sum::<f64>();
+        let mirrored = if flip { -log_mid } else { log_mid };
+        adverse.on_mid(exch, 1e6 * libm::exp(mirrored));
+        if step as f64 / 5.0 >= next_sweep {
+            next_sweep += random.wait(0.2);
+            let up = random.chance(0.5);
+            let reach_bps = random.wait(0.25);
+            let sign = if up { 1.0 } else { -1.0 };
+            drifts.push((step + 6, sign * informed(reach_bps) * 1e-4 / 5.0));
+            let side = if up == flip { Side::Ask } else { Side::Bid };
+            let (exch, mid) = (Time(exch.0 + 1), 1e6 * libm::exp(mirrored));
+            adverse.observe(&Sweep {
+                exch,
+                side,
+                mid,
+                reach_bps,
+                notional: 1.0,
+            });
+        }
+    }
+    adverse
+}
+
+fn end(hours: i64) -> Time {
+    Time(hours * 3600 * SECOND)
+}
+
+/// Without information the cost is nothing within its own error, at every depth, side and horizon.
+#[test]
+fn sweeps_that_know_nothing_cost_nothing() {
+    let mut scores = Vec::new();
+    for seed in 0..6 {
+        let adverse = told(seed, 4, false, |_| 0.0);
+        for side in Side::BOTH {
+            for horizon in 0..HORIZONS_S.len() {
+                for depth in [0.0, 2.0, 7.0] {
+                    let cost = adverse.cost(side, horizon, depth, end(4)).unwrap();
+                    scores.push(cost.mean_bps / cost.se_bps);
+                }
+            }
+        }
+    }
+    let (mean, sd) = mean_sd(&scores);
+    let far = scores.iter().filter(|z| z.abs() > 3.0).count();
+    println!(
+        "no information: z mean {mean:.2}, sd {sd:.2}, beyond 3: {far} of {}",
+        scores.len()
+    );
+    assert!(mean.abs() < 0.5 && (0.5..1.3).contains(&sd) && far <= 2);
+}
+
+/// Far sweeps know more: the count mean over all hides it, the curve shows it.
+#[test]
+fn what_far_sweeps_know_is_found_at_their_depth() {
+    // From 4 bps on a sweep is followed by 3 bps, a nearer one by 0.2.
+    let informed = |reach: f64| if reach >= 4.0 { 3.0 } else { 0.2 };
+    let adverse = told(11, 8, false, informed);
+    let truth = |depth: f64| {
+        if depth >= 4.0 {
+            return 3.0;
+        }
+        let far = libm::exp(-0.25 * (4.0 - depth));
+        3.0 * far + 0.2 * (1.0 - far)
+    };
+    for side in Side::BOTH {
+        for depth in DEPTHS_BPS.into_iter().filter(|depth| *depth <= 14.0) {
+            let cost = adverse.cost(side, FIVE_S, depth, end(8)).unwrap();
+            println!(
+                "{side:?} {depth:4} bps: {:.2} +- {:.2}, true {:.2}, n {:.0}",
+                cost.mean_bps,
+                cost.se_bps,
+                truth(depth),
+                cost.n
+            );
+            assert!(
+                (cost.mean_bps - truth(depth)).abs() < 3.0 * cost.se_bps,
+                "{depth} {cost:?}"
+            );
+        }
+        let near = adverse.cost(side, FIVE_S, 0.0, end(8)).unwrap().mean_bps;
+        let far = adverse.cost(side, FIVE_S, 5.0, end(8)).unwrap().mean_bps;
+        assert!(far > near + 1.0, "{near} {far}");
+    }
+}
+
+#[test]
+fn it_does_not_fall_with_depth_and_says_nothing_where_nothing_came() {
+    let adverse = told(3, 1, false, |_| 0.5);
+    for side in Side::BOTH {
+        for horizon in 0..HORIZONS_S.len() {
+            let curve = adverse.curve(side, horizon, end(1));
+            let known: Vec<f64> = curve.iter().flatten().map(|cost| cost.mean_bps).collect();
+            assert!(known.windows(2).all(|pair| pair[0] <= pair[1]), "{known:?}");
+        }
+        assert_eq!(adverse.cost(side, FIVE_S, 100.0, end(1)), None);
+        assert_eq!(adverse.cost(side, FIVE_S, 101.0, end(1)), None);
+    }
+}
+
+/// Twice the horizon apart or not at all: a burst of sweeps in one second is one observation.
+#[test]
+fn moves_that_overlap_are_one_observation() {
+    let mut adverse = AdverseSelection::new(1e9);
+    adverse.on_mid(Time(0), 1e6);
+    for _ in 0..2 {
+        for nanos in 1..=50 {
+            adverse.observe(&Sweep {
+                exch: Time(nanos),
+                side: Side::Bid,
+                mid: 1e6,
+                reach_bps: 3.0,
+                notional: 1.0,
+            });
+        }
+    }
+    for second in 1..60 {
+        adverse.on_mid(Time(second * SECOND), 1e6);
+    }
+    assert_eq!(
+        adverse.cost(Side::Ask, FIVE_S, 1.0, Time(60 * SECOND)),
+        None,
+        "one move is no sample"
+    );
+}
+
+#[test]
+fn the_mirrored_market_has_the_mirrored_cost() {
+    let (plain, mirrored) = (
+        told(5, 2, false, |r| r / 4.0),
+        told(5, 2, true, |r| r / 4.0),
+    );
+    for (side, other) in [(Side::Bid, Side::Ask), (Side::Ask, Side::Bid)] {
+        let one = plain.cost(side, FIVE_S, 2.0, end(2)).unwrap();
+        let two = mirrored.cost(other, FIVE_S, 2.0, end(2)).unwrap();
+        // 1 - exp(-x) against exp(x) - 1.
+        assert!(
+            (one.mean_bps - two.mean_bps).abs() < 1e-3 && (one.n - two.n).abs() < 1e-9,
+            "{one:?} {two:?}"
+        );
+    }
+}
+
+#[test]
+fn a_gap_leaves_what_it_hides_unknown() {
+    let mut adverse = AdverseSelection::new(1e9);
+    for second in 0..2_000 {
+        // A sweep a minute, and never a mid between its fourth and its fortieth second.
+        if !(4..40).contains(&(second % 60)) {
+            adverse.on_mid(Time(second * SECOND), 1e6);
+        }
+        if second % 60 == 0 {
+            let exch = Time(second * SECOND + 1);
+            adverse.observe(&Sweep {
+                exch,
+                side: Side::Bid,
+                mid: 1e6,
+                reach_bps: 1.0,
+                notional: 1.0,
+            });
+        }
+    }
+    let now = Time(2_000 * SECOND);
+    assert!(adverse.cost(Side::Ask, 0, 1.0, now).is_some());
+    assert!(adverse.cost(Side::Ask, 1, 1.0, now).is_some());
+    assert_eq!(
+        adverse.cost(Side::Ask, 2, 1.0, now),
+        None,
+        "the mid was 26 s old"
+    );
+}
