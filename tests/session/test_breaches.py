@@ -417,6 +417,16 @@ def test_what_the_watchdog_did_is_judged_by_what_it_may_do() -> None:
 def test_actions_of_an_earlier_session_on_the_same_exchange_are_not_ours_to_explain() -> None:
     report = [seen(1, 0, 60, -100), seen(5, 0, 0, 0, "cancel")]
     assert breaches([], [Sent(5, None, "cancel")], report) == []
+    # One that ends before it sends anything has nothing to explain, but for what bears its name.
+    begun = [Line("h", {"config": {"session": 7}}), event(6)]
+    older, own = (
+        {**seen(nonce, 0, 60, -100), "cloids": [f"0x{session:016x}{1:016x}"]}
+        for nonce, session in ((1, 6), (6, 7))
+    )
+    assert breaches(begun, [], [older]) == []
+    assert [b.text for b in breaches(begun, [], [older, own])] == [
+        "order with nonce 6 is not in the journal"
+    ]
 
 
 def test_what_an_earlier_session_signed_and_comes_late_counts_once_we_trade() -> None:

@@ -36,7 +36,7 @@ WATCHDOG_KINDS = frozenset({"cancel", "noop", "order"})
 
 # What somebody who holds the key may ask for by hand about orders; anything else has no cloid.
 BY_HAND_KINDS = frozenset({"order", "modify", "batchModify", "cancel", "cancelByCloid"})
-FOREVER_NS = 1 << 63
+NEVER = 1 << 63
 # A cloid is session and counter, 64 bits each.
 SESSION_SHIFT = 64
 
@@ -167,10 +167,14 @@ def find_breaches(
     reader = Told()
     reader.read(log)
     by_nonce = {sent.nonce: sent for sent in sends}
-    first_nonce = min(by_nonce, default=0)
+    first_nonce = min(by_nonce, default=NEVER)
+
+    def is_before_us(view: Seen) -> bool:
+        ours = any(int(cloid, 16) >> SESSION_SHIFT == reader.session for cloid in view.cloids)
+        return view.nonce < first_nonce and not ours
+
     # From our first action on: also what an earlier session had signed and comes only now.
-    seen = seen_by_exchange(report, user, coin)
-    views = list(dropwhile(lambda view: view.nonce < first_nonce, seen))
+    views = list(dropwhile(is_before_us, seen_by_exchange(report, user, coin)))
     return [
         *_judge_actions(views, by_nonce, reader),
         *_judge_silence(views, by_nonce, reader, report),
@@ -310,7 +314,7 @@ def _told(views: Sequence[Seen], by_nonce: dict[int, Sent], answers: Iterable[An
     latest = -1
     for answer in answers:
         index = index_of.get(answer.action, -1)
-        until_ns = answer.recv_ns if answer.lost else FOREVER_NS
+        until_ns = answer.recv_ns if answer.lost else NEVER
         if index > latest and views[index].time_ms * MS_NS <= until_ns:
             latest = index
         told.append(latest)
