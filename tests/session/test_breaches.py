@@ -249,8 +249,9 @@ def test_an_order_that_is_over_by_its_update_needs_no_answer_and_no_cancel() -> 
     assert [breach.text for breach in found] == texts
 
 
-def test_what_its_update_says_is_filled_counts_once_when_its_fill_is_heard() -> None:
-    before = [*TWO_BIDS, reply(2, 1), over(4, "a", "Filled")]
+@pytest.mark.parametrize("times", [1, 2])
+def test_what_its_update_says_is_filled_counts_once_when_its_fill_is_heard(times: int) -> None:
+    before = [*TWO_BIDS, reply(2, 1), *times * [over(4, "a", "Filled")]]
     report = [seen(1, 0, 90, 0)]
     held = [*before, cycle(5, 0, 100), cancel(2, 5, "c")]
     assert breaches(held, sent(1, 2), report) == []
@@ -264,6 +265,20 @@ def failed(recv_ms: int, action: int, *, lost: bool) -> Line:
     statuses = [{"Error": {"class": "Other", "text": "no"}}]
     outcome: object = "Lost" if lost else {"Statuses": statuses}
     return event(recv_ms, {"Reply": {"action": action, "outcome": outcome}})
+
+
+@pytest.mark.parametrize(("start", "left"), [(0, 0), (-60, 90)])
+def test_what_filled_in_the_block_of_an_action_may_be_told_by_an_update_before_its_fill(
+    start: int, left: int
+) -> None:
+    """Both orders fill in the block: after the action if the first fill starts at what it saw."""
+    held = seen(2, 0, left if start else 90, 0)
+    ends = [over(3, "c", "Filled"), over(3, "a", "Filled")]
+    told = fills(3, (7, "a", "Bid", 60, start), (8, "c", "Bid", 30, start + 60))
+    log = [*TWO_BIDS, reply(2, 1), place(2, 1, ("a", "Bid", 60), ("c", "Bid", 30)), reply(2, 2)]
+    found = breaches([*log, *ends, told, cycle(4, 0, 0)], sent(1, 2), [seen(1, 0, 90, 0), held])
+    texts = [breach.text for breach in found if breach.kind == "uncovered"]
+    assert texts == ([f"worst long {left} lots, 0 being cancelled, limit 0"] if left else [])
 
 
 @pytest.mark.parametrize("lost", [False, True])

@@ -24,7 +24,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from itertools import dropwhile
+from itertools import chain, dropwhile
 
 from mm.audit.journal import Json, Line, Sent, of_user
 from mm.audit.told import ASK, BID, MS_NS, NOTHING, Answer, Gone, Parts, Told, parts
@@ -275,7 +275,7 @@ def _judge_moments(
     heard: list[Gone] = []
     taken = 0
     for moment in reader.moments:
-        heard.extend(reader.gone[taken : moment.gone])
+        heard.extend(chain(*reader.gone[taken : moment.gone]))
         taken = moment.gone
         index = told[moment.answered - 1] if moment.answered else -1
         before = bisect_right(changed, (moment.cycle.recv_ns, len(views)))
@@ -327,13 +327,24 @@ def _moved_on(view: Seen, heard: Iterable[Gone]) -> Seen:
     What filled in the same block came after it where its own start says so.
     """
     position, own = view.position, [list(of) for of in view.own]
-    for gone in heard:
-        if gone.exch_ns < (view.time_ms + 1) * MS_NS and gone.start != position:
-            continue
+
+    def take(gone: Gone) -> None:
+        nonlocal position
         if gone.filled:
             position += gone.sz if gone.side == BID else -gone.sz
         part = 0 if gone.free else 1
         own[gone.side][part] = max(0, own[gone.side][part] - gone.sz)
+
+    end_ns = (view.time_ms + 1) * MS_NS
+    known = list(heard)
+    same = [gone for gone in known if gone.exch_ns < end_ns]
+    # An order's end may be heard of before, or after, the fill of another one that it followed.
+    while (following := next((gone for gone in same if gone.start == position), None)) is not None:
+        same.remove(following)
+        take(following)
+    for gone in known:
+        if gone.exch_ns >= end_ns:
+            take(gone)
     whole = [[a + b for a, b in zip(*of, strict=True)] for of in zip(own, view.hands, strict=True)]
     worst = (_furthest(position, BID, *whole[BID]), _furthest(position, ASK, *whole[ASK]))
     return replace(view, position=position, worst=worst, own=parts(own))

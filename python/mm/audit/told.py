@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 
 from mm.audit.journal import Json, Line, one_kind
@@ -48,6 +48,7 @@ class OrderSent:
         replaced: Newest oid that it had before its last amend: what is told of that one is old.
         was: Lots before an amend that is not known to have been carried out.
         owed: Lots that the exchange said were filled before their fills were heard of.
+        told: Where it said so.
     """
 
     side: int
@@ -56,6 +57,7 @@ class OrderSent:
     replaced: int = 0
     was: int = 0
     owed: int = 0
+    told: list[Gone] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +117,8 @@ class Gone:
         sz: Lots.
         free: Whether its order might increase.
         filled: Whether they were filled, or else cancelled.
-        start: Position right before, signed lots; `None` where it was not told.
+        start: Position right before, signed lots; `None` where it was not told: no fill tells it,
+            not even later.
     """
 
     exch_ns: int
@@ -136,7 +139,8 @@ class Told:
         moments: In order.
         answered: The answers, in order.
         carried_out: Of them those that the exchange answered part by part.
-        gone: What rests no longer, filled or cancelled, in the order in which it was heard of.
+        gone: What rests no longer, filled or cancelled, in the order in which it was heard of. When
+            exactly it was filled may have been heard only later.
         session: Of the journal.
     """
 
@@ -145,7 +149,7 @@ class Told:
     moments: list[Moment] = field(default_factory=list)
     answered: list[Answer] = field(default_factory=list)
     carried_out: list[int] = field(default_factory=list)
-    gone: list[Gone] = field(default_factory=list)
+    gone: list[list[Gone]] = field(default_factory=list)
     session: int | None = None
     _orders: dict[str, OrderSent] = field(default_factory=dict)
     _leaving: dict[int, list[Leaving]] = field(default_factory=dict)
@@ -230,22 +234,27 @@ class Told:
         known = min(order.owed, fill["sz"])
         order.owed -= known
         lots = fill["sz"] - known
+        side, start = SIDES[fill["side"]], fill["start_position"]
+        if known:
+            order.told.insert(-1, Gone(fill["exch"], side, known, order.free, True, start))
+            order.told[-1] = replace(order.told[-1], sz=order.owed)
         if fill["oid"] > order.replaced:
             order.sz = max(0, order.sz - lots)
         else:
             order.was = max(0, order.was - lots)
         if lots:
-            about = (SIDES[fill["side"]], lots, order.free)
-            self.gone.append(Gone(fill["exch"], *about, filled=True, start=fill["start_position"]))
+            self.gone.append([Gone(fill["exch"], side, lots, order.free, True, start)])
 
     def _update(self, update: Json) -> None:
         """An order is over: what was left of it is cancelled, or filled ahead of its fills."""
         order = self._orders.get(update["cloid"] or "")
         if order is None or update["status"] == "Open" or update["oid"] <= order.replaced:
             return
-        filled = update["status"] == "Filled"
-        self.gone.append(Gone(update["exch"], order.side, order.sz, order.free, filled))
-        order.owed += order.sz if filled else 0
+        if order.sz:
+            filled = update["status"] == "Filled"
+            order.told = [Gone(update["exch"], order.side, order.sz, order.free, filled)]
+            self.gone.append(order.told)
+            order.owed = order.sz if filled else 0
         order.sz = order.was = 0
 
     def _action(self, action: Json) -> None:
