@@ -7,7 +7,7 @@ otherwise. Prices are in USDC, sizes in coin, times in seconds since the start.
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from mm._core import Action, Engine, Instrument
 from mm.config import engine_config_json, load
@@ -27,8 +27,9 @@ CALM = {
     "control.observe_book_s": 1.0,
     "control.observe_deadline_s": 5.0,
     "control.quote_min_s": 0.0,
+    "protection.resident_stop": False,
 }
-"""A quick opening, and freshness deadlines that nothing stretches."""
+"""A quick opening, freshness deadlines that nothing stretches, no stop: nobody would place it."""
 
 
 def tiered(tiers: Iterable[tuple[float, int]] = ((0, 40),)) -> Instrument:
@@ -220,9 +221,10 @@ class EngineDesk:
         """A stream is lost: market or user."""
         return self._did(self.engine.on_stream(self._ns(), stream, False))
 
-    def command(self, command: str) -> list[Json]:
-        """The operator's word: stop or kill."""
-        return self._did(self.engine.on_command(self._ns(), command))
+    def command(self, command: str, body: Json = None) -> list[Json]:
+        """A word of the operator's or of the session's, with what belongs to it."""
+        told = None if body is None else json.dumps(body).encode()
+        return self._did(self.engine.on_command(self._ns(), command, told))
 
     def restore_limit(self, kept: Json) -> list[Json]:
         """What an earlier session kept of the limit."""
@@ -304,6 +306,17 @@ class EngineDesk:
             "orderType": "Limit", "triggerCondition": "N/A", "isTrigger": False,
             "triggerPx": "0.0", "children": [], "isPositionTpsl": False, "tif": "Gtc",
             "cloid": None,
+        }  # fmt: skip
+
+    STOP_CLOID: ClassVar[str] = "0x7265736964656e740000000000100001"
+    """Of a stop that the first session let rest."""
+
+    def stop_listed(self, trigger: str, sz: str, cloid: str | None = STOP_CLOID) -> Json:
+        """A stop that sells, as the venue lists it: of ours by its cloid."""
+        return self._listed("A", 1.0, 1.0) | {
+            "sz": sz, "origSz": sz, "isTrigger": True, "triggerPx": trigger, "cloid": cloid,
+            "limitPx": "90000", "isPositionTpsl": True, "reduceOnly": True, "tif": None,
+            "orderType": "Stop Market", "triggerCondition": f"Price below {trigger}",
         }  # fmt: skip
 
     def one_sided_for(self, seconds: float) -> None:

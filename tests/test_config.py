@@ -24,7 +24,7 @@ from mm.config.reading import sections, unit_of
 from mm.errors import ConfigError
 
 ROOT = Path(__file__).parents[1]
-FOR_THE_ENGINE = ("limits", "quoting", "freshness", "control", "recovery", "requests")
+FOR_THE_ENGINE = ("limits", "quoting", "freshness", "control", "recovery", "requests", "protection")
 KEYS = [(name, key) for name, model in sections().items() for key in model.model_fields]
 
 

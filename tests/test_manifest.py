@@ -46,7 +46,7 @@ EXPECTED = {
     ),
 }
 # Sections of the configuration whose every key protects something.
-PROTECTIVE = ("limits", "freshness", "control", "recovery", "requests")
+PROTECTIVE = ("limits", "freshness", "control", "recovery", "requests", "protection")
 # Keys of other sections that protect as well.
 ALSO = {
     "process.coins",
@@ -72,6 +72,8 @@ STATES = {
     "policy": ("control/config.rs", "PositionPolicy"),
     "refusal": ("filter.rs", "RefusalReason"),
     "limit_source": ("limits/mod.rs", "LimitSource"),
+    "stop": ("resident/table.rs", "StopState"),
+    "no_stop": ("resident/mod.rs", "NoStop"),
     "limit_term": ("limits/terms.rs", "Term"),
 }
 # Machines whose states are words of Python, or no enum at all: as ARCHITECTURE.md draws them.

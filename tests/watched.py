@@ -56,14 +56,26 @@ def bid_by_hand(url: str | None = None) -> int:
     """Let the owner bid for BTC far below the market, without a cloid; returns the oid."""
     book = ask({"type": "l2Book", "coin": "BTC"}, url)
     px = str(int(float(book["levels"][0][0]["px"]) * 0.7) // 100 * 100)
-    order = {"a": 0, "b": True, "p": px, "s": "0.001", "r": False, "t": {"limit": {"tif": "Gtc"}}}
+    # An hour ahead of the maker's own, which follow the clock.
+    placed = _by_hand(px, "0.001", "Gtc", int(book["time"]) + 3_600_000, url)
+    return int(placed["resting"]["oid"])
+
+
+def buy_by_hand(sz: str, url: str | None = None) -> None:
+    """Let the owner buy BTC at the market, before any maker lives."""
+    book = ask({"type": "l2Book", "coin": "BTC"}, url)
+    px = str(int(float(book["levels"][1][0]["px"]) * 1.05) // 100 * 100)
+    assert "filled" in _by_hand(px, sz, "Ioc", int(book["time"]), url)
+
+
+def _by_hand(px: str, sz: str, tif: str, nonce: int, url: str | None) -> dict[str, Json]:
+    """What became of a buy order without a cloid."""
+    order = {"a": 0, "b": True, "p": px, "s": sz, "r": False, "t": {"limit": {"tif": tif}}}
     action = {"type": "order", "orders": [order], "grouping": "na"}
     signer = Signer(json.loads((state_dir() / "wallet.json").read_text())["secret"])
-    # An hour ahead of the maker's own, which follow the clock.
-    nonce = int(book["time"]) + 3_600_000
     body = signer.sign_json(json.dumps(action), nonce, mainnet=False)
-    [status] = _post("exchange", body, url)["response"]["data"]["statuses"]
-    return int(status["resting"]["oid"])
+    became: dict[str, Json] = _post("exchange", body, url)["response"]["data"]["statuses"][0]
+    return became
 
 
 def user() -> str:
@@ -79,9 +91,15 @@ def position(url: str | None = None, coin: str = "BTC") -> float:
 
 
 def resting(url: str | None = None) -> list[Json]:
-    """Its orders at the exchange."""
+    """Its orders at the exchange, but for the stop that closes its position."""
     rows: list[Json] = ask({"type": "frontendOpenOrders", "user": user()}, url)
-    return rows
+    return [row for row in rows if not row["isTrigger"]]
+
+
+def stops(url: str | None = None) -> list[Json]:
+    """The stops that wait at the exchange to close its position."""
+    rows: list[Json] = ask({"type": "frontendOpenOrders", "user": user()}, url)
+    return [row for row in rows if row["isTrigger"]]
 
 
 def increasing(url: str | None = None) -> list[Json]:

@@ -839,6 +839,10 @@ class Engine:
         Money is in micro-USDC, sizes are in lots, prices in USDC.
         """
 
+    # Plain JSON values; their shape is the serde form of mm-core's ResidentShown.
+    def resident(self) -> dict[str, Any]:
+        """The stop that is to rest at the exchange, and what does."""
+
     # Plain JSON values; their shape is the serde form of mm-core's CycleRecord.
     def cycle(self) -> dict[str, Any] | None:
         """What the last step decided on, where it acted or moved a limit, mode or reason."""

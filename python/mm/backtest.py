@@ -178,11 +178,12 @@ def run_backtest(
 
 
 def _drilled(engine_config: str, planted: str | None) -> str:
-    """The engine's configuration with a bug to plant."""
-    if planted is None:
-        return engine_config
-    drill = {"room_factor": 1.0, "gate": "enforced", "bug": planted}
-    return json.dumps({**json.loads(engine_config), "drill": drill})
+    """The engine's configuration with a bug to plant; no host dies here, so no stop is to rest."""
+    whole = json.loads(engine_config)
+    whole["protection"]["resident_stop"] = False
+    if planted is not None:
+        whole["drill"] = {"room_factor": 1.0, "gate": "enforced", "bug": planted}
+    return json.dumps(whole)
 
 
 def session_of(config: Config, recording: Recording) -> int:

@@ -21,6 +21,8 @@ Json = Any  # whatever JSON holds
 Part = Literal["gate", "ledger", "recovery", "reconciler", "quotes", "cut"]
 
 HURRIED: dict[str, float] = {
+    # Nobody there would place it.
+    "protection.resident_stop": False,
     "control.observe_book_s": 2.0,
     "control.observe_deadline_s": 10.0,
     "control.quote_min_s": 5.0,

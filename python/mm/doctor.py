@@ -17,7 +17,7 @@ from mm._core import Signer
 from mm.budget import Outlook
 from mm.config import Config, expires_after_s, levels_possible
 from mm.errors import ConfigError, MmError
-from mm.hyperliquid.account import OF_A_DEX
+from mm.hyperliquid.account import OF_A_DEX, is_stop
 from mm.hyperliquid.http import HttpClient
 from mm.hyperliquid.meta import dex_of, load_instrument, load_perp
 from mm.hyperliquid.nonces import MILLISECOND_NS
@@ -90,6 +90,7 @@ class Doctor:
         checks.append(("fees", self._fees))
         checks += [(f"feasibility{of}", partial(self._feasibility, one)) for one, of in named]
         checks.append(("requests", self._requests))
+        checks += [(f"resident stop{of}", partial(self._stop, one)) for one, of in named]
         return list(await asyncio.gather(*(_standing_alone(*check) for check in checks)))
 
     # ---- venue and clock ------------------------------------------------------------------------
@@ -216,17 +217,29 @@ class Doctor:
             return Finding("requests", "warn", f"{text}; {outlook.shortage()}")
         return Finding("requests", "ok", text)
 
+    async def _stop(self, config: Config) -> Finding:
+        name = "resident stop"
+        if not config.protection.resident_stop:
+            text = "switched off: when this host dies nothing closes a position"
+            return Finding(name, "warn", text)
+        rows = await self._ask_user("frontendOpenOrders")
+        coin = config.process.coin
+        rests = [row for row in rows if row["coin"] == coin and is_stop(row.get("cloid"))]
+        text = "rests at the exchange while a position is held; meanwhile scheduleCancel waits"
+        if rests:
+            text += f"; one is there, set off at {rests[-1]['triggerPx']}"
+        return Finding(name, "ok", text)
+
     # ---- asking ---------------------------------------------------------------------------------
 
     async def _ask(self, query: Json) -> Any:  # noqa: ANN401 - what the venue answered
         return json.loads(await self._http.info(query))
 
-    async def _ask_user(self, kind: str, **more: object) -> Json:
+    async def _ask_user(self, kind: str, **more: object) -> Any:  # noqa: ANN401 - as above
         query: dict[str, object] = {"type": kind, "user": self._user, **more}
         if kind in OF_A_DEX and (dex := dex_of(self._config.coins[0])):
             query["dex"] = dex
-        answer: Json = await self._ask(query)
-        return answer
+        return await self._ask(query)
 
 
 async def _standing_alone(name: str, check: Check) -> Finding:

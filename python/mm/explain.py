@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from mm import stop_shown
 from mm._core import stand_at
 from mm.clock import SECOND_NS
 from mm.errors import CheckFailed, ConfigError, EventError
@@ -408,6 +409,7 @@ def mode(standing: Standing) -> Json:
             side: {"quoted": reason is None, "reason": reason}
             for side, reason in snapshot["suppressed"].items()
         },
+        "stop": stop_shown.shown(snapshot["resident"], standing.sz_decimals),
         "kill": None
         if kill is None
         else {
@@ -432,6 +434,7 @@ def text_of_mode(shown: Json) -> list[str]:
     for side, row in shown["sides"].items():
         lines.append(f"{side:<10}" + ("quoted" if row["quoted"] else f"no order: {row['reason']}"))
     spent = shown["time_in_mode_s"].items()
+    lines.append(f"stop      {stop_shown.text(shown['stop'], shown['coin'])}")
     lines.append("spent     " + ", ".join(f"{name} {seconds:.1f} s" for name, seconds in spent))
     kill = shown["kill"]
     if kill is not None:

@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.metrics_core import Metric as Family
 
+from mm import stop_shown
 from mm.cycles import utilisation
 from mm.meter import Durations, Meter
 from mm.report import Snapshot
@@ -260,6 +261,28 @@ def _withheld(reading: Reading) -> Iterator[Sample]:
         yield (why,), waiting[why]
 
 
+def _stop_state(reading: Reading) -> Iterator[Sample]:
+    state = stop_shown.state_of(reading.snapshot["resident"])
+    for one in stop_shown.STATES:
+        yield (one,), int(one == state)
+
+
+def _stop_px(reading: Reading) -> Iterator[Sample]:
+    stop = stop_shown.protecting(reading.snapshot["resident"])
+    if stop is not None:
+        yield (), float(stop_shown.px_text(stop["trigger_px"], reading.sz_decimals))
+
+
+def _stop_size(reading: Reading) -> Iterator[Sample]:
+    stop = stop_shown.protecting(reading.snapshot["resident"])
+    if stop is not None:
+        yield (), reading.coin(stop["sz"])
+
+
+def _stop_fills(reading: Reading) -> Iterator[Sample]:
+    yield (), reading.snapshot["counts"]["stop_fills"]
+
+
 GAUGES = (
     Metric("mm_cycle", "quote cycle that this scrape shows", (), _shown("cycle")),
     Metric("mm_effective_max_position", "the one position limit, coin", ("side",), _limit),
@@ -331,6 +354,11 @@ GAUGES = (
     Metric("mm_ip_weight", "weight that we caused in a minute", (), _ledger("weight")),
     Metric("mm_changes_withheld", "changes that wait, by reason", ("why",), _withheld),
     Metric("mm_requests_per_usd", "requests sent for a USDC traded", (), _requests_per_usd),
+    Metric(
+        "mm_resident_stop", "1 for how the stop at the exchange stands", ("state",), _stop_state
+    ),
+    Metric("mm_resident_stop_price", "mark that sets it off, USDC", (), _stop_px),
+    Metric("mm_resident_stop_size", "of the stop that rests, coin", (), _stop_size),
     Metric("mm_position_drift", "the exchange's position less ours, coin", (), _drift),
     Metric(
         "mm_exchange_head_room",
@@ -354,6 +382,7 @@ COUNTERS = (
     Metric("mm_time_in_mode_seconds_total", "spent in each mode", ("mode",), _time_in_mode),
     Metric("mm_alarms_total", "alarms of the engine", ("alarm",), _alarms),
     Metric("mm_actions_sent_total", "signed actions by the way they went", ("line",), _carried),
+    Metric("mm_resident_stop_fills_total", "fills of a stop of ours", (), _stop_fills),
     Metric("mm_reconnects_total", "lines lost and taken up again", (), _reconnects),
 )
 

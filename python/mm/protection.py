@@ -3,14 +3,16 @@
 expiry          on every request, always: one that comes late is void; what rests stays
 watchdog        a process of its own with a key of its own
 scheduleCancel  where the venue allows it
-resident stop   an order that rests on the exchange: not made by this version
+resident stop   a reduce-only order that rests at the exchange while a position is held
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
 import textwrap
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Collection, Coroutine, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -18,6 +20,7 @@ from typing import Any, Literal
 import structlog
 
 from mm._core import Signer
+from mm.clock import Clock
 from mm.config import Config, expires_after_s
 from mm.config.engine import recovery, watchdog_weight
 from mm.desk import Desk
@@ -30,6 +33,7 @@ from mm.inbox import ALARM
 from mm.keys.sources import secret_for
 from mm.lease import Lease
 from mm.live.roles import mandate_of
+from mm.resident import Hands, ResidentStop
 from mm.state import StateDir
 from mm.venue import Venue
 from mm.waiting import until
@@ -48,8 +52,13 @@ SHOWN_CHARS = 120
 # Wall seconds between two looks at what the watchdog says.
 LOOK_S = 0.05
 OFF = "switched off by [process] watchdog"
-HOST_DEATH = "an end of resting orders, should this whole machine die: only scheduleCancel is one"
-RESIDENT_STOP = "a stop order that rests on the exchange: not made by this version"
+HOST_DEATH = "an end of resting orders, should this whole machine die"
+NO_DATE = f"{HOST_DEATH}: only scheduleCancel is one"
+NO_DATE_YET = f"{HOST_DEATH} while a stop rests: scheduleCancel would take the stop as well"
+RESIDENT_STOP = "a stop that rests at the exchange"
+STOP_OFF = "switched off by [protection] resident_stop"
+# Wall seconds for a position that was found to get its stop before the first screen is shown.
+FIRST_STOP_S = 2.0
 
 
 class Protection:
@@ -63,6 +72,7 @@ class Protection:
         self._directory = WatchdogDir(state.path)
         self._leash: Leash | None = None
         self._deadman: ScheduledCancel | None = None
+        self._stops: list[ResidentStop] = []
         self.heart: Heart | None = None
         # Why there is no watchdog; `None`: it stands by.
         self._no_watchdog: str | None = "not started yet"
@@ -91,8 +101,15 @@ class Protection:
             {desk.coin: desk.engine.snapshot for desk in floor.desks},
             floor.shared.lease,
         )
-        self._deadman = ScheduledCancel(floor.lead.gateway, floor.clock, lambda: self._healthy)
-        await self._deadman.begin()
+        deadman = self._deadman = ScheduledCancel(
+            floor.lead.gateway, floor.clock, lambda: self._healthy, lambda: self._stop_rests
+        )
+        await deadman.begin()
+        if self._config.protection.resident_stop:
+            self._stops = [
+                ResidentStop(_hands(desk, floor.clock), lambda: self._healthy, deadman.look)
+                for desk in floor.desks
+            ]
         leash = await self._ready(floor, venue, self.heart)
         start(self.heart.run())
         if await self._directory.retire():
@@ -196,7 +213,20 @@ class Protection:
             tasks.append(self._leash.run(resync))
         if self._deadman is not None and self._deadman.refused is None:
             tasks.append(self._deadman.run())
+        tasks += [stop.run() for stop in self._stops]
         return tasks
+
+    async def covered(self) -> None:
+        """Wait, for a while, until a position that was found has its stop, or cannot have one."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(FIRST_STOP_S):
+                await until(lambda: all(stop.settled for stop in self._stops), LOOK_S)
+        if self._deadman is not None:
+            self._deadman.look()
+
+    @property
+    def _stop_rests(self) -> bool:
+        return any(stop.rests for stop in self._stops)
 
     @property
     def _healthy(self) -> bool:
@@ -221,8 +251,15 @@ class Protection:
         """Give the position to the watchdog; returns whether it has said that it has it."""
         return self._leash is not None and await self._leash.hand_over(asks)
 
-    async def end(self) -> None:
-        """Say goodbye: nothing is left to look after."""
+    async def end(self, *, held: Collection[str] | None) -> None:
+        """Say goodbye: nothing is left to look after.
+
+        Args:
+            held: Coins of which something is held; of the others no stop is left. One of a position
+                stays, for it is then all that looks after it. `None`: there is nobody to ask.
+        """
+        for stop in self._stops:
+            await stop.end(flat=held is not None and stop.coin not in held)
         if self._deadman is not None:
             await self._deadman.end()
         if self._leash is not None:
@@ -245,8 +282,11 @@ class Protection:
             process = self._config.process
             silence_s = wall_s(self._config, process.watchdog_silence_s)
             found.append(f"a watchdog process (acts after {silence_s:g} s of silence)")
+        if self._stops and not self._refused:
+            found.append(f"{RESIDENT_STOP} while a position is held")
         if self._deadman is not None and self._deadman.refused is None:
-            found.append("the venue's scheduleCancel")
+            while_flat = " while none does" if self._stops else ""
+            found.append(f"the venue's scheduleCancel{while_flat}")
         return found
 
     def missing(self) -> list[str]:
@@ -256,9 +296,30 @@ class Protection:
             lines.append(f"watchdog process: {self._no_watchdog}")
         if self._deadman is not None and self._deadman.refused is not None:
             lines.append(f"the venue's scheduleCancel: {_short(self._deadman.refused)}")
-            lines.append(HOST_DEATH)
-        lines.append(RESIDENT_STOP)
+            lines.append(NO_DATE)
+        elif self._stops:
+            lines.append(NO_DATE_YET)
+        if not self._stops:
+            lines.append(f"{RESIDENT_STOP}: {STOP_OFF}")
+        lines += [f"{RESIDENT_STOP}: {_short(refused)}" for refused in self._refused]
         return lines
+
+    @property
+    def _refused(self) -> list[str]:
+        """Why the venue took no stop, once each."""
+        return sorted({stop.refused for stop in self._stops if stop.refused is not None})
+
+
+def _hands(desk: Desk, clock: Clock) -> Hands:
+    return Hands(
+        desk.engine,
+        clock,
+        desk.instrument,
+        desk.inbox,
+        desk.gateway,
+        desk.account,
+        expires_after_s(desk.config),
+    )
 
 
 def vitals_of(desks: Sequence[Desk]) -> Vitals:

@@ -231,6 +231,7 @@ class Run:
         await self._failing_fast(_first_limits(floor))
         await self._failing_fast(self._take_up(floor, found))
         self._start(floor.watch.run(), floor.keepers.run(), lines.run())
+        await self._failing_fast(self._protection.covered())
         self._open_screen(floor, venue, found)
         self._start(self._show_status(floor), self._time_out(floor, venue), self._see_kill(floor))
         self._start(*(end_when_delisted(desk, shared) for desk in floor.desks))
@@ -373,7 +374,7 @@ class Run:
                 self._left_to = await winding_up.rest()
             else:
                 # The exchange has ended, and with it whatever rested and was held.
-                await self._protection.end()
+                await self._protection.end(held=None)
         except VenueError as trouble:
             log.error("not_stopped_in_order", why=str(trouble))
             error = error or trouble

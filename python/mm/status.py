@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from contextlib import closing, suppress
 from typing import Any
 
+from mm import stop_shown
 from mm.control_socket import NobodyAnswersError, ask_running
 from mm.figures import coin_text, usd_text
 from mm.report import Snapshot, binding_text
@@ -58,6 +59,7 @@ def standing(snapshot: Snapshot, coin: str, sz_decimals: int) -> Json:
             "asks": sum(order["side"] == "Ask" for order in orders),
         },
         "requests": requests(snapshot),
+        "stop": stop_shown.shown(snapshot["resident"], sz_decimals),
         "ages_s": {kind: snapshot[f"{kind}_age_s"] for kind in ("market", "account", "own_stream")},
     }
 
@@ -202,6 +204,7 @@ def _coin_lines(stands: Mapping[str, Any], then: str) -> list[str]:
         f"  Bids         {_side(stands['orders']['bids'], stands['suppressed']['bid'])}{then}",
         f"  Asks         {_side(stands['orders']['asks'], stands['suppressed']['ask'])}{then}",
         f"  Position     {stands['position']} {stands['coin']}{then}",
+        f"  Stop         {_stop(stands)}{then}",
         "  Limit        " + ("not derived" if limit is None else _limit(limit, stands["coin"])),
     ]
 
@@ -272,6 +275,12 @@ def _mode(stands: Mapping[str, Any]) -> str:
 
 def _side(orders: int, reason: str | None) -> str:
     return f"{orders} orders" if reason is None else f"none: {reason.replace('_', ' ')}"
+
+
+def _stop(stands: Mapping[str, Any]) -> str:
+    # Kept by an earlier version of this program there is none.
+    stop = stands.get("stop")
+    return "not known" if stop is None else stop_shown.text(stop, stands["coin"])
 
 
 def _limit(limit: Mapping[str, Any], coin: str) -> str:

@@ -106,7 +106,7 @@ class WindingUp:
         positions = await self._positions()
         # A watchdog that believes us no more works on a position whatever we say.
         if not positions or (self.policy == "hold" and not self._protection.distrusted):
-            await self._protection.end()
+            await self._protection.end(held=positions.keys())
             return "hold" if positions else None
         held = ", ".join(f"{size} {coin}" for coin, size in positions.items())
         if await self._protection.hand_over("escalate" if self.policy == "flatten" else "touch"):

@@ -122,6 +122,18 @@ def test_after_a_kill_it_says_killed_and_why(tmp_path: Path) -> None:
     assert "mode      halted: killed (manual), since" in "\n".join(explain.text_of_mode(shown))
 
 
+def test_the_stop_at_the_exchange_is_told(tmp_path: Path) -> None:
+    desk = EngineDesk({"protection.resident_stop": True}, position=0.06).open()
+    shown = explain.mode(explain.stand(written(desk, tmp_path), None))
+    assert shown["stop"]["state"] == "missing"
+    assert "stop      MISSING: wanted at " in "\n".join(explain.text_of_mode(shown))
+    desk.info("frontendOpenOrders", [desk.stop_listed("95000.0", "0.06")])
+    shown = explain.mode(explain.stand(written(desk, tmp_path), None))
+    assert "stop      sells 0.06 BTC when mark reaches 95000" in "\n".join(
+        explain.text_of_mode(shown)
+    )
+
+
 def test_a_side_without_orders_says_why(tmp_path: Path) -> None:
     """Over the cap at the start: each bid is refused, with the limit of its side."""
     desk = EngineDesk({"limits.position_cap_coin": 0.05}, position=0.06).open()

@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ from info_venue import (
     now_ms,
 )
 from mm import cli
+from mm.hyperliquid.account import STOP_PREFIX
 
 TIMED = {"venue", "clock"}
 """Checks that a busy machine can make worse."""
@@ -41,11 +43,15 @@ def examine(
     """`mm doctor --json` on testnet: exit code and findings by name."""
 
     def look(
-        coin: str = "BTC", maker: str = MAKER_KEY, watchdog: str = WATCHDOG_KEY
+        coin: str = "BTC",
+        maker: str = MAKER_KEY,
+        watchdog: str = WATCHDOG_KEY,
+        config: str | None = None,
     ) -> tuple[int, dict[str, Finding]]:
         monkeypatch.setenv("MM_AGENT_KEY", maker)
         monkeypatch.setenv("MM_WATCHDOG_KEY", watchdog)
         options = ["--network", "testnet", "--account", MASTER, "--base-url", venue.url]
+        options += [] if config is None else ["--config", config]
         monkeypatch.setattr(sys, "argv", ["mm", "doctor", *options, "--coin", coin, "--json"])
         with pytest.raises(SystemExit) as ended:
             cli.main()
@@ -64,7 +70,7 @@ def test_where_everything_is_in_order_it_says_so_of_each(examine: Examine) -> No
     assert ills(found) == set()
     assert list(found) == [
         "venue", "clock", "key", "watchdog key", "account mode", "coin", "leverage", "fees",
-        "feasibility", "requests",
+        "feasibility", "requests", "resident stop",
     ]  # fmt: skip
 
 
@@ -130,6 +136,24 @@ def test_what_is_wrong_is_found_and_leaves_the_others_their_say(
     assert text in found[name]["text"]
     assert code == (1 if grade == "fail" else 0)
     assert ills(found) == {name} - TIMED
+
+
+def test_a_stop_that_rests_is_shown_and_one_that_is_switched_off_is_warned_of(
+    venue: InfoVenue, examine: Examine, tmp_path: Path
+) -> None:
+    cloid = STOP_PREFIX + "00" * 7 + "01"
+    stop = {"coin": "BTC", "oid": 7, "cloid": cloid, "triggerPx": "95000.0"}
+    venue.answers["frontendOpenOrders"] = [stop, {**stop, "coin": "ETH", "triggerPx": "1.0"}]
+    code, found = examine()
+    assert (code, found["resident stop"]["grade"]) == (0, "ok")
+    assert "one is there, set off at 95000.0" in found["resident stop"]["text"]
+    assert "meanwhile scheduleCancel waits" in found["resident stop"]["text"]
+    config = tmp_path / "mm.toml"
+    choice = '[control]\non_kill = "flatten"\non_exit = "flatten"\n'
+    config.write_text(choice + "[protection]\nresident_stop = false\n")
+    code, found = examine(config=str(config))
+    assert (code, found["resident stop"]["grade"]) == (0, "warn")
+    assert "nothing closes a position" in found["resident stop"]["text"]
 
 
 def test_a_query_that_is_refused_fails_its_check_alone(venue: InfoVenue, examine: Examine) -> None:

@@ -113,7 +113,25 @@ def kill(desk: EngineDesk) -> None:
     desk.kill()
 
 
+def stop_rests(desk: EngineDesk) -> None:
+    """A position, and a stop of ours that a query shows."""
+    buy(desk)
+    desk.info("frontendOpenOrders", [desk.stop_listed("95000.0", "0.0006")])
+
+
+def stop_fills(desk: EngineDesk) -> None:
+    """The stop is set off."""
+    buy(desk)
+    desk.fill(
+        {"side": "Ask", "px": 950_000, "sz": 60, "oid": 77, "cloid_text": desk.STOP_CLOID},
+    )
+
+
 MOVES: dict[str, Story] = {
+    "mm_resident_stop": stop_rests,
+    "mm_resident_stop_price": stop_rests,
+    "mm_resident_stop_size": stop_rests,
+    "mm_resident_stop_fills_total": stop_fills,
     "mm_mode": kill,
     "mm_quoting": kill,
     "mm_time_in_mode_seconds_total": lambda desk: desk.after(1.0),
@@ -182,6 +200,16 @@ def test_a_metric_moves_with_what_it_shows(name: str) -> None:
     assert after != before
 
 
+def test_the_stop_that_rests_is_shown_as_it_is() -> None:
+    desk = EngineDesk().open()
+    stop_rests(desk)
+    scraped = desk.scraped()
+    assert list(of("mm_resident_stop_price", scraped).values()) == [95_000.0]
+    assert list(of("mm_resident_stop_size", scraped).values()) == [0.0006]
+    states = {sample for sample, value in of("mm_resident_stop", scraped).items() if value == 1}
+    assert states == {'mm_resident_stop{state="rests"}'}
+
+
 def test_kappa_is_the_configured_one() -> None:
     """Assumed, so it moves with the configuration alone."""
     assert EngineDesk().scraped()["mm_kappa_per_bps"] == 0.7
@@ -202,7 +230,14 @@ def test_what_is_not_known_is_absent() -> None:
     """Before the first word from the venue only counts, and what is configured, are known."""
     counts = {metric.name for metric in COUNTERS} | {metric.name for metric in HISTOGRAMS}
     known = {re.split(r"[{]|_bucket|_count|_sum", name)[0] for name in EngineDesk().scraped()}
-    state = {"mm_mode", "mm_quoting", "mm_kill_switch", "mm_cycle", "mm_kappa_per_bps"}
+    state = {
+        "mm_resident_stop",
+        "mm_mode",
+        "mm_quoting",
+        "mm_kill_switch",
+        "mm_cycle",
+        "mm_kappa_per_bps",
+    }
     state |= {"mm_requests_reserve", "mm_requests_in_flight", "mm_ip_weight", "mm_changes_withheld"}
     assert known == (counts - {"mm_alarms_total", "mm_actions_sent_total"}) | state
 

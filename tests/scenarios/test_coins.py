@@ -155,7 +155,8 @@ async def test_a_loss_that_both_made_together_kills_both(stage: Stage) -> None:
     opened(stage, usdc="10000")
     # 0.8 % of 10,000 USDC.
     tight = {"limits.daily_loss_frac": 0.008, "limits.risk_fraction": 0.007}
-    await quoting(stage, **tight)
+    # A stop would close each coin before the account's budget is lost.
+    await quoting(stage, **tight, **{"protection.resident_stop": False})
     maker = stage.house.maker
     limit = {coin: stage.of(coin)["limits"]["lots"][0] for coin in (BTC, ETH)}
     assert all(limit.values())
@@ -184,6 +185,66 @@ async def test_a_loss_that_both_made_together_kills_both(stage: Stage) -> None:
     assert positions(stage) == FLAT
     assert [verdict.breaches for verdict in verdicts(stage)] == [[], []]
     assert "stopped by daily_loss" in str(await stage.refused())
+
+
+async def holding_both(stage: Stage, held: dict[str, str]) -> None:
+    """Takers fill our bids until each coin holds as much, and each has its stop."""
+    for coin, sz in held.items():
+        while (left := Decimal(sz) - stage.house.position(stage.house.maker, coin)) > 0:
+            rests = sum((Decimal(o["sz"]) for o in stage.resting("B", coin)), Decimal(0))
+            if rests:
+                stage.fill("bid", min(left, rests), coin=coin)
+            await stage.wait(5)
+    await stage.until(
+        lambda: all(stage.of(coin)["resident"]["suits"] for coin in held), longest_s=20
+    )
+    await stage.until(lambda: len(stage.stops) == len(held), 10)
+
+
+async def test_each_coin_has_its_own_stop_and_all_share_one_budget(stage: Stage) -> None:
+    """Both fall at once, and nobody is there: what all stops lose is what the account may lose."""
+    opened(stage)
+    await quoting(stage)
+    await holding_both(stage, {BTC: "0.004", ETH: "0.12"})
+    stops = {stop["coin"]: stop for stop in stage.stops}
+    assert set(stops) == {BTC, ETH}
+    budget, may_lose = Decimal(500), Decimal(0)
+    for perp, mid in zip(PERPS, ("88571.5", ETH_MID), strict=True):
+        away = Decimal(mid) - Decimal(stops[perp.coin]["triggerPx"])
+        limit = Decimal(stage.of(perp.coin)["limits"]["lots"][0]).scaleb(-perp.sz_decimals)
+        assert away > 0
+        may_lose += away * limit
+    assert budget * Decimal("0.7") < may_lose < budget
+    # A coin that holds nothing has none; the other keeps its own.
+    stage.fill("ask", "0.12", coin=ETH)
+    await stage.until(lambda: [stop["coin"] for stop in stage.stops] == [BTC], 10)
+    assert stage.stops[0]["cloid"] == stops[BTC]["cloid"]
+    await stage.until(lambda: stage.of(ETH)["resident"]["none"] == "flat", 10)
+    await ends_well(stage)
+
+
+async def test_a_host_of_two_coins_that_dies_loses_no_more_than_the_budget(stage: Stage) -> None:
+    """Each coin's bids make its position larger on the way down; each stop closes its own."""
+    opened(stage)
+    await quoting(stage)
+    held = {BTC: "0.004", ETH: "0.12"}
+    await holding_both(stage, held)
+    maker = stage.house.maker
+
+    def equity() -> Decimal:
+        state = stage.house.ask(type="clearinghouseState", user=maker.address)
+        return Decimal(state["marginSummary"]["accountValue"])
+
+    before = equity()
+    await stage.vanish()
+    for step in range(1, 31):
+        share = 1 - Decimal(step) / 100
+        stage.house.book(f"{Decimal('88571.5') * share:.0f}", coin=BTC)
+        stage.house.book(f"{Decimal(ETH_MID) * share:.1f}", coin=ETH, sz="0.01", deep="100")
+        await stage.wait(2)
+    assert positions(stage) == FLAT
+    assert stage.stops == []
+    assert Decimal(0) < before - equity() <= Decimal(500)
 
 
 async def test_what_one_coin_latches_ends_all_of_them(stage: Stage) -> None:

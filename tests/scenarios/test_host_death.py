@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
+import pytest
+
 from stage.house import Json
 from stage.script import Stage
 
@@ -33,6 +35,12 @@ class Left:
     limit: Decimal
 
 
+BUDGET_USD = Decimal(500)
+"""What a day may lose, by default, of 10,000 USDC."""
+BESIDE: dict[str, object] = {"protection__resident_stop": False}
+"""What the other protections do by themselves."""
+
+
 def equity(stage: Stage) -> Decimal:
     """The account's value by the exchange."""
     state = stage.house.ask(type="clearinghouseState", user=stage.house.maker.address)
@@ -42,6 +50,16 @@ def equity(stage: Stage) -> Decimal:
 def increasing(stage: Stage) -> list[Json]:
     """What rests of ours and may make the position larger."""
     return [order for order in stage.bids + stage.asks if not order["reduceOnly"]]
+
+
+async def goes(stage: Stage, shares: tuple[str, ...]) -> None:
+    """The market goes to these shares of where it was, through what rests on its way."""
+    for share in shares:
+        there = str(round(Decimal("88571.5") * Decimal(share)))
+        stage.house.cancel(stage.house.crowd)
+        stage.crowd(there, sz="1")
+        stage.crowd(there, sz="1")
+        await stage.wait(5)
 
 
 async def dies(stage: Stage, dead_man: str, **settings: object) -> Left:
@@ -59,19 +77,14 @@ async def dies(stage: Stage, dead_man: str, **settings: object) -> Left:
         if gone_s is None and not increasing(stage):
             gone_s = now_s
         await stage.wait(0.5 if now_s < 2 * LIFE_S else 60.0)
-    for share in FALL:
-        there = str(round(Decimal("88571.5") * Decimal(share)))
-        stage.house.cancel(stage.house.crowd)
-        stage.crowd(there, sz="1")
-        stage.crowd(there, sz="1")
-        await stage.wait(5)
+    await goes(stage, FALL)
     assert stage.received(since=mark) == [], "nobody of ours lives"
     return Left(gone_s, before - equity(stage), stage.position, limit)
 
 
 async def test_the_venues_switch_takes_the_orders_within_its_life(stage: Stage) -> None:
     """Without a stop the position stays as it was: its loss is that of the market."""
-    left = await dies(stage, "open")
+    left = await dies(stage, "open", **BESIDE)
     # What docs/live.md states.
     print(left)
     assert left.orders_gone_s is not None
@@ -83,12 +96,38 @@ async def test_the_venues_switch_takes_the_orders_within_its_life(stage: Stage) 
 
 async def test_without_any_protection_the_limit_is_the_bound(stage: Stage) -> None:
     """Orders rest for ever: what they may still fill is inside the limit, and no more bounds it."""
-    left = await dies(stage, "volume")
+    left = await dies(stage, "volume", **BESIDE)
     print(left)
     assert left.orders_gone_s is None
     assert Decimal(HELD) < left.held <= left.limit
     moved = Decimal("88571.5") * Decimal("0.1")
     assert left.loss_usd <= left.limit * moved * Decimal("1.02")
+
+
+@pytest.mark.parametrize("dead_man", ["open", "volume"])
+async def test_with_a_stop_that_rests_the_loss_is_bounded(stage: Stage, dead_man: str) -> None:
+    """It closes what our own quotes made larger, too. `scheduleCancel` would have taken it away."""
+    left = await dies(stage, dead_man)
+    print(left)
+    assert left.orders_gone_s is None, "quotes rest until they are filled"
+    assert left.held <= Decimal("0.001")
+    assert Decimal(0) < left.loss_usd <= BUDGET_USD * Decimal("1.1")
+    assert stage.stops == []
+    dates = [r.action.get("time") for r in stage.received("scheduleCancel")]
+    assert dates[-1] is None if dead_man == "open" else len(dates) == 1, "taken back, or refused"
+
+
+async def test_a_market_that_first_turns_leaves_what_rested_as_the_bound(stage: Stage) -> None:
+    """Our quotes close the position and open its opposite: the stop ends with what it is of."""
+    stage.open(dead_man="open")
+    stage.inherit("0.01")
+    await stage.quoting()
+    await stage.until(lambda: stage.stops, 10)
+    rested = sum(Decimal(order["sz"]) for order in stage.asks)
+    await stage.vanish()
+    await goes(stage, ("1.01", "1.02"))
+    assert stage.position == Decimal("0.01") - rested < 0
+    assert stage.stops == []
 
 
 async def test_what_was_under_way_at_the_death_is_void_soon(stage: Stage) -> None:

@@ -319,7 +319,9 @@ async def test_a_stop_does_with_the_position_what_was_chosen(stage: Stage, on_ex
     allowed = {"flatten": {(True, "Ioc")}, "hold": set(), "work": {(True, "Alo")}}[on_exit]
     assert {(order["r"], order["t"]["limit"]["tif"]) for order in sent} <= allowed
     await stage.wait(10)
-    assert stage.house.open_orders(stage.house.maker) == []
+    # What is held keeps its stop, and nothing else.
+    assert stage.house.open_orders(stage.house.maker) == stage.stops
+    assert len(stage.stops) == (0 if on_exit == "flatten" else 1)
     assert stage.position == (0 if on_exit == "flatten" else Decimal(HELD))
     assert reason_on_disk() is None
 

@@ -24,7 +24,8 @@ def levels(stage: Stage) -> tuple[int, int]:
 
 
 def is_quote(request: Json) -> bool:
-    return request.get("type") in ("order", "batchModify")
+    waits = any("trigger" in order["t"] for order in request.get("orders", ()))
+    return request.get("type") in ("order", "batchModify") and not waits
 
 
 async def test_http_that_hangs_after_the_exchange_acted(stage: Stage) -> None:

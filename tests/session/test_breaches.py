@@ -7,6 +7,7 @@ import pytest
 
 from mm.audit.breaches import Breach, find_breaches
 from mm.audit.journal import Line, Sent, read_report, read_sends
+from mm.hyperliquid.account import STOP_PREFIX
 
 USER, COIN = "0xAbC", "BTC"
 MS = 1_000_000
@@ -407,6 +408,16 @@ def test_the_sessions_own_requests_may_not_add_exposure() -> None:
     assert breaches([], own, harmless) == []
     raising = [*harmless, seen(3, 0, 5, 0, "order")]
     assert [b.kind for b in breaches([], own, raising)] == ["forbidden"]
+
+
+def test_the_sessions_own_requests_about_stops_are_about_nothing_else() -> None:
+    stop, other = STOP_PREFIX + "00" * 7 + "01", f"0x{7:016x}{1:016x}"
+    for kind in ("order", "cancelByCloid"):
+        for cloids, found in (([stop], []), ([stop, other], ["forbidden"]), ([], ["forbidden"])):
+            one = {**seen(1, 7, 7, 0, kind), "cloids": cloids}
+            (_, as_it_was) = one["exposure"]
+            one["exposure"] = [{"before": before(as_it_was), **as_it_was}]
+            assert [b.kind for b in breaches([], [Sent(1, None, kind)], [one])] == found
 
 
 def test_what_the_watchdog_did_is_judged_by_what_it_may_do() -> None:

@@ -46,6 +46,9 @@ def test_a_builders_perp_is_quoted_on_its_own_clearinghouse() -> None:
     assert float(summary["limit"]["value_usd"]) > 1_000
     fills = summary["fills_buy"] + summary["fills_sell"]
     assert fills > 0
+    # What was held had its stop on that dex, known by its own numbers.
+    assert '"resident_stop_placed"' in log
+    assert "resident_stop_not" not in log
     # The builder is paid as much as the venue: 3 bps of a maker, 9 of a taker.
     fee_bps = 1e4 * float(summary["pnl_usd"]["fees"]) / float(summary["volume_usd"])
     assert 2.9 < fee_bps < 9.1

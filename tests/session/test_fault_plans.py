@@ -12,7 +12,7 @@ from given_account import ADDRESS, give_key
 from maker_process import Json, Maker, has_quoted, runs, wait_for
 from mm.audit.verdict import judge
 from paper_process import Served, serving
-from watched import ask, position, user
+from watched import position, resting, stops
 
 pytestmark = pytest.mark.wire
 
@@ -110,7 +110,8 @@ def judged(tmp_path: Path, plan: str) -> tuple[Json, str]:
         give_key()
         summary, log = lived_through(served, plan)
         held = position(served.url)
-        assert ask({"type": "frontendOpenOrders", "user": user()}, served.url) == []
+        assert resting(served.url) == []
+        assert len(stops(served.url)) == (held != 0), "what is held keeps its stop"
         served.stop()
     assert judge(runs()[-1], served.report, ADDRESS, "BTC").breaches == []
     assert float(summary["position"]["end"]) == held

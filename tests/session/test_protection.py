@@ -73,7 +73,14 @@ class Deadman:
     last: Deadman
     refuses: str | None
 
-    def __init__(self, gateway: object, clock: object, healthy: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        gateway: object,
+        clock: object,
+        healthy: Callable[[], bool],
+        stop_rests: Callable[[], bool],
+    ) -> None:
+        self.stop_rests = stop_rests
         assert (gateway, clock.now_ns()) == ("gateway", NOW_NS)  # type: ignore[attr-defined]  # any clock
         self.healthy, self.told = healthy, list[str]()
         self.refused: str | None = None
@@ -86,6 +93,9 @@ class Deadman:
 
     async def run(self) -> None:
         self.told.append("run")
+
+    def look(self) -> None:
+        self.told.append("look")
 
     async def end(self) -> None:
         self.told.append("end")
@@ -116,6 +126,7 @@ class House:
             config=load(None, {}),
             run_dir=self.run_dir,
             coin="BTC",
+            instrument=SimpleNamespace(coin="BTC"),
             gateway="gateway",
             account=SimpleNamespace(user=USER),
             inbox=[],
@@ -129,8 +140,9 @@ class House:
             desks=(self.desk,),
         )
 
-    def of(self, **settings: object) -> Protection:
+    def of(self, *, stop: bool = True, **settings: object) -> Protection:
         given = {f"process.{key}": value for key, value in settings.items()}
+        given["protection.resident_stop"] = stop
         return Protection(load(None, given), self.state, self.run_dir)
 
     @staticmethod
@@ -210,7 +222,7 @@ async def test_everything_is_ready_before_the_watchdog_is_started(house: House) 
 
 async def test_its_charge_is_the_whole_run(house: House) -> None:
     given = {"watchdog_silence_s": 20.0, "watchdog_drift_s": 40.0, "speed": 2.0}
-    house.protection = house.of(**given)
+    house.protection = house.of(stop=True, **given)
     await house.begin(house.venue(vault="0xcd"))
     [(directory, account, gateway, instance, now_ms)] = house.keys
     assert (directory.path, account, gateway) == (
@@ -336,7 +348,7 @@ async def test_a_stop_while_it_comes_up_reaches_it(house: House) -> None:
     try:
         task = asyncio.ensure_future(house.begin())
         await began.wait()
-        await house.protection.end()
+        await house.protection.end(held=["BTC"])
         assert Leash.made[0].told == ["goodbye"]
         task.cancel()
     finally:
@@ -353,8 +365,23 @@ async def test_what_it_stands_by_with_is_shown(house: House) -> None:
         "an expiry on every request",
         "cancel-all with verification at every end",
     ]
-    assert "the venue's scheduleCancel" in there
-    assert not any("scheduleCancel" in line for line in house.protection.missing())
+    assert there[3:] == [
+        "a stop that rests at the exchange while a position is held",
+        "the venue's scheduleCancel while none does",
+    ]
+    assert house.protection.missing() == [
+        "an end of resting orders, should this whole machine die while a stop rests: scheduleCancel"
+        " would take the stop as well"
+    ]
+
+
+async def test_a_stop_that_is_refused_is_missing_in_the_venues_words(house: House) -> None:
+    await house.begin()
+    [stop] = house.protection._stops
+    stop.refused = "Invalid TP/SL price. asset=0"
+    there = "a stop that rests at the exchange"
+    assert f"{there}: Invalid TP/SL price. asset=0" in house.protection.missing()
+    assert not any(line.startswith(there) for line in house.protection.there())
 
 
 async def test_a_schedule_cancel_that_is_refused_is_missing_in_the_venues_words(
@@ -369,9 +396,9 @@ async def test_a_schedule_cancel_that_is_refused_is_missing_in_the_venues_words(
     assert host == (
         "an end of resting orders, should this whole machine die: only scheduleCancel is one"
     )
-    assert "the venue's scheduleCancel" not in house.protection.there()
+    assert not any("scheduleCancel" in line for line in house.protection.there())
     tasks: list[Any] = list(house.protection.work(lambda: None))
-    assert [task.__qualname__ for task in tasks] == ["Leash.run"]
+    assert [task.__qualname__ for task in tasks] == ["Leash.run", "ResidentStop.run"]
     for task in tasks:
         task.close()
 
@@ -380,8 +407,13 @@ async def test_its_tasks_keep_it_up_and_tell_of_a_time_when_the_watchdog_worked(
     house: House,
 ) -> None:
     assert house.protection.work(lambda: None) == []
+    house.protection = house.of(stop=False)
     leash = await house.begin()
     assert leash is not None
+    off = "a stop that rests at the exchange: switched off by [protection] resident_stop"
+    assert off in house.protection.missing()
+    assert "the venue's scheduleCancel" in house.protection.there()
+    assert not any("resting orders" in line for line in house.protection.missing())
 
     def resync() -> None:
         """Ask anew for everything."""
@@ -464,10 +496,10 @@ async def test_a_watchdog_that_believes_us_no_more_has_a_last_look_at_the_exchan
     leash = await house.begin()
     assert leash is not None
     assert not house.protection.distrusted
-    await house.protection.end()
+    await house.protection.end(held=["BTC"])
     assert leash.told == ["start", "goodbye"]
     leash.distrusts = True
-    await house.protection.end()
+    await house.protection.end(held=["BTC"])
     assert leash.told[2:] == ["goodbye", "part"], "before our own exchange is ended"
 
 
@@ -482,11 +514,11 @@ async def test_the_position_goes_to_a_watchdog_that_takes_it(house: House) -> No
 
 
 async def test_at_the_end_both_are_dismissed_and_parted_from(house: House) -> None:
-    await house.protection.end()
+    await house.protection.end(held=["BTC"])
     await house.protection.part()
     leash = await house.begin()
     assert leash is not None
-    await house.protection.end()
+    await house.protection.end(held=["BTC"])
     await house.protection.part()
     assert leash.told == ["start", "goodbye", "part"]
     assert Deadman.last.told == ["begin", "end"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from decimal import Decimal
 from types import SimpleNamespace
@@ -79,8 +79,8 @@ class House:
         rows = [{"position": {"coin": c, "szi": szi}} for c, szi in self.positions.items()]
         return json.dumps({"assetPositions": rows}).encode()
 
-    async def goodbye(self) -> None:
-        self.told.append("goodbye")
+    async def goodbye(self, *, held: Collection[str]) -> None:
+        self.told.append(" ".join(["goodbye", *sorted(held)]))
 
     async def hand_over(self, asks: str) -> bool:
         self.told.append(asks)
@@ -161,7 +161,7 @@ async def test_where_nothing_is_held_the_watchdog_is_dismissed(on_exit: str) -> 
 async def test_what_is_to_be_held_stays_with_nobody_working_on_it() -> None:
     house = House(positions={"ETH": "3.0", "BTC": "-0.5"})
     assert await house.end("hold").rest() == "hold"
-    assert house.told == ["goodbye"]
+    assert house.told == ["goodbye BTC"]
 
 
 async def test_what_a_watchdog_works_on_that_believes_us_no_more_is_its_and_not_held() -> None:

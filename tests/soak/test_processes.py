@@ -6,7 +6,7 @@ import random
 import signal
 import sqlite3
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +18,17 @@ from mm.audit.verdict import judge
 from mm.cli import run
 from paper_process import Served, serving
 from soak.storm import SEED, WHOLE, plan
-from watched import ask, ended, eventually, increasing, position, resting, status
+from watched import (
+    ask,
+    bid_by_hand,
+    buy_by_hand,
+    ended,
+    eventually,
+    position,
+    resting,
+    status,
+    stops,
+)
 
 pytestmark = pytest.mark.wire
 
@@ -28,6 +38,9 @@ STORM_WALL_S = 360.0
 KILL_SPEED = 10
 KILLS = 60
 """One a market minute: the time that a start takes is part of it."""
+HOST_SPEED = 30
+RENEWAL_WALL_S = 2.0
+"""Of `scheduleCancel`: a third of its six wall seconds."""
 LOOK_S = 2.0
 AWAY = ("disconnect", "silent_stream", "stale_book", "http429", "http5xx", "late_arrival")
 OPEN_LOSSES = "[limits]\ndaily_loss_frac = 0.9\ndrawdown_frac = 0.9\n"
@@ -206,31 +219,61 @@ def sent(directory: Path) -> list[str]:
 
 
 @whole
+@pytest.mark.parametrize("stop", [False, True], ids=["alone", "stop"])
 @pytest.mark.parametrize("gate", ["open", "volume"])
-def test_a_host_that_dies(tmp_path: Path, gate: str) -> None:
-    """Maker and watchdog killed together: only what the venue was asked for before is left."""
-    speed = 30
-    funded = ("--account", f"{ADDRESS}=10000", "--speed", str(speed), "--seed", "7")
+def test_a_host_that_dies(tmp_path: Path, gate: str, stop: bool) -> None:
+    """Maker and watchdog killed together: only what the venue was asked for before is left.
+
+    An order by hand far below the market is told from those that the market takes: it ends when
+    `scheduleCancel` cancels all orders of the account, and never otherwise.
+    """
+    funded = ("--account", f"{ADDRESS}=10000", "--speed", str(HOST_SPEED), "--seed", "7")
     with serving(tmp_path, *funded, "--schedule-gate", gate, accounts=0) as served:
         give_key()
-        maker = Maker("--base-url", served.url, "--coin", "BTC")
+        url = served.url
+        # More than our quotes of a side can close, so there is a position to the end.
+        buy_by_hand("0.04", url)
+        config = tmp_path / "mm.toml"
+        config.write_text(f"[protection]\nresident_stop = {json.dumps(stop)}\n")
+        maker = Maker("--base-url", url, "--coin", "BTC", "--config", str(config))
         wait_for(lambda: has_quoted(8) and status().get("doing") == "watching", maker)
-        # In full: the first small orders are soon taken.
-        wait_for(lambda: len(increasing(served.url)) >= 6, maker)
+        far = bid_by_hand(url)
+        dated = gate == "open" and not stop
+        wait_for(lambda: len(resting(url)) > 1 and len(stops(url)) == stop, maker)
+        if gate == "open" and stop:
+            # Set at the start, taken back since, and renewed no more.
+            assert steady(dates, 1.5 * RENEWAL_WALL_S) >= 2
         guard = status()["pid"]
         # Together: a guard that outlives its maker by a moment cancels what rests.
         os.kill(guard, signal.SIGSTOP)
         maker.process.kill()
         os.kill(guard, signal.SIGKILL)
         maker.kill()
-        assert ended(guard)
-        if gate == "open":
+        eventually(lambda: ended(guard), "the guard's end")
+        if dated:
             # Six wall seconds are 180 market seconds at this speed; at speed 1 it is 60 s.
-            took = eventually(lambda: resting(served.url) == [], "all cancelled", within_s=8)
+            took = eventually(lambda: resting(url) == [], "all cancelled", within_s=8)
             print(json.dumps({"orders_gone_wall_s": round(took, 1)}))
         else:
             # They rest for ever, or until somebody takes them.
             time.sleep(8)
-        query = {"type": "historicalOrders", "user": ADDRESS.lower()}
-        words = {row["status"] for row in ask(query, served.url)}
-    assert ("scheduledCancel" in words) == (gate == "open")
+        query = {"type": "orderStatus", "user": ADDRESS.lower(), "oid": far}
+        assert ask(query, url)["order"]["status"] == ("scheduledCancel" if dated else "open")
+        assert position(url) > 0
+        closing = [(row["side"], row["reduceOnly"], row["isPositionTpsl"]) for row in stops(url)]
+        assert closing == [("A", True, True)] * stop, "what closes it outlives us"
+
+
+def steady(count: Callable[[], int], longer_than_s: float) -> int:
+    """What is counted once it has not changed for so long, wall seconds."""
+    seen, since_s = count(), time.monotonic()
+    while time.monotonic() - since_s < longer_than_s:
+        time.sleep(0.05)
+        if (now := count()) != seen:
+            seen, since_s = now, time.monotonic()
+    return seen
+
+
+def dates() -> int:
+    """How often the newest run asked for `scheduleCancel`, to set it or to take it back."""
+    return sum('"scheduleCancel"' in line for line in sent(runs()[-1]))

@@ -23,6 +23,7 @@ from mm.config import Config, load
 from mm.control_socket import FILE as SOCKET
 from mm.control_socket import address
 from mm.errors import MmError
+from mm.hyperliquid.account import is_stop
 from mm.lease import Lease
 from mm.run import Options, make_markets
 from mm.state import account_dir, state_root
@@ -224,7 +225,10 @@ class Stage:
         assert self._run is not None
         ended = await asyncio.wait_for(asyncio.shield(self._run), longest_s)
         assert ended == code, self._ended_early()
-        assert self.house.open_orders(self.house.maker) == []
+        left = self.house.open_orders(self.house.maker)
+        assert [row for row in left if row not in self.stops] == []
+        for stop in self.stops:
+            assert self.house.position(self.house.maker, stop["coin"]) != 0, "a stop of nothing"
         path = self.run_dir / "summary.json"
         return json.loads(path.read_text()) if path.exists() else {}
 
@@ -324,7 +328,7 @@ class Stage:
     def resting(self, side: str, coin: str | None = None) -> list[Json]:
         """Our orders of a side (`B`, `A`) that rest for a perp, best first."""
         orders = self.house.open_orders(self.house.maker, coin or self.house.perps[0].coin)
-        rows = [o for o in orders if o["side"] == side]
+        rows = [o for o in orders if o["side"] == side and not o["isTrigger"]]
         return sorted(rows, key=lambda row: Decimal(row["limitPx"]), reverse=side == "B")
 
     @property
@@ -336,6 +340,13 @@ class Stage:
     def asks(self) -> list[Json]:
         """Our asks that rest on the exchange, best first."""
         return self.resting("A")
+
+    @property
+    def stops(self) -> list[Json]:
+        """Our stops that wait at the exchange, oldest first."""
+        rows = self.house.open_orders(self.house.maker)
+        waiting = [row for row in rows if row["isTrigger"] and is_stop(row["cloid"])]
+        return sorted(waiting, key=lambda row: int(row["oid"]))
 
     @property
     def position(self) -> Decimal:

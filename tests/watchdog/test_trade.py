@@ -6,6 +6,7 @@ from typing import Any
 from structlog.testing import capture_logs
 
 from mm._core import Instrument
+from mm.hyperliquid.account import STOP_PREFIX
 from mm.watchdog.trade import Trade
 from mm.watchdog.unwinding import CLOID_PREFIX
 
@@ -20,6 +21,7 @@ CLOIDS = {
     7: "0x" + "ab" * 16,
 }
 """By oid: of the session, of an earlier one, a watchdog's; and four that somebody else placed."""
+STOP = STOP_PREFIX + "00" * 7 + "01"
 
 
 class Shown:
@@ -35,7 +37,9 @@ class Shown:
             {"coin": "BTC", "oid": oid, "side": "B", "limitPx": "90", "sz": "1", "cloid": cloid}
             for oid, cloid in CLOIDS.items()
         ]
-        return json.dumps([*rows, {**rows[0], "oid": 8, "coin": "ETH"}]).encode()
+        stop = {**rows[0], "oid": 9, "cloid": STOP}
+        elsewhere = [{**row, "oid": 8, "coin": "ETH"} for row in (rows[0], stop)]
+        return json.dumps([*rows, stop, *elsewhere]).encode()
 
     async def info(self, query: object, *, urgent: bool) -> bytes:
         return b'{"levels": [[], []]}'
@@ -59,6 +63,7 @@ async def test_orders_of_the_maker_and_of_a_watchdog_alone_are_to_be_cancelled()
     assert [order.oid for order in view.orders] == [1, 2, 3]
     assert [order.oid for order in view.orders if order.ours] == [3]
     assert view.by_hand == (4, 5, 6, 7)
+    assert view.stops == (9,), "no order to cancel while there is a position, and nobody else's"
     assert [line["oids"] for line in logs] == [[4, 5, 6, 7]], "told once"
 
 
@@ -66,4 +71,4 @@ async def test_an_operator_who_asks_for_every_order_gets_every_order_of_the_coin
     with capture_logs() as logs:
         view = await hands(None).view()
     assert [order.oid for order in view.orders] == list(CLOIDS)
-    assert (view.by_hand, logs) == ((), [])
+    assert (view.by_hand, view.stops, logs) == ((), (9,), [])

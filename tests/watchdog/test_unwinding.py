@@ -194,3 +194,15 @@ def test_a_quote_that_stays_is_not_placed_again() -> None:
     quote = Order(oid=1, is_buy=False, px=Decimal(101), lots=5, ours=True)
     stays = View(5, (quote,), (Decimal(100), Decimal(101)))
     assert next_step(stays, attempt=False, quoted_for_s=1.0) == Step((), attempt=False, quote=None)
+
+
+def test_a_stop_stays_with_the_position_and_goes_with_it() -> None:
+    """Nothing else of the account is left, and the watchdog is not done before the stop is gone."""
+    best = (Decimal(100), Decimal(101))
+    held = View(5, (), best, stops=(7,))
+    assert next_step(held, attempt=False, quoted_for_s=None).cancels == ()
+    assert next_step(held, attempt=True, quoted_for_s=None).cancels == ()
+    flat = View(0, (), best, stops=(7,))
+    assert not flat.is_flat
+    assert next_step(flat, attempt=False, quoted_for_s=None).cancels == (7,)
+    assert View(0, (), best).is_flat

@@ -28,9 +28,12 @@ from itertools import chain, dropwhile
 
 from mm.audit.journal import Json, Line, Sent, of_user
 from mm.audit.told import ASK, BID, MS_NS, NOTHING, Answer, Gone, Parts, Told, parts
+from mm.hyperliquid.account import is_stop
 
 # What a session may send by itself: nothing that could add exposure.
 OWN_KINDS = frozenset({"cancel", "updateLeverage", "noop", "approveAgent", "scheduleCancel"})
+# The same for the stop that rests at the exchange: as long as every cloid in it is a stop's.
+STOP_KINDS = frozenset({"order", "cancelByCloid"})
 # The watchdog's, while it had taken over: none of them may raise a worst case either.
 WATCHDOG_KINDS = frozenset({"cancel", "noop", "order"})
 
@@ -214,7 +217,7 @@ def _judge_actions(
                 # An order that closes a position raises the other side's worst case to zero.
                 legal, whose = WATCHDOG_KINDS, "watchdog's"
                 raised = [side for side in raised if worst[side] > 0]
-            if raised or view.kind not in legal:
+            if raised or not (view.kind in legal or _is_of_a_stop(view)):
                 text = f"the {whose} {view.kind} took the worst case to {worst} lots"
                 yield Breach("forbidden", None, view.time_ms, text)
             continue
@@ -233,6 +236,11 @@ def _judge_actions(
                     f" {reached} lots, limit {cycle.bounds[side]}"
                 )
                 yield Breach("forbidden", cycle.number, view.time_ms, text)
+
+
+def _is_of_a_stop(view: Seen) -> bool:
+    """Whether it is about stops alone: they only reduce, and wait outside of the book."""
+    return view.kind in STOP_KINDS and bool(view.cloids) and all(map(is_stop, view.cloids))
 
 
 def _is_by_hand(view: Seen, session: int | None, *, harmless: bool) -> bool:

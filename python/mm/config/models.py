@@ -22,6 +22,7 @@ from mm.config.keys import (
     key,
 )
 from mm.config.process import AccountConfig, PaperConfig, ProcessConfig
+from mm.config.protection import ProtectionConfig
 from mm.config.requests import RequestsConfig
 
 
@@ -487,6 +488,7 @@ class Config(Section):
     control: ControlConfig = ControlConfig()
     recovery: RecoveryConfig = RecoveryConfig()
     requests: RequestsConfig = RequestsConfig()
+    protection: ProtectionConfig = ProtectionConfig()
     backtest: BacktestConfig = BacktestConfig()
 
     _each: tuple["Config", ...] = PrivateAttr(())

@@ -26,6 +26,9 @@ log = structlog.get_logger(__name__)
 BATCH = 200
 # A cloid is session and counter, 64 bits each.
 SESSION_SHIFT = 64
+# First half of the cloids of stops that rest at the exchange, whichever session placed them: the
+# core makes them, and no session's id is that.
+STOP_PREFIX = "0x" + b"resident".hex()
 # Times that a query which was too much for our IP address (HTTP 429) is asked.
 TOO_MUCH_ATTEMPTS = 4
 # Queries that are about one clearinghouse; without a dex they are about the main one.
@@ -42,8 +45,17 @@ def is_of_session(cloid: str | None, session: int) -> bool:
     return cloid is not None and 0 < int(cloid, 16) >> SESSION_SHIFT <= session
 
 
+def is_stop(cloid: str | None) -> bool:
+    """Whether an order is a stop of this program, which only reduces; no session's to clean up."""
+    return cloid is not None and cloid.startswith(STOP_PREFIX)
+
+
 class Account:
-    """One user's account, seen for one coin."""
+    """One user's account, seen for one coin.
+
+    Attributes:
+        spares_stops: Whether a stop that this program let rest is left alone by `open_oids`.
+    """
 
     def __init__(
         self, http: HttpClient, pacer: Pacer, user: str, coin: str, session: int | None = None
@@ -64,6 +76,8 @@ class Account:
         self.user = user
         self.coin = coin
         self._session = session
+        # The session's id is in no stop's cloid: only who cancels all of them could mean one.
+        self.spares_stops = session is not None
 
     async def ask(self, kind: str, cloid: str | None = None, *, urgent: bool = False) -> bytes:
         """Answer of a query of this type about this account (and coin, where it takes one).
@@ -125,7 +139,18 @@ class Account:
         ours = (row for row in rows if row["coin"] == self.coin and self._is_ours(row["cloid"]))
         return [int(row["oid"]) for row in ours]
 
+    async def stop_oids(self) -> list[int]:
+        """Ids of our stops that rest for the coin, whichever session placed them."""
+        rows = json.loads(await self.ask("frontendOpenOrders", urgent=True))
+        return [
+            int(row["oid"])
+            for row in rows
+            if row["coin"] == self.coin and is_stop(row.get("cloid"))
+        ]
+
     def _is_ours(self, cloid: str | None) -> bool:
+        if is_stop(cloid):
+            return not self.spares_stops
         if self._session is None:
             return True
         return is_of_session(cloid, self._session)
@@ -205,6 +230,23 @@ async def cancel_all(
         raise VenueError(
             f"orders of {account.coin} not verified as cancelled after {deadline_s:g} s: {trouble}"
         ) from None
+
+
+async def cancel_stops(
+    account: Account, gateway: Gateway, instrument: Instrument, deadline_s: float
+) -> None:
+    """Cancel every stop of ours for the coin and verify by query that none rests.
+
+    Raises:
+        VenueError: One still rests, or nobody could tell, at the deadline.
+    """
+    try:
+        async with asyncio.timeout(deadline_s):
+            while oids := await account.stop_oids():
+                await _cancel(gateway, instrument, oids)
+                await asyncio.sleep(VERIFY_PAUSE_S)
+    except TimeoutError:
+        raise VenueError(f"stops not verified as cancelled after {deadline_s:g} s") from None
 
 
 async def _cancel(gateway: Gateway, instrument: Instrument, oids: list[int]) -> None:

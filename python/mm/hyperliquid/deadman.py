@@ -2,12 +2,16 @@
 
 The venue takes it from accounts that have traded $1,000,000 only, lets it fire ten times a day, and
 never closes a position with it. A refusal is final for the run: it is asked for once.
+
+It cancels every order of the account, a stop that rests to close a position too. So while one does
+the date is taken back, and set again when none does.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 
 import structlog
 
@@ -30,17 +34,26 @@ RENEWALS = 3
 class ScheduledCancel:
     """Keeps the date ahead for as long as the loop is proven healthy."""
 
-    def __init__(self, gateway: Gateway, clock: Clock, healthy: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        gateway: Gateway,
+        clock: Clock,
+        healthy: Callable[[], bool],
+        stop_rests: Callable[[], bool],
+    ) -> None:
         """Prepare, without asking.
 
         Args:
             gateway: Signs.
             clock: Exchange time.
             healthy: Whether the loop is proven healthy now.
+            stop_rests: Whether a stop rests that the date would take away.
         """
         self._gateway = gateway
         self._clock = clock
         self._healthy = healthy
+        self._stop_rests = stop_rests
+        self._news = asyncio.Event()
         self._life_s = max(LIFE_S, LIFE_WALL_S * clock.speed)
         self.refused: str | None = None
         self._set = False
@@ -60,7 +73,10 @@ class ScheduledCancel:
         if self.refused is not None:
             return
         while True:
-            await asyncio.sleep(self._life_s / RENEWALS / self._clock.speed)
+            await self._wait()
+            if self._stop_rests():
+                await self.end()
+                continue
             if not self._healthy():
                 continue
             try:
@@ -68,12 +84,24 @@ class ScheduledCancel:
             except VenueError as error:
                 log.warning("schedule_cancel_not_renewed", why=str(error))
 
+    def look(self) -> None:
+        """A stop began or ceased to rest: what is to be done about the date is done at once."""
+        self._news.set()
+
+    async def _wait(self) -> None:
+        """Until the next renewal is due, or a stop came or went."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._life_s / RENEWALS / self._clock.speed):
+                await self._news.wait()
+        self._news.clear()
+
     async def end(self) -> None:
         """Take the date back, so that an orderly end does not use up one of the day's firings."""
         if not self._set:
             return
         try:
             check(await self._gateway.request({"type": "scheduleCancel"}), "scheduleCancel")
+            self._set = False
         except VenueError as error:
             log.warning("schedule_cancel_not_taken_back", why=str(error))
 

@@ -14,7 +14,7 @@ from mm._core import Instrument, unwind_order
 from mm.clock import SECOND_NS, Clock
 from mm.figures import coin_text
 from mm.heartbeat import Held
-from mm.hyperliquid.account import BATCH, Account, check, is_of_session
+from mm.hyperliquid.account import BATCH, Account, check, is_of_session, is_stop
 from mm.hyperliquid.gateway import Gateway
 from mm.hyperliquid.http import HttpClient
 from mm.watchdog.unwinding import CLOID_PREFIX, Order, Quote, View, next_step
@@ -88,13 +88,15 @@ class Trade:
         """
         rows = json.loads(await self._account.ask("frontendOpenOrders", urgent=True))
         rows = [row for row in rows if row["coin"] == self._account.coin]
+        stops = tuple(int(row["oid"]) for row in rows if is_stop(row.get("cloid")))
+        rows = [row for row in rows if not is_stop(row.get("cloid"))]
         orders = tuple(self._order(row) for row in rows if self._may_cancel(row))
         by_hand = tuple(int(row["oid"]) for row in rows if not self._may_cancel(row))
         self._tell(by_hand)
         position = await self.position()
         bids, asks = json.loads(await self._book())["levels"]
         best = (_best(bids), _best(asks))
-        return View(position, orders, best, by_hand)
+        return View(position, orders, best, by_hand, stops)
 
     def _may_cancel(self, row: Json) -> bool:
         session, cloid = self._cancels_up_to_session, row.get("cloid")

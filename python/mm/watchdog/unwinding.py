@@ -49,17 +49,19 @@ class View:
         best: Best bid and best ask; `None` where a side is empty.
         by_hand: Ids of the other orders for the coin: their owner's, never cancelled, not waited
             for.
+        stops: Ids of our stops that rest: they stay as long as there is a position.
     """
 
     position: int
     orders: tuple[Order, ...]
     best: tuple[Decimal | None, Decimal | None]
     by_hand: tuple[int, ...] = ()
+    stops: tuple[int, ...] = ()
 
     @property
     def is_flat(self) -> bool:
         """Whether nothing is held and nothing rests that may be cancelled."""
-        return self.position == 0 and not self.orders
+        return self.position == 0 and not self.orders and not self.stops
 
     @property
     def increasing(self) -> tuple[Order, ...]:
@@ -179,7 +181,7 @@ def next_step(view: View, *, attempt: bool, quoted_for_s: float | None) -> Step:
     """
     everything = tuple(order.oid for order in view.orders)
     if view.position == 0:
-        return Step(everything, attempt=False, quote=None)
+        return Step(everything + view.stops, attempt=False, quote=None)
     if attempt:
         return Step(everything, attempt=True, quote=None)
     is_buy, size = view.position < 0, abs(view.position)

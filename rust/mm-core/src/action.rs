@@ -10,11 +10,29 @@ use crate::units::{Px, Side, Sz};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Cloid(pub u128);
 
+/// High half of the cloids of stops: "resident".
+const RESIDENT: u64 = 0x7265_7369_6465_6e74;
+/// Bits of a stop's number within its session; session ids are milliseconds, below 2^44.
+const STOP_BITS: u32 = 20;
+
 impl Cloid {
     /// The `counter`-th order of a session.
     #[must_use]
     pub const fn new(session: u64, counter: u64) -> Self {
         Self((session as u128) << 64 | counter as u128)
+    }
+
+    /// The `counter`-th stop that a session lets rest at the exchange. The high half is the same for all of
+    /// them and names no session, so that whoever cleans up after a session leaves its stop alone.
+    #[must_use]
+    pub const fn resident(session: u64, counter: u64) -> Self {
+        Self::new(RESIDENT, session << STOP_BITS | counter)
+    }
+
+    /// Whether it is of a stop of this program, whichever session placed it.
+    #[must_use]
+    pub const fn is_resident(self) -> bool {
+        self.session() == RESIDENT
     }
 
     /// Session that made it.

@@ -9,6 +9,7 @@ use crate::action::Cloid;
 use crate::budget::Restored;
 use crate::limits::SavedLimit;
 use crate::requests::spending::Spending;
+use crate::resident::table::StopNews;
 use crate::units::{Px, Side, Sz, Time, Usd};
 
 /// One fact and when we learned it.
@@ -337,6 +338,18 @@ pub struct OpenOrder {
     pub sz: Sz,
     /// Whether it may only reduce.
     pub reduce_only: bool,
+    /// What it waits for; `None`: it rests in the book.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trigger: Option<Waiting>,
+}
+
+/// What an order waits for that is not in the book yet: a stop loss or a take profit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Waiting {
+    /// Mark price that sets it off.
+    pub px: Px,
+    /// Whether it closes whatever the position then is, and ends with it.
+    pub whole_position: bool,
 }
 
 /// Fate of one of our orders, as a query by cloid returned it.
@@ -552,4 +565,6 @@ pub enum Command {
     KillElsewhere,
     /// The operator wants account, orders and fills compared with the exchange now.
     Reconcile,
+    /// The session did something about the stop that rests at the exchange.
+    Resident(StopNews),
 }

@@ -23,6 +23,7 @@ pub mod orders;
 pub mod quote;
 pub mod recovery;
 pub mod requests;
+pub mod resident;
 pub mod units;
 
 #[cfg(test)]

@@ -478,6 +478,7 @@ fn an_order_of_ours_that_just_ended_is_not_taken_up_again() {
         px: fill.px,
         sz: fill.sz,
         reduce_only: false,
+        trigger: None,
     };
     let (oid, cloid) = (fill.oid, fill.cloid);
     let exch = script.now;

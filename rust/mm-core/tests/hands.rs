@@ -40,6 +40,7 @@ fn hand_of(desk: &mut Desk, side: Side, sz: Sz) {
             px: order.px,
             sz: order.sz,
             reduce_only: order.reduce_only,
+            trigger: None,
         })
         .collect();
     orders.push(OpenOrder {
@@ -49,6 +50,7 @@ fn hand_of(desk: &mut Desk, side: Side, sz: Sz) {
         px: Px(1_000_000 - 100_000 * side.sign()),
         sz,
         reduce_only: false,
+        trigger: None,
     });
     desk.tell(EventBody::OpenOrders(OpenOrders { orders }));
     assert_eq!(desk.snapshot().foreign.len(), 1);

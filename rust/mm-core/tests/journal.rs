@@ -442,6 +442,7 @@ fn by_hand(desk: &mut Desk, dice: &mut Dice) {
         px,
         sz,
         reduce_only,
+        trigger: None,
     };
     let mut orders: Vec<OpenOrder> = desk
         .resting

@@ -611,6 +611,7 @@ fn an_order_without_an_answer_is_asked_for_by_its_cloid_and_a_strange_one_is_tol
         px: Px(900_000),
         sz: Sz(10),
         reduce_only: false,
+        trigger: None,
     };
     let orders = vec![foreign];
     scripted.tell(EventBody::OpenOrders(OpenOrders { orders }));

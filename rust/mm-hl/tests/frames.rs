@@ -9,7 +9,7 @@ use mm_core::action::Cloid;
 use mm_core::event::{
     AccountState, AssetCtx, Bbo, Candle, EventBody, Fees, FillKind, Funding, HeadRoom, Level,
     Novelty, NoveltyPlace, OrderFate, OrderStatus, OrderUpdate, OtherCoins, OtherFill,
-    OtherFunding, RateLimit, Transfer,
+    OtherFunding, RateLimit, Transfer, Waiting,
 };
 use mm_core::instrument::Instrument;
 use mm_core::units::{Px, Side, Sz, Time, Usd};
@@ -692,6 +692,45 @@ fn bodies_become_events() {
     assert!("tarot".parse::<InfoKind>().is_err());
     let null = decode_info(InfoKind::L2Book, &btc(), b"null", late);
     assert!(matches!(null, Err(DecodeError::Json { .. })));
+}
+
+/// A stop loss or take profit is shown with what it waits for; that of a whole position has no size.
+#[test]
+fn an_order_that_waits_for_its_price_is_told_from_one_in_the_book() {
+    let row = |whole: bool, sz: &str| {
+        format!(
+            r#"[{{"children":[],"coin":"BTC","isPositionTpsl":{whole},"isTrigger":true,"limitPx":"87400.0",
+            "oid":7,"orderType":"Stop Market","origSz":"{sz}","reduceOnly":true,"side":"A","sz":"{sz}",
+            "tif":null,"timestamp":1,"triggerCondition":"Price below 95000","triggerPx":"95000.0",
+            "cloid":"0x7265736964656e740000000000700001"}}]"#
+        )
+    };
+    let read = |text: &str| {
+        decode_info(InfoKind::OpenOrders, &btc(), text.as_bytes(), Time(0)).map(|event| match event
+        {
+            EventBody::OpenOrders(open) => open.orders[0],
+            other => panic!("{other:?}"),
+        })
+    };
+    let order = read(&row(false, "0.5")).unwrap();
+    let waits = |whole_position| {
+        Some(Waiting {
+            px: Px(950_000),
+            whole_position,
+        })
+    };
+    assert_eq!((order.px, order.sz), (Px(874_000), Sz(50_000)));
+    assert_eq!((order.trigger, order.reduce_only), (waits(false), true));
+    assert_eq!(order.cloid, Some(Cloid::resident(7, 1)));
+    assert!(order.cloid.is_some_and(Cloid::is_resident));
+    let whole = read(&row(true, "0.0")).unwrap();
+    assert_eq!((whole.sz, whole.trigger), (Sz::ZERO, waits(true)));
+    assert!(read(&row(false, "0.0")).is_err());
+    let unsaid = row(true, "0.5").replace(r#""triggerPx":"95000.0","#, "");
+    let error = read(&unsaid).unwrap_err().to_string();
+    assert!(error.contains("triggerPx"), "{error}");
+    let book = row(false, "0.5").replace(r#""isTrigger":true"#, r#""isTrigger":false"#);
+    assert_eq!(read(&book).unwrap().trigger, None);
 }
 
 #[test]

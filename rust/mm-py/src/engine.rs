@@ -131,7 +131,8 @@ impl PyEngine {
         self.step_all(recv_ns, [EventBody::Timer])
     }
 
-    /// `"anchor"` with the body of a `clearinghouseState` reply, `"restore"` with a saved budget, `"restore_limit"` with a saved limit,
+    /// `"anchor"` with the body of a `clearinghouseState` reply, `"restore"` with a saved budget,
+    /// `"restore_limit"` with a saved limit, `"resident"` with what was done about the stop,
     /// `"spent"` with what another engine's `take_spent` gave, `"stop"`, `"kill"`, `"kill_elsewhere"` or
     /// `"reconcile"`.
     #[pyo3(signature = (recv_ns, command, body = None))]
@@ -157,13 +158,18 @@ impl PyEngine {
             ("spent", Some(body)) => {
                 EventBody::Spent(serde_json::from_slice(body).map_err(event_error)?)
             }
+            ("resident", Some(body)) => {
+                let news = serde_json::from_slice(body).map_err(event_error)?;
+                EventBody::Command(Command::Resident(news))
+            }
             ("stop", None) => EventBody::Command(Command::Stop),
             ("kill", None) => EventBody::Command(Command::Kill),
             ("kill_elsewhere", None) => EventBody::Command(Command::KillElsewhere),
             ("reconcile", None) => EventBody::Command(Command::Reconcile),
             _ => {
                 let text = format!(
-                    "command was {command:?}, expected anchor, restore, restore_limit or spent with a body, stop, kill, \
+                    "command was {command:?}, expected anchor, restore, restore_limit, resident or spent with a \
+                     body, stop, kill, \
                      kill_elsewhere or reconcile"
                 );
                 return Err(EventError::new_err(text));
@@ -198,6 +204,11 @@ impl PyEngine {
     /// Everything shown, as plain Python values.
     fn snapshot<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         as_python(py, &self.engine.snapshot())
+    }
+
+    /// The stop that is to rest at the exchange, and what does, as plain Python values.
+    fn resident<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        as_python(py, &self.engine.resident())
     }
 
     /// What the last step decided on, where it acted or moved a limit, mode or reason.

@@ -67,6 +67,7 @@ pub(crate) fn check_limit(body: &[u8]) -> PyResult<()> {
 /// Nobody heard it, so there is no mark of ours beside it.
 fn execution(fill: &Fill) -> Entry {
     let owner = match (fill.kind, fill.cloid) {
+        (FillKind::Trade, Some(cloid)) if cloid.is_resident() => Owner::Resident,
         (FillKind::Trade, Some(_)) => Owner::Earlier,
         (FillKind::Trade, None) => Owner::Stranger,
         _ => Owner::Exchange,

@@ -3,14 +3,14 @@
 use mm_core::action::{ActionBody, Cloid};
 use mm_core::event::{
     self, Candle, EventBody, FillKind, Fills, Funding, ItemStatus, OpenOrder, OpenOrders,
-    OrderFate, Rejection, ReplyOutcome, Transfer,
+    OrderFate, Rejection, ReplyOutcome, Transfer, Waiting,
 };
 use mm_core::units::{Dur, SECOND, Time};
 use mm_hl::address::Address;
 use mm_hl::decode::classify;
 
 use crate::exchange::{
-    CancelStatus, Fill, MoneyMove, MoneyWhy, OrderUpdate, PlaceStatus, Response, SimExchange,
+    Bond, CancelStatus, Fill, MoneyMove, MoneyWhy, OrderUpdate, PlaceStatus, Response, SimExchange,
 };
 
 /// Length of a candle that is told.
@@ -129,6 +129,10 @@ pub(crate) fn open_orders(exchange: &SimExchange, user: Address) -> OpenOrders {
         px: order.px,
         sz: order.sz,
         reduce_only: order.reduce_only,
+        trigger: order.trigger.map(|trigger| Waiting {
+            px: trigger.px,
+            whole_position: order.bond == Some(Bond::Position),
+        }),
     });
     OpenOrders {
         orders: orders.collect(),

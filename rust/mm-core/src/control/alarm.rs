@@ -145,6 +145,13 @@ pub enum Alarm {
     UnknownFill(ToldFill),
     /// A trade that the exchange forced: liquidation, auto-deleveraging or settlement.
     ForcedFill(ToldFill),
+    /// The stop that rests at the exchange was set off.
+    StopFilled(ToldFill),
+    /// A position is held, and no stop has rested at the exchange for a while.
+    StopMissing {
+        /// Signed lots.
+        position: Sz,
+    },
     /// The supply of requests became short, or is not any more.
     RequestSupply {
         /// How it is now.

@@ -335,7 +335,7 @@ impl Engine {
 
     /// Whether nothing is held: neither by the ledger nor, as far as it was heard, at the exchange. A
     /// kill for a position that the fills do not explain must not believe the fills alone.
-    fn is_flat(&self) -> bool {
+    pub(super) fn is_flat(&self) -> bool {
         let (position, drift) = (self.own.position(), self.own.drift);
         position == Sz::ZERO && drift.is_none_or(|drift| drift == Sz::ZERO)
     }

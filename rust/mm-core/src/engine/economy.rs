@@ -192,7 +192,7 @@ impl Engine {
     }
 
     /// Enters what this engine did to the budget, and keeps it for the others of the process.
-    fn spend(&mut self, spending: Spending) {
+    pub(super) fn spend(&mut self, spending: Spending) {
         self.requests.apply(spending, self.now);
         self.spent.push(spending);
     }

@@ -48,6 +48,9 @@ impl Engine {
             EventBody::OrderUpdates(updates) => {
                 self.own.sign_of_life(now);
                 for update in updates {
+                    if self.is_of_a_stop(update) {
+                        continue;
+                    }
                     if self.orders.on_update(update, now) {
                         self.recover.questions.want(Ask::OpenOrders);
                     }
@@ -100,6 +103,7 @@ impl Engine {
             Command::Stop => self.on_stop(),
             Command::Kill => self.latch(KillReason::Manual),
             Command::KillElsewhere => self.latch(KillReason::OtherCoin),
+            Command::Resident(news) => self.on_stop_news(news),
             Command::Reconcile => self.recover.look_at_everything(),
         }
     }
@@ -212,11 +216,12 @@ impl Engine {
 
     /// What a query of the open orders shows and hides.
     fn on_look(&mut self, open: &[OpenOrder]) {
+        let open = self.without_stops(open);
         let Look {
             foreign,
             again,
             gone,
-        } = self.orders.on_open_orders(open, self.now);
+        } = self.orders.on_open_orders(&open, self.now);
         for cloid in gone {
             self.recover.questions.want(Ask::OrderStatus(cloid));
         }
@@ -258,6 +263,11 @@ impl Engine {
             Owner::Exchange => {
                 self.counts.forced_fills += 1;
                 self.alarms.push(Alarm::ForcedFill(ToldFill::new(fill)));
+            }
+            Owner::Resident => {
+                self.counts.stop_fills += 1;
+                self.alarms.push(Alarm::StopFilled(ToldFill::new(fill)));
+                self.recover.doubt();
             }
             Owner::Stranger => {
                 self.counts.stranger_fills += 1;

@@ -18,6 +18,7 @@ mod ranges;
 mod reconcile;
 mod recover;
 mod replies;
+mod resident;
 mod sizes;
 mod snapshot;
 mod trace;
@@ -44,6 +45,7 @@ use crate::requests::RequestsConfig;
 use crate::requests::choice::Withheld;
 use crate::requests::ledger::{RequestLedger, Supply};
 use crate::requests::spending::Spending;
+use crate::resident::ProtectionConfig;
 use crate::units::{Dur, SECOND, Side, Sz, Time};
 
 use control::Control;
@@ -53,6 +55,8 @@ use market::Market;
 use own::Own;
 pub use recover::Heard;
 use recover::Recover;
+use resident::Resident;
+pub use resident::ResidentShown;
 pub use snapshot::{Counts, RecoveryShown, Snapshot};
 use trace::Pricing;
 pub use trace::{LevelTrace, SideTrace};
@@ -90,6 +94,8 @@ pub struct EngineConfig {
     pub recovery: RecoveryConfig,
     /// What requests cost.
     pub requests: RequestsConfig,
+    /// What looks after a position when nothing of ours lives any more.
+    pub protection: ProtectionConfig,
     /// A planted bug, to prove that those who watch would see it. Never set by a user's configuration.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub drill: Option<Drill>,
@@ -161,6 +167,7 @@ impl EngineConfig {
                 (1e-3, 1e6),
                 "above 0, at most 1e6 s",
             )])
+            .chain(self.protection_ranges())
             .chain(self.drill_range());
         for (key, value, (low, high), expected) in ranges {
             if !(low <= value && value <= high) {
@@ -319,6 +326,8 @@ pub struct Engine {
     excess_since: Option<Time>,
     /// Supply of requests last told of.
     told_supply: Option<Supply>,
+    /// The stop that rests at the exchange.
+    resident: Resident,
 }
 
 impl Engine {
@@ -341,6 +350,7 @@ impl Engine {
             withheld: Vec::new(),
             excess_since: None,
             told_supply: None,
+            resident: Resident::default(),
             config,
             instrument,
             now: Time::ZERO,
@@ -390,6 +400,7 @@ impl Engine {
         self.watch_ledger();
         self.run_cycle(actions);
         self.watch_supply();
+        self.watch_resident();
         self.ask();
         self.count_asked();
     }

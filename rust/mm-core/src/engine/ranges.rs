@@ -1,4 +1,4 @@
-//! Legal ranges of the sections `[recovery]` and `[requests]`.
+//! Legal ranges of the sections `[recovery]`, `[requests]` and `[protection]`.
 
 use super::{BPS, DAY_S, EngineConfig, Ranged};
 use crate::requests::VENUE_PRICE_USD;
@@ -12,6 +12,12 @@ const IN_SECONDS: &str = "0.1 to 86400 s";
 const PRICE: (f64, f64) = (0.0, VENUE_PRICE_USD);
 
 impl EngineConfig {
+    pub(super) fn protection_ranges(&self) -> [Ranged; 1] {
+        let tolerance = self.protection.resident_stop_tolerance_frac;
+        let (key, range) = ("protection.resident_stop_tolerance_frac", (0.0, 0.5));
+        [(key, tolerance, range, "0 to 0.5")]
+    }
+
     #[rustfmt::skip] // a table
     pub(super) fn recovery_ranges(&self) -> [Ranged; 24] {
         let r = &self.recovery;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{Engine, Heard, SideTrace};
+use super::{Engine, Heard, ResidentShown, SideTrace};
 use crate::account::{Ledger, Pnl};
 use crate::budget::Restored;
 use crate::control::{
@@ -61,6 +61,8 @@ pub struct Counts {
     pub earlier_fills: u64,
     /// Fills that the exchange forced: liquidation, auto-deleveraging, settlement.
     pub forced_fills: u64,
+    /// Fills of the stop that rests at the exchange.
+    pub stop_fills: u64,
     /// Breaks in the chain of fills that lasted.
     pub discontinuities: u64,
     /// Orders the gate or the filter did not let out.
@@ -202,6 +204,8 @@ pub struct Snapshot {
     pub requests_left: Option<i64>,
     /// The request ledger.
     pub requests: RequestsShown,
+    /// The stop that rests at the exchange.
+    pub resident: ResidentShown,
     /// Changes that were wanted and wait for requests.
     pub withheld: Vec<Withheld>,
     /// Terms of what is quoted, by side.
@@ -272,9 +276,7 @@ impl Engine {
             sigma: self.market.volatility.for_limits().map(|sigma| sigma.value),
             sigma_quotes: self.sigma_for_quotes(),
             kappa_per_bps: self.config.quoting.kappa_per_bps,
-            break_even_bps: self
-                .maker_fee_bps()
-                .map(|fee| self.config.quoting.break_even_bps(fee)),
+            break_even_bps: self.break_even_bps(),
             expected_fills_per_h: self.expected_fills_per_h(),
             market_age_s: age(self.market.age(self.now)),
             account_age_s: age(self.own.account.map(|(_, recv)| self.now.since(recv))),
@@ -286,6 +288,7 @@ impl Engine {
             head_room_age_s: age(self.own.allowance.map(|known| self.now.since(known.recv))),
             requests_left: self.requests.left(),
             requests: self.requests.shown(),
+            resident: self.resident(),
             withheld: self.withheld.clone(),
             trace: self.trace(),
             orders: self.shown_orders(),
@@ -297,6 +300,11 @@ impl Engine {
             market_takers: self.market.tape.takers(),
             markouts: self.market.markouts.table().to_vec(),
         }
+    }
+
+    fn break_even_bps(&self) -> Option<f64> {
+        let fee = self.maker_fee_bps()?;
+        Some(self.config.quoting.break_even_bps(fee))
     }
 
     fn pnl(&self) -> Option<Pnl> {

@@ -67,6 +67,8 @@ pub enum Owner {
     Past,
     /// A cloid of an earlier session of this program.
     Earlier,
+    /// A stop of this program that rested at the exchange.
+    Resident,
     /// The exchange itself: liquidation, auto-deleveraging, settlement.
     Exchange,
     /// Nothing this program made.
@@ -491,6 +493,7 @@ impl Orders {
             return Owner::Exchange;
         }
         match fill.cloid {
+            Some(cloid) if cloid.is_resident() => Owner::Resident,
             Some(cloid) if self.live.contains_key(&cloid) => Owner::Ours,
             Some(cloid) if cloid.session() == self.session => Owner::Past,
             Some(cloid) if look::earlier(self.session, cloid) => Owner::Earlier,

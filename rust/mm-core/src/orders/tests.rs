@@ -64,6 +64,7 @@ fn open(oid: u64, cloid: Option<Cloid>) -> OpenOrder {
         px: Px(100),
         sz: Sz(10),
         reduce_only: false,
+        trigger: None,
     }
 }
 

@@ -156,6 +156,7 @@ mod tests {
             px: Px(100),
             sz: Sz(5),
             reduce_only: false,
+            trigger: None,
         };
         orders.on_open_orders(&[by_hand(1), by_hand(2)], Time(0));
         let found = sweep(&orders, &verdict(QuoteMode::TwoSided), Time(0), GRACE);

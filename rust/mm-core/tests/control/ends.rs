@@ -132,6 +132,7 @@ fn an_order_placed_by_hand_does_not_keep_a_kill_from_being_done() {
             px: Px(900_000),
             sz: Sz(20),
             reduce_only: false,
+            trigger: None,
         }],
     }));
     assert_eq!(desk.snapshot().foreign.len(), 1);

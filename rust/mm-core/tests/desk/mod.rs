@@ -45,6 +45,7 @@ pub(crate) fn config(control: &str) -> EngineConfig {
             "ioc_rounds": 3, "ioc_cooldown_s": 30, "post_only_s": 60, "reject_strikes": 3,
             "reject_backoff_s": 5, "reject_backoff_max_s": 120, "reconcile_s": 10,
             "reconcile_grace_s": 3, "sweep_s": 60, "sweep_grace_s": 5},
+        "protection": {"resident_stop": false, "resident_stop_tolerance_frac": 0.1},
         "requests": {"reserve": 500, "plan_days": 3, "burst_frac": 0.1, "price_max_usd": 5e-4, "ask_s": 60,
             "watchdog_weight_per_min": 300}
     }"#;

@@ -290,6 +290,7 @@ fn orders() -> Vec<EventBody> {
         px: PX,
         sz: SZ,
         reduce_only: false,
+        trigger: None,
     };
     let statuses = vec![
         ItemStatus::Resting(2),

@@ -365,6 +365,7 @@ impl Script {
             px: order.px,
             sz: order.sz,
             reduce_only: order.reduce_only,
+            trigger: None,
         });
         let orders = shown.chain(more.iter().copied()).collect();
         self.tell(EventBody::OpenOrders(OpenOrders { orders }));
@@ -452,5 +453,6 @@ pub(crate) fn other(oid: u64, cloid: Option<Cloid>) -> OpenOrder {
         px: Px(900_000),
         sz: Sz(100),
         reduce_only: false,
+        trigger: None,
     }
 }

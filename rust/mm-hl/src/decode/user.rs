@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use mm_core::action::Cloid;
 use mm_core::event::{
     AccountState, EventBody, Fill, FillKind, Fills, HeadRoom, NoveltyPlace, OpenOrder, OrderFate,
-    OrderStatus, OrderUpdate, OtherCoins, OtherFill,
+    OrderStatus, OrderUpdate, OtherCoins, OtherFill, Waiting,
 };
 use mm_core::instrument::Instrument;
 use mm_core::units::{Px, Side, Sz, Time, Usd, parse_decimal_floor};
@@ -370,6 +370,40 @@ pub(super) struct WireOrder<'a> {
     cloid: Option<Cow<'a, str>>,
     #[serde(default)]
     reduce_only: bool,
+    #[serde(default)]
+    is_trigger: bool,
+    #[serde(default)]
+    is_position_tpsl: bool,
+    trigger_px: Option<&'a str>,
+}
+
+impl WireOrder<'_> {
+    /// Price, size and what it waits for. One that waits may have no limit price of its own, and no size
+    /// where it closes the whole position.
+    fn terms(&self, instrument: &Instrument) -> Result<(Px, Sz, Option<Waiting>), DecodeError> {
+        if !self.is_trigger {
+            let (px, sz) = px_and_sz(instrument, ("limitPx", self.limit_px), self.sz)?;
+            return Ok((px, sz, None));
+        }
+        let positive = |what, text| {
+            off_grid_px(instrument, what, text)?
+                .ok_or_else(|| unexpected(what, text, "a positive price"))
+        };
+        let trigger_px = self
+            .trigger_px
+            .ok_or_else(|| unexpected("triggerPx", "absent", "a price, where isTrigger is true"))?;
+        let waits = Waiting {
+            px: positive("triggerPx", trigger_px)?,
+            whole_position: self.is_position_tpsl,
+        };
+        let px = off_grid_px(instrument, "limitPx", self.limit_px)?.unwrap_or(waits.px);
+        let sz = if self.is_position_tpsl {
+            remaining(instrument, self.sz)?
+        } else {
+            px_and_sz(instrument, ("triggerPx", trigger_px), self.sz)?.1
+        };
+        Ok((px, sz, Some(waits)))
+    }
 }
 
 /// Open orders of our coin, waiting triggers included.
@@ -381,7 +415,7 @@ pub(super) fn open_orders(
         .iter()
         .filter(|order| order.coin == instrument.coin());
     ours.map(|order| {
-        let (px, sz) = px_and_sz(instrument, ("limitPx", order.limit_px), order.sz)?;
+        let (px, sz, trigger) = order.terms(instrument)?;
         Ok(OpenOrder {
             oid: order.oid,
             cloid: cloid(order.cloid.as_ref())?,
@@ -389,6 +423,7 @@ pub(super) fn open_orders(
             px,
             sz,
             reduce_only: order.reduce_only,
+            trigger,
         })
     })
     .collect()
