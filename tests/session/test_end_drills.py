@@ -36,9 +36,12 @@ def finished(maker: Maker, code: int, url: str) -> Json:
 
 
 def reducing(url: str) -> set[str]:
-    """How the reduce-only orders of the account were sent."""
+    """How the reduce-only orders of the account were sent; a stop that was set off is one."""
     rows = ask({"type": "historicalOrders", "user": ADDRESS.lower()}, url)
-    return {row["order"]["tif"] for row in rows if row["order"]["reduceOnly"]}
+    rows = [row for row in rows if row["order"]["reduceOnly"]]
+    waited = {row["status"] for row in rows if row["order"]["isTrigger"]}
+    sent = {row["order"]["tif"] for row in rows if not row["order"]["isTrigger"]}
+    return sent | ({"triggered", "filled"} & waited)
 
 
 def test_a_stop_that_holds_leaves_the_position_for_the_next_run(tmp_path: Path) -> None:
