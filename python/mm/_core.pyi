@@ -37,16 +37,20 @@ class Instrument:
         """
 
     @staticmethod
-    def from_meta(body: bytes, coin: str, *, first_asset: int = 0) -> Instrument:
+    def from_meta(
+        body: bytes, coin: str, *, first_asset: int = 0, deployer_scale: float = 1.0
+    ) -> Instrument:
         """Find a perp in the body of a `meta` query.
 
         Args:
             body: The answer, as received.
             coin: The venue's name, case-sensitive.
             first_asset: Number of the first entry; 0 on the main dex.
+            deployer_scale: By which a builder's dex scales fees; says nothing on the main dex.
 
         Raises:
-            EventError: The body is no `meta`, or the coin is unknown or delisted.
+            EventError: The body is no `meta`, the coin is unknown or delisted, or the scale is
+                outside the venue's range.
         """
 
     @property
@@ -59,6 +63,17 @@ class Instrument:
     def px_decimals(self) -> int: ...
     @property
     def max_leverage(self) -> int: ...
+    @property
+    def growth_mode(self) -> bool:
+        """Whether a tenth of all fees is left."""
+
+    def fee_here(self, rate: float) -> float:
+        """What an account pays for a fill here.
+
+        Args:
+            rate: The account's own, fraction of notional; a rebate is negative.
+        """
+
     def __eq__(self, other: object, /) -> bool: ...
     def __ne__(self, other: object, /) -> bool: ...
 

@@ -19,7 +19,7 @@ from mm.audit.journal import Json, read_log, read_report, read_sends
 from mm.audit.reference import disagreement
 from mm.config import Config, engine_config_json, expires_after_s
 from mm.errors import ConfigError, EventError
-from mm.frames import read_frames
+from mm.frames import listing_beside, read_frames
 from mm.paper.opening import BLOCK_MS, LISTED
 
 SESSION_BITS = 53
@@ -100,7 +100,9 @@ def read_recording(
         first_lines.append(lines)
         lines += parts[-1].count(b"\n")
     coin = coin or _coin_of(parts[0], paths[0])
-    listed = LISTED.get(coin, (None, None))
+    listed: tuple[int | None, int | None] = LISTED.get(coin, (None, None))
+    if (told := listing_beside(paths[0])) is not None and told.coin == coin:
+        listed = told.sz_decimals, told.max_leverage
     decimals = listed[0] if sz_decimals is None else sz_decimals
     leverage = listed[1] if max_leverage is None else max_leverage
     if decimals is None or leverage is None:
@@ -118,7 +120,7 @@ def _coin_of(frames: bytes, path: Path) -> str:
         try:
             data = json.loads(line.partition(b" ")[2])["data"]
             coin = (data[0] if isinstance(data, list) else data).get("coin")
-        except (ValueError, LookupError, TypeError, AttributeError) as error:
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
             raise EventError(
                 f"{path}: line {number}: expected `<receive ns> <frame JSON>`,"
                 f" found {line[:40].decode(errors='replace')!r}"

@@ -23,6 +23,7 @@ from mm.hyperliquid.http import HttpClient
 from mm.hyperliquid.meta import load_instrument
 from mm.hyperliquid.nonces import nonces_of
 from mm.hyperliquid.pacing import Pacer
+from mm.hyperliquid.reading import rows_of, understood
 from mm.inbox import Inbox
 from mm.live.opening import open_live
 from mm.meter import Meter
@@ -60,14 +61,19 @@ class Hand:
 
     async def orders(self) -> list[Json]:
         """Orders of the account for the coin, as the venue shows them."""
-        rows = json.loads(await self.account.ask("frontendOpenOrders", urgent=True))
-        return [row for row in rows if row["coin"] == self.account.coin]
+        body = await self.account.ask("frontendOpenOrders", urgent=True)
+        with understood("frontendOpenOrders"):
+            rows = [row for row in rows_of(body) if row["coin"] == self.account.coin]
+            for row in rows:
+                row["side"], row["sz"], row["limitPx"]
+            return rows
 
     async def position(self) -> Decimal:
         """The exchange's position, in coin."""
-        state = json.loads(await self.account.ask("clearinghouseState", urgent=True))
-        rows = [row["position"] for row in state["assetPositions"]]
-        held = [Decimal(row["szi"]) for row in rows if row["coin"] == self.account.coin]
+        body = await self.account.ask("clearinghouseState", urgent=True)
+        with understood("clearinghouseState"):
+            rows = [row["position"] for row in json.loads(body)["assetPositions"]]
+            held = [Decimal(row["szi"]) for row in rows if row["coin"] == self.account.coin]
         return held[0] if held else Decimal(0)
 
 

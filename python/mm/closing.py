@@ -10,6 +10,7 @@ from decimal import Decimal
 from mm.by_hand import Hand
 from mm.errors import VenueError
 from mm.heartbeat import UNKNOWN
+from mm.hyperliquid.reading import understood
 from mm.watchdog.trade import Trade
 from mm.watchdog.unwinding import Escalation, Pacing
 
@@ -60,8 +61,10 @@ async def preview(hand: Hand) -> Preview:
         VenueError: No answer.
     """
     query = {"type": "l2Book", "coin": hand.account.coin}
-    levels = json.loads(await hand.account.info(query, urgent=True))["levels"]
-    sides = [[(Decimal(row["px"]), Decimal(row["sz"])) for row in side] for side in levels]
+    body = await hand.account.info(query, urgent=True)
+    with understood("l2Book"):
+        levels = json.loads(body)["levels"]
+        sides = [[(Decimal(row["px"]), Decimal(row["sz"])) for row in side] for side in levels]
     position = await hand.position()
     return Preview(
         coin=hand.account.coin,

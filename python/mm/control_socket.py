@@ -94,10 +94,10 @@ class ControlSocket:
     async def _reply(self, line: bytes) -> Json:
         try:
             request = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             return {"error": f"not a request: {error}"}
         ask = request.get("ask") if isinstance(request, dict) else None
-        if ask not in self._answers:
+        if not isinstance(ask, str) or ask not in self._answers:
             return {"error": f"ask was {ask!r}, expected one of {', '.join(sorted(self._answers))}"}
         try:
             async with asyncio.timeout(ANSWER_S):
@@ -129,15 +129,19 @@ def ask_running(directory: Path, request: Json, timeout_s: float = PATIENCE_S) -
             client.sendall(json.dumps(request).encode() + b"\n")
             while not line.endswith(b"\n") and (part := client.recv(LINE_BYTES)):
                 line += part
-        reply: Json = json.loads(line)
+        reply = json.loads(line)
     except (FileNotFoundError, ConnectionRefusedError):
         raise NobodyAnswersError(f"no maker runs for {directory}") from None
     except TimeoutError:
         raise NobodyAnswersError(
             f"the maker at {directory} did not answer within {timeout_s:g} s"
         ) from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise NobodyAnswersError(f"the maker at {directory} broke off: {error}") from error
+    if not isinstance(reply, dict) or not (
+        "error" in reply or isinstance(reply.get("answer"), dict)
+    ):
+        raise NobodyAnswersError(f"the maker at {directory} said nothing of use: {str(reply)[:80]}")
     if "error" in reply:
         raise StateError(str(reply["error"]))
     answer: Json = reply["answer"]

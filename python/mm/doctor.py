@@ -21,7 +21,7 @@ from mm.hyperliquid.account import OF_A_DEX, is_stop
 from mm.hyperliquid.http import HttpClient
 from mm.hyperliquid.meta import dex_of, load_instrument, load_perp
 from mm.hyperliquid.nonces import MILLISECOND_NS
-from mm.keys.sources import secret_for
+from mm.keys.sources import Use, secret_for
 from mm.live.opening import clock_skew_s, refuse_mode
 from mm.live.roles import mandate_of
 from mm.runs import Burn
@@ -32,8 +32,6 @@ ROUND_TRIP_WARN_S = 0.5
 SCHEDULE_CANCEL_USD = 1_000_000
 """Volume below which the venue refuses `scheduleCancel`."""
 BUDGET_WARN_DAYS = 7.0
-BUILDERS_FEES = 2
-"""On a builder's dex the builder takes as much as the venue."""
 
 Json = dict[str, Any]  # Any: what the venue answered
 Check = Callable[[], Awaitable["Finding"]]
@@ -70,9 +68,14 @@ class Doctor:
         self._http = http
         self._user = user
         self._burn = burn
+        self._keys: dict[Use, str | MmError] = {}
 
     async def examine(self) -> list[Finding]:
         """Run every check at once; in a fixed order."""
+        if self._config.process.network != "paper":
+            # Opening a keystore takes a second of this machine, and perhaps a passphrase: first, so
+            # that no measurement waits for it.
+            self._keys = await asyncio.to_thread(self._read_keys)
         checks: list[tuple[str, Check]] = [("venue", self._venue), ("clock", self._clock)]
         if self._config.process.network != "paper":
             checks += [
@@ -116,9 +119,27 @@ class Doctor:
 
     # ---- key and account ------------------------------------------------------------------------
 
+    def _read_keys(self) -> dict[Use, str | MmError]:
+        account, process = self._config.account, self._config.process
+        uses: tuple[Use, ...] = ("maker",) if process.watchdog == "off" else ("maker", "watchdog")
+        found: dict[Use, str | MmError] = {}
+        for use in uses:
+            try:
+                found[use] = secret_for(use, account, process.network)
+            except MmError as error:
+                found[use] = error
+        return found
+
+    def _key_of(self, use: Use) -> str:
+        """Raises: why it could not be read."""
+        key = self._keys[use]
+        if isinstance(key, MmError):
+            raise key
+        return key
+
     async def _key(self) -> Finding:
         account, now_ms = self._config.account, _now_ms()
-        secret = secret_for("maker", account, self._config.process.network)
+        secret = self._key_of("maker")
         mandate = await mandate_of(
             self._http,
             Signer(secret).address,
@@ -133,13 +154,11 @@ class Doctor:
         name, config = "watchdog key", self._config
         if config.process.watchdog == "off":
             return Finding(name, "warn", "the watchdog is switched off: nobody closes for us")
-        secret = secret_for("watchdog", config.account, config.process.network)
-        address, now_ms = Signer(secret).address, _now_ms()
+        address, now_ms = Signer(self._key_of("watchdog")).address, _now_ms()
         mandate = await mandate_of(
             self._http, address, self._user, master_key_allowed=False, now_ms=now_ms
         )
-        ours = secret_for("maker", config.account, config.process.network)
-        if Signer(ours).address == address:
+        if Signer(self._key_of("maker")).address == address:
             raise ConfigError(f"{address} is the maker's key too: expected another agent")
         return Finding(
             name, "warn" if mandate.expires_soon(now_ms) else "ok", mandate.lines(now_ms)[1]
@@ -173,17 +192,17 @@ class Doctor:
 
     async def _fees(self) -> Finding:
         fees = await self._ask_user("userFees")
-        factor = BUILDERS_FEES if dex_of(self._config.coins[0]) else 1
-        maker, taker = (
-            1e4 * (rate + max(rate, 0.0) * (factor - 1))
-            for rate in (float(fees[key]) for key in ("userAddRate", "userCrossRate"))
-        )
-        return Finding(
-            "fees",
-            "ok",
-            f"maker {maker:g} bps, taker {taker:g} bps: a round trip of two fills at the touch"
-            f" costs {2 * maker:g} bps",
-        )
+        own = [float(fees[key]) for key in ("userAddRate", "userCrossRate")]
+        found = []
+        for coin in self._config.coins:
+            perp = (await load_perp(self._http, coin)).instrument if dex_of(coin) else None
+            maker, taker = (1e4 * (rate if perp is None else perp.fee_here(rate)) for rate in own)
+            of = "" if perp is None else f"{coin}{' in growth mode' if perp.growth_mode else ''}: "
+            found.append(
+                f"{of}maker {maker:g} bps, taker {taker:g} bps: a round trip of two fills at the"
+                f" touch costs {2 * maker:g} bps"
+            )
+        return Finding("fees", "ok", "; ".join(dict.fromkeys(found)))
 
     async def _feasibility(self, config: Config) -> Finding:
         state = await self._ask_user("clearinghouseState")

@@ -1,10 +1,16 @@
-"""Recordings on disk: raw websocket frames, `<receive ns> <frame JSON>` a line, zstd or plain."""
+"""Recordings on disk: raw websocket frames, `<receive ns> <frame JSON>` a line, zstd or plain.
 
+Beside `NAME.frames.zst` stands `NAME.meta.json`, where `mm record` wrote it: the coin as the venue
+listed it, in the form of a `meta` answer.
+"""
+
+import json
 from pathlib import Path
 
 import zstandard
 
-from mm.errors import EventError
+from mm._core import Instrument
+from mm.errors import ConfigError, EventError
 
 
 def read_frames(path: Path) -> bytes:
@@ -44,3 +50,30 @@ def _decompress(path: Path, data: bytes) -> bytes:
 def _broken(path: Path, parts: list[bytes], what: str) -> str:
     line = sum(part.count(b"\n") for part in parts) + 1
     return f"{path}: line {line}: {what}"
+
+
+def listing_path(path: Path) -> Path:
+    """Where the listing of a recording is, if there is one."""
+    return path.with_name(f"{path.name.split('.')[0]}.meta.json")
+
+
+def listing_beside(path: Path) -> Instrument | None:
+    """The perp that a recording is of, as its venue listed it; `None`: nobody wrote that down.
+
+    Args:
+        path: Of the recording.
+
+    Raises:
+        EventError: The listing beside it cannot be read.
+    """
+    beside = listing_path(path)
+    try:
+        meta = beside.read_bytes()
+        coin = str(json.loads(meta)["universe"][0]["name"])
+        return Instrument.from_meta(meta, coin)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise EventError(f"{beside}: {error.strerror}") from error
+    except (ValueError, LookupError, TypeError, RecursionError, ConfigError, EventError) as error:
+        raise EventError(f"{beside}: expected the listing of one perp: {error}") from error

@@ -110,7 +110,14 @@ class Beat:
                 raise ValueError("another version's")
             coins = {coin: Held.of_record(held) for coin, held in record.pop("coins").items()}
             return cls(**record, coins=coins)
-        except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+        except (
+            ValueError,
+            LookupError,
+            TypeError,
+            AttributeError,
+            ArithmeticError,
+            RecursionError,
+        ) as error:
             raise StateError(f"{where}: expected a heartbeat of this version: {error}") from error
 
 
@@ -129,6 +136,8 @@ def read_beat(path: Path) -> Beat | None:
         return None
     except OSError as error:
         raise StateError(f"{path}: cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise StateError(f"{path}: expected a heartbeat of this version: {error}") from error
     return Beat.of_text(text, path)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import Coroutine
 from contextlib import ExitStack
@@ -14,11 +15,13 @@ import structlog
 
 from mm.ending import StopRequest
 from mm.errors import ConfigError, VenueError
+from mm.frames import listing_path
 from mm.hyperliquid.http import HttpClient
-from mm.hyperliquid.meta import load_instrument
+from mm.hyperliquid.meta import load_listing
 from mm.hyperliquid.socket import BOOKKEEPING, Socket
 from mm.hyperliquid.streams import market_subscriptions
 from mm.recorder import Recorder
+from mm.state import write_durably
 
 log = structlog.get_logger(__name__)
 
@@ -51,7 +54,8 @@ async def record(
     Args:
         base_url: Of the venue.
         coins: The perps.
-        directory: Takes `<coin>.frames.zst`; none of them may exist.
+        directory: Takes `<coin>.frames.zst`, none of which may exist, and `<coin>.meta.json`: the
+            coin as the venue lists it.
         duration_s: Wall seconds; `None`: until a signal.
 
     Raises:
@@ -60,11 +64,14 @@ async def record(
         StateError: The disk takes no more.
     """
     async with HttpClient(base_url) as http:
-        for coin in coins:
-            await load_instrument(http, coin)
+        listed = {coin: await load_listing(http, coin) for coin in coins}
     ask = StopRequest()
     with ask.on_signals(), ExitStack() as stack:
         lines = [_Line(base_url, coin, directory, stack) for coin in coins]
+        for line in lines:
+            write_durably(
+                listing_path(line.recorded.path), json.dumps(listed[line.coin], indent=1).encode()
+            )
         tasks = [asyncio.create_task(work) for line in lines for work in line.works()]
         try:
             await _until_over(tasks, lines, ask, duration_s)

@@ -18,6 +18,7 @@ from mm.figures import usd_text
 from mm.hyperliquid.account import Account
 from mm.hyperliquid.lists import FILLS, FUNDINGS, TRANSFERS, as_frame, pages
 from mm.hyperliquid.nonces import MILLISECOND_NS
+from mm.hyperliquid.reading import understood
 from mm.inbox import Command, Inbox
 from mm.ledger import Books, Reconciled
 from mm.sorting import Inboxes
@@ -108,10 +109,14 @@ async def reconcile(
     Raises:
         VenueError: The venue does not answer, or its lists do not end.
     """
-    anchor_ms = json.loads(anchor)["time"]
+    with understood("clearinghouseState"):
+        anchor_ms = int(json.loads(anchor)["time"])
     if (newest_ns := books.last_ns()) is not None:
         span = (max(newest_ns - OVERLAP_NS, 0) // MILLISECOND_NS, anchor_ms)
         for query in (FILLS, FUNDINGS, TRANSFERS):
             async for rows in pages(account, query, span):
-                books.post(read_entries(instrument, as_frame(query, account.user, rows)))
+                frame = as_frame(query, account.user, rows)
+                with understood(query):
+                    entries = read_entries(instrument, frame)
+                books.post(entries)
     return books.reconcile(position, anchor_ms * MILLISECOND_NS)

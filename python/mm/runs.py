@@ -35,7 +35,7 @@ def last_burn(account_dir: Path) -> Burn | None:
             summary = json.loads(path.read_text(encoding="utf-8"))
             duration_s = float(summary["duration_s"])
             burn = Burn(int(summary["requests"]), float(summary["volume_usd"]), duration_s)
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, ArithmeticError, RecursionError):
             # A run that was never anchored, or another version's: an older one may tell.
             continue
         if duration_s > 0:

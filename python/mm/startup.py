@@ -26,6 +26,7 @@ from mm.hyperliquid.account import Account, cancel_all, set_leverage
 from mm.hyperliquid.gateway import Gateway
 from mm.hyperliquid.meta import Perp
 from mm.hyperliquid.nonces import MILLISECOND_NS, SECOND_MS
+from mm.hyperliquid.reading import understood
 from mm.hyperliquid.streams import Stream
 from mm.inbox import Command, Inbox, Info
 from mm.kill_record import refusal
@@ -189,7 +190,9 @@ async def wait_out(account: Account, clock: Clock, expires_ms: int) -> None:
 
 
 async def _venue_ms(account: Account) -> int:
-    return int(json.loads(await account.ask("clearinghouseState"))["time"])
+    body = await account.ask("clearinghouseState")
+    with understood("clearinghouseState"):
+        return int(json.loads(body)["time"])
 
 
 async def _cancel_inherited(seats: Sequence[Seat]) -> int:

@@ -153,7 +153,7 @@ class StateDir:
             record = json.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             return None
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise _damaged(path, f"expected a JSON object: {error}") from error
         if not isinstance(record, dict):
             raise _damaged(path, f"expected a JSON object, was a {type(record).__name__}")

@@ -32,10 +32,10 @@ def exchange(
     perp: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="NAME=SZ_DECIMALS,MAX_LEVERAGE,PX[,MARGIN]",
+            metavar="NAME=SZ_DECIMALS,MAX_LEVERAGE,PX[,MARGIN][,growth]",
             help="Of the demo market: one more perp, DEX:COIN for one of a builder's dex, or"
             " another instead of its own of that name. MARGIN: any, noCross or strictIsolated."
-            " Repeatable.",
+            " growth: in growth mode, for a tenth of the fees. Repeatable.",
         ),
     ] = None,
     oi_cap: Annotated[

@@ -70,13 +70,16 @@ def run(
 
     from mm.accounts import named
     from mm.config import load
+    from mm.frames import listing_beside
     from mm.live.dry import rehearsed
     from mm.log import writing
     from mm.run import Options, make_markets
 
     if not coin and config is None and market is not None and market.startswith("replay:"):
-        # A recording is named after its coin.
-        coin = [Path(market).name.split(".")[0]]
+        # A recording is named after its coin, or has its listing beside it.
+        recorded = Path(market.removeprefix("replay:"))
+        told = listing_beside(recorded)
+        coin = [recorded.name.split(".")[0] if told is None else told.coin]
     given = {
         **named(coin),
         "process.network": network,

@@ -14,11 +14,12 @@ import structlog
 
 from mm._core import Instrument
 from mm.errors import RateLimitedError, RejectedError, VenueError
-from mm.hyperliquid.errors import HTTP_OK
+from mm.hyperliquid.errors import HTTP_OK, LostReplyError
 from mm.hyperliquid.gateway import Gateway
 from mm.hyperliquid.http import HttpClient, HttpReply
 from mm.hyperliquid.meta import Perp, dex_of
 from mm.hyperliquid.pacing import Pacer, query_weight, rows_weight
+from mm.hyperliquid.reading import rows_of, understood
 
 log = structlog.get_logger(__name__)
 
@@ -135,18 +136,17 @@ class Account:
 
     async def open_oids(self) -> list[int]:
         """Ids of our orders that rest for the coin; those of nobody's session are not ours."""
-        rows = json.loads(await self.ask("frontendOpenOrders", urgent=True))
-        ours = (row for row in rows if row["coin"] == self.coin and self._is_ours(row["cloid"]))
-        return [int(row["oid"]) for row in ours]
+        body = await self.ask("frontendOpenOrders", urgent=True)
+        with understood("frontendOpenOrders"):
+            oids = {int(row["oid"]): row for row in rows_of(body) if row["coin"] == self.coin}
+            return [oid for oid, row in oids.items() if self._is_ours(row.get("cloid"))]
 
     async def stop_oids(self) -> list[int]:
         """Ids of our stops that rest for the coin, whichever session placed them."""
-        rows = json.loads(await self.ask("frontendOpenOrders", urgent=True))
-        return [
-            int(row["oid"])
-            for row in rows
-            if row["coin"] == self.coin and is_stop(row.get("cloid"))
-        ]
+        body = await self.ask("frontendOpenOrders", urgent=True)
+        with understood("frontendOpenOrders"):
+            oids = {int(row["oid"]): row for row in rows_of(body) if row["coin"] == self.coin}
+            return [oid for oid, row in oids.items() if is_stop(row.get("cloid"))]
 
     def _is_ours(self, cloid: str | None) -> bool:
         if is_stop(cloid):
@@ -157,8 +157,10 @@ class Account:
 
     async def leverage(self) -> tuple[str, int]:
         """Margin mode (`cross` or `isolated`) and leverage set for the coin."""
-        data = json.loads(await self.ask("activeAssetData"))
-        return str(data["leverage"]["type"]), int(data["leverage"]["value"])
+        body = await self.ask("activeAssetData")
+        with understood("activeAssetData"):
+            data = json.loads(body)
+            return str(data["leverage"]["type"]), int(data["leverage"]["value"])
 
 
 async def set_leverage(account: Account, gateway: Gateway, perp: Perp, leverage: int) -> None:
@@ -261,10 +263,13 @@ def check(reply: HttpReply, what: str) -> None:
 
     Raises:
         RejectedError: With the venue's words.
+        LostReplyError: The answer tells nothing: the action may have been carried out.
     """
     shown = reply.body.decode(errors="replace")
     if reply.status != HTTP_OK:
         raise RejectedError(f"{what}: HTTP {reply.status} {shown}")
-    answer = json.loads(shown)
-    if answer.get("status") != "ok":
-        raise RejectedError(f"{what}: {answer.get('response')}")
+    with understood(what, LostReplyError):
+        answer = json.loads(shown)
+        status, response = answer["status"], answer.get("response")
+    if status != "ok":
+        raise RejectedError(f"{what}: {response}")

@@ -16,6 +16,10 @@ class LostReplyError(VenueError):
     """Sent, but no answer came: what became of it is unknown until queried."""
 
 
+class UnreadableError(VenueError):
+    """An answer came and is not of the form that it should have: it tells nothing."""
+
+
 class HttpStatusError(RejectedError):
     """The venue answered with an HTTP error.
 

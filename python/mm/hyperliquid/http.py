@@ -17,7 +17,9 @@ from mm.hyperliquid.errors import (
     HttpStatusError,
     LostReplyError,
     UnreachableError,
+    UnreadableError,
 )
+from mm.hyperliquid.reading import looks_like_json
 
 JSON_HEADERS = {"Content-Type": "application/json"}
 # The text of an error body that is worth showing.
@@ -91,11 +93,15 @@ class HttpClient:
             LostReplyError: No answer in time.
             RateLimitedError: HTTP 429, whose body is `null`.
             HttpStatusError: Any other HTTP error, with its text.
+            UnreadableError: Something else than JSON, as a gateway before the venue may answer.
         """
         reply = await self._post("/info", json.dumps(query).encode())
-        if reply.status == HTTP_OK:
-            return reply.body
         what = f"info {query.get('type')}"
+        if reply.status == HTTP_OK:
+            if not looks_like_json(reply.body):
+                shown = reply.body.decode(errors="replace")[:SHOWN_CHARS]
+                raise UnreadableError(f"{what} at {self.base_url}: expected JSON, got {shown!r}")
+            return reply.body
         if reply.status == HTTP_TOO_MANY_REQUESTS:
             raise RateLimitedError(f"{what} at {self.base_url}: too many requests (HTTP 429)")
         shown = reply.body.decode(errors="replace")[:SHOWN_CHARS]

@@ -8,6 +8,7 @@ from typing import Any
 
 from mm.errors import VenueError
 from mm.hyperliquid.account import Account
+from mm.hyperliquid.reading import rows_of, understood
 
 # Types of the queries.
 FILLS = "userFillsByTime"
@@ -39,9 +40,10 @@ async def pages(
     for _ in range(PAGES):
         between = {"startTime": start_ms, "endTime": end_ms}
         body = await account.info({"type": query, "user": account.user, **between}, urgent=urgent)
-        rows = json.loads(body)
+        with understood(query):
+            rows: list[Json] = list(rows_of(body))
+            newest_ms = max((int(row["time"]) for row in rows), default=start_ms)
         yield rows
-        newest_ms = max((row["time"] for row in rows), default=start_ms)
         if newest_ms == start_ms:
             return
         # A page may end within a millisecond, so that one is asked for again: known is known.
@@ -53,7 +55,8 @@ def as_frame(query: str, user: str, rows: Sequence[Json]) -> bytes:
     """The rows of an answer as the frame of the stream that tells the same."""
     channel = CHANNELS[query]
     if query == FUNDINGS:
-        rows = [{**row["delta"], "time": row["time"]} for row in rows]
+        with understood(query):
+            rows = [{**row["delta"], "time": row["time"]} for row in rows]
     name = channel[4].lower() + channel[5:]
     data = {"isSnapshot": True, "user": user, name: rows}
     return json.dumps({"channel": channel, "data": data}).encode()

@@ -10,12 +10,15 @@ from typing import Any
 from mm._core import Instrument
 from mm.errors import ConfigError
 from mm.hyperliquid.http import HttpClient
+from mm.hyperliquid.reading import understood
 
 Json = dict[str, Any]  # Any: whatever JSON holds
 
 # Asset numbers of builders' dexes: the first perp of dex `i` is FIRST + i * EACH (HIP-3).
 BUILDERS_FIRST = 100_000
 BUILDERS_EACH = 10_000
+# Number of the token.
+USDC = 0
 
 
 def dex_of(coin: str) -> str:
@@ -49,15 +52,17 @@ async def load_perp(http: HttpClient, coin: str) -> Perp:
         The perp.
 
     Raises:
-        ConfigError: The venue does not list the coin or its dex, or has delisted it.
-        VenueError: No answer.
+        ConfigError: The venue does not list the coin or its dex, has delisted it, or margins it in
+            something else than USDC.
+        VenueError: No answer, or one that cannot be read.
     """
     dex = dex_of(coin)
-    first = await _first_asset(http, dex) if dex else 0
+    first, scale = await _builders(http, dex) if dex else (0, 1.0)
     meta = await http.info(_query(dex))
-    row = _find(json.loads(meta), coin, http.base_url)
+    row = _find(_read(meta), coin, http.base_url)
     isolated = bool(row.get("onlyIsolated")) or row.get("marginMode") is not None
-    instrument = Instrument.from_meta(meta, coin, first_asset=first)
+    with understood("meta"):
+        instrument = Instrument.from_meta(meta, coin, first_asset=first, deployer_scale=scale)
     return Perp(instrument, "isolated" if isolated else "cross")
 
 
@@ -73,7 +78,7 @@ async def load_listing(http: HttpClient, coin: str) -> dict[str, object]:
         ConfigError: The venue does not list the coin, or has delisted it.
         VenueError: No answer.
     """
-    meta = json.loads(await http.info(_query(dex_of(coin))))
+    meta = _read(await http.info(_query(dex_of(coin))))
     return {**meta, "universe": [_find(meta, coin, http.base_url)]}
 
 
@@ -81,11 +86,24 @@ def _query(dex: str) -> dict[str, object]:
     return {"type": "meta", "dex": dex} if dex else {"type": "meta"}
 
 
+def _read(meta: bytes) -> Json:
+    with understood("meta"):
+        read: Json = dict(json.loads(meta))
+        for perp in read["universe"]:
+            perp["name"], perp.get("isDelisted")
+        return read
+
+
 def _find(meta: Json, coin: str, base_url: str) -> Json:
     listed = {str(perp["name"]): perp for perp in meta["universe"]}
     if coin in listed:
         if listed[coin].get("isDelisted"):
             raise ConfigError(f"coin {coin} is delisted at {base_url}")
+        if (token := meta.get("collateralToken", USDC)) != USDC:
+            raise ConfigError(
+                f"coin {coin} at {base_url} is margined in token {token}, expected USDC ({USDC}):"
+                " every limit and every loss here is counted in USDC"
+            )
         perp: Json = listed[coin]
         return perp
     names = list(listed)
@@ -95,11 +113,20 @@ def _find(meta: Json, coin: str, base_url: str) -> Json:
     raise ConfigError(f"coin {coin} is unknown at {base_url}: {hint}")
 
 
-async def _first_asset(http: HttpClient, dex: str) -> int:
-    """Number of a builder's first perp: dexes count from 1, as `perpDexs` lists them."""
-    rows = json.loads(await http.info({"type": "perpDexs"}))
-    names = [None if row is None else str(row["name"]) for row in rows]
+async def _builders(http: HttpClient, dex: str) -> tuple[int, float]:
+    """Number of a builder's first perp, and by what its deployer scales fees.
+
+    Dexes count from 1, as `perpDexs` lists them.
+    """
+    body = await http.info({"type": "perpDexs"})
+    with understood("perpDexs"):
+        rows = json.loads(body)
+        names = [None if row is None else str(row["name"]) for row in rows]
     if dex not in names:
         listed = ", ".join(name for name in names if name) or "none"
         raise ConfigError(f"dex {dex} is unknown at {http.base_url}: it lists {listed}")
-    return BUILDERS_FIRST + names.index(dex) * BUILDERS_EACH
+    number = names.index(dex)
+    with understood("perpDexs"):
+        # Before deployers could choose it, it was one.
+        scale = float(rows[number].get("deployerFeeScale") or 1.0)
+    return BUILDERS_FIRST + number * BUILDERS_EACH, scale

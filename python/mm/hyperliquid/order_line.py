@@ -153,7 +153,7 @@ def _answer(frame: bytes) -> tuple[int, HttpReply] | None:
         data: dict[str, Any] = json.loads(frame)["data"]  # Any: JSON
         number, response = data["id"], data["response"]
         kind, payload = response["type"], response["payload"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
     if not isinstance(number, int):
         return None

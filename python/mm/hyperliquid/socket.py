@@ -61,11 +61,11 @@ class Backoff:
 def channel_of(frame: bytes) -> str | None:
     """The `channel` of a frame; `None` when it has none (an older server greets in plain text)."""
     start = len(CHANNEL_PREFIX)
-    if frame.startswith(CHANNEL_PREFIX) and (end := frame.find(b'"', start)) > 0:
-        return frame[start:end].decode()
     try:
+        if frame.startswith(CHANNEL_PREFIX) and (end := frame.find(b'"', start)) > 0:
+            return frame[start:end].decode()
         message = json.loads(frame)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     channel = message.get("channel") if isinstance(message, dict) else None
     return channel if isinstance(channel, str) else None

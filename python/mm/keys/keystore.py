@@ -84,7 +84,7 @@ class Keystore:
             wrong = "MAC mismatch" in str(error)
             why = "the passphrase does not open it" if wrong else "not a key file"
             raise ConfigError(f"{path}: {why}") from None
-        except (KeyError, TypeError, AttributeError, NotImplementedError):
+        except (KeyError, TypeError, AttributeError, NotImplementedError, RecursionError):
             raise ConfigError(f"{path}: not a key file") from None
         hide(secret)
         return secret
@@ -117,5 +117,5 @@ class Keystore:
         try:
             address = json.loads(path.read_text(encoding="utf-8"))["address"]
             return Kept(path.stem, f"0x{address.lower().removeprefix('0x')}", path)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             raise StateError(f"{path}: not a key file; move it away") from None

@@ -15,7 +15,9 @@ from mm.config import Config, parse
 from mm.config.engine import control
 from mm.errors import ConfigError, VenueError
 from mm.hyperliquid.http import HttpClient
+from mm.hyperliquid.meta import dex_of
 from mm.hyperliquid.networks import BASE_URLS
+from mm.hyperliquid.reading import understood
 from mm.live.opening import clock_skew_s, refuse_mode, refuse_skew
 from mm.paper.mirror import MIRROR
 
@@ -47,7 +49,7 @@ async def rehearsed(config: Config, base_url: str | None) -> Config:
         refuse_skew(await clock_skew_s(http), config)
         await refuse_mode(http, address)
         fees = await _ask(http, "userFees", address)
-        state = await _ask(http, "clearinghouseState", address)
+        state = await _ask(http, "clearinghouseState", address, dex_of(config.coins[0]))
     try:
         on_paper = {
             "equity_usd": float(state["marginSummary"]["accountValue"]),
@@ -69,8 +71,13 @@ async def rehearsed(config: Config, base_url: str | None) -> Config:
     return parse(merged, "--dry-run")
 
 
-async def _ask(http: HttpClient, kind: str, user: str) -> Mapping[str, Any]:  # Any: JSON
-    said = json.loads(await http.info({"type": kind, "user": user}))
+async def _ask(
+    http: HttpClient, kind: str, user: str, dex: str = ""
+) -> Mapping[str, Any]:  # Any: JSON
+    query = {"type": kind, "user": user} | ({"dex": dex} if dex else {})
+    body = await http.info(query)
+    with understood(kind):
+        said = json.loads(body)
     if not isinstance(said, dict):
         raise VenueError(f"{kind}: expected an object, got {str(said)[:100]}")
     return said

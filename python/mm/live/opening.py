@@ -12,6 +12,7 @@ from mm.config import Config, expires_after_s
 from mm.errors import ConfigError, VenueError
 from mm.hyperliquid.http import HttpClient
 from mm.hyperliquid.networks import BASE_URLS
+from mm.hyperliquid.reading import understood
 from mm.keys.sources import signer_for
 from mm.live.roles import mandate_of
 from mm.venue import Venue
@@ -75,11 +76,12 @@ async def clock_skew_s(http: HttpClient) -> float:
         VenueError: No answer, or one without a time.
     """
     before_ns = time.time_ns()
-    try:
-        told_ms = int(json.loads(await http.info({"type": "exchangeStatus"}))["time"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise VenueError(f"exchangeStatus: expected a time in milliseconds: {error}") from error
+    body = await http.info({"type": "exchangeStatus"})
     middle_ns = (before_ns + time.time_ns()) / 2
+    try:
+        told_ms = int(json.loads(body)["time"])
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
+        raise VenueError(f"exchangeStatus: expected a time in milliseconds: {error}") from error
     return middle_ns / 1e9 - told_ms / 1e3
 
 
@@ -106,7 +108,11 @@ async def refuse_mode(http: HttpClient, account: str) -> str:
         ConfigError: It is one in which nothing may size on that value.
         VenueError: No answer.
     """
-    mode: str = json.loads(await http.info({"type": "userAbstraction", "user": account}))
+    body = await http.info({"type": "userAbstraction", "user": account})
+    with understood("userAbstraction"):
+        mode = json.loads(body)
+    if not isinstance(mode, str):
+        raise VenueError(f"userAbstraction of {account}: expected a word, got {str(mode)[:100]}")
     if mode not in SEPARATE_MODES:
         raise ConfigError(
             f"account mode of {account} is {mode!r}: expected a standard account"

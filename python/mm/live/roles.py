@@ -13,12 +13,15 @@ from typing import Any
 
 from mm.errors import ConfigError, VenueError
 from mm.hyperliquid.http import HttpClient
+from mm.hyperliquid.reading import understood
 
 DAY_MS = 86_400_000
 EXPIRES_SOON_MS = 7 * DAY_MS
 """An approval that ends within a week is worth a warning each time."""
 
 Json = dict[str, Any]  # Any: what the venue answered
+_ROLES = {"user", "agent", "vault", "subAccount", "missing"}
+_WHOSE = {"agent": "user", "subAccount": "master"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,23 +150,27 @@ async def _owner(http: HttpClient, account: str, kind: Json) -> str:
     if kind["role"] == "subAccount":
         return str(kind["data"]["master"]).lower()
     if kind["role"] == "vault":
-        details = await _ask(http, {"type": "vaultDetails", "vaultAddress": account})
-        return str(details["leader"]).lower()
+        body = await http.info({"type": "vaultDetails", "vaultAddress": account})
+        with understood("vaultDetails"):
+            return str(json.loads(body)["leader"]).lower()
     return account
 
 
 async def _agent(http: HttpClient, master: str, signer: str) -> Json | None:
-    rows = await _ask(http, {"type": "extraAgents", "user": master})
-    found = [row for row in rows or () if str(row["address"]).lower() == signer]
-    return found[0] if found else None
+    body = await http.info({"type": "extraAgents", "user": master})
+    with understood("extraAgents"):
+        rows: list[Json] = json.loads(body) or []
+        found = [row for row in rows if str(row["address"]).lower() == signer]
+        return {**found[0], "validUntil": int(found[0]["validUntil"])} if found else None
 
 
 async def _role(http: HttpClient, address: str) -> Json:
-    role: Json = await _ask(http, {"type": "userRole", "user": address})
-    if role.get("role") not in {"user", "agent", "vault", "subAccount", "missing"}:
+    body = await http.info({"type": "userRole", "user": address})
+    with understood(f"userRole of {address}"):
+        role: Json = dict(json.loads(body))
+        # Whom they act for: a role without that says nothing.
+        if (whose := _WHOSE.get(role["role"])) is not None:
+            str(role["data"][whose])
+    if role["role"] not in _ROLES:
         raise VenueError(f"userRole of {address}: expected a role known here, got {role}")
     return role
-
-
-async def _ask(http: HttpClient, query: Json) -> Any:  # noqa: ANN401 - what the venue answered
-    return json.loads(await http.info(query))

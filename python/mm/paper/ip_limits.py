@@ -109,6 +109,6 @@ def _object(body: bytes) -> dict[str, Any]:  # Any: JSON
     """What a body says; empty where it is no object, which the exchange itself refuses."""
     try:
         read = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return read if isinstance(read, dict) else {}

@@ -144,7 +144,7 @@ class Mirror:
         """
         try:
             query = json.loads(body)
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
         if not isinstance(query, dict) or query.get("type") not in HISTORY:
             return None

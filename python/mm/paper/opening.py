@@ -12,7 +12,7 @@ from typing import Literal
 
 from mm._core import PaperExchange
 from mm.errors import ConfigError, EventError
-from mm.frames import read_frames
+from mm.frames import listing_beside, read_frames
 from mm.paper.mirror import Source, find, source_url
 
 BLOCK_MS = 70
@@ -40,7 +40,9 @@ LISTED = {
 }
 """Perps of known recordings: decimals of their size, and largest leverage."""
 
-_PERP = re.compile(r"([\w:]+)=(\d),(\d+),(\d+(?:\.\d+)?)(?:,(any|noCross|strictIsolated))?")
+_PERP = re.compile(
+    r"([\w:]+)=(\d),(\d+),(\d+(?:\.\d+)?)(?:,(any|noCross|strictIsolated))?(,growth)?"
+)
 _OI_CAP = re.compile(r"([\w:]+)=(\d+(?:\.\d{1,6})?)")
 _ACCOUNT = re.compile(
     r"(0x[0-9a-fA-F]{40})=(\d+(?:\.\d{1,6})?)((?:,[a-z]{2,4}:\d+(?:\.\d{1,6})?)*)"
@@ -69,7 +71,7 @@ class Terms:
         faults: What goes wrong, to the first account: a TOML or JSON file; None: nothing.
         ip_limits: Whether an address is held to the venue's request weight and sockets.
         vaults: `ADDRESS=USDC` each, led by the first account.
-        perps: `NAME=SZ_DECIMALS,MAX_LEVERAGE,PX[,MARGIN]` each, of the demo market.
+        perps: `NAME=SZ_DECIMALS,MAX_LEVERAGE,PX[,MARGIN][,growth]` each, of the demo market.
         oi_caps: `NAME=USDC` each.
     """
 
@@ -182,14 +184,18 @@ def read_plan(path: Path) -> object:
     try:
         text = path.read_text(encoding="utf-8")
         return json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         why = error.strerror if isinstance(error, OSError) else error
         raise ConfigError(f"faults {path}: {why}") from error
 
 
 def _recorded(terms: Terms, path: Path) -> dict[str, object]:
-    coin = terms.coin or path.name.split(".")[0]
+    told = listing_beside(path)
+    coin = terms.coin or (path.name.split(".")[0] if told is None else told.coin)
     sz_decimals, max_leverage = LISTED.get(coin, (None, None))
+    growth = False
+    if told is not None and told.coin == coin:
+        sz_decimals, max_leverage, growth = told.sz_decimals, told.max_leverage, told.growth_mode
     if terms.sz_decimals is not None:
         sz_decimals = terms.sz_decimals
     if terms.max_leverage is not None:
@@ -199,7 +205,8 @@ def _recorded(terms: Terms, path: Path) -> dict[str, object]:
             f"coin {coin!r} of {path} is none of {', '.join(LISTED)}:"
             " give --coin, --sz-decimals and --max-leverage as the venue lists it"
         )
-    perp = {"coin": coin, "sz_decimals": sz_decimals, "max_leverage": max_leverage}
+    sizes = {"sz_decimals": sz_decimals, "max_leverage": max_leverage}
+    perp = {"coin": coin, **sizes, "growth": growth}
     return {"kind": "recorded", "perp": perp, "bound": terms.bound}
 
 
@@ -241,11 +248,11 @@ def _perps(terms: Terms) -> tuple[list[dict[str, object]], dict[str, str]]:
         if match is None:
             raise ConfigError(
                 f"perp was {text!r}, expected NAME=SZ_DECIMALS,MAX_LEVERAGE,PX, and after another"
-                " comma any, noCross or strictIsolated"
+                " comma any, noCross or strictIsolated, and after another growth"
             )
-        coin, sz_decimals, max_leverage, px, rule = match.groups()
+        coin, sz_decimals, max_leverage, px, rule, growth = match.groups()
         sizes = {"sz_decimals": int(sz_decimals), "max_leverage": int(max_leverage)}
-        perps.append({"coin": coin, **sizes, "px": float(px)})
+        perps.append({"coin": coin, **sizes, "px": float(px), "growth": growth is not None})
         if rule is not None:
             rules[coin] = rule
     return perps, rules

@@ -135,7 +135,14 @@ def read_announcement(body: bytes) -> Announcement:
         message = json.loads(body)
         data = message.get("data", message)
         return Announcement(int(data["timeNs"]), float(data["speed"]), str(data["instance"]))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        ArithmeticError,
+        RecursionError,
+    ) as error:
         shown = body[:100].decode(errors="replace")
         raise VenueError(f"not the clock of a paper exchange: {shown}") from error
 

@@ -19,6 +19,7 @@ from mm.config import load
 from mm.errors import StateError
 from mm.hyperliquid.account import Account, check
 from mm.hyperliquid.gateway import Gateway
+from mm.hyperliquid.reading import understood
 from mm.keys.sources import VARIABLES, checked, signer_for
 from mm.log import hide
 from mm.watchdog.charge import Charge
@@ -58,8 +59,10 @@ async def ready_key(
     """
     kept = directory.read_key()
     if kept is not None and (kept.master, kept.instance) == (account.user, instance):
-        rows = json.loads(await account.ask("extraAgents", urgent=True))
-        listed = {str(row["address"]).lower(): int(row["validUntil"]) for row in rows or ()}
+        body = await account.ask("extraAgents", urgent=True)
+        with understood("extraAgents"):
+            rows = json.loads(body) or ()
+            listed = {str(row["address"]).lower(): int(row["validUntil"]) for row in rows}
         until_ms = listed.get(kept.signer.address)
         if until_ms is not None and until_ms > now_ms + LEFT_MS:
             return kept

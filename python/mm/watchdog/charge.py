@@ -102,7 +102,7 @@ def read_charge(directory: Path) -> Charge:
         return Charge(**record, coins=coins)
     except FileNotFoundError:
         raise StateError(f"{path}: there is none: no maker has run here") from None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise StateError(
             f"{path}: expected what a maker of this version wrote (mm run replaces it): {error}"
         ) from error

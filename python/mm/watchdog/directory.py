@@ -180,7 +180,7 @@ class WatchdogDir:
         """What the watchdog said last; `None`: never anything, or nothing that can be read."""
         try:
             return Status(**json.loads((self.path / "status.json").read_text(encoding="utf-8")))
-        except (OSError, ValueError, TypeError):
+        except (OSError, ValueError, TypeError, RecursionError):
             return None
 
     # ---- key ------------------------------------------------------------------------------------
@@ -211,7 +211,15 @@ class WatchdogDir:
             return AgentKey(Signer(record["secret"]), record["master"], record["instance"])
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, MmError):
+        except (
+            OSError,
+            ValueError,
+            KeyError,
+            TypeError,
+            AttributeError,
+            RecursionError,
+            MmError,
+        ):
             # Whatever is wrong with the key, its text is not repeated.
             raise StateError(f"{path}: expected an agent key; move it away") from None
 

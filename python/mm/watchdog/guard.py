@@ -17,7 +17,7 @@ import structlog
 from mm._core import Signer
 from mm.audit.verdict import WATCHDOG_SENT
 from mm.clock import Clock, LiveClock, PaperClock
-from mm.errors import RejectedError, VenueError
+from mm.errors import RejectedError, StateError, VenueError
 from mm.heartbeat import Beat, read_beat
 from mm.hyperliquid.account import Account
 from mm.hyperliquid.errors import LostReplyError
@@ -91,6 +91,7 @@ class Guard:
         self._positions: dict[str, int] | None = None
         self._work: _Work | None = None
         self._drifted = False
+        self._blind = False
         self._account_due_s = 0.0
         self._silent_venue_s: float | None = None
         # Until when an action of ours without an answer may still be carried out.
@@ -212,8 +213,15 @@ class Guard:
         return why == "asked" or not lives or self._judgement.over()
 
     def _newest_beat(self) -> Beat | None:
-        """Of the run that this watchdog is in charge of."""
-        beat = read_beat(self._directory.heartbeat)
+        """Of the run that this watchdog is in charge of. One that cannot be read is silence."""
+        try:
+            beat = read_beat(self._directory.heartbeat)
+        except StateError as error:
+            if not self._blind:
+                log.error("heartbeat_unreadable", why=str(error))
+            self._blind = True
+            return None
+        self._blind = False
         return beat if beat is not None and beat.session == self._charge.session else None
 
     def _why(self) -> Why | None:

@@ -15,8 +15,10 @@ from mm.clock import SECOND_NS, Clock
 from mm.figures import coin_text
 from mm.heartbeat import Held
 from mm.hyperliquid.account import BATCH, Account, check, is_of_session, is_stop
+from mm.hyperliquid.errors import LostReplyError
 from mm.hyperliquid.gateway import Gateway
 from mm.hyperliquid.http import HttpClient
+from mm.hyperliquid.reading import rows_of, understood
 from mm.watchdog.unwinding import CLOID_PREFIX, Order, Quote, View, next_step
 
 log = structlog.get_logger(__name__)
@@ -71,10 +73,11 @@ class Trade:
         Raises:
             VenueError: No answer.
         """
-        state = json.loads(await self._account.ask("clearinghouseState", urgent=True))
-        for row in state["assetPositions"]:
-            if row["position"]["coin"] == self._account.coin:
-                return self._lots(row["position"]["szi"])
+        body = await self._account.ask("clearinghouseState", urgent=True)
+        with understood("clearinghouseState"):
+            for row in json.loads(body)["assetPositions"]:
+                if row["position"]["coin"] == self._account.coin:
+                    return self._lots(row["position"]["szi"])
         return 0
 
     async def view(self) -> View:
@@ -86,16 +89,19 @@ class Trade:
         Raises:
             VenueError: No answer.
         """
-        rows = json.loads(await self._account.ask("frontendOpenOrders", urgent=True))
-        rows = [row for row in rows if row["coin"] == self._account.coin]
-        stops = tuple(int(row["oid"]) for row in rows if is_stop(row.get("cloid")))
-        rows = [row for row in rows if not is_stop(row.get("cloid"))]
-        orders = tuple(self._order(row) for row in rows if self._may_cancel(row))
-        by_hand = tuple(int(row["oid"]) for row in rows if not self._may_cancel(row))
+        body = await self._account.ask("frontendOpenOrders", urgent=True)
+        with understood("frontendOpenOrders"):
+            rows = [row for row in rows_of(body) if row["coin"] == self._account.coin]
+            stops = tuple(int(row["oid"]) for row in rows if is_stop(row.get("cloid")))
+            rows = [row for row in rows if not is_stop(row.get("cloid"))]
+            orders = tuple(self._order(row) for row in rows if self._may_cancel(row))
+            by_hand = tuple(int(row["oid"]) for row in rows if not self._may_cancel(row))
         self._tell(by_hand)
         position = await self.position()
-        bids, asks = json.loads(await self._book())["levels"]
-        best = (_best(bids), _best(asks))
+        book = await self._book()
+        with understood("l2Book"):
+            bids, asks = json.loads(book)["levels"]
+            best = (_best(bids), _best(asks))
         return View(position, orders, best, by_hand, stops)
 
     def _may_cancel(self, row: Json) -> bool:
@@ -146,14 +152,16 @@ class Trade:
 
     async def _attempt(self, view: View, held: Held) -> None:
         """One immediate order; priced by the book as it is now, after the cancels."""
-        wanted = unwind_order(
-            await self._book(),
-            self._instrument,
-            position=view.position,
-            limit=abs(view.position) if held.base_lots is None else held.base_lots,
-            sigma=held.sigma,
-            recovery_json=self._recovery,
-        )
+        book = await self._book()
+        with understood("l2Book"):
+            wanted = unwind_order(
+                book,
+                self._instrument,
+                position=view.position,
+                limit=abs(view.position) if held.base_lots is None else held.base_lots,
+                sigma=held.sigma,
+                recovery_json=self._recovery,
+            )
         if wanted is None:
             log.warning("watchdog_cannot_cross", position=view.position, hint="the book is thin")
             return
@@ -179,7 +187,8 @@ class Trade:
         action: dict[str, object] = {"type": "order", "orders": [order], "grouping": "na"}
         reply = await self._gateway.request(action)
         check(reply, "order")
-        answer = json.loads(reply.body)["response"]["data"]["statuses"][0]
+        with understood("order", LostReplyError):
+            answer = json.loads(reply.body)["response"]["data"]["statuses"][0]
         log.info(
             "watchdog_order",
             coin=self._account.coin,

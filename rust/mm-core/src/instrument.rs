@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::builder_fees::BuilderFees;
 use crate::units::{Px, Sz, Usd, format_decimal, parse_decimal};
 
 /// Decimals of a perp's price plus decimals of its size.
@@ -53,6 +54,14 @@ pub enum InstrumentError {
         /// Of the first tier.
         max_leverage: u32,
     },
+    /// A deployer's fee scale outside the venue's range.
+    #[error("deployer fee scale of {coin} was {scale}, expected 0 to 3")]
+    DeployerScale {
+        /// The perp.
+        coin: String,
+        /// The scale given.
+        scale: f64,
+    },
     /// Text that is not a decimal on the lattice.
     #[error("{what} {text:?} is not a decimal with at most {decimals} decimals")]
     Text {
@@ -85,6 +94,8 @@ pub struct Instrument {
     /// Tiers above the first; most perps have none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     tiers: Vec<MarginTier>,
+    #[serde(default, skip_serializing_if = "BuilderFees::is_usual")]
+    builder: BuilderFees,
 }
 
 impl Instrument {
@@ -111,7 +122,51 @@ impl Instrument {
             sz_decimals,
             max_leverage,
             tiers: Vec::new(),
+            builder: BuilderFees::default(),
         })
+    }
+
+    /// The same perp in growth mode, or not.
+    #[must_use]
+    pub const fn with_growth_mode(mut self, growth: bool) -> Self {
+        self.builder.growth = growth;
+        self
+    }
+
+    /// The same perp on a dex whose deployer scales fees so; 1 is usual. Says nothing on the main dex.
+    ///
+    /// # Errors
+    /// [`InstrumentError::DeployerScale`] outside the venue's range, 0 to 3.
+    pub fn with_deployer_scale(mut self, scale: f64) -> Result<Self, InstrumentError> {
+        match BuilderFees::deployer_e4(scale) {
+            Some(units) => self.builder.deployer_e4 = units,
+            None => {
+                let coin = self.coin;
+                return Err(InstrumentError::DeployerScale { coin, scale });
+            }
+        }
+        Ok(self)
+    }
+
+    /// Whether it is in growth mode.
+    #[must_use]
+    pub const fn growth_mode(&self) -> bool {
+        self.builder.growth
+    }
+
+    /// By how much an account's own rate is multiplied here, units of 1e-4: that of a fee, and that of
+    /// a rebate. 1 and 1 on the main dex, 2 and 1 on a usual builder's.
+    #[must_use]
+    pub fn fee_scale_e4(&self) -> [i64; 2] {
+        self.builder.scale_e4(self.coin.contains(':'))
+    }
+
+    /// What an account pays here whose own rate is `rate`, fraction of notional; a rebate is negative.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "at most 60,000")]
+    pub fn fee_here(&self, rate: f64) -> f64 {
+        let [fee, rebate] = self.fee_scale_e4();
+        rate * (if rate > 0.0 { fee } else { rebate }) as f64 / 1e4
     }
 
     /// The same perp with its whole margin table, the first tier included.

@@ -7,6 +7,7 @@ pub mod account;
 pub mod action;
 pub mod book;
 pub mod budget;
+mod builder_fees;
 pub mod control;
 pub mod diff;
 pub mod engine;

@@ -23,9 +23,11 @@ impl PyInstrument {
 
     /// The perp named `coin` in the body of a `meta` query.
     #[staticmethod]
-    #[pyo3(signature = (body, coin, *, first_asset = 0))]
-    fn from_meta(body: &[u8], coin: &str, first_asset: u32) -> PyResult<Self> {
-        decode_meta(body, coin, first_asset)
+    #[pyo3(signature = (body, coin, *, first_asset = 0, deployer_scale = 1.0))]
+    fn from_meta(body: &[u8], coin: &str, first_asset: u32, deployer_scale: f64) -> PyResult<Self> {
+        let perp = decode_meta(body, coin, first_asset)
+            .map_err(|error| EventError::new_err(error.to_string()))?;
+        perp.with_deployer_scale(deployer_scale)
             .map(Self)
             .map_err(|error| EventError::new_err(error.to_string()))
     }
@@ -53,6 +55,16 @@ impl PyInstrument {
     #[getter]
     fn max_leverage(&self) -> u32 {
         self.0.max_leverage()
+    }
+
+    #[getter]
+    fn growth_mode(&self) -> bool {
+        self.0.growth_mode()
+    }
+
+    /// What an account pays here whose own rate is `rate`; a rebate is negative.
+    fn fee_here(&self, rate: f64) -> f64 {
+        self.0.fee_here(rate)
     }
 
     fn __repr__(&self) -> String {

@@ -114,8 +114,7 @@ fn ours<T>(found: Option<T>) -> Result<T, DecodeError> {
     found.ok_or_else(|| unexpected("coin", "another", "the coin asked for"))
 }
 
-/// What a fill in our coin costs: on a builder's dex the builder takes as much as the venue, and no
-/// part of a rebate.
+/// What a fill in our coin costs.
 fn fees(instrument: &Instrument, text: &str) -> Result<Fees, DecodeError> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
@@ -127,11 +126,9 @@ fn fees(instrument: &Instrument, text: &str) -> Result<Fees, DecodeError> {
         user_cross_rate,
         user_add_rate,
     } = parse("body", text)?;
-    let builders = !user::dex_of(instrument).is_empty();
-    let whole = |rate: f64| if builders { rate + rate.max(0.0) } else { rate };
     Ok(Fees {
-        maker: whole(fraction("userAddRate", user_add_rate)?),
-        taker: whole(fraction("userCrossRate", user_cross_rate)?),
+        maker: instrument.fee_here(fraction("userAddRate", user_add_rate)?),
+        taker: instrument.fee_here(fraction("userCrossRate", user_cross_rate)?),
     })
 }
 
@@ -194,6 +191,9 @@ struct Perp<'a> {
     margin_table_id: Option<u32>,
     #[serde(default)]
     is_delisted: bool,
+    /// `enabled`, or absent.
+    #[serde(borrow)]
+    growth_mode: Option<Cow<'a, str>>,
 }
 
 impl Perp<'_> {
@@ -277,7 +277,9 @@ pub fn decode_meta(body: &[u8], coin: &str, first_asset: u32) -> Result<Instrume
                 "the number of a dex's first entry",
             )
         })?;
-        let instrument = Instrument::new(coin, asset, perp.sz_decimals, perp.max_leverage)?;
+        let grows = perp.growth_mode.as_deref() == Some("enabled");
+        let instrument = Instrument::new(coin, asset, perp.sz_decimals, perp.max_leverage)?
+            .with_growth_mode(grows);
         return match perp.table(&margin_tables)? {
             Some(table) => Ok(instrument.with_margin_tiers(&table.tiers()?)?),
             None => Ok(instrument),
@@ -315,6 +317,22 @@ mod tests {
         assert_eq!(read("BTC", "0.00015"), (0.00045, 0.00015));
         assert_eq!(read("xyz:TSLA", "0.00015"), (0.0009, 0.0003));
         assert_eq!(read("xyz:TSLA", "-0.00001"), (0.0009, -0.00001));
+    }
+
+    #[test]
+    fn a_perp_in_growth_mode_costs_a_tenth_of_that() {
+        let listed = r#"{"universe":[{"szDecimals":2,"name":"xyz:TSLA","maxLeverage":10,
+            "growthMode":"enabled","lastGrowthModeChangeTime":"2026-01-01T00:00:00"}]}"#;
+        let perp = decode_meta(listed.as_bytes(), "xyz:TSLA", 110_000).unwrap();
+        let text = r#"{"userCrossRate":"0.00045","userAddRate":"0.00015"}"#;
+        let fees = fees(&perp, text).unwrap();
+        let bps = [fees.taker, fees.maker].map(|fee| (fee * 1e6).round() / 100.0);
+        assert_eq!(bps, [0.9, 0.3]);
+        for other in [r#""disabled""#, "null"] {
+            let listed = listed.replace(r#""enabled""#, other);
+            let perp = decode_meta(listed.as_bytes(), "xyz:TSLA", 110_000).unwrap();
+            assert!(!perp.growth_mode());
+        }
     }
 
     #[test]

@@ -89,9 +89,10 @@ impl Venue {
             gtc_partial: GtcPartial::Resting,
             schedule_gate: ScheduleGate::Volume,
             recording: Recording::On,
-            // The fees of a backtest are those it was given.
+            // The fees of a backtest are those it was given, and its one perp is asset 0.
             rules: VenueRules {
                 fee_tiers: Rule::Off,
+                dexes: Rule::Off,
                 ..VenueRules::VENUE
             },
         };

@@ -78,6 +78,13 @@ pub enum Rule {
     Off,
 }
 
+impl Rule {
+    /// In force: what settings that say nothing mean.
+    const fn on() -> Self {
+        Self::On
+    }
+}
+
 /// Rules of the venue that a test of one thing may want out of its way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -90,6 +97,10 @@ pub struct VenueRules {
     pub request_budget: Rule,
     /// Fees fall with the volume of fourteen days.
     pub fee_tiers: Rule,
+    /// Perps of a builder's dex have a clearinghouse, numbers and fees of its own. Off: they are as any
+    /// other of the main dex.
+    #[serde(default = "Rule::on")]
+    pub dexes: Rule,
 }
 
 impl VenueRules {
@@ -99,6 +110,7 @@ impl VenueRules {
         liquidation: Rule::On,
         request_budget: Rule::On,
         fee_tiers: Rule::On,
+        dexes: Rule::On,
     };
 
     /// All in force: what settings that say nothing mean.

@@ -102,16 +102,17 @@ const fn scaled(rate: FeeRate, tier: FeeRate, base: FeeRate) -> FeeRate {
 
 impl SimExchange {
     /// What an account pays today for a trade in a perp: on a builder's dex the builder is paid as
-    /// much as the venue.
+    /// much as the venue, and in growth mode a tenth of all is left.
     pub(super) fn rates_of(&self, account: &Account, asset: u32) -> FeeRates {
         let rates = self.base_rates_of(account);
         if self.coins[asset as usize].dex == MAIN {
             return rates;
         }
-        let twice = |rate: FeeRate| FeeRate(rate.0 + rate.0.max(0));
+        let [fee, rebate] = self.instruments()[asset as usize].fee_scale_e4();
+        let here = |rate: FeeRate| FeeRate(rate.0 * if rate.0 > 0 { fee } else { rebate } / 10_000);
         FeeRates {
-            maker: twice(rates.maker),
-            taker: twice(rates.taker),
+            maker: here(rates.maker),
+            taker: here(rates.taker),
         }
     }
 

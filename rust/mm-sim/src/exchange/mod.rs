@@ -187,7 +187,9 @@ impl SimExchange {
             return Err(SimError::Warmup(config.warmup.0));
         }
         let perps = market.instruments();
-        let listing = Listing::new(perps.iter().map(Instrument::coin));
+        let on_main = config.rules.dexes == Rule::Off;
+        let name = |perp| if on_main { "" } else { Instrument::coin(perp) };
+        let listing = Listing::new(perps.iter().map(name));
         if let Some(name) = listing.misnamed() {
             return Err(SimError::Dex(name.to_owned()));
         }

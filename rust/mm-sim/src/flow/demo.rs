@@ -84,6 +84,8 @@ pub(super) struct DemoCoin {
     pub(super) px: f64,
     /// Multiplier of all moves.
     pub(super) pace: f64,
+    /// Whether it is in growth mode.
+    pub(super) growth: bool,
 }
 
 /// The perps of the demo market.
@@ -96,6 +98,7 @@ pub(super) fn coins() -> Vec<DemoCoin> {
             second_tier: Some((150_000_000, 20)),
             px: 110_000.0,
             pace: 0.9,
+            growth: false,
         },
         DemoCoin {
             coin: "ETH".to_owned(),
@@ -104,6 +107,7 @@ pub(super) fn coins() -> Vec<DemoCoin> {
             second_tier: Some((100_000_000, 15)),
             px: 4_300.0,
             pace: 0.95,
+            growth: false,
         },
         DemoCoin {
             coin: "SOL".to_owned(),
@@ -112,6 +116,7 @@ pub(super) fn coins() -> Vec<DemoCoin> {
             second_tier: Some((70_000_000, 10)),
             px: 205.0,
             pace: 1.0,
+            growth: false,
         },
     ]
 }

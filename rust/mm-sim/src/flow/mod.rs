@@ -32,6 +32,9 @@ pub struct DemoPerp {
     pub max_leverage: u32,
     /// Price around which it starts, USDC.
     pub px: f64,
+    /// Whether it is in growth mode, as a perp of a builder's dex may be.
+    #[serde(default)]
+    pub growth: bool,
 }
 
 /// A market made by a seeded crowd.
@@ -118,13 +121,15 @@ impl DemoPerp {
             second_tier: None,
             px: self.px,
             pace: 1.0,
+            growth: self.growth,
         })
     }
 }
 
 impl DemoCoin {
     fn instrument(&self, asset: u32) -> Result<Instrument, InstrumentError> {
-        let perp = Instrument::new(&*self.coin, asset, self.sz_decimals, self.max_leverage)?;
+        let perp = Instrument::new(&*self.coin, asset, self.sz_decimals, self.max_leverage)?
+            .with_growth_mode(self.growth);
         let Some((above, leverage)) = self.second_tier else {
             return Ok(perp);
         };

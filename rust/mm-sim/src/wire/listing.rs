@@ -79,6 +79,10 @@ fn meta_of(perps: &[(&Instrument, MarginRule)], all: &[Instrument]) -> Value {
                 row["onlyIsolated"] = json!(true);
                 row["marginMode"] = json!(rule);
             }
+            if instrument.growth_mode() {
+                row["growthMode"] = json!("enabled");
+                row["lastGrowthModeChangeTime"] = json!("1970-01-01T00:00:00");
+            }
             row
         })
         .collect();

@@ -62,6 +62,9 @@ pub struct PerpListing {
     /// Its margin table, the first tier included; empty: that one alone.
     #[serde(default)]
     pub margin_tiers: Vec<MarginTier>,
+    /// Whether it is in growth mode, as a perp of a builder's dex may be.
+    #[serde(default)]
+    pub growth: bool,
 }
 
 /// A market, opened.
@@ -75,7 +78,8 @@ pub struct OpenMarket {
 impl PerpListing {
     fn instrument(&self, asset: u32) -> Result<Instrument, PaperError> {
         let coin = self.coin.clone();
-        let perp = Instrument::new(coin, asset, self.sz_decimals, self.max_leverage)?;
+        let perp = Instrument::new(coin, asset, self.sz_decimals, self.max_leverage)?
+            .with_growth_mode(self.growth);
         if self.margin_tiers.is_empty() {
             return Ok(perp);
         }
@@ -120,7 +124,10 @@ impl MarketChoice {
                 })
             }
             Self::Mirror { coin, meta, bound } => {
-                let perp = decode_meta(meta.as_bytes(), coin, 0)?;
+                let [number] = asset_numbers([coin.as_str()])[..] else {
+                    unreachable!("one number a perp");
+                };
+                let perp = decode_meta(meta.as_bytes(), coin, number)?;
                 Ok(OpenMarket {
                     market: Box::new(RecordedMarket::mirror(perp, *bound)),
                     end: None,
