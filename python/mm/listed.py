@@ -1,12 +1,14 @@
-"""Whether the venue still lists the coin, asked when its book has been nothing to quote from.
+"""Whether the venue still lists the coins, asked when a book has been nothing to quote from.
 
 A delisting cancels our orders, settles the position and leaves a feed that goes on with an empty
-book: nothing else would end the run.
+book: nothing else would end the run. One of several coins takes itself out and nothing more: the
+others are quoted on, and the run ends with the last of them.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import structlog
@@ -27,31 +29,41 @@ LOOK_S = 5.0
 """Exchange seconds between two looks."""
 
 
-async def end_when_delisted(desk: Desk, shared: Shared) -> None:
-    """Watch one coin until cancelled.
+class Listed:
+    """The coins of a run that the venue lists, as far as it was asked."""
 
-    Raises:
-        VenueError: The coin is no longer listed.
-    """
-    clock = shared.clock
-    known_ns = clock.now_ns()
-    while True:
-        await asyncio.sleep(LOOK_S / clock.speed)
-        now_ns = clock.now_ns()
-        if desk.engine.snapshot()["not_quoting"] != "market_stale":
-            known_ns = now_ns
-        elif now_ns - known_ns >= DOUBT_S * SECOND_NS:
-            known_ns = now_ns
-            await _ask(desk, shared)
+    def __init__(self, desks: Iterable[Desk], shared: Shared) -> None:
+        """All of them, for they were looked up at the start."""
+        self._desks = {desk.coin: desk for desk in desks}
+        self._shared = shared
 
+    async def watch(self, coin: str) -> None:
+        """Watch one coin until cancelled.
 
-async def _ask(desk: Desk, shared: Shared) -> None:
-    """Ask once; a venue that does not answer is asked again later."""
-    try:
-        await load_listing(shared.http, desk.coin)
-    except ConfigError as error:
-        raise VenueError(
-            f"{error}: it has cancelled our orders there and settled what was held"
-        ) from error
-    except VenueError as error:
-        log.warning("listing_not_told", why=str(error))
+        Raises:
+            VenueError: It is no longer listed, and no other coin is left.
+        """
+        desk, clock = self._desks[coin], self._shared.clock
+        known_ns = clock.now_ns()
+        while coin in self._desks:
+            await asyncio.sleep(LOOK_S / clock.speed)
+            now_ns = clock.now_ns()
+            if desk.engine.snapshot()["not_quoting"] != "market_stale":
+                known_ns = now_ns
+            elif now_ns - known_ns >= DOUBT_S * SECOND_NS:
+                known_ns = now_ns
+                await self._ask(coin)
+        await asyncio.Event().wait()
+
+    async def _ask(self, coin: str) -> None:
+        """Ask once; a venue that does not answer is asked again later."""
+        try:
+            await load_listing(self._shared.http, coin)
+        except ConfigError as error:
+            del self._desks[coin]
+            what = f"{error}: it has cancelled our orders there and settled what was held"
+            if not self._desks:
+                raise VenueError(what) from error
+            log.error("coin_delisted", coin=coin, why=what, quoted_on=", ".join(self._desks))
+        except VenueError as error:
+            log.warning("listing_not_told", why=str(error))

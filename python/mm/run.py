@@ -31,7 +31,7 @@ from mm.floor import Floor, metrics_of, open_floor
 from mm.hyperliquid.account import cancel_all
 from mm.kill_record import KillRecord, refusal
 from mm.lines import GoneError, Lines
-from mm.listed import end_when_delisted
+from mm.listed import Listed
 from mm.live.opening import open_live
 from mm.paper.process import ask_clock, is_running, kill, stop
 from mm.paper.venue import open_given, open_own
@@ -234,7 +234,8 @@ class Run:
         await self._failing_fast(self._protection.covered())
         self._open_screen(floor, venue, found)
         self._start(self._show_status(floor), self._time_out(floor, venue), self._see_kill(floor))
-        self._start(*(end_when_delisted(desk, shared) for desk in floor.desks))
+        listed = Listed(floor.desks, shared)
+        self._start(*(listed.watch(desk.coin) for desk in floor.desks))
 
     def _start(self, *works: Coroutine[Any, Any, None]) -> None:
         """Let these run beside the rest; one that ends or fails ends the run."""

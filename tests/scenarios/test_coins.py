@@ -474,3 +474,29 @@ async def test_a_setting_of_one_coin_is_its_own(stage: Stage) -> None:
     }
     assert leverages == {1: 7}
     await ends_well(stage)
+
+
+async def test_a_coin_that_is_delisted_takes_itself_out_and_the_others_go_on(stage: Stage) -> None:
+    acts = [{"at_s": 40.0, "act": {"delisting": {}}}]
+    opened(stage, faults={"acts": acts})
+    await quoting(stage)
+    stage.fill("bid", "0.002")
+    stage.fill("ask", "0.05", coin=ETH)
+    await stage.wait(41 - stage.house.now_s())
+    assert positions(stage) == believed(stage) == (Decimal(0), Decimal("-0.05"))
+    await stage.until(lambda: [log for log in stage.logs if log["event"] == "coin_delisted"], 90)
+    mark = stage.mark()
+    for mid in ("3001.5", "3000.5", "3002.5"):
+        await stage.wait(40)
+        stage.house.book(mid, coin=ETH, sz="0.01", deep="100")
+        await stage.until(lambda: is_two_sided(stage, ETH))
+    assert stage.code is None, "ETH is quoted on"
+    assert stage.of(BTC)["not_quoting"] == "market_stale"
+    assert {o["a"] for one in stage.received(since=mark) for o in one.orders} == {1}
+    assert [log["coin"] for log in stage.logs if log["event"] == "coin_delisted"] == [BTC], "once"
+    assert stage.of(ETH)["kill"] is None
+    result = await stage.stop()
+    assert positions(stage)[0] == 0
+    assert result["exit_reason"] == "sigterm"
+    assert result["pnl_usd"]["residual"] == "0"
+    assert [v.breaches for v in verdicts(stage)] == [[], []]
