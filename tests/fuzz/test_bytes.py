@@ -298,7 +298,9 @@ DOORS = {
     "answer: watchdog's position": plain(lambda body: hands(body).position(), VenueError),
     "answer: watchdog's order": plain(carried_out, VenueError),
     "answer: flatten's preview": plain(previewed, VenueError),
-    "answer: time": plain(lambda body: wait_out(account(body), LiveClock(), LONG_PAST_MS), VenueError),
+    "answer: time": plain(
+        lambda body: wait_out(account(body), LiveClock(), LONG_PAST_MS), VenueError
+    ),
     "request: weight": plain(weighed, None),
     "request: history of a mirror": plain(mirrored, VenueError),
     "file: heartbeat": Door(in_file(read_beat, "heartbeat.json")),

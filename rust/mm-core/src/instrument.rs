@@ -138,13 +138,11 @@ impl Instrument {
     /// # Errors
     /// [`InstrumentError::DeployerScale`] outside the venue's range, 0 to 3.
     pub fn with_deployer_scale(mut self, scale: f64) -> Result<Self, InstrumentError> {
-        match BuilderFees::deployer_e4(scale) {
-            Some(units) => self.builder.deployer_e4 = units,
-            None => {
-                let coin = self.coin;
-                return Err(InstrumentError::DeployerScale { coin, scale });
-            }
-        }
+        let Some(units) = BuilderFees::deployer_e4(scale) else {
+            let coin = self.coin;
+            return Err(InstrumentError::DeployerScale { coin, scale });
+        };
+        self.builder.deployer_e4 = units;
         Ok(self)
     }
 

@@ -326,8 +326,9 @@ mod tests {
         let perp = decode_meta(listed.as_bytes(), "xyz:TSLA", 110_000).unwrap();
         let text = r#"{"userCrossRate":"0.00045","userAddRate":"0.00015"}"#;
         let fees = fees(&perp, text).unwrap();
-        let bps = [fees.taker, fees.maker].map(|fee| (fee * 1e6).round() / 100.0);
-        assert_eq!(bps, [0.9, 0.3]);
+        for (fee, bps) in [(fees.taker, 0.9), (fees.maker, 0.3)] {
+            assert!((fee * 1e4 - bps).abs() < 1e-9, "{fee}");
+        }
         for other in [r#""disabled""#, "null"] {
             let listed = listed.replace(r#""enabled""#, other);
             let perp = decode_meta(listed.as_bytes(), "xyz:TSLA", 110_000).unwrap();
