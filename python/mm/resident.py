@@ -28,6 +28,7 @@ from mm.figures import coin_text
 from mm.hyperliquid.account import Account, cancel_stops, check
 from mm.hyperliquid.errors import LostReplyError
 from mm.hyperliquid.gateway import Gateway
+from mm.hyperliquid.reading import understood
 from mm.inbox import Command, Inbox
 from mm.stop_shown import px_text
 
@@ -207,7 +208,8 @@ class ResidentStop:
             # It says nothing of what was done with the action.
             raise LostReplyError(f"{action['type']}: HTTP {reply.status}")
         check(reply, str(action["type"]))
-        return json.loads(reply.body)["response"]["data"]["statuses"][0]
+        with understood(str(action["type"]), LostReplyError):
+            return json.loads(reply.body)["response"]["data"]["statuses"][0]
 
     def _lost(self, cloid: str, error: VenueError) -> None:
         log.warning("resident_stop_unanswered", cloid=cloid, why=str(error))

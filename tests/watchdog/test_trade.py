@@ -77,8 +77,43 @@ async def test_an_operator_who_asks_for_every_order_gets_every_order_of_the_coin
     with capture_logs() as logs:
         view = await hands(None).view()
     assert [order.oid for order in view.orders] == list(CLOIDS)
-from mm.errors import VenueError
-from mm.heartbeat import UNKNOWN
-from mm.hyperliquid.account import STOP_PREFIX
-from mm.hyperliquid.errors import LostReplyError
-from mm.hyperliquid.http import HttpReply
+    assert (view.by_hand, view.stops, logs) == ((), (9,), [])
+
+
+NONSENSE = [b"null", b"{}", b"[]", b'"later"', b'{"status": "ok", "response": {}}']
+
+
+@pytest.mark.parametrize("said", [*NONSENSE, b"", b"<html>"])
+async def test_an_answer_that_tells_nothing_is_the_venues_trouble(said: bytes) -> None:
+    """The watchdog asks again; it never ends on it."""
+
+    class Dumb(Shown):
+        async def ask(self, kind: str, *, urgent: bool) -> bytes:
+            return said
+
+        async def info(self, query: object, *, urgent: bool) -> bytes:
+            return said
+
+    trade = hands(SESSION)
+    trade._account = Dumb()  # type: ignore[assignment]
+    if said != b"[]":
+        with pytest.raises(VenueError, match="not the answer expected"):
+            await trade.view()
+    with pytest.raises(VenueError, match="not the answer expected"):
+        await trade.position()
+    held = View(3, (), (None, None), ())
+    with pytest.raises(VenueError, match="not the answer expected"):
+        await trade.carry_out(held, attempt=True, held=UNKNOWN)
+
+
+@pytest.mark.parametrize("said", [b"null", b"[]", b"", b"<html>"])
+async def test_a_cancel_whose_answer_tells_nothing_may_have_been_carried_out(said: bytes) -> None:
+    class Gate:
+        async def request(self, action: object) -> HttpReply:
+            return HttpReply(200, said)
+
+    trade = hands(SESSION)
+    trade._gateway = Gate()  # type: ignore[assignment]
+    resting = Order(7, True, Decimal(90), 1, ours=False)
+    with pytest.raises(LostReplyError):
+        await trade.carry_out(View(0, (resting,), (None, None), ()), attempt=False, held=UNKNOWN)
