@@ -143,7 +143,7 @@ class Wire:
     def __init__(self, world: World) -> None:
         self._world = world
 
-    async def info(self, query: Json) -> bytes:
+    async def info(self, query: Json, *, urgent: bool = False) -> bytes:
         status, body = self._world.exchange.info(json.dumps(query).encode())
         assert status == 200, body
         return body

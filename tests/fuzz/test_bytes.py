@@ -151,14 +151,15 @@ class Told:
     """A venue that answers everything with the same bytes, after the door of `HttpClient`."""
 
     base_url = "http://venue"
+    _queries = _urgent = None
 
     def __init__(self, body: bytes) -> None:
         self._body = body
 
-    async def info(self, query: Json) -> bytes:
-        return await HttpClient.info(cast(HttpClient, self), query)
+    async def info(self, query: Json, *, urgent: bool = False) -> bytes:
+        return await HttpClient.info(cast(HttpClient, self), query, urgent=urgent)
 
-    async def _post(self, path: str, body: bytes) -> HttpReply:
+    async def _post(self, _session: object, path: str, body: bytes) -> HttpReply:
         return HttpReply(200, self._body)
 
 

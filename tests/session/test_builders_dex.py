@@ -65,7 +65,7 @@ class Listing:
     def __init__(self, row: Json) -> None:
         self._row = row
 
-    async def info(self, query: Json) -> bytes:
+    async def info(self, query: Json, *, urgent: bool = False) -> bytes:
         match query:
             case {"type": "perpDexs"}:
                 said: object = [None, {"name": "abc"}, {"name": DEX}]

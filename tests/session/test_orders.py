@@ -140,7 +140,7 @@ class Listing:
     def __init__(self, rows: list[Json]) -> None:
         self.rows = rows
 
-    async def info(self, _query: Json) -> bytes:
+    async def info(self, _query: Json, *, urgent: bool = False) -> bytes:
         return json.dumps(self.rows).encode()
 
     async def request(self, action: Json) -> Answer:

@@ -16,7 +16,7 @@ from mm.config.engine import watchdog_weight
 from mm.errors import RateLimitedError
 from mm.hyperliquid.account import Account
 from mm.hyperliquid.errors import HttpStatusError, LostReplyError, UnreachableError
-from mm.hyperliquid.http import HttpClient, Timeouts
+from mm.hyperliquid.http import QUERIES_AT_ONCE, HttpClient, Timeouts
 from mm.hyperliquid.nonces import nonces_of
 from mm.hyperliquid.pacing import SAFETY_WEIGHT, WEIGHT_PER_MINUTE, Pacer, action_weight
 from mm.hyperliquid.socket import (
@@ -76,6 +76,29 @@ async def test_info_errors_are_typed(serve: Serve) -> None:
         assert refused.value.status == 422
         with pytest.raises(LostReplyError, match="no answer"):
             await http.info({"type": "slow"})
+
+
+async def test_queries_hold_few_connections_and_nothing_urgent_waits(serve: Serve) -> None:
+    connections: set[object] = set()
+    hanging = asyncio.Event()
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        if "meta" in await request.text():
+            connections.add(request.transport)
+            await hanging.wait()
+        return web.json_response("done")
+
+    app = web.Application()
+    app.router.add_post("/{any}", answer)
+    async with HttpClient(await serve(app), Timeouts(2, 2, 2)) as http:
+        asked = [asyncio.create_task(http.info({"type": "meta"})) for _ in range(40)]
+        await eventually(lambda: len(connections) == QUERIES_AT_ONCE)
+        assert (await http.exchange(b"{}")).status == 200
+        assert await http.info({"type": "frontendOpenOrders"}, urgent=True) == b'"done"'
+        assert not any(one.done() for one in asked)
+        hanging.set()
+        assert {await one for one in asked} == {b'"done"'}
+        assert len(connections) == QUERIES_AT_ONCE
 
 
 async def test_nobody_there_is_told_from_no_answer() -> None:

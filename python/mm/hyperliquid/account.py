@@ -86,7 +86,7 @@ class Account:
         Args:
             kind: The query's `type`.
             cloid: The order that an `orderStatus` query is about.
-            urgent: Whether it may use the weight kept for what reduces risk.
+            urgent: Whether it may use the weight kept for what reduces risk, and waits for none.
 
         Raises:
             VenueError: No answer, or an error.
@@ -121,7 +121,7 @@ class Account:
             else:
                 await self._pacer.wait(weight)
             try:
-                answer = await self._http.info(query)
+                answer = await self._http.info(query, urgent=urgent)
             except RateLimitedError as error:
                 # Others share the address: wait like a query that can.
                 log.warning("too_many_requests", kind=kind)

@@ -22,6 +22,10 @@ from mm.hyperliquid.errors import (
 from mm.hyperliquid.reading import looks_like_json
 
 JSON_HEADERS = {"Content-Type": "application/json"}
+# Connections for queries, and so queries at once: one after another takes each in turn, so that the
+# most there ever were would be kept open for good. Actions, and queries that verify a cancel, have
+# their own: they wait for nothing.
+QUERIES_AT_ONCE = 8
 # The text of an error body that is worth showing.
 SHOWN_CHARS = 200
 
@@ -64,10 +68,15 @@ class HttpClient:
         self._timeout = aiohttp.ClientTimeout(
             total=waits.send_s, sock_connect=waits.connect_s, sock_read=waits.reply_s
         )
-        self._session: aiohttp.ClientSession | None = None
+        self._queries: aiohttp.ClientSession | None = None
+        self._urgent: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
-        self._session = aiohttp.ClientSession(timeout=self._timeout, headers=JSON_HEADERS)
+        few = aiohttp.TCPConnector(limit=QUERIES_AT_ONCE)
+        self._queries = aiohttp.ClientSession(
+            timeout=self._timeout, headers=JSON_HEADERS, connector=few
+        )
+        self._urgent = aiohttp.ClientSession(timeout=self._timeout, headers=JSON_HEADERS)
         return self
 
     async def __aexit__(
@@ -76,14 +85,16 @@ class HttpClient:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._session is not None:
-            await self._session.close()
+        for session in (self._queries, self._urgent):
+            if session is not None:
+                await session.close()
 
-    async def info(self, query: Mapping[str, object]) -> bytes:
+    async def info(self, query: Mapping[str, object], *, urgent: bool = False) -> bytes:
         """Ask `/info`.
 
         Args:
             query: The request, with its `type`.
+            urgent: Whether it waits for no other query.
 
         Returns:
             The body of the answer.
@@ -95,7 +106,8 @@ class HttpClient:
             HttpStatusError: Any other HTTP error, with its text.
             UnreadableError: Something else than JSON, as a gateway before the venue may answer.
         """
-        reply = await self._post("/info", json.dumps(query).encode())
+        session = self._urgent if urgent else self._queries
+        reply = await self._post(session, "/info", json.dumps(query).encode())
         what = f"info {query.get('type')}"
         if reply.status == HTTP_OK:
             if not looks_like_json(reply.body):
@@ -122,14 +134,16 @@ class HttpClient:
             UnreachableError: No connection, so nothing was sent.
             LostReplyError: No answer; the action may have been carried out.
         """
-        return await self._post("/exchange", body)
+        return await self._post(self._urgent, "/exchange", body)
 
-    async def _post(self, path: str, body: bytes) -> HttpReply:
-        if self._session is None:
+    async def _post(
+        self, session: aiohttp.ClientSession | None, path: str, body: bytes
+    ) -> HttpReply:
+        if session is None:
             raise RuntimeError("HttpClient is used outside its context")
         url = self.base_url + path
         try:
-            async with self._session.post(url, data=body) as response:
+            async with session.post(url, data=body) as response:
                 return HttpReply(response.status, await response.read())
         except aiohttp.ClientConnectorError as error:
             raise UnreachableError(f"no connection to {url}: {error.os_error}") from error
