@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from given_account import ADDRESS, give_key
-from maker_process import Json, Maker, has_quoted, runs, state_dir, wait_for
+from maker_process import WAIT_S, Json, Maker, has_quoted, runs, state_dir, wait_for
 from mm.audit.verdict import judge
 from mm.cli import run
 from paper_process import Served, serving
@@ -140,13 +140,16 @@ def closed(summary: Json, served: Served, coins: Sequence[str]) -> None:
 @pytest.mark.timeout(1_800)
 def test_a_storm_over_loopback(tmp_path: Path, coins: tuple[str, ...]) -> None:
     """Two market hours, real sockets and clocks: memory, descriptors and threads stay flat."""
-    funded = ("--account", f"{ADDRESS}=100000", "--speed", str(STORM_SPEED), "--seed", str(SEED))
+    # Each coin is a market's worth of work.
+    speed, wall_s = STORM_SPEED / len(coins), STORM_WALL_S * len(coins)
+    funded = ("--account", f"{ADDRESS}=100000", "--speed", str(speed), "--seed", str(SEED))
     with serving(tmp_path, *funded, "--faults", written(tmp_path), accounts=0) as served:
         give_key()
         given = options(served, tmp_path, coins)
-        maker, until_s = Maker(*given), time.monotonic() + STORM_WALL_S
+        maker, until_s = Maker(*given), time.monotonic() + wall_s
         lives: list[list[Process]] = [[]]
-        while time.monotonic() < until_s:
+        while time.monotonic() < until_s or not (len(runs()) >= len(lives) and has_quoted()):
+            assert time.monotonic() < until_s + WAIT_S
             if maker.process.poll() is not None:
                 # A guard ended it: at this speed an answer that hangs is minutes of the market.
                 guarded, _ = maker.ends(4)
@@ -156,14 +159,14 @@ def test_a_storm_over_loopback(tmp_path: Path, coins: tuple[str, ...]) -> None:
                 lives.append([])
             lives[-1].append(Process.of(maker.process.pid))
             time.sleep(LOOK_S)
-        wait_for(lambda: len(runs()) >= len(lives) and has_quoted(), maker)
         maker.signal(signal.SIGTERM)
         summary, _ = maker.ends(0)
         held = max(lives, key=len)
         early, late = thirds(held)
         looks = [len(life) for life in lives]
-        print(json.dumps({"early": str(early), "late": str(late), "looks": looks}))
-        assert len(held) > STORM_WALL_S / LOOK_S / 10
+        ends = {"first": str(held[0]), "early": str(early), "late": str(late)}
+        print(json.dumps({**ends, "looks": looks}))
+        assert len(held) > wall_s / LOOK_S / 10
         assert late.rss_mb <= 1.1 * early.rss_mb + 5
         assert abs(late.descriptors - early.descriptors) <= 3
         assert late.threads <= early.threads + 2
