@@ -6,6 +6,7 @@ from pathlib import Path
 
 from mm.config import Config, load
 from mm.errors import ConfigError
+from mm.state import holder, state_root
 
 # On paper everything about the account is under this name: its key is new for each exchange.
 PAPER_ACCOUNT = "default"
@@ -54,6 +55,12 @@ def named(coins: list[str] | None) -> dict[str, object]:
     if not coins:
         return {}
     return {"process.coin": coins[0]} if len(coins) == 1 else {"process.coins": list(coins)}
+
+
+def running() -> list[tuple[str, str]]:
+    """Network and account of every process that holds an account's state: makers, as a rule."""
+    homes = sorted(path for path in state_root().glob("*/*") if path.parent.name in NETWORKS)
+    return [(path.parent.name, path.name) for path in homes if holder(path) is not None]
 
 
 def command_for(name: str, network: str, account: str) -> str:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal
 
-from mm._core import Signer
+from mm._core import Instrument, Signer
 from mm.budget import Outlook
 from mm.config import Config, expires_after_s, levels_possible
 from mm.errors import ConfigError, MmError
@@ -185,7 +185,7 @@ class Doctor:
         data = await self._ask_user("activeAssetData", coin=coin)
         now = f"{data['leverage']['type']} {data['leverage']['value']}x"
         perp = await load_perp(self._http, coin)
-        wanted = f"{perp.margin_mode} {config.account.leverage}x"
+        wanted = f"{perp.margin_mode} {_leverage_of(config, perp.instrument)}x"
         if now == wanted:
             return Finding("leverage", "ok", f"{now}, as configured")
         return Finding("leverage", "warn", f"{now}; a run sets {wanted} before it quotes")
@@ -208,7 +208,8 @@ class Doctor:
         state = await self._ask_user("clearinghouseState")
         equity_usd = float(state["marginSummary"]["accountValue"])
         wanted = config.quoting.levels
-        possible = levels_possible(config, equity_usd, config.account.leverage)
+        instrument = await load_instrument(self._http, config.process.coin)
+        possible = levels_possible(config, equity_usd, _leverage_of(config, instrument))
         text = f"{possible} of {wanted} levels a side fit {equity_usd:,.2f} USD"
         if possible == 0:
             return Finding("feasibility", "fail", f"{text}: fund the account or quote more of it")
@@ -259,6 +260,11 @@ class Doctor:
         if kind in OF_A_DEX and (dex := dex_of(self._config.coins[0])):
             query["dex"] = dex
         return await self._ask(query)
+
+
+def _leverage_of(config: Config, instrument: Instrument) -> int:
+    """What a run sets: as configured, and no more than the perp allows."""
+    return min(config.account.leverage, instrument.max_leverage)
 
 
 async def _standing_alone(name: str, check: Check) -> Finding:

@@ -310,3 +310,30 @@ async def test_a_venue_that_is_away_for_longer_than_a_paper_exchange_may_be(
     await stage.wait(25)
     await stage.two_sided()
     await stage.ends_well()
+
+
+async def test_a_book_that_is_old_under_a_new_time_costs_a_bounded_loss(stage: Stage) -> None:
+    """Nothing tells it from a still market but what it costs: the limit and the guards bound that."""
+    stage.open(faults=plan({"stale_book": {"for_s": 120.0, "restamped": True}}))
+    await stage.quoting()
+    await stage.wait(AT_S + 1 - stage.house.now_s())
+    limit, most = stage.limit(), Decimal(0)
+    for step in range(20):
+        stage.house.cancel(stage.house.crowd)
+        stage.crowd(f"{88_400 - 20 * step}")
+        # Whoever sees the true book hits what we leave above it.
+        own = [row for row in stage.bids if Decimal(row["limitPx"]) > Decimal(stage.mid)]
+        if own:
+            stage.house.place(
+                stage.house.taker,
+                ("ask", Decimal(own[-1]["limitPx"]), sum(Decimal(r["sz"]) for r in own), "Ioc"),
+            )
+        await stage.wait(4)
+        most = max(most, stage.position)
+    assert 0 < most <= limit
+    assert stage.shown["kill"] is None or stage.shown["kill"]["reason"] == "daily_loss"
+    await stage.wait(60)
+    result = await stage.ends_well()
+    assert Decimal(result["pnl_usd"]["total"]) > -200, (
+        "two percent of the account: the day's budget"
+    )

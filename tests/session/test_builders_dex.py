@@ -2,14 +2,17 @@
 
 import json
 import urllib.request
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
 from maker_process import Json, Maker, exchange, has_quoted, report, runs, wait_for
-from mm.errors import ConfigError
+from mm.cli import run
+from mm.errors import ConfigError, VenueError
 from mm.hyperliquid.http import HttpClient
-from mm.hyperliquid.meta import Perp, load_perp
+from mm.hyperliquid.meta import Perp, load_listing, load_perp
+from paper_process import serving
 
 Reply = Any  # whatever JSON holds
 COIN, DEX = "xyz:TSLA", "xyz"
@@ -62,15 +65,18 @@ class Listing:
 
     base_url = "http://venue"
 
-    def __init__(self, row: Json) -> None:
+    def __init__(self, row: Json, dex: Json | None = None, collateral: int = 0) -> None:
         self._row = row
+        self._dex = dex or {}
+        self._collateral = collateral
 
     async def info(self, query: Json, *, urgent: bool = False) -> bytes:
         match query:
             case {"type": "perpDexs"}:
-                said: object = [None, {"name": "abc"}, {"name": DEX}]
+                said: object = [None, {"name": "abc"}, {"name": DEX} | self._dex]
             case {"type": "meta", "dex": "xyz"}:
-                said = {"universe": [{"name": "xyz:NVDA"} | SIZES, {"name": COIN} | self._row]}
+                perps = [{"name": "xyz:NVDA"} | SIZES, {"name": COIN} | self._row]
+                said = {"universe": perps, "collateralToken": self._collateral}
             case _:
                 raise AssertionError(f"asked {query}")
         return json.dumps(said).encode()
@@ -91,8 +97,62 @@ async def test_a_perp_is_numbered_by_its_dex_and_margined_as_it_must_be() -> Non
     assert (await looked_up(COIN)).margin_mode == "cross"
 
 
+async def test_its_fees_are_those_of_its_growth_mode_and_its_deployer() -> None:
+    async def fee_bps(scale: object = "1.0", **row: object) -> float:
+        listing = cast(HttpClient, Listing(SIZES | row, {"deployerFeeScale": scale}))
+        return 1e4 * (await load_perp(listing, COIN)).instrument.fee_here(0.00015)
+
+    assert await fee_bps() == pytest.approx(3.0)
+    assert await fee_bps(growthMode="enabled") == pytest.approx(0.3)
+    assert await fee_bps("0.5") == pytest.approx(2.25)
+    assert await fee_bps("2.0") == pytest.approx(6.0)
+    assert await fee_bps(None) == pytest.approx(3.0), "before deployers could choose it"
+    for nonsense in ("NaN", "-1", "many"):
+        with pytest.raises(VenueError, match="not the answer expected"):
+            await fee_bps(nonsense)
+
+
+async def test_a_dex_in_another_collateral_is_refused() -> None:
+    """Every limit and every loss here is counted in USDC."""
+    listing = Listing(SIZES, {}, collateral=360)
+    for look in (load_perp, load_listing):
+        with pytest.raises(ConfigError, match=r"margined in token 360, expected USDC \(0\)"):
+            await look(cast(HttpClient, listing), COIN)
+
+
 async def test_what_no_dex_lists_is_refused_with_what_they_do() -> None:
     with pytest.raises(ConfigError, match="dex nope is unknown at http://venue: it lists abc, xyz"):
         await looked_up("nope:TSLA")
     with pytest.raises(ConfigError, match="did you mean xyz:TSLA"):
         await looked_up("xyz:TSLB")
+
+
+@pytest.mark.wire
+def test_a_perp_in_growth_mode_is_mirrored_recorded_and_played_back(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What a new user does with it before money is risked: none of it knows the perp beforehand."""
+    venue_dir, mirror_dir = tmp_path / "venue", tmp_path / "mirror"
+    venue_dir.mkdir()
+    mirror_dir.mkdir()
+    out = tmp_path / "recordings"
+    perp = ("--perp", f"{COIN}=2,10,250,strictIsolated,growth")
+    with serving(venue_dir, *perp, "--speed", "1", "--seed", "7", accounts=0) as venue:
+        [row] = ask(venue.url, type="meta", dex=DEX)["universe"]
+        assert row["growthMode"] == "enabled"
+        of = ("--market", f"mirror:{venue.url}", "--coin", COIN, "--speed", "1")
+        with serving(mirror_dir, *of, accounts=0) as mirror:
+            [mirrored] = ask(mirror.url, type="meta", dex=DEX)["universe"]
+            same = {key: row[key] for key in ("name", "szDecimals", "maxLeverage", "growthMode")}
+            assert {key: mirrored[key] for key in same} == same
+            assert ask(mirror.url, type="l2Book", coin=COIN)["levels"][0]
+        at = ["--base-url", venue.url, "--out", str(out)]
+        run(["record", "--coin", COIN, "--duration", "3", *at])
+    path = out / "xyz_TSLA.frames.zst"
+    capsys.readouterr()
+    run(["backtest", str(path), "--json"])
+    assert json.loads(capsys.readouterr().out)["coin"] == COIN
+    with serving(mirror_dir, "--market", f"replay:{path}", "--speed", "20", accounts=0) as played:
+        [row] = ask(played.url, type="meta", dex=DEX)["universe"]
+        assert (row["name"], row["szDecimals"], row["maxLeverage"]) == (COIN, 2, 10)
+        assert row["growthMode"] == "enabled"
