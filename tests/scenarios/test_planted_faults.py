@@ -313,7 +313,7 @@ async def test_a_venue_that_is_away_for_longer_than_a_paper_exchange_may_be(
 
 
 async def test_a_book_that_is_old_under_a_new_time_costs_a_bounded_loss(stage: Stage) -> None:
-    """Nothing tells it from a still market but what it costs: the limit and the guards bound that."""
+    """Nothing tells it from a still market but what it costs: limit and guards bound that."""
     stage.open(faults=plan({"stale_book": {"for_s": 120.0, "restamped": True}}))
     await stage.quoting()
     await stage.wait(AT_S + 1 - stage.house.now_s())
