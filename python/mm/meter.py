@@ -11,7 +11,7 @@ from itertools import accumulate
 NS_PER_US = 1_000
 NS_PER_S = 1_000_000_000
 # Durations remembered of each kind, so that a long run takes no more memory than a short one.
-REMEMBERED = 100_000
+REMEMBERED = 10_000
 BOUNDS_NS = tuple(
     int(step * NS_PER_US * decade)
     for decade in (1, 10, 100, 1_000, 10_000, 100_000, 1_000_000)

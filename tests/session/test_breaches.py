@@ -282,6 +282,22 @@ def test_what_filled_in_the_block_of_an_action_may_be_told_by_an_update_before_i
     assert texts == ([f"worst long {left} lots, 0 being cancelled, limit 0"] if left else [])
 
 
+@pytest.mark.parametrize(("swept", "told", "left"), [(90, "ac", 0), (90, "a", 30), (0, "ac", 90)])
+def test_what_was_cancelled_in_the_block_of_an_answer_is_gone_if_it_was_after_it(
+    swept: int, told: str, left: int
+) -> None:
+    """A third order is cancelled, and in the same block the run's own sweep cancels the others."""
+    log = [*TWO_BIDS, place(2, 1, ("d", "Bid", 10)), reply(2, 1), reply(2, 2)]
+    log += [cancel(3, 1, "d"), reply(4, 3), *(over(5, c, "Canceled") for c in ("d", *told))]
+    rests = [seen(1, 0, 90, 0), seen(2, 0, 100, 0)]
+    same = [{**seen(3, 0, 90, 0, "cancelByCloid"), "time": 4}]
+    same += [{**seen(4, 0, 90 - swept, 0, "cancel"), "time": 4}] if swept else []
+    sends = [*sent(1, 2, 3), Sent(4, None, "cancel")]
+    found = breaches([*log, cycle(9, 0, 0)], sends, [*rests, *same])
+    texts = [breach.text for breach in found if breach.kind == "uncovered"]
+    assert texts == ([f"worst long {left} lots, 0 being cancelled, limit 0"] if left else [])
+
+
 @pytest.mark.parametrize("lost", [False, True])
 def test_an_order_whose_cancel_failed_has_a_second_and_no_other_has(lost: bool) -> None:
     log = [*TWO_BIDS, reply(2, 1), event(3), cycle(3, 60, 100), cancel(2, 3, "c")]

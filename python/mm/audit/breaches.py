@@ -24,7 +24,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain, dropwhile
+from itertools import chain, dropwhile, product
 
 from mm.audit.journal import Json, Line, Sent, of_user
 from mm.audit.told import ASK, BID, MS_NS, NOTHING, Answer, Gone, Parts, Told, parts
@@ -292,7 +292,7 @@ def _judge_moments(
         if index < 0:
             continue
         heard = [gone for gone in heard if gone.exch_ns >= views[index].time_ms * MS_NS]
-        view = _moved_on(views[index], heard)
+        view = _moved_on(views[index], heard, _withdrawn(views, index))
         for side in (BID, ASK):
             held = view.position if side == BID else -view.position
             bound = max(moment.cycle.bounds[side], held)
@@ -329,10 +329,25 @@ def _told(views: Sequence[Seen], by_nonce: dict[int, Sent], answers: Iterable[An
     return told
 
 
-def _moved_on(view: Seen, heard: Iterable[Gone]) -> Seen:
+def _withdrawn(views: Sequence[Seen], index: int) -> tuple[Parts, Parts]:
+    """What actions of a view's block took away: those up to it, and those after it."""
+    up_to, after = [[0, 0], [0, 0]], [[0, 0], [0, 0]]
+    time_ms = views[index].time_ms
+    first = next(at for at in range(index, -1, -1) if not at or views[at - 1].time_ms != time_ms)
+    for at, view in enumerate(views[first:], first):
+        if view.time_ms != time_ms:
+            break
+        of = after if at > index else up_to
+        for side, part in product((BID, ASK), (0, 1)):
+            of[side][part] += max(0, view.before[1][side][part] - view.own[side][part])
+    return parts(up_to), parts(after)
+
+
+def _moved_on(view: Seen, heard: Sequence[Gone], withdrawn: tuple[Parts, Parts]) -> Seen:
     """The exchange's view moved on by what was heard to have filled, or ended, after it.
 
-    What filled in the same block came after it where its own start says so.
+    What filled in the same block came after it where its own start says so. What was cancelled in
+    it did as far as actions after the view took it away, and those before it cannot be meant.
     """
     position, own = view.position, [list(of) for of in view.own]
 
@@ -344,13 +359,17 @@ def _moved_on(view: Seen, heard: Iterable[Gone]) -> Seen:
         own[gone.side][part] = max(0, own[gone.side][part] - gone.sz)
 
     end_ns = (view.time_ms + 1) * MS_NS
-    known = list(heard)
-    same = [gone for gone in known if gone.exch_ns < end_ns]
+    same = [gone for gone in heard if gone.exch_ns < end_ns]
     # An order's end may be heard of before, or after, the fill of another one that it followed.
     while (following := next((gone for gone in same if gone.start == position), None)) is not None:
         same.remove(following)
         take(following)
-    for gone in known:
+    up_to, after = withdrawn
+    for side, part in product((BID, ASK), (0, 1)):
+        ended = [one for one in same if (one.side, one.filled, one.free) == (side, False, not part)]
+        later = min(sum(gone.sz for gone in ended) - up_to[side][part], after[side][part])
+        own[side][part] -= min(max(0, later), own[side][part])
+    for gone in heard:
         if gone.exch_ns >= end_ns:
             take(gone)
     whole = [[a + b for a, b in zip(*of, strict=True)] for of in zip(own, view.hands, strict=True)]
