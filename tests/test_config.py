@@ -24,7 +24,16 @@ from mm.config.reading import sections, unit_of
 from mm.errors import ConfigError
 
 ROOT = Path(__file__).parents[1]
-FOR_THE_ENGINE = ("limits", "quoting", "freshness", "control", "recovery", "requests", "protection")
+FOR_THE_ENGINE = (
+    "limits",
+    "quoting",
+    "models",
+    "freshness",
+    "control",
+    "recovery",
+    "requests",
+    "protection",
+)
 KEYS = [(name, key) for name, model in sections().items() for key in model.model_fields]
 
 

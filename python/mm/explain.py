@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from mm import stop_shown
+from mm import models_shown, stop_shown
 from mm._core import stand_at
 from mm.clock import SECOND_NS
 from mm.errors import CheckFailed, ConfigError, EventError
@@ -354,6 +354,7 @@ def quotes(standing: Standing) -> Json:
         "position": coin_text(snapshot["position"], decimals),
         "sigma": snapshot["sigma_quotes"],
         "kappa_per_bps": snapshot["kappa_per_bps"],
+        "models": models_shown.as_json(snapshot["models"]),
         "requests": snapshot["requests"],
         "not_quoting": snapshot["not_quoting"],
         "suppressed": snapshot["suppressed"],
@@ -493,7 +494,8 @@ def text_of_quotes(shown: Json) -> list[str]:
     lines = [
         _title(shown),
         f"mid {_plain(shown['mid'])}  position {shown['position']} {shown['coin']}"
-        f"  sigma {_plain(shown['sigma'])}  kappa {shown['kappa_per_bps']}/bps",
+        f"  sigma {_plain(shown['sigma'])}",
+        *models_shown.lines(shown["models"]),
     ]
     if shown["not_quoting"] is not None:
         lines.append(f"not quoting: {shown['not_quoting']}")

@@ -201,7 +201,7 @@ def coin_lines(quoted: Quoted, snapshot: Snapshot) -> list[str]:
         f"               {leverage_line(snapshot, coin, sz_decimals)}",
         f"  Phase        {phase_line(snapshot)}",
         f"  Levels       {levels_line(config, snapshot)}",
-        f"  Break-even   {break_even_line(config, snapshot)}",
+        f"  Break-even   {break_even_line(snapshot)}",
         f"  Fills        {fills_line(config, snapshot)}",
     ]
     if quoted.inherited:
@@ -306,32 +306,31 @@ def levels_line(config: Config, snapshot: Snapshot) -> str:
     return f"{fit} of {quoting.levels} a side fit the limit; the rest merge inward"
 
 
-def break_even_line(config: Config, snapshot: Snapshot) -> str:
+def break_even_line(snapshot: Snapshot) -> str:
     """What a fill must earn first."""
     even = snapshot["break_even_bps"]
     if even is None:
         return "not known before the fees are"
-    selection = config.quoting.adverse_selection_bps
-    return (
-        f"{even:.2f} bps = maker fee {even - selection:.2f}"
-        f" + adverse selection {selection:.2f} (assumed)"
-    )
+    fee, source = snapshot["maker_fee_bps"], snapshot["models"]["adverse_selection"].lower()
+    return f"{even:.2f} bps = maker fee {fee:.2f} + adverse selection {even - fee:.2f} ({source})"
 
 
 def fills_line(config: Config, snapshot: Snapshot) -> str:
-    """Fills an hour to expect, by the assumed intensity."""
+    """Fills an hour to expect, by the intensity in use."""
+    models = snapshot["models"]
+    source = models["intensity"].lower()
     resting = snapshot["expected_fills_per_h"]
     if resting > 0:
-        return f"about {resting:.0f} an hour expected of what rests (assumed intensity)"
+        return f"about {resting:.0f} an hour expected of what rests ({source} intensity)"
     even = snapshot["break_even_bps"]
     if even is None:
         return "not known before the fees are"
-    quoting = config.quoting
-    depth = even + quoting.min_edge_bps
-    rate = quoting.arrival_per_s * math.exp(-quoting.kappa_per_bps * depth)
+    used = models["used"]
+    depth = even + config.quoting.min_edge_bps
+    rate = used["arrival_per_s"] * math.exp(-used["kappa_per_bps"] * depth)
     return (
         f"at most about {2 * rate * SECONDS_PER_HOUR:.0f} an hour"
-        f" at {depth:.2f} bps, the closest that can pay (assumed intensity)"
+        f" at {depth:.2f} bps, the closest that can pay ({source} intensity)"
     )
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-OF_A_COIN = ("account", "limits", "quoting", "freshness", "control", "recovery")
+OF_A_COIN = ("account", "limits", "quoting", "models", "freshness", "control", "recovery")
 """Sections that may be said otherwise for one coin."""
 OF_THE_ACCOUNT = {
     "limits": {"daily_loss_frac", "drawdown_frac"},

@@ -34,7 +34,7 @@ def engine_config_json(config: Config, session: int, cloid_start: int = 0) -> st
         "cloid_start": cloid_start,
         "action_life_s": expires_after_s(config),
     }
-    for section in ("limits", "quoting", "protection"):
+    for section in ("limits", "quoting", "models", "protection"):
         whole[section] = getattr(config, section).model_dump(mode="json")
     whole["control"] = control(config)
     whole["freshness"] = freshness_s(config)

@@ -21,6 +21,7 @@ from mm.config.keys import (
     as_tuple,
     key,
 )
+from mm.config.learned import ModelsConfig
 from mm.config.process import AccountConfig, PaperConfig, ProcessConfig
 from mm.config.protection import ProtectionConfig
 from mm.config.requests import RequestsConfig
@@ -137,8 +138,10 @@ class LimitConfig(Section):
 class QuotingConfig(Section):
     """What to quote inside the limit."""
 
-    strategy: Literal["ladder", "glft", "inventory_aware", "symmetric"] = key(
-        "ladder", WORD, "ladder (GLFT ladder), glft, inventory_aware or symmetric"
+    strategy: Literal["ladder", "glft", "avellaneda_stoikov", "inventory_aware", "symmetric"] = key(
+        "ladder",
+        WORD,
+        "ladder (GLFT ladder), glft, avellaneda_stoikov, inventory_aware or symmetric",
     )
     target_liquidity_frac: float = key(
         0.20, SHARE, "of the effective limit quoted per side, over all levels", gt=0, le=1
@@ -182,6 +185,9 @@ class QuotingConfig(Section):
         " to its last",
         gt=0,
         le=100,
+    )
+    horizon_s: float = key(
+        300.0, SECONDS, "time left of avellaneda_stoikov; it moves along", ge=1, le=86_400
     )
     inventory_skew_bps: float = key(
         10.0, BPS, "of inventory_aware at full inventory", ge=0, le=1000
@@ -484,6 +490,7 @@ class Config(Section):
     paper: PaperConfig = PaperConfig()
     limits: LimitConfig = LimitConfig()
     quoting: QuotingConfig = QuotingConfig()
+    models: ModelsConfig = ModelsConfig()
     freshness: FreshnessConfig = FreshnessConfig()
     control: ControlConfig = ControlConfig()
     recovery: RecoveryConfig = RecoveryConfig()

@@ -1,38 +1,4 @@
-//! Guéant, Lehalle and Fernandez-Tapia's asymptotic quotes, solved at one volatility. MODELS.md P1.4.
-
-/// GLFT's asymptotic quotes at one volatility, found once and used until it moves: unit size one (a
-/// level's size), MODELS.md P1.4, at the gamma whose skew at full inventory moves the increasing
-/// side's first level to its last one, times `risk_aversion`.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Solved {
-    sigma_bps: f64,
-    /// Edge above costs without inventory, bps.
-    pub(crate) delta_bps: f64,
-    /// Shift of both prices at full inventory, bps.
-    pub(crate) skew_bps_full: f64,
-}
-
-impl Solved {
-    /// Solves a model for a ladder of `span_bps` from its first level to its last and a limit of
-    /// `limit_units` levels' sizes.
-    #[must_use]
-    pub fn new(model: &Glft, risk_aversion: f64, span_bps: f64, limit_units: f64) -> Self {
-        let gamma = risk_aversion * model.gamma_for(span_bps / limit_units.max(1.0));
-        let skew_per_unit = model.skew_per_unit(gamma);
-        Self {
-            sigma_bps: model.sigma_bps,
-            delta_bps: model.edge(gamma) + skew_per_unit / 2.0,
-            skew_bps_full: skew_per_unit * limit_units,
-        }
-    }
-
-    /// Whether it was found for this very volatility.
-    #[must_use]
-    #[expect(clippy::float_cmp, reason = "the same estimate, not a close one")]
-    pub fn is_for(&self, sigma_bps: f64) -> bool {
-        self.sigma_bps == sigma_bps
-    }
-}
+//! Guéant, Lehalle and Fernandez-Tapia's asymptotic quotes. MODELS.md P1.4.
 
 /// The closed form's parameters, in bps and units.
 #[derive(Clone, Copy, Debug)]

@@ -5,6 +5,7 @@
 
 pub mod account;
 pub mod action;
+pub mod avellaneda;
 pub mod book;
 pub mod budget;
 mod builder_fees;
@@ -19,12 +20,14 @@ pub mod gate;
 pub mod glft;
 pub mod instrument;
 pub mod ladder;
+pub mod learned;
 pub mod limits;
 pub mod orders;
 pub mod quote;
 pub mod recovery;
 pub mod requests;
 pub mod resident;
+pub mod solved;
 pub mod units;
 
 #[cfg(test)]

@@ -10,8 +10,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::book::Touch;
-use crate::glft::{Glft, Solved};
 use crate::instrument::{Instrument, Round};
+use crate::learned::Learned;
+use crate::solved::{Conditions, Solved, Wish};
 use crate::units::{Px, Side};
 
 /// Which model makes the ladder.
@@ -22,6 +23,8 @@ pub enum Strategy {
     Ladder,
     /// The same with one level.
     Glft,
+    /// Avellaneda and Stoikov's quotes with a horizon that moves along, several levels.
+    AvellanedaStoikov,
     /// Configured half-spread, skewed linearly by inventory.
     InventoryAware,
     /// Configured half-spread around fair.
@@ -56,6 +59,8 @@ pub struct QuotingConfig {
     pub half_spread_max_bps: f64,
     /// Multiplies the reference gamma.
     pub risk_aversion: f64,
+    /// Time left of the Avellaneda-Stoikov strategy, which never grows less, s.
+    pub horizon_s: f64,
     /// Skew of the inventory-aware strategy at full inventory, bps.
     pub inventory_skew_bps: f64,
     /// Requote tolerance in bps; `None`: derived each cycle.
@@ -77,6 +82,8 @@ pub struct Beliefs {
     pub solved: Option<Solved>,
     /// Our maker fee, bps.
     pub maker_fee_bps: f64,
+    /// Fill intensity and adverse selection.
+    pub learned: Learned,
     /// Position over the limit of its side, -1..=1 (clamped).
     pub inventory: f64,
     /// What the increasing side is moved outward by, bps, 0 or more.
@@ -122,10 +129,19 @@ pub struct SpreadTrace {
     pub half_spread_bps: f64,
 }
 
-/// The symmetric part of the half-spread (above costs) and the skew at the present inventory, bps.
+/// What is asked of the first level, bps.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Asked {
+    /// Over fee and adverse selection.
+    OverCosts(f64),
+    /// In all.
+    HalfSpread(f64),
+}
+
+/// The symmetric part of the half-spread and the skew at the present inventory, bps.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Shape {
-    delta_bps: f64,
+    asked: Asked,
     skew_bps: f64,
 }
 
@@ -161,37 +177,26 @@ impl RawLadder {
 }
 
 impl QuotingConfig {
-    /// Costs a fill must earn before it earns anything, bps: maker fee and adverse selection.
+    /// The quoting model in these conditions, for a limit of `limit_units` levels' sizes. A ladder of one level
+    /// spans one decay of the fill rate.
     #[must_use]
-    pub fn break_even_bps(&self, maker_fee_bps: f64) -> f64 {
-        maker_fee_bps + self.adverse_selection_bps
-    }
-
-    /// Expected fills per second of one order at `depth_bps` from fair: `A exp(-k depth)`.
-    #[must_use]
-    pub fn fill_rate_per_s(&self, depth_bps: f64) -> f64 {
-        self.arrival_per_s * libm::exp(-self.kappa_per_bps * depth_bps)
-    }
-
-    /// The quoting model at a volatility in bps per square root of a second, for a limit of
-    /// `limit_units` levels' sizes. A ladder of one level spans one decay of the fill rate.
-    #[must_use]
-    pub fn solve(&self, sigma_bps: f64, limit_units: f64) -> Solved {
-        let model = Glft {
-            sigma_bps,
-            arrival: self.arrival_per_s,
-            kappa: self.kappa_per_bps,
+    pub fn solve(&self, at: Conditions, limit_units: f64) -> Solved {
+        let decay_bps = 1.0 / at.kappa;
+        let last = self.offsets_bps(at.kappa).last().copied();
+        let wish = Wish {
+            span_bps: last.map_or(decay_bps, |last| last.max(decay_bps)),
+            limit_units,
+            risk_aversion: self.risk_aversion,
         };
-        let decay_bps = 1.0 / self.kappa_per_bps;
-        let span_bps = self
-            .offsets_bps()
-            .last()
-            .map_or(decay_bps, |last| last.max(decay_bps));
-        Solved::new(&model, self.risk_aversion, span_bps, limit_units)
+        if self.strategy == Strategy::AvellanedaStoikov {
+            Solved::avellaneda(at, &wish, self.horizon_s)
+        } else {
+            Solved::glft(at, &wish)
+        }
     }
 
     /// Distances of levels behind the first, bps, starting with 0.
-    fn offsets_bps(&self) -> Vec<f64> {
+    fn offsets_bps(&self, kappa_per_bps: f64) -> Vec<f64> {
         let levels = if self.strategy == Strategy::Glft {
             1
         } else {
@@ -204,7 +209,7 @@ impl QuotingConfig {
                 .map(|depth| depth - depths[0])
                 .collect(),
             #[expect(clippy::cast_precision_loss, reason = "at most 50 levels")]
-            None => (0..levels).map(|j| j as f64 / self.kappa_per_bps).collect(),
+            None => (0..levels).map(|j| j as f64 / kappa_per_bps).collect(),
         }
     }
 }
@@ -218,24 +223,24 @@ pub fn build_ladder(
     beliefs: &Beliefs,
     instrument: &Instrument,
 ) -> RawLadder {
-    let mut shape = match (config.strategy, beliefs.solved) {
-        (Strategy::Ladder | Strategy::Glft, Some(solved)) => Shape {
-            delta_bps: solved.delta_bps,
-            skew_bps: -solved.skew_bps_full * beliefs.inventory,
-        },
-        (Strategy::InventoryAware, _) => Shape {
-            delta_bps: config.half_spread_bps - config.break_even_bps(beliefs.maker_fee_bps),
-            skew_bps: -config.inventory_skew_bps * beliefs.inventory,
-        },
-        _ => Shape {
-            delta_bps: config.half_spread_bps - config.break_even_bps(beliefs.maker_fee_bps),
-            skew_bps: 0.0,
-        },
+    let (asked, skew_bps) = match (config.strategy, beliefs.solved) {
+        (Strategy::Ladder | Strategy::Glft | Strategy::AvellanedaStoikov, Some(solved)) => (
+            Asked::OverCosts(solved.delta_bps),
+            -solved.skew_bps_full * beliefs.inventory,
+        ),
+        (Strategy::InventoryAware, _) => (
+            Asked::HalfSpread(config.half_spread_bps),
+            -config.inventory_skew_bps * beliefs.inventory,
+        ),
+        _ => (Asked::HalfSpread(config.half_spread_bps), 0.0),
     };
-    if let Some(first) = config.depths_bps.as_ref().and_then(|depths| depths.first()) {
-        shape.delta_bps = first - config.break_even_bps(beliefs.maker_fee_bps);
-    }
-    assemble(config, beliefs, instrument, shape, &config.offsets_bps())
+    let first = config.depths_bps.as_ref().and_then(|depths| depths.first());
+    let shape = Shape {
+        asked: first.map_or(asked, |first| Asked::HalfSpread(*first)),
+        skew_bps,
+    };
+    let offsets_bps = config.offsets_bps(beliefs.learned.kappa_per_bps);
+    assemble(config, beliefs, instrument, shape, &offsets_bps)
 }
 
 /// One level a side at the configured half-spread: the opening phase.
@@ -245,17 +250,11 @@ pub fn opening_ladder(
     beliefs: &Beliefs,
     instrument: &Instrument,
 ) -> RawLadder {
-    let delta_bps = config.half_spread_bps - config.break_even_bps(beliefs.maker_fee_bps);
-    assemble(
-        config,
-        beliefs,
-        instrument,
-        Shape {
-            delta_bps,
-            skew_bps: 0.0,
-        },
-        &[0.0],
-    )
+    let shape = Shape {
+        asked: Asked::HalfSpread(config.half_spread_bps),
+        skew_bps: 0.0,
+    };
+    assemble(config, beliefs, instrument, shape, &[0.0])
 }
 
 fn assemble(
@@ -266,19 +265,28 @@ fn assemble(
     offsets_bps: &[f64],
 ) -> RawLadder {
     let mut ladder = RawLadder::default();
-    let (fee, adverse) = (beliefs.maker_fee_bps, config.adverse_selection_bps);
-    let edge_bps = shape.delta_bps.max(config.min_edge_bps);
-    let floor_bps = fee + adverse + config.min_edge_bps;
-    let most_bps = config.half_spread_max_bps.max(floor_bps);
+    let fee = beliefs.maker_fee_bps;
     for side in Side::BOTH {
         let (outward_skew, increasing) = match side {
             Side::Bid => (-shape.skew_bps, beliefs.inventory >= 0.0),
             Side::Ask => (shape.skew_bps, beliefs.inventory <= 0.0),
         };
+        let costs = &beliefs.learned.adverse[side.index()];
         let premium_bps = if increasing { beliefs.premium_bps } else { 0.0 };
+        let delta_bps = match shape.asked {
+            Asked::OverCosts(delta_bps) => delta_bps,
+            Asked::HalfSpread(bps) => bps - fee - costs.at(bps),
+        };
+        let edge_bps = delta_bps.max(config.min_edge_bps);
+        let floor_bps = fee + costs.covered(fee + config.min_edge_bps) + config.min_edge_bps;
+        let most_bps = config.half_spread_max_bps.max(floor_bps);
+        // A level pays for the adverse selection where it stands, further out no less than further in.
+        let adverse_of = |behind: f64| costs.covered(fee + edge_bps + premium_bps + behind);
+        let adverse = adverse_of(0.0);
         let asked = fee + adverse + edge_bps + premium_bps;
         // From fair, of a level this far behind the first: capped, and what the floor makes of it.
         let placed = |behind: f64| {
+            let asked = fee + adverse_of(behind) + edge_bps + premium_bps;
             let unfloored = (asked + behind).min(most_bps) + outward_skew;
             let least = if increasing { floor_bps } else { unfloored };
             (unfloored.max(least), unfloored)
@@ -343,12 +351,12 @@ fn place_level(
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::event::Level;
     use crate::units::Sz;
 
-    pub(super) fn config(strategy: Strategy) -> QuotingConfig {
+    pub(crate) fn config(strategy: Strategy) -> QuotingConfig {
         QuotingConfig {
             strategy,
             target_liquidity_frac: 0.2,
@@ -362,6 +370,7 @@ mod tests {
             half_spread_bps: 10.0,
             half_spread_max_bps: 100.0,
             risk_aversion: 1.0,
+            horizon_s: 300.0,
             inventory_skew_bps: 10.0,
             max_bps_diff: None,
             size_tolerance_frac: 0.1,
@@ -369,7 +378,15 @@ mod tests {
         }
     }
 
-    pub(super) fn beliefs(inventory: f64) -> Beliefs {
+    pub(crate) fn conditions(sigma_bps: f64) -> Conditions {
+        Conditions {
+            sigma_bps,
+            arrival: 0.1,
+            kappa: 0.7,
+        }
+    }
+
+    pub(crate) fn beliefs(inventory: f64) -> Beliefs {
         let level = |px| Level {
             px: Px(px),
             sz: Sz(100_000),
@@ -380,8 +397,9 @@ mod tests {
                 ask: level(1_000_010),
             },
             fair_px: 1_000_005.0,
-            solved: Some(config(Strategy::Ladder).solve(0.6, 25.0)),
+            solved: Some(config(Strategy::Ladder).solve(conditions(0.6), 25.0)),
             maker_fee_bps: 1.5,
+            learned: Learned::assumed(&config(Strategy::Ladder)),
             inventory,
             premium_bps: 0.0,
         }
@@ -461,9 +479,14 @@ mod tests {
     fn no_skew_leaves_the_reducing_side_without_a_price() {
         for (inventory, reducing) in [(1.0, Side::Ask), (-1.0, Side::Bid)] {
             let mut config = config(Strategy::Ladder);
-            (config.kappa_per_bps, config.risk_aversion) = (1e-6, 1e6);
+            config.risk_aversion = 1e6;
             let mut beliefs = beliefs(inventory);
-            beliefs.solved = Some(config.solve(0.6, 25.0));
+            let at = Conditions {
+                kappa: 1e-6,
+                ..conditions(0.6)
+            };
+            beliefs.learned.kappa_per_bps = at.kappa;
+            beliefs.solved = Some(config.solve(at, 25.0));
             let ladder = build_ladder(&config, &beliefs, &btc());
             let touch = beliefs.touch;
             let nearest = match reducing {
@@ -566,7 +589,7 @@ mod tests {
 #[cfg(test)]
 mod property_tests {
     use super::Strategy as Model;
-    use super::tests::{beliefs, config};
+    use super::tests::{beliefs, conditions, config};
     use super::*;
     use proptest::prelude::*;
 
@@ -578,7 +601,7 @@ mod property_tests {
             let btc = Instrument::new("BTC", 0, 5, 40).unwrap();
             for strategy in [Model::Ladder, Model::Glft, Model::InventoryAware, Model::Symmetric] {
                 let mut b = beliefs(inventory);
-                b.solved = Some(config(strategy).solve(sigma, 25.0));
+                b.solved = Some(config(strategy).solve(conditions(sigma), 25.0));
                 b.fair_px += fair;
                 let c = config(strategy);
                 let ladder = build_ladder(&c, &b, &btc);

@@ -16,10 +16,6 @@ use crate::frames::Tape;
 const NEVER_S: f64 = 1e12;
 /// A silence this long is a gap: nothing is joined across it.
 const GAP: Dur = Dur(15 * SECOND);
-/// Farthest distance of the intensity's fit, bps; nearer where fewer than 30 sweeps came further.
-const FIT_BPS: f64 = 30.0;
-const FIT_SWEEPS_MIN: f64 = 30.0;
-
 /// The cost at one horizon.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct CostAt {
@@ -251,17 +247,10 @@ impl Eyes {
         }
     }
 
-    /// The fit from the mean half-spread to as far as enough sweeps came.
     fn fit(&self, side: Side) -> Option<FitSeen> {
-        let enough = FIT_SWEEPS_MIN / self.watched_s;
-        let reached = DEPTHS_BPS
-            .into_iter()
-            .rev()
-            .filter(|depth| *depth <= FIT_BPS);
-        let far = reached
-            .into_iter()
-            .find(|depth| self.intensity.counted_rate(side, *depth) >= Some(enough))?;
         let near = self.half_spread_s / self.watched_s;
-        self.intensity.fit(side, near, far).map(FitSeen::from)
+        self.intensity
+            .fit_where_known(side, near)
+            .map(FitSeen::from)
     }
 }

@@ -41,16 +41,14 @@ pub(super) struct SidePlan {
 impl Engine {
     /// What an order is worth, as far as the market and our fees are known.
     pub(super) fn worth(&self) -> Option<Worth> {
-        let quoting = &self.config.quoting;
         let mid = self.market.book.touch()?.mid();
         let tolerance = Side::BOTH.map(|side| self.tolerance(side).px.as_f64() / mid * 1e4);
         let sigma_bps = self.sigma_for_quotes().map(|sigma| sigma * 1e4);
         Some(Worth {
-            fair_px: mid,
-            costs_bps: quoting.break_even_bps(self.maker_fee_bps()?),
+            fair_px: self.fair_px()?,
+            maker_fee_bps: self.maker_fee_bps()?,
+            learned: self.market.models.learned(),
             relief_bps: Side::BOTH.map(|side| self.pricing.model.relief_bps(side)),
-            arrival_per_s: quoting.arrival_per_s,
-            kappa_per_bps: quoting.kappa_per_bps,
             horizon_s: horizon_s(tolerance[0].max(tolerance[1]), sigma_bps),
         })
     }

@@ -31,7 +31,7 @@ impl Engine {
                 self.market.on_bbo(bbo, now);
                 self.on_touch();
             }
-            EventBody::Trades(trades) => self.market.on_trades(trades),
+            EventBody::Trades(trades) => self.market.on_trades(trades, now),
             EventBody::AssetCtx(ctx) => self.market.on_ctx(ctx, &self.instrument, now),
             EventBody::Candles(candles) => self.market.on_candles(candles, now),
             EventBody::AtOpenInterestCap(is_at) => self.market.on_cap(*is_at, now),
@@ -130,6 +130,7 @@ impl Engine {
 
     /// A newer top of the book: what is held is worth something else, and a refused price may fit.
     fn on_touch(&mut self) {
+        self.teach_touch();
         self.recover.limiter.on_book();
         if let (Some(touch), Some(ledger)) = (self.market.book.touch(), &mut self.own.ledger) {
             ledger.mark(touch.mid_floor());

@@ -1,5 +1,6 @@
 //! What we know of the market, and how fresh it is.
 
+use super::models::Models;
 use crate::book::{Book, Touch};
 use crate::estimators::history::{History, Seed};
 use crate::estimators::markout::Markouts;
@@ -13,9 +14,10 @@ use crate::units::{Dur, SECOND, Time};
 const CAP_LOST: Dur = Dur(600 * SECOND);
 
 /// Book, estimators and their ages.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Market {
     pub(super) book: Book,
+    pub(super) models: Models,
     pub(super) volatility: Volatility,
     history: History,
     /// What history said when it was last heard.
@@ -36,6 +38,24 @@ pub(super) struct Market {
 }
 
 impl Market {
+    pub(super) fn new(models: Models) -> Self {
+        Self {
+            book: Book::default(),
+            models,
+            volatility: Volatility::default(),
+            history: History::default(),
+            seed: Seed::default(),
+            tape: Tape::default(),
+            markouts: Markouts::default(),
+            ctx: None,
+            open_interest_cap: None,
+            cap_lost_told: false,
+            fresh: None,
+            sampled: None,
+            seen_since_up: false,
+        }
+    }
+
     pub(super) fn on_book(&mut self, snapshot: &BookSnapshot, now: Time) {
         let known = self.book.exch();
         if self.book.apply_snapshot(snapshot) {
@@ -120,13 +140,16 @@ impl Market {
         self.history.heard().map(|heard| now.since(heard))
     }
 
-    pub(super) fn on_trades(&mut self, trades: &[Trade]) {
+    pub(super) fn on_trades(&mut self, trades: &[Trade], now: Time) {
         for trade in trades {
-            self.tape.observe(trade);
+            if self.tape.observe(trade) {
+                self.models.on_trade(trade, now);
+            }
         }
     }
 
     pub(super) fn on_down(&mut self) {
+        self.models.on_gap();
         self.seen_since_up = false;
     }
 
@@ -141,13 +164,18 @@ mod tests {
 
     const HEARD: Time = Time(SECOND);
 
+    fn unheard() -> Market {
+        let config = crate::quote::tests::config(crate::quote::Strategy::Ladder);
+        Market::new(Models::new(&crate::learned::tests::CONFIG, &config))
+    }
+
     fn after(dur: i64) -> Time {
         HEARD.plus(Dur(CAP_LOST.0 + dur))
     }
 
     #[test]
     fn at_the_cap_stands_and_below_it_is_forgotten() {
-        let mut market = Market::default();
+        let mut market = unheard();
         assert_eq!(market.is_at_cap(HEARD), None);
         market.on_cap(false, HEARD);
         assert_eq!(market.is_at_cap(after(-1)), Some(false));
@@ -158,7 +186,7 @@ mod tests {
 
     #[test]
     fn silence_about_the_cap_is_told_once() {
-        let mut market = Market::default();
+        let mut market = unheard();
         assert_eq!(market.newly_lost_cap(HEARD), None);
         for _ in 0..2 {
             market.on_cap(false, HEARD);

@@ -12,6 +12,7 @@ mod inputs;
 mod kept;
 mod learn;
 mod market;
+mod models;
 mod own;
 mod plan;
 mod ranges;
@@ -34,8 +35,8 @@ use crate::control::{Alarm, ControlConfig, Mode, ModeReason, Phase, Phases, Supp
 use crate::event::{Event, Level};
 use crate::filter::Refusal;
 use crate::gate::Enforcement;
-use crate::glft::Solved;
 use crate::instrument::Instrument;
+use crate::learned::ModelsConfig;
 use crate::limits::{FreshnessConfig, LimitConfig, Limits};
 use crate::orders::Orders;
 use crate::quote::{QuotingConfig, Strategy};
@@ -46,12 +47,15 @@ use crate::requests::choice::Withheld;
 use crate::requests::ledger::{RequestLedger, Supply};
 use crate::requests::spending::Spending;
 use crate::resident::ProtectionConfig;
+use crate::solved::Solved;
 use crate::units::{Dur, SECOND, Side, Sz, Time};
 
 use control::Control;
 use grounds::Grounds;
 use kept::Kept;
 use market::Market;
+use models::Models;
+pub use models::ModelsShown;
 use own::Own;
 pub use recover::Heard;
 use recover::Recover;
@@ -86,6 +90,8 @@ pub struct EngineConfig {
     pub limits: LimitConfig,
     /// Quotes.
     pub quoting: QuotingConfig,
+    /// Which models speak.
+    pub models: ModelsConfig,
     /// Deadlines of inputs.
     pub freshness: FreshnessConfig,
     /// Opening phases, modes and kill switch.
@@ -158,6 +164,7 @@ impl EngineConfig {
         let ranges = self
             .quoting_ranges()
             .into_iter()
+            .chain(self.models_ranges())
             .chain(self.control_ranges())
             .chain(self.recovery_ranges())
             .chain(self.requests_ranges())
@@ -187,7 +194,7 @@ impl EngineConfig {
     }
 
     #[rustfmt::skip] // a table
-    fn quoting_ranges(&self) -> [Ranged; 13] {
+    fn quoting_ranges(&self) -> [Ranged; 14] {
         let q = &self.quoting;
         #[expect(clippy::cast_precision_loss, reason = "a count of levels")]
         let levels = q.levels as f64;
@@ -203,6 +210,7 @@ impl EngineConfig {
             ("quoting.half_spread_bps", q.half_spread_bps, BPS, "0 to 1000 bps"),
             ("quoting.half_spread_max_bps", q.half_spread_max_bps, (1.0, 1e3), "1 to 1000 bps"),
             ("quoting.risk_aversion", q.risk_aversion, (1e-6, 1e6), "above 0"),
+            ("quoting.horizon_s", q.horizon_s, (1.0, 86_400.0), "1 to 86400 s"),
             ("quoting.inventory_skew_bps", q.inventory_skew_bps, BPS, "0 to 1000 bps"),
             ("quoting.max_bps_diff", diff_bps, BPS, "0 to 1000 bps"),
             ("quoting.size_tolerance_frac", q.size_tolerance_frac, (0.0, 1.0), "0 to 1"),
@@ -351,10 +359,10 @@ impl Engine {
             excess_since: None,
             told_supply: None,
             resident: Resident::default(),
+            market: Market::new(Models::new(&config.models, &config.quoting)),
             config,
             instrument,
             now: Time::ZERO,
-            market: Market::default(),
             own: Own::default(),
             control: Control::new(widen_dwell_s),
             limits: None,

@@ -36,7 +36,7 @@ impl Engine {
         let unwind = self.recover_from(&limits, &verdict);
         let close = self.close();
         self.pricing = Pricing {
-            fair_px: self.market.book.touch().map(|touch| touch.mid()),
+            fair_px: self.fair_px(),
             ..Pricing::default()
         };
         let wanted = if self.control.can_quote {

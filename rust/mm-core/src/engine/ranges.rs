@@ -1,8 +1,10 @@
-//! Legal ranges of the sections `[recovery]`, `[requests]` and `[protection]`.
+//! Legal ranges of the sections `[models]`, `[recovery]`, `[requests]` and `[protection]`.
 
 use super::{BPS, DAY_S, EngineConfig, Ranged};
 use crate::requests::VENUE_PRICE_USD;
 
+/// Legal range of a half-life of what a model remembers.
+const HALF_LIFE_S: (f64, f64) = (10.0, 604_800.0);
 /// Legal range of a ratio.
 const RATIO: (f64, f64) = (0.0, 1e3);
 /// Legal range of a duration that may not be nothing, s.
@@ -16,6 +18,16 @@ impl EngineConfig {
         let tolerance = self.protection.resident_stop_tolerance_frac;
         let (key, range) = ("protection.resident_stop_tolerance_frac", (0.0, 0.5));
         [(key, tolerance, range, "0 to 0.5")]
+    }
+
+    #[rustfmt::skip] // a table
+    pub(super) fn models_ranges(&self) -> [Ranged; 3] {
+        let m = &self.models;
+        [
+            ("models.intensity_half_life_s", m.intensity_half_life_s, HALF_LIFE_S, "10 to 604800 s"),
+            ("models.adverse_half_life_s", m.adverse_half_life_s, HALF_LIFE_S, "10 to 604800 s"),
+            ("models.shrink_n0", m.shrink_n0, (0.0, 1e6), "0 to 1000000 observations"),
+        ]
     }
 
     #[rustfmt::skip] // a table

@@ -359,6 +359,9 @@ impl Engine {
             reason,
         };
         self.orders.placed(order, self.now);
+        let life = Dur::from_secs(self.config.action_life_s);
+        let models = &mut self.market.models;
+        models.on_own_take(unwind.side, self.now.plus(life));
         self.counts.immediate += 1;
         self.send(ActionBody::Place(vec![order]), actions);
     }

@@ -7,10 +7,10 @@ use crate::diff::Tolerance;
 use crate::filter::{
     Quote, ReduceOnly, Refusal, RefusalReason, SingleQuote, filter_ladder, filter_single,
 };
-use crate::glft::Solved;
 use crate::ladder::{LadderLevel, MarginLeft, Sizing, SweepGuard, size_ladder};
 use crate::limits::Limits;
 use crate::quote::{Beliefs, RawLadder, build_ladder, opening_ladder};
+use crate::solved::{Conditions, Solved};
 use crate::units::{Px, Side, Sz, Usd};
 
 impl Engine {
@@ -71,8 +71,9 @@ impl Engine {
         let touch = self.market.book.touch()?;
         Some(Beliefs {
             touch,
-            fair_px: touch.mid(),
+            fair_px: self.fair_px()?,
             solved: self.solve(),
+            learned: self.market.models.learned(),
             maker_fee_bps: self.maker_fee_bps()?,
             inventory: limits.inventory(self.own.position()),
             premium_bps: self
@@ -82,11 +83,16 @@ impl Engine {
         })
     }
 
-    /// The quoting model at the present volatility, solved anew only when that has moved.
+    /// The quoting model in the present conditions, solved anew only when they have moved.
     pub(super) fn solve(&mut self) -> Option<Solved> {
-        let sigma_bps = self.sigma_for_quotes()? * 1e4;
-        if !self.solved.is_some_and(|solved| solved.is_for(sigma_bps)) {
-            self.solved = Some(self.config.quoting.solve(sigma_bps, self.limit_units()));
+        let learned = self.market.models.learned();
+        let at = Conditions {
+            sigma_bps: self.sigma_for_quotes()? * 1e4,
+            arrival: learned.arrival_per_s,
+            kappa: learned.kappa_per_bps,
+        };
+        if !self.solved.is_some_and(|solved| solved.is_for(&at)) {
+            self.solved = Some(self.config.quoting.solve(at, self.limit_units()));
         }
         self.solved
     }
@@ -121,13 +127,14 @@ impl Engine {
             let whole = limits.long().max(limits.short());
             share(whole, quoting.target_liquidity_frac).max(smallest)
         };
-        let costs_bps = quoting.break_even_bps(beliefs.maker_fee_bps);
         let levels = Side::BOTH.map(|side| -> Vec<LadderLevel> {
             raw.levels
                 .iter()
                 .filter(|level| level.side == side)
                 .filter_map(|level| {
-                    let rate = quoting.fill_rate_per_s(level.depth_bps);
+                    let rate = beliefs.learned.fill_rate_per_s(level.depth_bps);
+                    let adverse_bps = beliefs.learned.adverse_bps(side, level.depth_bps);
+                    let costs_bps = beliefs.maker_fee_bps + adverse_bps;
                     let capture_bps = level.depth_bps + raw.relief_bps(side) - costs_bps;
                     LadderLevel::new(level.px, rate, capture_bps).ok()
                 })

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{Engine, Heard, ResidentShown, SideTrace};
+use super::{Engine, Heard, ModelsShown, ResidentShown, SideTrace};
 use crate::account::{Ledger, Pnl};
 use crate::budget::Restored;
 use crate::control::{
@@ -178,11 +178,15 @@ pub struct Snapshot {
     pub sigma: Option<f64>,
     /// Volatility used for quotes, per square root of a second.
     pub sigma_quotes: Option<f64>,
-    /// Decay of the fill rate with distance, 1/bps (assumed).
+    /// Decay of the fill rate with distance, 1/bps.
     pub kappa_per_bps: f64,
-    /// Costs a fill must earn first: maker fee and adverse selection, bps.
+    /// Our maker fee, bps.
+    pub maker_fee_bps: Option<f64>,
+    /// What the models make of the market.
+    pub models: ModelsShown,
+    /// The nearest distance at which a fill earns its maker fee and adverse selection, bps.
     pub break_even_bps: Option<f64>,
-    /// Fills an hour expected of the resting orders, by the assumed intensity.
+    /// Fills an hour expected of the resting orders, by the intensity in use.
     pub expected_fills_per_h: f64,
     /// Age of the market data, s.
     pub market_age_s: Option<f64>,
@@ -275,7 +279,9 @@ impl Engine {
             spread_bps: touch.map(|touch| touch.spread_bps()),
             sigma: self.market.volatility.for_limits().map(|sigma| sigma.value),
             sigma_quotes: self.sigma_for_quotes(),
-            kappa_per_bps: self.config.quoting.kappa_per_bps,
+            kappa_per_bps: self.market.models.learned().kappa_per_bps,
+            maker_fee_bps: self.maker_fee_bps(),
+            models: self.shown_models(),
             break_even_bps: self.break_even_bps(),
             expected_fills_per_h: self.expected_fills_per_h(),
             market_age_s: age(self.market.age(self.now)),
@@ -300,11 +306,6 @@ impl Engine {
             market_takers: self.market.tape.takers(),
             markouts: self.market.markouts.table().to_vec(),
         }
-    }
-
-    fn break_even_bps(&self) -> Option<f64> {
-        let fee = self.maker_fee_bps()?;
-        Some(self.config.quoting.break_even_bps(fee))
     }
 
     fn pnl(&self) -> Option<Pnl> {
@@ -345,9 +346,10 @@ impl Engine {
         let Some(touch) = self.market.book.touch() else {
             return 0.0;
         };
+        let learned = self.market.models.learned();
         let rate = |order: &ShownOrder| {
             let depth_bps = (order.px.as_f64() / touch.mid() - 1.0).abs() * 1e4;
-            self.config.quoting.fill_rate_per_s(depth_bps)
+            learned.fill_rate_per_s(depth_bps)
         };
         self.shown_orders().iter().map(rate).sum::<f64>() * 3600.0
     }

@@ -11,6 +11,8 @@
 
 use std::collections::VecDeque;
 
+use serde::Serialize;
+
 use super::sweep::Sweep;
 use crate::units::{Dur, SECOND, Side, Time};
 
@@ -28,7 +30,7 @@ const WAITING_MAX: usize = 4096;
 const GAP: Dur = Dur(15 * SECOND);
 
 /// What is known of the cost at one distance.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Cost {
     /// Mean move against a maker, bps.
     pub mean_bps: f64,

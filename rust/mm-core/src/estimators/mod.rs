@@ -4,6 +4,7 @@ pub mod adverse;
 pub mod history;
 pub mod intensity;
 pub mod markout;
+pub mod microprice;
 pub mod sweep;
 pub mod tape;
 pub mod volatility;

@@ -41,11 +41,11 @@ impl Tape {
         self.since.get_or_insert(exch);
     }
 
-    /// Takes a public trade. Repeated ids and backfill are ignored.
-    pub fn observe(&mut self, trade: &Trade) {
+    /// Takes a public trade. Repeated ids and backfill are ignored; returns whether it was used.
+    pub fn observe(&mut self, trade: &Trade) -> bool {
         let live = self.since.is_some_and(|since| trade.exch >= since);
         if !live || !self.seen.insert(trade.tid) {
-            return;
+            return false;
         }
         self.order.push_back(trade.tid);
         if self.order.len() > TIDS_MAX
@@ -71,6 +71,7 @@ impl Tape {
         {
             self.minutes.pop_front();
         }
+        true
     }
 
     /// Totals of the run.

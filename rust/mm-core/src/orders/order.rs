@@ -187,6 +187,15 @@ impl Order {
             )
     }
 
+    /// Whether what is left of it is in the book that all see, as far as we were told.
+    #[must_use]
+    pub const fn is_displayed(&self) -> bool {
+        matches!(
+            self.state,
+            State::Resting | State::Amending { old_gone: None, .. }
+        )
+    }
+
     /// Whether it holds a level of the plan: it is a quote, goes to make way for one, or its fate is
     /// unknown, when a second order for the level could make it twice.
     #[must_use]

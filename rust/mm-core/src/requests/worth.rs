@@ -4,6 +4,7 @@
 //! how many there will be. The fill rate is the quoting model's own. An order that has rested holds a
 //! place in the queue: it is worth up to twice a new one at its price.
 
+use crate::learned::Learned;
 use crate::units::{Px, Side, Sz};
 
 /// Longest and shortest horizon, s.
@@ -14,14 +15,12 @@ const HORIZON_S: (f64, f64) = (1.0, 60.0);
 pub struct Worth {
     /// Our estimate of price, lattice units, positive.
     pub fair_px: f64,
-    /// What a fill must earn first: maker fee and adverse selection, bps.
-    pub costs_bps: f64,
+    /// Our maker fee, bps.
+    pub maker_fee_bps: f64,
+    /// Fill intensity and adverse selection.
+    pub learned: Learned,
     /// What a fill of `[bid, ask]` is worth beyond its price: the skew on the reducing side, bps.
     pub relief_bps: [f64; 2],
-    /// Fill rate at no distance, 1/s.
-    pub arrival_per_s: f64,
-    /// Its decay with distance, 1/bps.
-    pub kappa_per_bps: f64,
     /// How long a change matters, s: see [`horizon_s`].
     pub horizon_s: f64,
 }
@@ -32,8 +31,9 @@ impl Worth {
     pub fn value_usd(&self, side: Side, px: Px, sz: Sz) -> f64 {
         #[expect(clippy::cast_precision_loss, reason = "sign is -1 or 1")]
         let depth_bps = (1.0 - px.as_f64() / self.fair_px) * side.sign() as f64 * 1e4;
-        let capture_bps = depth_bps + self.relief_bps[side.index()] - self.costs_bps;
-        let rate = self.arrival_per_s * libm::exp(-self.kappa_per_bps * depth_bps.max(0.0));
+        let costs_bps = self.maker_fee_bps + self.learned.adverse_bps(side, depth_bps);
+        let capture_bps = depth_bps + self.relief_bps[side.index()] - costs_bps;
+        let rate = self.learned.fill_rate_per_s(depth_bps.max(0.0));
         (px * sz).as_usd() * capture_bps / 1e4 * rate * self.horizon_s
     }
 
@@ -63,13 +63,17 @@ pub fn horizon_s(tolerance_bps: f64, sigma_bps: Option<f64>) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::learned::CostCurve;
 
     const WORTH: Worth = Worth {
         fair_px: 1e6,
-        costs_bps: 2.0,
+        maker_fee_bps: 1.5,
+        learned: Learned {
+            arrival_per_s: 0.1,
+            kappa_per_bps: 0.7,
+            adverse: [CostCurve::flat(0.5); 2],
+        },
         relief_bps: [0.0; 2],
-        arrival_per_s: 0.1,
-        kappa_per_bps: 0.7,
         horizon_s: 4.0,
     };
 

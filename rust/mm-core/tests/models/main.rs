@@ -8,7 +8,9 @@
 )]
 
 mod adverse;
+mod avellaneda;
 mod glft;
 mod hjb;
 mod intensity;
+mod microprice;
 mod random;

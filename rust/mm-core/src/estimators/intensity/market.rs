@@ -18,6 +18,8 @@ const BINS: usize = 400;
 const GAP: Dur = Dur(15 * SECOND);
 /// Effective sweeps within the range before a fit is one.
 const SWEEPS_MIN: f64 = 30.0;
+/// Farthest that a fit is asked to go by itself, bps.
+const FAR_BPS: f64 = 30.0;
 /// Growth of the weights before they are scaled back.
 const GROWTH_MAX: f64 = 1e12;
 
@@ -133,6 +135,20 @@ impl MarketIntensity {
             n,
             range_bps: (low, as_f64(last) * BIN_BPS),
         })
+    }
+
+    /// The fit from `near_bps`, at least the half-spread, to as far as 30 effective sweeps came, 30 bps at most:
+    /// what is quoted is there, and beyond nothing is known.
+    #[must_use]
+    pub fn fit_where_known(&self, side: Side, near_bps: f64) -> Option<Fit> {
+        let reaches = &self.sides[side.index()];
+        let worth = reaches.ended.iter().sum::<f64>() / reaches.squares;
+        let mut beyond = 0.0;
+        let far = (0..=BINS).rev().find(|bin| {
+            beyond += reaches.ended[*bin];
+            beyond * worth >= SWEEPS_MIN
+        })?;
+        self.fit(side, near_bps, (as_f64(far) * BIN_BPS).min(FAR_BPS))
     }
 
     /// Rate of sweeps that came to `delta_bps` at least, 1/s, as counted: what no fit says. `None` before

@@ -2,12 +2,14 @@
 //!
 //! From the market: how far every taker sweep came, whoever was met.
 
+use serde::Serialize;
+
 mod market;
 
 pub use market::MarketIntensity;
 
 /// A fit with its covariance. Distances in bps of the mid before the sweep.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Fit {
     /// Natural logarithm of `A`, the rate at distance zero, A in 1/s.
     pub log_arrival: f64,

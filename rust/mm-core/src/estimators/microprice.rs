@@ -1,0 +1,158 @@
+//! The micro-price: where the mid goes from here, given the top of the book. MODELS.md P1.5.
+//!
+//! A state is the imbalance `bid / (bid + ask)` of the touch in five classes and the spread in ticks in three.
+//! What the mid still moves in the long run from a state, `G`, solves `G = r + P G`: `r` the mean move of the
+//! mid in the next change of the touch, `P` the states that follow. That is the limit of Stoikov's (2018)
+//! expectations after the first, second, ... move of the mid, all at once. Every change counts once as seen
+//! and once mirrored, so `G` is odd, and with that it is unique.
+
+use crate::book::Touch;
+
+/// Classes of the imbalance; odd, so that there is a middle one.
+const IMBALANCES: usize = 5;
+/// Classes of the spread: one tick, two, more.
+const SPREADS: usize = 3;
+const STATES: usize = IMBALANCES * SPREADS;
+/// Changes of the touch that are remembered, by their decay: about two hours of a busy book.
+const MEMORY: f64 = 50_000.0;
+/// Visits that a state's own answer needs to count as much as the prior's.
+const VISITS_HALF: f64 = 100.0;
+/// Changes between two solutions.
+const SOLVE_EVERY: u32 = 250;
+/// Sweeps of the iteration, and the change, in ticks, that ends it.
+const ROUNDS_MAX: usize = 2_000;
+const ROUNDS_ENOUGH: f64 = 1e-7;
+
+/// Rolling estimate of the micro-price's distance from the mid.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MicroPrice {
+    /// Weighted changes from a state to a state, and the sum of their moves of the mid in ticks.
+    counts: [[f64; STATES]; STATES],
+    moves: [f64; STATES],
+    /// What a change weighs now: it grows instead of all others shrinking.
+    growth: f64,
+    last: Option<(usize, f64)>,
+    since_solved: u32,
+    /// `G` in ticks, and the visits it rests on.
+    solved: [(f64, f64); STATES],
+}
+
+impl Default for MicroPrice {
+    fn default() -> Self {
+        Self {
+            counts: [[0.0; STATES]; STATES],
+            moves: [0.0; STATES],
+            growth: 1.0,
+            last: None,
+            since_solved: 0,
+            solved: [(0.0, 0.0); STATES],
+        }
+    }
+}
+
+impl MicroPrice {
+    /// A touch without our own orders; `tick` the smallest step of a price there, lattice units. The same
+    /// touch again is no observation.
+    pub fn observe(&mut self, touch: &Touch, tick: f64) {
+        let (state, mid) = (state(touch, tick), touch.mid() / tick);
+        let Some((before, mid_before)) = self.last.replace((state, mid)) else {
+            return;
+        };
+        let moved = mid - mid_before;
+        if state == before && moved == 0.0 {
+            return;
+        }
+        self.count(before, state, moved);
+        self.count(mirror(before), mirror(state), -moved);
+        self.growth *= 1.0 + 1.0 / MEMORY;
+        self.since_solved += 1;
+        if self.since_solved == SOLVE_EVERY {
+            self.since_solved = 0;
+            self.solve();
+        }
+    }
+
+    /// The stream broke: the next touch follows nothing.
+    pub fn forget_last(&mut self) {
+        self.last = None;
+    }
+
+    /// How far the micro-price is above the mid, ticks, with the visits of the state that it rests on.
+    #[must_use]
+    pub fn offset_ticks(&self, touch: &Touch, tick: f64) -> (f64, f64) {
+        self.solved[state(touch, tick)]
+    }
+
+    /// The fair price, lattice units: the size-weighted mid, moved to the micro-price by as much of `n /
+    /// (n + 100)` as the state's visits are worth; never outside the touch.
+    #[must_use]
+    pub fn fair(&self, touch: &Touch, tick: f64) -> f64 {
+        let (offset, visits) = self.offset_ticks(touch, tick);
+        let weighted = touch.microprice();
+        let share = visits / (visits + VISITS_HALF);
+        let fair = weighted + share * (touch.mid() + offset * tick - weighted);
+        fair.clamp(touch.bid.px.as_f64(), touch.ask.px.as_f64())
+    }
+
+    fn count(&mut self, from: usize, to: usize, moved: f64) {
+        self.counts[from][to] += self.growth;
+        self.moves[from] += self.growth * moved;
+    }
+
+    /// Iterates `G <- r + P G`, kept odd.
+    fn solve(&mut self) {
+        let visits: [f64; STATES] = core::array::from_fn(|from| self.counts[from].iter().sum());
+        let mut odd = [0.0; STATES];
+        for _ in 0..ROUNDS_MAX {
+            let next: [f64; STATES] = core::array::from_fn(|from| {
+                if visits[from] <= 0.0 {
+                    return 0.0;
+                }
+                let onward = self.counts[from]
+                    .iter()
+                    .zip(odd)
+                    .map(|(n, g)| n * g)
+                    .sum::<f64>();
+                (self.moves[from] + onward) / visits[from]
+            });
+            let kept: [f64; STATES] =
+                core::array::from_fn(|state| (next[state] - next[mirror(state)]) / 2.0);
+            let changed = kept.iter().zip(odd).map(|(new, old)| libm::fabs(new - old));
+            let is_enough = changed.fold(0.0, f64::max) < ROUNDS_ENOUGH;
+            odd = kept;
+            if is_enough {
+                break;
+            }
+        }
+        let growth = core::mem::replace(&mut self.growth, 1.0);
+        for (from, seen) in visits.iter().enumerate() {
+            self.solved[from] = (odd[from], seen / growth);
+            self.moves[from] /= growth;
+            for count in &mut self.counts[from] {
+                *count /= growth;
+            }
+        }
+    }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_precision_loss,
+    reason = "cut to the classes"
+)]
+fn state(touch: &Touch, tick: f64) -> usize {
+    let (bid, ask) = (touch.bid.sz.as_f64(), touch.ask.sz.as_f64());
+    // Odd under mirroring: classes are counted from the middle outward.
+    let lean = (bid - ask) / (bid + ask) * IMBALANCES as f64 / 2.0;
+    let half = (IMBALANCES / 2) as f64;
+    let imbalance = (libm::round(lean).clamp(-half, half) + half) as usize;
+    let ticks = libm::round((touch.ask.px.as_f64() - touch.bid.px.as_f64()) / tick);
+    let spread = (ticks.max(1.0) - 1.0).min((SPREADS - 1) as f64) as usize;
+    spread * IMBALANCES + imbalance
+}
+
+const fn mirror(state: usize) -> usize {
+    let (spread, imbalance) = (state / IMBALANCES, state % IMBALANCES);
+    spread * IMBALANCES + (IMBALANCES - 1 - imbalance)
+}

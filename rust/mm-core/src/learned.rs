@@ -1,0 +1,222 @@
+//! What every price and size rests on: fill intensity and adverse selection, assumed or measured.
+//!
+//! Each measured value is pulled to the assumed one, which is worth `shrink_n0` observations (MODELS.md c,
+//! rule 6): where nothing was seen it is the assumption, and chance does not become a price.
+
+use serde::{Deserialize, Serialize};
+
+use crate::estimators::adverse::{Cost, DEPTHS, DEPTHS_BPS};
+use crate::estimators::intensity::Fit;
+use crate::quote::QuotingConfig;
+use crate::units::Side;
+
+/// Where a value comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    /// From the configuration.
+    Assumed,
+    /// From the public tape, pulled to the configuration's value.
+    Tape,
+}
+
+/// What quotes are centred on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FairPrice {
+    /// The middle of the touch.
+    Mid,
+    /// The touch weighted by the opposite side's size.
+    Weighted,
+    /// Where the mid goes from there, as it went before: the micro-price.
+    Micro,
+}
+
+/// Which models speak, and how long they remember.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelsConfig {
+    /// What quotes are centred on.
+    pub fair_price: FairPrice,
+    /// Where the fill intensity comes from.
+    pub intensity: Source,
+    /// Half-life of its memory, s.
+    pub intensity_half_life_s: f64,
+    /// Where the adverse selection comes from.
+    pub adverse_selection: Source,
+    /// Half-life of its memory, s.
+    pub adverse_half_life_s: f64,
+    /// Observations that what is assumed is worth.
+    pub shrink_n0: f64,
+}
+
+/// Steps to where a distance covers its own cost; more are a cost that rises as fast as distance does.
+const COVER_STEPS: usize = 64;
+
+/// The cost of a fill by distance: does not fall with it, and is what it is last beyond the last one.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct CostCurve([f64; DEPTHS]);
+
+impl CostCurve {
+    /// The same everywhere, bps.
+    #[must_use]
+    pub const fn flat(bps: f64) -> Self {
+        Self([bps; DEPTHS])
+    }
+
+    /// A measured curve pulled to a prior of `prior_bps` that is worth `n0` moves; never below 0. Where nothing
+    /// came it is as it was before.
+    #[must_use]
+    pub fn measured(curve: &[Option<Cost>; DEPTHS], prior_bps: f64, n0: f64) -> Self {
+        let mut least = 0.0_f64;
+        Self(core::array::from_fn(|index| {
+            let shrunk = curve[index].map_or(prior_bps, |cost| cost.shrunk_bps(prior_bps, n0));
+            least = least.max(shrunk);
+            least
+        }))
+    }
+
+    /// The cost at a distance, bps.
+    #[must_use]
+    pub fn at(&self, depth_bps: f64) -> f64 {
+        let above = DEPTHS_BPS.iter().position(|depth| *depth >= depth_bps);
+        let Some(above) = above else {
+            return self.0[DEPTHS - 1];
+        };
+        let Some(below) = above.checked_sub(1) else {
+            return self.0[0];
+        };
+        let (near, far) = (DEPTHS_BPS[below], DEPTHS_BPS[above]);
+        let share = (depth_bps - near) / (far - near);
+        self.0[below] + share * (self.0[above] - self.0[below])
+    }
+
+    /// The cost at the nearest distance that covers it and `others_bps`, bps.
+    ///
+    /// From below: each step pays for the cost where the last one came to, so the first distance that covers
+    /// its own cost is found and none beyond it. Costs have a largest value, so there is one.
+    #[must_use]
+    pub fn covered(&self, others_bps: f64) -> f64 {
+        let mut cost_bps = self.at(others_bps);
+        for _ in 0..COVER_STEPS {
+            let next = self.at(others_bps + cost_bps);
+            if next - cost_bps < 1e-6 {
+                return next;
+            }
+            cost_bps = next;
+        }
+        cost_bps
+    }
+}
+
+/// Intensity and adverse selection, as they are used.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Learned {
+    /// Fill rate at no distance, `A`, 1/s.
+    pub arrival_per_s: f64,
+    /// Its decay with distance, `k`, 1/bps.
+    pub kappa_per_bps: f64,
+    /// Cost of a fill of our `[bids, asks]`.
+    pub adverse: [CostCurve; 2],
+}
+
+impl Learned {
+    /// What the configuration assumes.
+    #[must_use]
+    pub const fn assumed(quoting: &QuotingConfig) -> Self {
+        Self {
+            arrival_per_s: quoting.arrival_per_s,
+            kappa_per_bps: quoting.kappa_per_bps,
+            adverse: [CostCurve::flat(quoting.adverse_selection_bps); 2],
+        }
+    }
+
+    /// The same with an intensity fitted on both sides: the model quotes one of both, the mean of `log A` and of
+    /// `k`, each pulled to what is assumed.
+    #[must_use]
+    pub fn with_intensity(self, fits: [Fit; 2], n0: f64) -> Self {
+        let pulled = |value: fn(&Fit) -> f64, assumed: f64| {
+            let sides = fits.map(|fit| (fit.n * value(&fit) + n0 * assumed) / (fit.n + n0));
+            f64::midpoint(sides[0], sides[1])
+        };
+        let log_arrival = pulled(|fit| fit.log_arrival, libm::log(self.arrival_per_s));
+        Self {
+            arrival_per_s: libm::exp(log_arrival),
+            kappa_per_bps: pulled(|fit| fit.kappa, self.kappa_per_bps),
+            ..self
+        }
+    }
+
+    /// Expected fills per second of one order at `depth_bps` from fair: `A exp(-k depth)`.
+    #[must_use]
+    pub fn fill_rate_per_s(&self, depth_bps: f64) -> f64 {
+        self.arrival_per_s * libm::exp(-self.kappa_per_bps * depth_bps)
+    }
+
+    /// What a fill at a distance on a side costs by the move against it, bps.
+    #[must_use]
+    pub fn adverse_bps(&self, side: Side, depth_bps: f64) -> f64 {
+        self.adverse[side.index()].at(depth_bps)
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::units::Time;
+
+    pub(crate) const CONFIG: ModelsConfig = ModelsConfig {
+        fair_price: FairPrice::Mid,
+        intensity: Source::Assumed,
+        intensity_half_life_s: 1200.0,
+        adverse_selection: Source::Assumed,
+        adverse_half_life_s: 3600.0,
+        shrink_n0: 100.0,
+    };
+
+    fn cost(mean_bps: f64, n: f64) -> Cost {
+        Cost {
+            mean_bps,
+            se_bps: 1.0,
+            n,
+            as_of: Time::ZERO,
+        }
+    }
+
+    #[test]
+    fn what_nobody_saw_is_what_is_assumed() {
+        let curve = CostCurve::measured(&[None; DEPTHS], 0.5, 100.0);
+        assert_eq!(curve, CostCurve::flat(0.5));
+    }
+
+    /// A hundred moves count as much as the prior; below nothing no cost goes, and none falls with depth.
+    #[test]
+    fn a_measured_curve_is_pulled_kept_above_zero_and_rising() {
+        let mut seen = [None; DEPTHS];
+        let known = [cost(-3.0, 1e9), cost(4.5, 100.0), cost(1.0, 1e9)];
+        for (seen, known) in seen.iter_mut().zip(known) {
+            *seen = Some(known);
+        }
+        let curve = CostCurve::measured(&seen, 0.5, 100.0);
+        let at = |depth: f64| curve.at(depth);
+        assert!(at(0.0).abs() < 1e-6, "{curve:?}");
+        assert!((at(0.5) - 2.5).abs() < 1e-6 && (at(1.0) - 2.5).abs() < 1e-6);
+        assert!((at(0.25) - 1.25).abs() < 1e-6 && (at(500.0) - 2.5).abs() < 1e-6);
+    }
+
+    /// 2 bps of fee and edge: at 2 bps the cost is 4.5, so 6.5 have to be covered, where it is 6, and so on.
+    #[test]
+    fn a_distance_pays_for_the_cost_where_it_stands() {
+        let mut seen = [None; DEPTHS];
+        for (index, depth) in DEPTHS_BPS.into_iter().enumerate() {
+            seen[index] = Some(cost(3.0 + 0.75 * depth.min(10.0), 1e12));
+        }
+        let curve = CostCurve::measured(&seen, 0.5, 100.0);
+        let cost = curve.covered(2.0);
+        assert!(
+            (cost - curve.at(2.0 + cost)).abs() < 1e-5 && (cost - 10.5).abs() < 1e-3,
+            "{cost}"
+        );
+        assert!((CostCurve::flat(0.5).covered(2.0) - 0.5).abs() < 1e-12);
+    }
+}

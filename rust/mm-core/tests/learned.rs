@@ -1,0 +1,390 @@
+//! What the models learn from the tape, from frames to the prices that are sent.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+#![expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    reason = "prices and seconds of an hour"
+)]
+
+#[allow(dead_code, reason = "each test takes what it needs of the exchange")]
+mod desk;
+
+use desk::Desk;
+use mm_core::engine::{EngineConfig, ModelsShown};
+use mm_core::event::{Bbo, Command, EventBody, Level, Stream, StreamState, Trade};
+use mm_core::learned::{FairPrice, Source};
+use mm_core::quote::Strategy;
+use mm_core::units::{Dur, Px, SECOND, Side, Sz, Time};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+/// A market whose takers reach `0.5 bps + exponential of mean reach_bps`, one every two seconds, by turns of each
+/// side; the mid moves on by `moved(side, reach)` bps.
+struct Market {
+    random: ChaCha8Rng,
+    reach_bps: f64,
+    moved: fn(Side, f64) -> f64,
+    log_mid: f64,
+    tid: u64,
+}
+
+fn market(reach_bps: f64, moved: fn(Side, f64) -> f64) -> Market {
+    Market {
+        random: ChaCha8Rng::seed_from_u64(3),
+        reach_bps,
+        moved,
+        log_mid: libm::log(1_000_005.0),
+        tid: 1 << 40,
+    }
+}
+
+fn nothing(_: Side, _: f64) -> f64 {
+    0.0
+}
+
+impl Market {
+    fn mid(&self) -> i64 {
+        // Odd, so that half a spread of 5 is on the grid.
+        libm::round((libm::exp(self.log_mid) - 5.0) / 10.0) as i64 * 10 + 5
+    }
+
+    /// Some seconds of it, told to the engine.
+    fn run(&mut self, desk: &mut Desk, seconds: usize) {
+        desk.market = false;
+        for second in 0..seconds {
+            desk.mid = self.mid();
+            desk.pass(Dur(SECOND));
+            book(desk, [50_000, 50_000]);
+            if second % 2 == 0 {
+                let side = [Side::Bid, Side::Ask][second / 2 % 2];
+                let unit: f64 = self.random.random();
+                let reach = 0.5 - libm::log(1.0 - unit) * self.reach_bps;
+                self.take(desk, side, reach);
+                self.log_mid += side.sign() as f64 * (self.moved)(side, reach) * 1e-4;
+            }
+        }
+    }
+
+    /// One taker, in two trades a moment after the book.
+    fn take(&mut self, desk: &mut Desk, side: Side, reach_bps: f64) {
+        desk.now = desk.now.plus(Dur(SECOND / 10));
+        let trades = [0.5, 1.0].map(|share: f64| {
+            self.tid += 1;
+            let away = 1.0 + side.sign() as f64 * reach_bps * share * 1e-4;
+            Trade {
+                exch: desk.now,
+                tid: self.tid,
+                side,
+                px: Px((desk.mid as f64 * away).round() as i64),
+                sz: Sz(1_000),
+            }
+        });
+        desk.tell(EventBody::Trades(trades.into()));
+    }
+}
+
+/// The touch with these lots on `[bid, ask]`.
+fn book(desk: &mut Desk, lots: [i64; 2]) {
+    let level = |px, sz| {
+        Some(Level {
+            px: Px(px),
+            sz: Sz(sz),
+        })
+    };
+    desk.tell(EventBody::Bbo(Bbo {
+        exch: desk.now,
+        bid: level(desk.mid - desk.half, lots[0]),
+        ask: level(desk.mid + desk.half, lots[1]),
+    }));
+}
+
+fn configured(set: impl Fn(&mut EngineConfig)) -> EngineConfig {
+    let mut config = desk::config("{}");
+    set(&mut config);
+    config
+}
+
+/// A desk that watched `market` for forty minutes.
+fn taught(market: &mut Market, set: impl Fn(&mut EngineConfig)) -> Desk {
+    let mut desk = Desk::with(configured(set), 0);
+    desk.open();
+    desk.seconds(80);
+    market.run(&mut desk, 2_400);
+    desk
+}
+
+fn models(desk: &Desk) -> ModelsShown {
+    desk.snapshot().models
+}
+
+/// Distance of the best of our orders on a side from the mid, bps.
+fn depth(desk: &Desk, side: Side) -> f64 {
+    let ours = desk.resting.values().filter(|order| order.side == side);
+    let away = |px: Px| (1.0 - px.0 as f64 / desk.mid as f64) * side.sign() as f64 * 1e4;
+    ours.map(|order| away(order.px)).fold(f64::MAX, f64::min)
+}
+
+fn by_tape(config: &mut EngineConfig) {
+    config.models.intensity = Source::Tape;
+}
+
+fn costs_by_tape(config: &mut EngineConfig) {
+    config.models.adverse_selection = Source::Tape;
+}
+
+/// Takers that reach far make a flatter intensity, and levels further apart: 1/k.
+#[test]
+fn a_measured_intensity_spaces_the_levels() {
+    let assumed = taught(&mut market(4.0, nothing), |_| {});
+    let measured = taught(&mut market(4.0, nothing), by_tape);
+    let (fits, used) = (models(&measured).fits, models(&measured).used);
+    for fit in fits.map(Option::unwrap) {
+        assert!((fit.kappa / 0.25 - 1.0).abs() < 0.15, "{fit:?}");
+        // A quarter of a taker a second and side comes to 0.5 bps or further.
+        let arrival = 0.25 * libm::exp(0.25 * 0.5);
+        assert!((fit.arrival() / arrival - 1.0).abs() < 0.15, "{fit:?}");
+    }
+    assert!(
+        used.kappa_per_bps > 0.25 && used.kappa_per_bps < 0.4,
+        "{used:?}"
+    );
+    // What is measured is shown, used or not.
+    assert!(models(&assumed).fits[0].is_some());
+    assert!((models(&assumed).used.kappa_per_bps - 0.7).abs() < 1e-12);
+    let spacing = |desk: &Desk| {
+        let mut depths: Vec<i64> = desk
+            .resting
+            .values()
+            .filter(|order| order.side == Side::Bid)
+            .map(|order| -order.px.0)
+            .collect();
+        depths.sort_unstable();
+        (depths[1] - depths[0]) as f64 / desk.mid as f64 * 1e4
+    };
+    assert!(
+        (spacing(&assumed) - 1.0 / 0.7).abs() < 0.3,
+        "{}",
+        spacing(&assumed)
+    );
+    assert!(
+        (spacing(&measured) - 1.0 / used.kappa_per_bps).abs() < 0.3,
+        "{}",
+        spacing(&measured)
+    );
+}
+
+/// Buyers who reach 3 bps know of 5 more: our asks stand where that is paid for, our bids do not move.
+#[test]
+fn measured_costs_move_the_side_that_bears_them() {
+    let knowing = |side: Side, reach: f64| {
+        if side == Side::Bid && reach >= 3.0 {
+            5.0
+        } else {
+            0.0
+        }
+    };
+    let assumed = taught(&mut market(4.0, knowing), |_| {});
+    let measured = taught(&mut market(4.0, knowing), costs_by_tape);
+    let [bids, asks] = models(&measured).used.adverse;
+    assert!(asks.at(3.0) > 3.5 && asks.at(3.0) < 5.2, "{asks:?}");
+    assert!(bids.at(3.0) < 0.6, "{bids:?}");
+    let moved = |side| depth(&measured, side) - depth(&assumed, side);
+    assert!(moved(Side::Ask) > 3.0, "{}", moved(Side::Ask));
+    assert!(moved(Side::Bid).abs() < 0.6, "{}", moved(Side::Bid));
+    // What it costs is a term of the price, and the terms add up.
+    let trace = measured.snapshot().trace;
+    let ask = trace.iter().find(|trace| trace.side == Side::Ask).unwrap();
+    let terms = ask.terms.unwrap();
+    assert!((terms.adverse_selection_bps - asks.at(terms.half_spread_bps)).abs() < 0.01);
+    assert!(
+        measured.snapshot().break_even_bps.unwrap()
+            > assumed.snapshot().break_even_bps.unwrap() + 3.0
+    );
+}
+
+/// The same frames again, and a snapshot of trades from before we listened, teach nothing.
+#[test]
+fn what_is_told_twice_or_from_before_teaches_nothing() {
+    let mut desk = taught(&mut market(4.0, nothing), by_tape);
+    let before = models(&desk);
+    let old = |tid: u64, exch: Time| Trade {
+        exch,
+        tid,
+        side: Side::Bid,
+        px: Px(desk.mid + 3_000),
+        sz: Sz(1),
+    };
+    let again = (1..100).map(|tid| old((1 << 40) + tid, desk.now)).collect();
+    let backfill = (1..100).map(|tid| old(tid, Time(SECOND))).collect();
+    desk.tell(EventBody::Trades(again));
+    desk.tell(EventBody::Trades(backfill));
+    desk.pass(Dur(SECOND));
+    book(&mut desk, [50_000, 50_000]);
+    let after = models(&desk);
+    let kappa = |shown: &ModelsShown| shown.fits[1].unwrap().kappa;
+    assert!((kappa(&after) / kappa(&before) - 1.0).abs() < 1e-9);
+}
+
+/// What an order of ours takes is no flow of others.
+#[test]
+fn our_own_takers_are_not_in_it() {
+    // A kill flattens what is held; the tape shows our sales alone.
+    let sold = |told: bool| {
+        let mut desk = Desk::with(configured(by_tape), 300);
+        desk.open();
+        desk.seconds(80);
+        desk.market = false;
+        let mut tid = 1 << 40;
+        for second in 0..200 {
+            let before = desk.position;
+            if second == 0 {
+                desk.tell(EventBody::Command(Command::Kill));
+            }
+            desk.pass(Dur(SECOND));
+            book(&mut desk, [50_000, 50_000]);
+            if told && desk.position < before {
+                tid += 1;
+                let px = Px(desk.mid - 500);
+                let trade = Trade {
+                    exch: desk.now.plus(Dur(1)),
+                    tid,
+                    side: Side::Ask,
+                    px,
+                    sz: Sz(10),
+                };
+                desk.tell(EventBody::Trades(vec![trade]));
+            }
+        }
+        (tid > 1 << 40, models(&desk).costs)
+    };
+    let (is_told, costs) = sold(true);
+    assert!(is_told, "the position was sold");
+    assert_eq!(costs, sold(false).1);
+}
+
+/// A line that breaks joins nothing across it.
+#[test]
+fn no_cost_is_taken_across_a_break() {
+    let mut desk = Desk::with(configured(costs_by_tape), 0);
+    desk.open();
+    desk.seconds(80);
+    let mut market = market(4.0, nothing);
+    for _ in 0..200 {
+        market.run(&mut desk, 3);
+        desk.stream(Stream::Market, StreamState::Down);
+        desk.stream(Stream::Market, StreamState::Up);
+        // While nobody looked the price fell, or rose, by a percent.
+        market.log_mid = libm::log(1_000_005.0) + if desk.mid > 1_005_000 { 0.0 } else { 0.01 };
+        market.run(&mut desk, 8);
+    }
+    let [bids, asks] = models(&desk).used.adverse;
+    assert!(
+        bids.at(2.0) < 3.0 && asks.at(2.0) < 3.0,
+        "{bids:?} {asks:?}"
+    );
+}
+
+/// More size on the bid: the weighted price is above the mid, and both sides stand higher. Our own orders
+/// in the book are none of it.
+#[test]
+fn the_weighted_price_leans_and_our_own_size_does_not() {
+    let weighted = |config: &mut EngineConfig| config.models.fair_price = FairPrice::Weighted;
+    let quoted = |set: &dyn Fn(&mut EngineConfig), lots: [i64; 2], stays_bps: f64| {
+        let mut desk = Desk::with(
+            configured(|config| {
+                set(config);
+                config.quoting.strategy = Strategy::Symmetric;
+                config.quoting.half_spread_bps = 5.0;
+                config.quoting.max_bps_diff = Some(stays_bps);
+                config.requests.burst_frac = 1.0;
+            }),
+            0,
+        );
+        desk.half = 105;
+        desk.open();
+        desk.seconds(100);
+        desk.market = false;
+        for _ in 0..20 {
+            desk.pass(Dur(SECOND));
+            book(&mut desk, lots);
+        }
+        desk
+    };
+    let fair = |desk: &Desk| models(desk).fair.unwrap() * 10.0 - desk.mid as f64;
+    let mid = quoted(&|_| {}, [90_000, 10_000], 1e-6);
+    let leaning = quoted(&weighted, [90_000, 10_000], 1e-6);
+    assert!(fair(&mid).abs() < 1e-6);
+    assert!((fair(&leaning) - 84.0).abs() < 1e-6, "{}", fair(&leaning));
+    assert!(depth(&leaning, Side::Bid) < depth(&mid, Side::Bid));
+    assert!(depth(&leaning, Side::Ask) > depth(&mid, Side::Ask));
+    let other = quoted(&weighted, [10_000, 90_000], 1e-6);
+    assert!((fair(&other) + 84.0).abs() < 1e-6);
+    // A touch that holds an order of ours: its lots are none of the others' size.
+    let mut desk = quoted(&weighted, [50_000, 50_000], 50.0);
+    let bids = desk
+        .resting
+        .values()
+        .filter(|order| order.side == Side::Bid);
+    let best = *bids.max_by_key(|order| order.px).unwrap();
+    let level = |px, sz| {
+        Some(Level {
+            px: Px(px),
+            sz: Sz(sz),
+        })
+    };
+    // The ask is a step inside the place of our best one.
+    desk.tell(EventBody::Bbo(Bbo {
+        exch: desk.now,
+        bid: level(best.px.0, 10_000 + best.sz.0),
+        ask: level(2 * desk.mid - best.px.0 - 10, 10_000),
+    }));
+    desk.mid -= 5;
+    assert!(fair(&desk).abs() < 1e-6, "{}", fair(&desk));
+}
+
+/// Where the mid went up from a touch that leans before, the micro-price is up now.
+#[test]
+fn the_micro_price_learns_what_a_leaning_touch_means() {
+    let taught = |up: i64| {
+        let micro = |config: &mut EngineConfig| config.models.fair_price = FairPrice::Micro;
+        let mut desk = Desk::with(configured(micro), 0);
+        desk.open();
+        desk.seconds(80);
+        desk.market = false;
+        for round in 0..600_i64 {
+            desk.mid = 1_000_005;
+            desk.pass(Dur(SECOND));
+            book(&mut desk, [90_000 + round % 2, 10_000]);
+            desk.mid += 10 * up;
+            desk.pass(Dur(SECOND));
+            book(&mut desk, [50_000, 50_000 + round % 2]);
+        }
+        desk.mid = 1_000_005;
+        desk.pass(Dur(SECOND));
+        book(&mut desk, [90_000, 10_000]);
+        models(&desk).fair.unwrap() * 10.0 - desk.mid as f64
+    };
+    // A touch of one step: no further than the ask, or the bid, whatever was learned.
+    assert!((taught(1) - 5.0).abs() < 0.5, "{}", taught(1));
+    assert!((taught(-1) + 5.0).abs() < 0.5, "{}", taught(-1));
+}
+
+/// The same span at full inventory; what a shorter horizon changes is the edge without any.
+#[test]
+fn avellaneda_s_horizon_moves_the_half_spread() {
+    let at = |horizon_s: f64| {
+        let mut desk = Desk::with(
+            configured(|config| {
+                config.quoting.strategy = Strategy::AvellanedaStoikov;
+                config.quoting.horizon_s = horizon_s;
+            }),
+            0,
+        );
+        desk.open();
+        desk.seconds(100);
+        desk
+    };
+    let (long, short) = (at(3_600.0), at(1.0));
+    assert!(depth(&long, Side::Bid) > depth(&short, Side::Bid) + 0.2);
+    assert_eq!(long.resting.len(), 10);
+}
