@@ -27,6 +27,7 @@ COMMANDS = {
     "explain": "Say why: the limit, the quotes or the mode of a run at a time.",
     "watchdog": "Watch over a maker; started by run, restartable alone.",
     "keys": "Make, keep and approve the agent keys that sign on testnet and mainnet.",
+    "transfer": "Move USDC between the balances of one owner: perp, spot, a dex, a sub-account.",
     "sdk-examples": "Run the official SDK's own examples against the paper exchange.",
     "chaos": "Live through worlds where everything goes wrong; judge from the exchange's side.",
     "config": "Write, check or show a configuration.",

@@ -35,9 +35,9 @@ def new(name: Name, network: Network, source: Source = "keystore") -> None:
 @app.command(name="import")
 def import_(name: Name, network: Network, source: Source = "keystore") -> None:
     """Keep a key that was made elsewhere: it is typed without an echo, or piped in."""
-    from mm.keys.sources import checked
+    from mm.keys.sources import checked, typed
 
-    _keep(name, checked(_typed(f"private key of agent {name}: "), "the key"), network, source)
+    _keep(name, checked(typed(f"private key of agent {name}: "), "the key"), network, source)
 
 
 @app.command(name="list")
@@ -90,7 +90,7 @@ def approve(
     from mm.config import AccountConfig
     from mm.hyperliquid.networks import BASE_URLS
     from mm.keys.approval import approve as send
-    from mm.keys.sources import checked, signer_for
+    from mm.keys.sources import checked, signer_for, typed
 
     kept = AccountConfig(key_source=source, key_name=name, watchdog_key_name=f"not-{name}"[:32])
     agent = signer_for("maker", kept, network).address
@@ -98,7 +98,7 @@ def approve(
     print(f"agent {name!r}, {agent}, for {days:g} days, at {url}")
     if not yes:
         typer.confirm("approve it? one of the same name is replaced", abort=True)
-    master = os.environ.get("MM_MASTER_KEY") or _typed("private key of the MASTER account: ")
+    master = os.environ.get("MM_MASTER_KEY") or typed("private key of the MASTER account: ")
     secret = checked(master, "the master's key")
     address = asyncio.run(send(url, secret, agent, name, days, mainnet=network == "mainnet"))
     print(f"approved by {address}; see it: mm keys check {name} --network {network} --account ...")
@@ -150,11 +150,3 @@ def _keep(name: str, secret: str, network: str, source: str) -> None:
         return
     keyring().set_password(SERVICE.format(network=network), name, secret)
     print(f"kept key {name}, {address}, in the system's keyring")
-
-
-def _typed(prompt: str) -> str:
-    """A secret, without an echo from a terminal, or the first line of a pipe."""
-    import getpass
-    import sys
-
-    return getpass.getpass(prompt) if sys.stdin.isatty() else sys.stdin.readline().strip()

@@ -152,3 +152,8 @@ def keyring() -> _Keyring:
         ConfigError: The package is not installed.
     """
     return _Keyring()
+
+
+def typed(prompt: str) -> str:
+    """A secret, without an echo from a terminal, or the first line of a pipe."""
+    return getpass.getpass(prompt) if sys.stdin.isatty() else sys.stdin.readline().strip()
