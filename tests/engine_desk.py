@@ -72,6 +72,7 @@ class EngineDesk:
     meter: Meter = field(default_factory=Meter)
     alarms: list[tuple[float, Json]] = field(default_factory=list)
     reconnects: int = 0
+    date: str | None = None
     watch: CycleWatch | None = None
     engine: Engine = field(init=False)
     _oid: int = 0
@@ -81,7 +82,11 @@ class EngineDesk:
         config = load(None, {**CALM, **self.settings})
         self.engine = Engine(engine_config_json(config, 1), self.instrument)
         self.metrics = Metrics(
-            {"BTC": lambda: Reading(self.engine.snapshot(), self.meter, self.reconnects, 5)}
+            {
+                "BTC": lambda: Reading(
+                    self.engine.snapshot(), self.meter, self.reconnects, 5, self.date
+                )
+            }
         )
 
     # ---- what the venue says ---------------------------------------------------------------

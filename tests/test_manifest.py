@@ -11,6 +11,7 @@ from typing import Any, get_args
 import pytest
 
 from mm.config.reading import sections
+from mm.hyperliquid.deadman import DateState
 from mm.watchdog.directory import Doing
 from mm.watchdog.judgement import Why
 
@@ -82,6 +83,7 @@ OTHER_STATES = {
     "watchdog_why": set(get_args(Why)),
     "lease": {"held", "lapsed", "asked"},
     "continuity": {"continuous", "held", "broken"},
+    "date": set(get_args(DateState)),
 }
 # Words worth an excuse.
 SAYS_SOMETHING = 20

@@ -764,6 +764,15 @@ def unwind_order(
         EventError: The body is no book of this coin.
     """
 
+def date_stays(stood: bool, under_date: int, under_stop: int) -> bool:
+    """Whether a date of `scheduleCancel` is to stand beside the stops that it would take away.
+
+    Args:
+        stood: Whether it did.
+        under_date: What a death of the host would leave without an end with it, micro-USDC.
+        under_stop: The same without it.
+    """
+
 @final
 class Engine:
     """The decision core of one session: facts in, actions out.
@@ -857,6 +866,13 @@ class Engine:
     # Plain JSON values; their shape is the serde form of mm-core's ResidentShown.
     def resident(self) -> dict[str, Any]:
         """The stop that is to rest at the exchange, and what does."""
+
+    def left(self) -> tuple[int, int] | None:
+        """What a death of the host would leave of the coin without an end, micro-USDC.
+
+        Returns:
+            With a date of `scheduleCancel`, and without one; None: position or price not known.
+        """
 
     # Plain JSON values; their shape is the serde form of mm-core's CycleRecord.
     def cycle(self) -> dict[str, Any] | None:

@@ -245,7 +245,10 @@ class Doctor:
         rows = await self._ask_user("frontendOpenOrders")
         coin = config.process.coin
         rests = [row for row in rows if row["coin"] == coin and is_stop(row.get("cloid"))]
-        text = "rests at the exchange while a position is held; meanwhile scheduleCancel waits"
+        text = (
+            "rests at the exchange while a position is held; scheduleCancel waits while that is"
+            " larger than either side of the quotes"
+        )
         if rests:
             text += f"; one is there, set off at {rests[-1]['triggerPx']}"
         return Finding(name, "ok", text)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from mm.answers import answer_on, answer_reconcile_on
 from mm.clock import Clock, PaperClock
@@ -153,13 +155,22 @@ async def open_floor(
     return Floor(shared, desks, inboxes, watch, keepers, control)
 
 
-def metrics_of(floor: Floor) -> Metrics:
-    """What a scrape of this run reads."""
+def metrics_of(floor: Floor, host_death: Callable[[], Mapping[str, Any]]) -> Metrics:
+    """What a scrape of this run reads.
+
+    Args:
+        floor: Of the run.
+        host_death: What a death of the whole host would leave; see `mm.host_death`.
+    """
 
     def reading(desk: Desk) -> Reading:
-        # Lines are the account's: counted once, with the first coin.
-        lost = sum(stream.reconnects for stream in floor.streams) if desk is floor.lead else 0
-        return Reading(desk.engine.snapshot(), desk.meter, lost, desk.instrument.sz_decimals)
+        snapshot, sz_decimals = desk.engine.snapshot(), desk.instrument.sz_decimals
+        # Lines and the date are the account's: told once, with the first coin.
+        if desk is not floor.lead:
+            return Reading(snapshot, desk.meter, 0, sz_decimals, None)
+        lost = sum(stream.reconnects for stream in floor.streams)
+        date = host_death()["scheduled_cancel"]
+        return Reading(snapshot, desk.meter, lost, sz_decimals, date)
 
     return Metrics({desk.coin: partial(reading, desk) for desk in floor.desks})
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -229,6 +229,16 @@ class Keepers:
         """
         self._keepers, self._store = keepers, store
         self._session, self._run_dir = session, run_dir
+        self._beside: dict[str, Callable[[], Json]] = {}
+
+    def also(self, name: str, tell: Callable[[], Json]) -> None:
+        """Keep one thing more of the account's with how the maker stands.
+
+        Args:
+            name: Of it.
+            tell: Says it, whenever all is kept.
+        """
+        self._beside[name] = tell
 
     @property
     def killed(self) -> KillRecord | None:
@@ -275,6 +285,7 @@ class Keepers:
             **alone,
             "requests_left": coins[0]["requests_left"],
             "coins": coins,
+            **{name: tell() for name, tell in self._beside.items()},
         }
         self._store.save("status", json.dumps(status))
         return status

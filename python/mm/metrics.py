@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.metrics_core import Metric as Family
 
-from mm import stop_shown
+from mm import host_death, stop_shown
 from mm.cycles import utilisation
 from mm.meter import Durations, Meter
 from mm.report import Snapshot
@@ -40,12 +40,14 @@ class Reading:
         meter: Durations.
         reconnects: Of all streams, since the start.
         sz_decimals: Of the coin's sizes.
+        date: Of `scheduleCancel`, how it stands; `None`: told with another coin.
     """
 
     snapshot: Snapshot
     meter: Meter
     reconnects: int
     sz_decimals: int
+    date: str | None
 
     def coin(self, lots: int) -> float:
         """Lots as coin: the float nearest to the exact decimal."""
@@ -279,6 +281,19 @@ def _stop_size(reading: Reading) -> Iterator[Sample]:
         yield (), reading.coin(stop["sz"])
 
 
+def _date_state(reading: Reading) -> Iterator[Sample]:
+    if reading.date is not None:
+        for one in host_death.STATES:
+            yield (one,), int(one == reading.date)
+
+
+def _without_end(reading: Reading) -> Iterator[Sample]:
+    left = reading.snapshot["resident"]["left"]
+    if left is not None:
+        yield ("date",), left["under_date"] / MICRO
+        yield ("stop",), left["under_stop"] / MICRO
+
+
 def _stop_fills(reading: Reading) -> Iterator[Sample]:
     yield (), reading.snapshot["counts"]["stop_fills"]
 
@@ -359,6 +374,15 @@ GAUGES = (
     ),
     Metric("mm_resident_stop_price", "mark that sets it off, USDC", (), _stop_px),
     Metric("mm_resident_stop_size", "of the stop that rests, coin", (), _stop_size),
+    Metric(
+        "mm_scheduled_cancel", "1 for how scheduleCancel's date stands", ("state",), _date_state
+    ),
+    Metric(
+        "mm_left_without_end_usd",
+        "what a death of the host leaves without an end, USDC: with the date, or the stop alone",
+        ("under",),
+        _without_end,
+    ),
     Metric("mm_position_drift", "the exchange's position less ours, coin", (), _drift),
     Metric(
         "mm_exchange_head_room",

@@ -27,6 +27,7 @@ from mm.desk import Desk
 from mm.errors import ConfigError, MmError
 from mm.floor import Floor
 from mm.heartbeat import Heart, Vitals
+from mm.host_death import HostDeath
 from mm.hyperliquid.deadman import ScheduledCancel
 from mm.hyperliquid.nonces import MILLISECOND_NS
 from mm.inbox import ALARM
@@ -54,7 +55,8 @@ LOOK_S = 0.05
 OFF = "switched off by [process] watchdog"
 HOST_DEATH = "an end of resting orders, should this whole machine die"
 NO_DATE = f"{HOST_DEATH}: only scheduleCancel is one"
-NO_DATE_YET = f"{HOST_DEATH} while a stop rests: scheduleCancel would take the stop as well"
+LARGE = "a position is larger than either side of our quotes"
+NO_DATE_YET = f"{HOST_DEATH} while {LARGE}: scheduleCancel would take the stop as well"
 RESIDENT_STOP = "a stop that rests at the exchange"
 STOP_OFF = "switched off by [protection] resident_stop"
 # Wall seconds for a position that was found to get its stop before the first screen is shown.
@@ -73,6 +75,7 @@ class Protection:
         self._leash: Leash | None = None
         self._deadman: ScheduledCancel | None = None
         self._stops: list[ResidentStop] = []
+        self._death = HostDeath(())
         self.heart: Heart | None = None
         # Why there is no watchdog; `None`: it stands by.
         self._no_watchdog: str | None = "not started yet"
@@ -101,13 +104,14 @@ class Protection:
             {desk.coin: desk.engine.snapshot for desk in floor.desks},
             floor.shared.lease,
         )
-        deadman = self._deadman = ScheduledCancel(
-            floor.lead.gateway, floor.clock, lambda: self._healthy, lambda: self._stop_rests
+        death = self._death = HostDeath([desk.engine for desk in floor.desks])
+        self._deadman = ScheduledCancel(
+            floor.lead.gateway, floor.clock, lambda: self._healthy, death.keeps_date
         )
-        await deadman.begin()
+        await self._deadman.begin()
         if self._config.protection.resident_stop:
             self._stops = [
-                ResidentStop(_hands(desk, floor.clock), lambda: self._healthy, deadman.look)
+                ResidentStop(_hands(desk, floor.clock), lambda: self._healthy)
                 for desk in floor.desks
             ]
         leash = await self._ready(floor, venue, self.heart)
@@ -211,7 +215,7 @@ class Protection:
         tasks: list[Coroutine[Any, Any, None]] = []
         if self._leash is not None:
             tasks.append(self._leash.run(resync))
-        if self._deadman is not None and self._deadman.refused is None:
+        if self._deadman is not None:
             tasks.append(self._deadman.run())
         tasks += [stop.run() for stop in self._stops]
         return tasks
@@ -221,12 +225,6 @@ class Protection:
         with suppress(TimeoutError):
             async with asyncio.timeout(FIRST_STOP_S):
                 await until(lambda: all(stop.settled for stop in self._stops), LOOK_S)
-        if self._deadman is not None:
-            self._deadman.look()
-
-    @property
-    def _stop_rests(self) -> bool:
-        return any(stop.rests for stop in self._stops)
 
     @property
     def _healthy(self) -> bool:
@@ -248,7 +246,13 @@ class Protection:
         await until(renewed, LOOK_S)
 
     async def hand_over(self, asks: Literal["touch", "escalate"]) -> bool:
-        """Give the position to the watchdog; returns whether it has said that it has it."""
+        """Give the position to the watchdog; returns whether it has said that it has it.
+
+        Everything is cancelled by then: a date would take no more than the stop and what the
+        watchdog places.
+        """
+        if self._deadman is not None:
+            await self._deadman.end()
         return self._leash is not None and await self._leash.hand_over(asks)
 
     async def end(self, *, held: Collection[str] | None) -> None:
@@ -275,6 +279,10 @@ class Protection:
 
     # ---- what is shown --------------------------------------------------------------------------
 
+    def host_death(self) -> dict[str, Any]:
+        """What a death of the whole host would leave now; see `mm.host_death`."""
+        return self._death.shown(self._deadman)
+
     def there(self) -> list[str]:
         """Protections in force, for the first screen."""
         found = ["an expiry on every request", "cancel-all with verification at every end"]
@@ -285,8 +293,8 @@ class Protection:
         if self._stops and not self._refused:
             found.append(f"{RESIDENT_STOP} while a position is held")
         if self._deadman is not None and self._deadman.refused is None:
-            while_flat = " while none does" if self._stops else ""
-            found.append(f"the venue's scheduleCancel{while_flat}")
+            unless = f" unless {LARGE}" if self._stops else ""
+            found.append(f"the venue's scheduleCancel{unless}")
         return found
 
     def missing(self) -> list[str]:

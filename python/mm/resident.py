@@ -74,19 +74,15 @@ class Hands:
 class ResidentStop:
     """Of one run."""
 
-    def __init__(
-        self, hands: Hands, healthy: Callable[[], bool], moved: Callable[[], None]
-    ) -> None:
+    def __init__(self, hands: Hands, healthy: Callable[[], bool]) -> None:
         """Prepare, without asking.
 
         Args:
             hands: What it works with.
             healthy: Whether the loop is proven healthy now: one that is not places nothing.
-            moved: Called when a stop begins or ceases to rest.
         """
         self._hands = hands
         self._healthy = healthy
-        self._moved = moved
         self._lock = asyncio.Lock()
         self._ended = False
         self._not_before_ns = 0
@@ -102,11 +98,6 @@ class ResidentStop:
     def coin(self) -> str:
         """The perp."""
         return self._hands.instrument.coin
-
-    @property
-    def rests(self) -> bool:
-        """Whether a stop rests, or is on its way."""
-        return bool(self._hands.engine.resident()["stops"])
 
     @property
     def settled(self) -> bool:
@@ -166,7 +157,6 @@ class ResidentStop:
             self.refused = None
             log.info("resident_stop_placed", **self._shown(wanted))
             self._tell("placed", wanted["cloid"])
-            self._moved()
             return
         self._tell("gone", wanted["cloid"])
         self._pause(AGAIN_S)
@@ -194,7 +184,6 @@ class ResidentStop:
             answer = {"error": str(error)}
         if answer == "success" or NEVER_THERE in str(answer):
             self._tell("gone", cloid)
-            self._moved()
             return
         log.error("resident_stop_not_cancelled", cloid=cloid, why=str(answer))
         self._cancelled.discard(cloid)

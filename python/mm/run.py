@@ -160,7 +160,9 @@ class Run:
         try:
             self._floor = await open_floor(self._config, self._state, self._dir, venue, stack)
             stack.push_async_callback(self._end_tasks)
-            await stack.enter_async_context(serving(self._config, metrics_of(self._floor).text))
+            await stack.enter_async_context(
+                serving(self._config, metrics_of(self._floor, self._protection.host_death).text)
+            )
             await self._unless_stopped(self._begin(self._floor, venue))
             await self._until_told()
         except asyncio.CancelledError:
@@ -230,6 +232,7 @@ class Run:
         self._anchor_ns = floor.clock.now_ns()
         await self._failing_fast(_first_limits(floor))
         await self._failing_fast(self._take_up(floor, found))
+        floor.keepers.also("host_death", self._protection.host_death)
         self._start(floor.watch.run(), floor.keepers.run(), lines.run())
         await self._failing_fast(self._protection.covered())
         self._open_screen(floor, venue, found)

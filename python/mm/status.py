@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from contextlib import closing, suppress
 from typing import Any
 
-from mm import stop_shown
+from mm import host_death, stop_shown
 from mm.control_socket import NobodyAnswersError, ask_running
 from mm.figures import coin_text, usd_text
 from mm.report import Snapshot, binding_text
@@ -83,8 +83,11 @@ def find(network: str, account: str) -> Json:
     directory = account_dir(network, account)
     pid = holder(directory)
     nothing = dict.fromkeys(
-        ("session", "run_dir", "age_s", "kill", "standing", "day", "requests_left", "coins")
-    )
+        (
+            "session", "run_dir", "age_s", "kill", "standing", "day", "requests_left", "coins",
+            "host_death",
+        )
+    )  # fmt: skip
     found: Json = {"network": network, "account": account, "pid": pid, "answers": False, **nothing}
     said = None
     if pid is not None:
@@ -175,6 +178,8 @@ def lines(status: Mapping[str, Any]) -> list[str]:
         if len(coins) > 1:
             said.append(f"  {one['standing']['coin']}")
         said += _coin_lines(one["standing"], then)
+    if (death := status["host_death"]) is not None:
+        said.append(f"  Host death   {host_death.text(death)}{then}")
     stands = coins[0]["standing"]
     said += [
         f"  Equity       {_usd(stands['equity_usd'])}, day {_usd(stands['day_pnl_usd'])},"

@@ -147,7 +147,7 @@ def test_a_stop_that_rests_is_shown_and_one_that_is_switched_off_is_warned_of(
     code, found = examine()
     assert (code, found["resident stop"]["grade"]) == (0, "ok")
     assert "one is there, set off at 95000.0" in found["resident stop"]["text"]
-    assert "meanwhile scheduleCancel waits" in found["resident stop"]["text"]
+    assert "scheduleCancel waits while that is larger" in found["resident stop"]["text"]
     config = tmp_path / "mm.toml"
     choice = '[control]\non_kill = "flatten"\non_exit = "flatten"\n'
     config.write_text(choice + "[protection]\nresident_stop = false\n")

@@ -12,7 +12,11 @@ KINDS = ("order", "batchModify", "cancelByCloid")
 
 
 def counted(stage: Stage, meter: Meter) -> float:
-    text = Metrics({"BTC": lambda: Reading(stage.engine.snapshot(), meter, 0, 5)}).text().decode()
+    text = (
+        Metrics({"BTC": lambda: Reading(stage.engine.snapshot(), meter, 0, 5, None)})
+        .text()
+        .decode()
+    )
     lines = (line for line in text.splitlines() if line.startswith("mm_ack_seconds_count"))
     return sum(float(line.rsplit(" ", 1)[1]) for line in lines)
 

@@ -119,6 +119,11 @@ def stop_rests(desk: EngineDesk) -> None:
     desk.info("frontendOpenOrders", [desk.stop_listed("95000.0", "0.0006")])
 
 
+def dated(desk: EngineDesk) -> None:
+    """The venue takes a date."""
+    desk.date = "stands"
+
+
 def stop_fills(desk: EngineDesk) -> None:
     """The stop is set off."""
     buy(desk)
@@ -132,6 +137,8 @@ MOVES: dict[str, Story] = {
     "mm_resident_stop_price": stop_rests,
     "mm_resident_stop_size": stop_rests,
     "mm_resident_stop_fills_total": stop_fills,
+    "mm_scheduled_cancel": dated,
+    "mm_left_without_end_usd": stop_rests,
     "mm_mode": kill,
     "mm_quoting": kill,
     "mm_time_in_mode_seconds_total": lambda desk: desk.after(1.0),
@@ -208,6 +215,24 @@ def test_the_stop_that_rests_is_shown_as_it_is() -> None:
     assert list(of("mm_resident_stop_size", scraped).values()) == [0.0006]
     states = {sample for sample, value in of("mm_resident_stop", scraped).items() if value == 1}
     assert states == {'mm_resident_stop{state="rests"}'}
+
+
+def test_what_a_death_of_the_host_would_leave_is_shown_by_what_stands() -> None:
+    desk = EngineDesk().open()
+    stop_rests(desk)
+    desk.date = "taken_back"
+    scraped = desk.scraped()
+    left = of("mm_left_without_end_usd", scraped)
+    held = desk.snapshot()["position"] / 1e5 * desk.mid
+    assert left['mm_left_without_end_usd{under="date"}'] == pytest.approx(held) != 0
+    resting = desk.snapshot()["orders"]
+    sides = [sum(row["sz"] for row in resting if row["side"] == side) for side in ("Bid", "Ask")]
+    most = max(sides) / 1e5 * desk.mid
+    assert left['mm_left_without_end_usd{under="stop"}'] == pytest.approx(most)
+    states = {sample for sample, value in of("mm_scheduled_cancel", scraped).items() if value == 1}
+    assert states == {'mm_scheduled_cancel{state="taken_back"}'}
+    desk.date = None
+    assert of("mm_scheduled_cancel", desk.scraped()) == {}, "told with another coin"
 
 
 def test_kappa_is_the_configured_one() -> None:

@@ -447,6 +447,8 @@ def test_what_the_watchdog_did_is_judged_by_what_it_may_do() -> None:
     assert breaches(log, guard, taken_over) == []
     [unjoined, *_] = breaches(log, sent(1), taken_over)
     assert unjoined.kind == "unjoined"
+    unset = [Sent(5, None, "scheduleCancel", watchdog=True)]
+    assert breaches(log, guard + unset, [*taken_over, seen(5, 30, 30, 0, "scheduleCancel")]) == []
     grown = [*taken_over[:2], seen(4, 30, 60, 30)]
     assert (
         breaches(log, guard, grown)[0].text

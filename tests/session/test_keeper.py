@@ -184,6 +184,9 @@ def test_how_it_stands_is_saved_whole_and_the_budget_where_it_changed(
     }
     assert saved == {"session": 7, "run_dir": "/runs/7", **own, "coins": [own]}
     assert shelf.kept == [("budget", {"day": 3, "peak": 10_000}), ("status", saved)]
+    keepers.also("more", lambda: {"said": 1})
+    assert keepers.save() == {**saved, "more": {"said": 1}}
+    assert shelf.kept.pop() == ("status", {**saved, "more": {"said": 1}})
     shelf.snapshot_now["budget"] = None
     keepers.save()
     shelf.snapshot_now["budget"] = {"day": 3, "peak": 10_000}

@@ -78,24 +78,20 @@ class Deadman:
         gateway: object,
         clock: object,
         healthy: Callable[[], bool],
-        stop_rests: Callable[[], bool],
+        wanted: Callable[[], bool],
     ) -> None:
-        self.stop_rests = stop_rests
+        self.wanted, self.state, self.life_s = wanted, "stands", 60.0
         assert (gateway, clock.now_ns()) == ("gateway", NOW_NS)  # type: ignore[attr-defined]  # any clock
         self.healthy, self.told = healthy, list[str]()
         self.refused: str | None = None
         type(self).last = self
 
-    async def begin(self) -> bool:
+    async def begin(self) -> None:
         self.told.append("begin")
         self.refused = self.refuses
-        return self.refused is None
 
     async def run(self) -> None:
         self.told.append("run")
-
-    def look(self) -> None:
-        self.told.append("look")
 
     async def end(self) -> None:
         self.told.append("end")
@@ -367,11 +363,11 @@ async def test_what_it_stands_by_with_is_shown(house: House) -> None:
     ]
     assert there[3:] == [
         "a stop that rests at the exchange while a position is held",
-        "the venue's scheduleCancel while none does",
+        "the venue's scheduleCancel unless a position is larger than either side of our quotes",
     ]
     assert house.protection.missing() == [
-        "an end of resting orders, should this whole machine die while a stop rests: scheduleCancel"
-        " would take the stop as well"
+        "an end of resting orders, should this whole machine die while a position is larger than"
+        " either side of our quotes: scheduleCancel would take the stop as well"
     ]
 
 
@@ -398,7 +394,11 @@ async def test_a_schedule_cancel_that_is_refused_is_missing_in_the_venues_words(
     )
     assert not any("scheduleCancel" in line for line in house.protection.there())
     tasks: list[Any] = list(house.protection.work(lambda: None))
-    assert [task.__qualname__ for task in tasks] == ["Leash.run", "ResidentStop.run"]
+    assert [task.__qualname__ for task in tasks] == [
+        "Leash.run",
+        "Deadman.run",
+        "ResidentStop.run",
+    ]
     for task in tasks:
         task.close()
 
@@ -508,6 +508,7 @@ async def test_the_position_goes_to_a_watchdog_that_takes_it(house: House) -> No
     leash = await house.begin()
     assert leash is not None
     assert await house.protection.hand_over("touch")
+    assert Deadman.last.told == ["begin", "end"], "a date would take the stop from the position"
     leash.takes = False
     assert not await house.protection.hand_over("escalate")
     assert leash.told == ["start", "touch", "escalate"]

@@ -1,4 +1,4 @@
-"""When the hands that carry the resident stop keep still, and whom they tell."""
+"""When the hands that carry the resident stop keep still."""
 
 import json
 from types import SimpleNamespace
@@ -28,7 +28,6 @@ class Desk:
         self.shown = {**still, **shown}
         self.asked: list[str] = []
         self.healthy = True
-        self.moves = 0
         nobody: Any = SimpleNamespace
         self.stop = ResidentStop(
             Hands(
@@ -41,11 +40,7 @@ class Desk:
                 life_s=10.0,
             ),
             lambda: self.healthy,
-            self.moved,
         )
-
-    def moved(self) -> None:
-        self.moves += 1
 
     async def request(self, action: dict[str, Any]) -> HttpReply:
         self.asked.append(str(action["type"]))
@@ -65,7 +60,6 @@ async def test_one_that_is_wanted_is_placed_while_the_loop_is_healthy_alone() ->
     assert await asked(desk) == []
     desk.healthy = True
     assert await asked(desk) == ["order"]
-    assert desk.moves == 1, "scheduleCancel hears of it at once"
 
 
 async def test_without_a_request_to_spare_none_is_placed() -> None:
@@ -80,10 +74,9 @@ async def test_of_those_that_rest_the_newest_alone_stays_beside_the_new_one() ->
     assert await asked(desk) == ["cancelByCloid", "cancelByCloid", "order"]
 
 
-async def test_flat_none_stays_and_who_waits_for_that_is_told() -> None:
+async def test_flat_none_stays() -> None:
     desk = Desk(none="flat", stops=[resting(1)])
     assert await asked(desk) == ["cancelByCloid"]
-    assert desk.moves == 1, "scheduleCancel hears of it at once"
 
 
 async def test_what_is_not_known_takes_none_away() -> None:

@@ -39,6 +39,8 @@ KILL_SPEED = 10
 KILLS = 60
 """One a market minute: the time that a start takes is part of it."""
 HOST_SPEED = 30
+LARGE, SMALL = "0.06", "0.01"
+"""Positions, BTC: one that our quotes of a side cannot close, and one that they can turn."""
 RENEWAL_WALL_S = 2.0
 """Of `scheduleCancel`: a third of its six wall seconds."""
 LOOK_S = 2.0
@@ -222,9 +224,17 @@ def sent(directory: Path) -> list[str]:
 
 
 @whole
-@pytest.mark.parametrize("stop", [False, True], ids=["alone", "stop"])
-@pytest.mark.parametrize("gate", ["open", "volume"])
-def test_a_host_that_dies(tmp_path: Path, gate: str, stop: bool) -> None:
+@pytest.mark.parametrize(
+    ("gate", "stop", "held"),
+    [
+        ("open", False, LARGE),
+        ("open", True, LARGE),
+        ("open", True, SMALL),
+        ("volume", False, LARGE),
+        ("volume", True, LARGE),
+    ],
+)
+def test_a_host_that_dies(tmp_path: Path, gate: str, stop: bool, held: str) -> None:
     """Maker and watchdog killed together: only what the venue was asked for before is left.
 
     An order by hand far below the market is told from those that the market takes: it ends when
@@ -234,16 +244,16 @@ def test_a_host_that_dies(tmp_path: Path, gate: str, stop: bool) -> None:
     with serving(tmp_path, *funded, "--schedule-gate", gate, accounts=0) as served:
         give_key()
         url = served.url
-        # More than our quotes of a side can close, so there is a position to the end.
-        buy_by_hand("0.04", url)
+        buy_by_hand(held, url)
         config = tmp_path / "mm.toml"
         config.write_text(f"[protection]\nresident_stop = {json.dumps(stop)}\n")
         maker = Maker("--base-url", url, "--coin", "BTC", "--config", str(config))
         wait_for(lambda: has_quoted(8) and status().get("doing") == "watching", maker)
         far = bid_by_hand(url)
-        dated = gate == "open" and not stop
+        # The date stands beside a stop that closes less than our quotes could open.
+        dated = gate == "open" and not (stop and held == LARGE)
         wait_for(lambda: len(resting(url)) > 1 and len(stops(url)) == stop, maker)
-        if gate == "open" and stop:
+        if gate == "open" and not dated:
             # Set at the start, taken back since, and renewed no more.
             assert steady(dates, 1.5 * RENEWAL_WALL_S) >= 2
         guard = status()["pid"]
@@ -262,6 +272,9 @@ def test_a_host_that_dies(tmp_path: Path, gate: str, stop: bool) -> None:
             time.sleep(8)
         query = {"type": "orderStatus", "user": ADDRESS.lower(), "oid": far}
         assert ask(query, url)["order"]["status"] == ("scheduledCancel" if dated else "open")
+        if stop and dated:
+            assert stops(url) == [], "it goes with the orders"
+            return
         assert position(url) > 0
         closing = [(row["side"], row["reduceOnly"], row["isPositionTpsl"]) for row in stops(url)]
         assert closing == [("A", True, True)] * stop, "what closes it outlives us"

@@ -45,7 +45,7 @@ class Hands:
 
     def __init__(self, error: Exception) -> None:
         self.error = error
-        self.sends = 0
+        self.sends = self.begun = 0
         self.held = 3
         self.gone = False
 
@@ -59,6 +59,9 @@ class Hands:
         if self.gone:
             raise UnreachableError("refused")
         return View(self.held, (), (None, None), ())
+
+    def takes_over(self) -> None:
+        self.begun += 1
 
     async def carry_out(self, *_: object, **__: object) -> None:
         self.sends += 1
@@ -89,6 +92,7 @@ async def test_it_lets_the_maker_trade_when_nothing_of_its_own_can_come_late(
         watching = asyncio.create_task(guard._watch({"BTC": cast(Trade, hands)}))
         await until(lambda: hands.sends > 0 or watching.done())
         assert loop.time() > SILENCE_S
+        assert hands.begun == 1
         lost_s = loop.time()
         said: list[Any] = []
         while not watching.done() and (not said or said[-1].doing != "watching"):

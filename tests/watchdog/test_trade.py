@@ -1,7 +1,9 @@
-"""Which orders of an account the watchdog's hands take for theirs to cancel."""
+"""What the watchdog's hands take for theirs to cancel, and when they take back the maker's date."""
 
 import json
+from dataclasses import replace
 from decimal import Decimal
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -9,7 +11,7 @@ from structlog.testing import capture_logs
 
 from mm._core import Instrument
 from mm.errors import VenueError
-from mm.heartbeat import UNKNOWN
+from mm.heartbeat import UNKNOWN, Held
 from mm.hyperliquid.account import STOP_PREFIX
 from mm.hyperliquid.errors import LostReplyError
 from mm.hyperliquid.http import HttpReply
@@ -117,3 +119,70 @@ async def test_a_cancel_whose_answer_tells_nothing_may_have_been_carried_out(sai
     resting = Order(7, True, Decimal(90), 1, ours=False)
     with pytest.raises(LostReplyError):
         await trade.carry_out(View(0, (resting,), (None, None), ()), attempt=False, held=UNKNOWN)
+
+
+HELD = Held("normal", 3, 0, (9, 9), 9, 1e-4)
+OURS = Order(oid=3, is_buy=False, px=Decimal(110), lots=5, ours=True)
+WORKING = View(5, (OURS,), (Decimal(90), Decimal(110)), (), (9,))
+"""A long position with its stop, and a quote of ours at the touch."""
+
+
+class Venue:
+    """Takes everything, or answers as it is told."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.says: Any = {"status": "ok"}
+
+    async def request(self, action: dict[str, Any]) -> HttpReply:
+        self.asked.append(action["type"])
+        if isinstance(self.says, Exception):
+            raise self.says
+        return HttpReply(200, json.dumps(self.says).encode())
+
+    def trade(self) -> Trade:
+        nobody: Any = None
+        me, account, clock = (
+            SimpleNamespace(request=self.request),
+            Shown(),
+            SimpleNamespace(now_ns=lambda: 10**18),
+        )
+        btc = Instrument("BTC", 0, 5, 40)
+        given: list[Any] = [nobody, clock, btc, account, me, ""]
+        trade = Trade(*given, cancels_up_to_session=SESSION)
+        trade._quoted_s = 1e9
+        return trade
+
+
+async def test_the_makers_date_is_taken_back_once_a_take_over() -> None:
+    """It would cancel the stop, a minute after the maker's death."""
+    venue = Venue()
+    trade = venue.trade()
+    for _ in range(3):
+        await trade.carry_out(WORKING, attempt=False, held=HELD)
+    assert venue.asked == ["scheduleCancel"]
+    trade.takes_over()
+    await trade.carry_out(WORKING, attempt=False, held=HELD)
+    assert venue.asked == ["scheduleCancel"] * 2
+
+
+async def test_it_is_left_while_an_order_rests_that_increases() -> None:
+    """What ends those orders, should the host die now."""
+    venue = Venue()
+    left = replace(WORKING, orders=(OURS, replace(OURS, oid=1, ours=False)))
+    await venue.trade().carry_out(left, attempt=False, held=HELD)
+    assert venue.asked == ["cancel"]
+
+
+async def test_without_an_answer_it_is_tried_again_and_a_refusal_is_not() -> None:
+    venue = Venue()
+    trade = venue.trade()
+    venue.says = LostReplyError("no answer")
+    with pytest.raises(LostReplyError):
+        await trade.carry_out(WORKING, attempt=False, held=HELD)
+    venue.says = {"status": "err", "response": "Cannot set scheduled cancel time"}
+    with capture_logs() as logged:
+        for _ in range(2):
+            await trade.carry_out(WORKING, attempt=False, held=HELD)
+    assert venue.asked == ["scheduleCancel"] * 2
+    assert [line["event"] for line in logged] == ["watchdog_found_no_date"]

@@ -35,7 +35,7 @@ OWN_KINDS = frozenset({"cancel", "updateLeverage", "noop", "approveAgent", "sche
 # The same for the stop that rests at the exchange: as long as every cloid in it is a stop's.
 STOP_KINDS = frozenset({"order", "cancelByCloid"})
 # The watchdog's, while it had taken over: none of them may raise a worst case either.
-WATCHDOG_KINDS = frozenset({"cancel", "noop", "order"})
+WATCHDOG_KINDS = frozenset({"cancel", "noop", "order", "scheduleCancel"})
 
 # What somebody who holds the key may ask for by hand about orders; anything else has no cloid.
 BY_HAND_KINDS = frozenset({"order", "modify", "batchModify", "cancel", "cancelByCloid"})

@@ -292,6 +292,8 @@ class Guard:
             recovery: dict[str, Any] = json.loads(coin.recovery)
             pacing = Pacing.of(recovery, chase_s.get(beat.asks, float(recovery["chase_s"])))
             escalations[coin.name] = Escalation(pacing, trades[coin.name].now_s())
+        for trade in trades.values():
+            trade.takes_over()
         work = _Work(why, beat.asks, escalations)
         log.warning(
             "watchdog_takes_over",

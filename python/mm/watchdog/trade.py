@@ -12,6 +12,7 @@ import structlog
 
 from mm._core import Instrument, unwind_order
 from mm.clock import SECOND_NS, Clock
+from mm.errors import RejectedError
 from mm.figures import coin_text
 from mm.heartbeat import Held
 from mm.hyperliquid.account import BATCH, Account, check, is_of_session, is_stop
@@ -62,10 +63,15 @@ class Trade:
         self._cancels_up_to_session = cancels_up_to_session
         self._quoted_s: float | None = None
         self._left_alone: set[int] = set()
+        self._may_be_dated = True
 
     def now_s(self) -> float:
         """Exchange time, seconds."""
         return self.clock.now_ns() / SECOND_NS
+
+    def takes_over(self) -> None:
+        """A take-over begins: the maker may have left a date of `scheduleCancel`."""
+        self._may_be_dated = True
 
     async def position(self) -> int:
         """The exchange's position, signed lots.
@@ -134,6 +140,24 @@ class Trade:
             await self._attempt(view, held)
         if step.quote is not None:
             await self._quote(step.quote)
+        if not view.increasing:
+            await self._take_date_back()
+
+    async def _take_date_back(self) -> None:
+        """The maker's `scheduleCancel` has nothing left to cancel but the stop and what we place.
+
+        Fired, it would be one of the day's ten. Where the venue refuses, there was none.
+        """
+        if not self._may_be_dated:
+            return
+        reply = await self._gateway.request({"type": "scheduleCancel"})
+        try:
+            check(reply, "scheduleCancel")
+        except RejectedError as error:
+            log.info("watchdog_found_no_date", why=str(error))
+        else:
+            log.info("watchdog_took_date_back", hint="it would have cancelled the stop")
+        self._may_be_dated = False
 
     async def _cancel(self, oids: tuple[int, ...], view: View) -> None:
         for start in range(0, len(oids), BATCH):

@@ -211,6 +211,13 @@ impl PyEngine {
         as_python(py, &self.engine.resident())
     }
 
+    /// What a death of the host would leave without an end, micro-USDC: under a date of `scheduleCancel`,
+    /// and without one; `None`: not known.
+    fn left(&self) -> Option<(i64, i64)> {
+        let left = self.engine.left()?;
+        Some((left.under_date.0, left.under_stop.0))
+    }
+
     /// What the last step decided on, where it acted or moved a limit, mode or reason.
     fn cycle<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
         self.engine

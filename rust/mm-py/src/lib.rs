@@ -3,6 +3,7 @@
 mod action;
 mod backtest;
 mod chaos;
+mod death;
 mod engine;
 mod entries;
 mod error;
@@ -23,6 +24,8 @@ mod _core {
     use crate::backtest::{PyBacktestResult, PyReplay, PyTape, backtest, replay, scout};
     #[pymodule_export]
     use crate::chaos::chaos_world;
+    #[pymodule_export]
+    use crate::death::date_stays;
     #[pymodule_export]
     use crate::engine::PyEngine;
     #[pymodule_export]

@@ -11,6 +11,7 @@ use crate::control::Alarm;
 use crate::event::{OpenOrder, OrderUpdate};
 use crate::recovery::ask::Ask;
 use crate::requests::spending::Spending;
+use crate::resident::death::{Death, Left};
 use crate::resident::table::{Known, StopNews, StopState, Stops};
 use crate::resident::{Held, NoStop, Wanted, resident_stop};
 use crate::units::{Dur, SECOND, Side, Sz, Time, Usd};
@@ -42,6 +43,8 @@ pub struct ResidentShown {
     pub protects: bool,
     /// Whether the venue takes a request for it now.
     pub may_place: bool,
+    /// What a death of the host would leave without an end now; `None`: position or price is not known.
+    pub left: Option<Left>,
 }
 
 const fn sent(is_cancel: bool) -> Spending {
@@ -202,6 +205,20 @@ impl Engine {
             suits,
             protects: self.is_protected(),
             may_place: self.requests.admits_reducing(self.now),
+            left: self.left(),
         }
+    }
+
+    /// What a death of the host would leave of this coin without an end; `None`: position or price is not
+    /// known.
+    #[must_use]
+    pub fn left(&self) -> Option<Left> {
+        let death = Death {
+            position: self.own.ledger.as_ref()?.position(),
+            rests: self.orders.outlive(),
+            stopped: self.is_protected(),
+            mark: self.market.book.touch()?.mid(),
+        };
+        Some(death.leaves())
     }
 }

@@ -186,6 +186,20 @@ impl Orders {
         live.chain(ghosts).chain(orphans)
     }
 
+    /// Lots that may rest when this program sends nothing more and are not reduce-only, whoever placed
+    /// them, `[bid, ask]`. What is over on the exchange does not rest.
+    #[must_use]
+    pub fn outlive(&self) -> [Sz; 2] {
+        let mut lots = [Sz::ZERO; 2];
+        for order in self.live.values() {
+            lots[order.order.side.index()] += order.outlives();
+        }
+        for (order, _) in self.others.open().filter(|(order, _)| !order.reduce_only) {
+            lots[order.side.index()] += order.sz;
+        }
+        lots
+    }
+
     /// A place left.
     ///
     /// # Panics

@@ -167,6 +167,14 @@ impl Order {
         free.map(|(sz, _)| sz).sum()
     }
 
+    /// Lots that are not flagged reduce-only and may rest when nothing more is sent. An amend that is under
+    /// way leaves one of its two orders.
+    #[must_use]
+    pub fn outlives(&self) -> Sz {
+        let free = self.parts().into_iter().filter(|(_, flag)| !flag);
+        free.map(|(sz, _)| sz).max().unwrap_or(Sz::ZERO)
+    }
+
     /// Price and size the plan should think of it as having.
     #[must_use]
     pub fn target(&self) -> (Px, Sz) {

@@ -11,6 +11,7 @@
 //! a fee; where the budget is too small to pay those as well, half of the way is kept, because a stop at
 //! the mark would be an order to leave now. `tolerance` is how far the price may be behind before it moves.
 
+pub mod death;
 pub mod table;
 
 use serde::{Deserialize, Serialize};

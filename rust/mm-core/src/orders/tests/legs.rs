@@ -229,3 +229,22 @@ fn what_an_amend_made_may_be_over_before_its_answer() {
     table.expire(Time(at(6).0 + 1));
     assert!(table.is_clear());
 }
+
+/// What may rest when nothing more is sent: of an amend one leg, of what is reduce-only or over nothing.
+#[test]
+fn of_an_amend_one_leg_outlives_us() {
+    let flagged = NewOrder {
+        reduce_only: true,
+        ..bid(3, 50)
+    };
+    let mut table = resting(&[bid(1, 10), bid(2, 7), flagged]);
+    assert_eq!(table.outlive(), [Sz(17), Sz::ZERO]);
+    table.amending(bid(1, 12), at(1));
+    assert_eq!(table.outlive(), [Sz(19), Sz::ZERO], "the larger leg");
+    table.on_resting(cloid(1), 110, at(1));
+    table.amending(bid(1, 4), at(1));
+    assert_eq!(table.outlive(), [Sz(19), Sz::ZERO], "the larger leg");
+    table.on_open_orders(&[open(900, None)], at(2));
+    let foreign = open(900, None).sz;
+    assert_eq!(table.outlive(), [Sz(19) + foreign, Sz::ZERO]);
+}
