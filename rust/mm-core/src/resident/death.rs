@@ -53,8 +53,7 @@ impl Death {
         let most = if self.stopped {
             bids.max(asks)
         } else {
-            let furthest =
-                |side: Side| side.signed(self.position) + self.rests[side.index()];
+            let furthest = |side: Side| side.signed(self.position) + self.rests[side.index()];
             furthest(Side::Bid).max(furthest(Side::Ask))
         };
         let worth = |lots: Sz| Usd(micro(self.mark * lots.as_f64()));
@@ -120,7 +119,11 @@ mod tests {
             (i64::MAX, i64::MAX, true, true),
         ] {
             assert_eq!(date_stays(true, left(date, stop)), stood, "{date} {stop}");
-            assert_eq!(date_stays(false, left(date, stop)), not_stood, "{date} {stop}");
+            assert_eq!(
+                date_stays(false, left(date, stop)),
+                not_stood,
+                "{date} {stop}"
+            );
         }
     }
 
