@@ -1,6 +1,7 @@
 """A whole run on a perp of a builder's dex (HIP-3): own numbers, own clearinghouse, own margin."""
 
 import json
+import time
 import urllib.request
 from pathlib import Path
 from typing import Any, cast
@@ -16,6 +17,7 @@ from paper_process import serving
 
 Reply = Any  # whatever JSON holds
 COIN, DEX = "xyz:TSLA", "xyz"
+BOOK_S = 20.0
 
 
 def ask(url: str, **query: object) -> Reply:
@@ -145,7 +147,11 @@ def test_a_perp_in_growth_mode_is_mirrored_recorded_and_played_back(
             [mirrored] = ask(mirror.url, type="meta", dex=DEX)["universe"]
             same = {key: row[key] for key in ("name", "szDecimals", "maxLeverage", "growthMode")}
             assert {key: mirrored[key] for key in same} == same
-            assert ask(mirror.url, type="l2Book", coin=COIN)["levels"][0]
+            # It serves before the venue's first book has come.
+            deadline = time.monotonic() + BOOK_S
+            while not ask(mirror.url, type="l2Book", coin=COIN)["levels"][0]:
+                assert time.monotonic() < deadline, "the mirror shows no book"
+                time.sleep(0.05)
         at = ["--base-url", venue.url, "--out", str(out)]
         run(["record", "--coin", COIN, "--duration", "3", *at])
     path = out / "xyz_TSLA.frames.zst"

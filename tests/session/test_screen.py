@@ -36,7 +36,8 @@ def quoting(unknown: Json, **more: object) -> Json:
         "value": 7_140_820_000,
     }
     known = {"limits": limits, "leverage_only": 50_000_000_000, "mid": 100_000.0}
-    return {**unknown, **known, "break_even_bps": 2.0, "not_quoting": None, **more}
+    fees = {"break_even_bps": 2.0, "maker_fee_bps": 1.5}
+    return {**unknown, **known, **fees, "not_quoting": None, **more}
 
 
 def paper(speed: float = 20.0) -> Venue:

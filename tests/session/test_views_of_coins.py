@@ -136,6 +136,7 @@ def test_mm_status_shows_each_coin_and_the_account_once(snapshots: list[dict[str
             "watchdog": watchdog,
             "session": 7,
             "day": None,
+            "host_death": None,
         }
     )
     assert "  BTC" in said
