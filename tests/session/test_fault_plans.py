@@ -112,7 +112,8 @@ def judged(tmp_path: Path, plan: str) -> tuple[Json, str]:
         summary, log = lived_through(served, plan)
         held = position(served.url)
         assert resting(served.url) == []
-        assert len(stops(served.url)) == (held != 0), "what is held keeps its stop"
+        # One, or two where the end came between the new one and the end of the old one.
+        assert len(stops(served.url)) in ({1, 2} if held else {0}), "what is held keeps its stop"
         served.stop()
     assert judge(runs()[-1], served.report, ADDRESS, "BTC").breaches == []
     assert float(summary["position"]["end"]) == held

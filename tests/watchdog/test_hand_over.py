@@ -31,6 +31,9 @@ ioc_cooldown_s = 1.0
 ioc_limit_frac = 1.0
 """
 """An attempt takes what stands at the best price: a position of some size needs several."""
+NO_STOP = "[protection]\nresident_stop = false\n"
+"""At the exchange one would stand half a percent away from a position so far over its limit, and
+might close it first."""
 HELD = 0.8
 """BTC: more than one taker takes, or than stands at one price."""
 LOTS = 1e5
@@ -76,7 +79,7 @@ def tifs() -> set[str]:
 
 
 def test_a_stop_that_works_leaves_the_position_to_the_watchdog_at_once(tmp_path: Path) -> None:
-    with inherited(tmp_path, '[control]\non_exit = "work"\n', HELD) as (maker, url):
+    with inherited(tmp_path, f'[control]\non_exit = "work"\n{NO_STOP}', HELD) as (maker, url):
         maker.signal(signal.SIGINT)
         summary = handed_over(maker, url, 0, "touch")
         assert summary["exit_reason"] == "sigint"
@@ -87,7 +90,9 @@ def test_a_stop_that_works_leaves_the_position_to_the_watchdog_at_once(tmp_path:
 
 
 def test_a_stop_without_time_to_flatten_leaves_the_rest_to_the_watchdog(tmp_path: Path) -> None:
-    text = f'[control]\non_exit = "flatten"\nexit_deadline_s = {NO_TIME}\n{THE_TOUCH_ALONE}'
+    text = (
+        f'[control]\non_exit = "flatten"\nexit_deadline_s = {NO_TIME}\n{THE_TOUCH_ALONE}{NO_STOP}'
+    )
     with inherited(tmp_path, text, HELD) as (maker, url):
         maker.signal(signal.SIGTERM)
         handed_over(maker, url, 0, "escalate")
@@ -100,7 +105,9 @@ def test_a_stop_without_time_to_flatten_leaves_the_rest_to_the_watchdog(tmp_path
 def test_a_kill_without_time_leaves_the_rest_to_the_watchdog(
     tmp_path: Path, on_kill: str, asks: str, tif: str
 ) -> None:
-    text = f'[control]\non_kill = "{on_kill}"\nkill_deadline_s = {NO_TIME}\n{THE_TOUCH_ALONE}'
+    text = (
+        f'[control]\non_kill = "{on_kill}"\nkill_deadline_s = {NO_TIME}\n{THE_TOUCH_ALONE}{NO_STOP}'
+    )
     with inherited(tmp_path, text, HELD) as (maker, url):
         ask_running(state_dir(), {"ask": "kill", "why": "drill"})
         handed_over(maker, url, 4, asks)
