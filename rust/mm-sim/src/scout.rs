@@ -1,12 +1,12 @@
 //! What a recording says before money is risked: what sweeps that come to a distance cost a maker there, how
 //! often they come, and what is left. MODELS.md P1.2b and P1.3, with nothing forgotten.
 
-use mm_core::book::{Book, Touch};
-use mm_core::estimators::adverse::{AdverseSelection, Cost, DEPTHS, DEPTHS_BPS, HORIZONS_S};
-use mm_core::estimators::intensity::{Fit, MarketIntensity};
-use mm_core::estimators::sweep::{Sweep, Sweeps};
+use mm_core::book::Book;
+use mm_core::estimators::adverse::{Cost, DEPTHS, DEPTHS_BPS, HORIZONS_S};
+use mm_core::estimators::intensity::Fit;
+use mm_core::estimators::watched::Watched;
 use mm_core::event::EventBody;
-use mm_core::units::{Dur, SECOND, Side, Time};
+use mm_core::units::Side;
 use serde::Serialize;
 
 use crate::exchange::{FEE_TIERS, FeeRates};
@@ -14,8 +14,6 @@ use crate::frames::Tape;
 
 /// Long enough to forget nothing of any recording, s.
 const NEVER_S: f64 = 1e12;
-/// A silence this long is a gap: nothing is joined across it.
-const GAP: Dur = Dur(15 * SECOND);
 /// The cost at one horizon.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct CostAt {
@@ -95,8 +93,9 @@ pub struct Scouted {
     pub end_ms: i64,
     /// Seconds watched, gaps left out.
     pub watched_s: f64,
-    /// Half of the spread, mean over the time watched, bps.
-    pub half_spread_bps: f64,
+    /// Half of the spread, mean over the time watched, bps; `None`: no two touches
+    /// without a gap between.
+    pub half_spread_bps: Option<f64>,
     /// Sweeps of both sides.
     pub sweeps: u64,
     /// Bids, then asks.
@@ -129,7 +128,10 @@ fn tiers() -> Vec<TierSeen> {
 /// Reads a tape from its first book on.
 #[must_use]
 pub fn scout(tape: &Tape) -> Scouted {
-    let mut eyes = Eyes::new();
+    let mut eyes = Eyes {
+        book: Book::default(),
+        watched: Watched::new(NEVER_S, NEVER_S),
+    };
     for step in &tape.steps()[tape.history()..] {
         eyes.see(&step.event.body);
     }
@@ -137,94 +139,46 @@ pub fn scout(tape: &Tape) -> Scouted {
         coin: tape.instrument().coin().to_owned(),
         start_ms: tape.start().0 / 1_000_000,
         end_ms: tape.end().0 / 1_000_000,
-        watched_s: eyes.watched_s,
-        half_spread_bps: eyes.half_spread_s / eyes.watched_s,
-        sweeps: eyes.count,
+        watched_s: eyes.watched.watched_s(),
+        half_spread_bps: eyes.watched.half_spread_bps(),
+        sweeps: eyes.watched.count(),
         sides: Side::BOTH.map(|side| eyes.side(side)).into(),
         fee_tiers: tiers(),
     }
 }
 
-/// Everything that looks at the tape.
+/// A book and what it and the tape teach.
 struct Eyes {
     book: Book,
-    sweeps: Sweeps,
-    adverse: AdverseSelection,
-    intensity: MarketIntensity,
-    last: Option<(Time, Touch)>,
-    watched_s: f64,
-    /// Integral of half the spread over the time watched, bps s.
-    half_spread_s: f64,
-    count: u64,
+    watched: Watched,
 }
 
 impl Eyes {
-    fn new() -> Self {
-        Self {
-            book: Book::default(),
-            sweeps: Sweeps::default(),
-            adverse: AdverseSelection::new(NEVER_S),
-            intensity: MarketIntensity::new(NEVER_S),
-            last: None,
-            watched_s: 0.0,
-            half_spread_s: 0.0,
-            count: 0,
-        }
-    }
-
     fn see(&mut self, body: &EventBody) {
         let used = match body {
             EventBody::Book(snapshot) => self.book.apply_snapshot(snapshot),
             EventBody::Bbo(bbo) => self.book.apply_bbo(bbo),
             EventBody::Trades(trades) => {
                 for trade in trades {
-                    let over = self.sweeps.on_trade(trade);
-                    self.on_sweep(over);
+                    self.watched.on_trade(trade, |_| true);
                 }
                 false
             }
             _ => false,
         };
         if let Some(touch) = self.book.touch().filter(|_| used) {
-            self.on_touch(touch);
-        }
-    }
-
-    fn on_touch(&mut self, touch: Touch) {
-        let now = self.book.exch();
-        if let Some((since, before)) = self.last.replace((now, touch)) {
-            let span = now.since(since);
-            if span > GAP {
-                self.sweeps.forget();
-                self.adverse.forget_waiting();
-            } else {
-                let spread = before.ask.px.as_f64() - before.bid.px.as_f64();
-                self.watched_s += span.as_secs();
-                self.half_spread_s += spread / 2.0 / before.mid() * 1e4 * span.as_secs();
-            }
-        }
-        let over = self.sweeps.on_mid(now, touch.mid());
-        self.on_sweep(over);
-        self.adverse.on_mid(now, touch.mid());
-        self.intensity.on_time(now);
-    }
-
-    fn on_sweep(&mut self, sweep: Option<Sweep>) {
-        if let Some(sweep) = sweep {
-            self.count += 1;
-            self.adverse.observe(&sweep);
-            self.intensity.observe(&sweep);
+            self.watched.on_touch(self.book.exch(), touch, |_| true);
         }
     }
 
     fn side(&self, side: Side) -> SideSeen {
         let curves: Vec<_> = (0..HORIZONS_S.len())
-            .map(|horizon| self.adverse.curve(side, horizon, self.book.exch()))
+            .map(|horizon| self.watched.costs(side, horizon, self.book.exch()))
             .collect();
         let depths = DEPTHS_BPS.into_iter().enumerate();
         let depths = depths
             .filter_map(|(index, depth_bps)| {
-                let rate = self.intensity.counted_rate(side, depth_bps)?;
+                let rate = self.watched.counted_rate(side, depth_bps)?;
                 let at = |(horizon, curve): (&i64, &[Option<Cost>; DEPTHS])| {
                     curve[index].map(|cost| CostAt {
                         horizon_s: *horizon,
@@ -243,14 +197,7 @@ impl Eyes {
         SideSeen {
             side,
             depths,
-            fit: self.fit(side),
+            fit: self.watched.fit(side).map(FitSeen::from),
         }
-    }
-
-    fn fit(&self, side: Side) -> Option<FitSeen> {
-        let near = self.half_spread_s / self.watched_s;
-        self.intensity
-            .fit_where_known(side, near)
-            .map(FitSeen::from)
     }
 }

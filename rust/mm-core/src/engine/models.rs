@@ -4,10 +4,11 @@ use serde::Serialize;
 
 use super::Engine;
 use crate::book::{Book, Touch};
-use crate::estimators::adverse::{AdverseSelection, Cost, DEPTHS, HORIZONS_S};
-use crate::estimators::intensity::{Fit, MarketIntensity};
+use crate::estimators::adverse::{Cost, DEPTHS, HORIZONS_S};
+use crate::estimators::intensity::Fit;
 use crate::estimators::microprice::MicroPrice;
-use crate::estimators::sweep::{Sweep, Sweeps};
+use crate::estimators::sweep::Sweep;
+use crate::estimators::watched::Watched;
 use crate::event::{Level, Trade};
 use crate::learned::{CostCurve, FairPrice, Learned, ModelsConfig, Source};
 use crate::quote::QuotingConfig;
@@ -17,8 +18,6 @@ use crate::units::{Dur, SECOND, Side, Sz, Time};
 const COST_HORIZON: usize = 1;
 /// Between two fits.
 const REFIT: Dur = Dur(SECOND);
-/// A silence this long is a gap: nothing is joined across it.
-const GAP: Dur = Dur(15 * SECOND);
 
 /// What the models make of the market, and what of it is used.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -45,13 +44,8 @@ pub struct ModelsShown {
 pub(super) struct Models {
     config: ModelsConfig,
     assumed: Learned,
-    sweeps: Sweeps,
-    adverse: AdverseSelection,
-    intensity: MarketIntensity,
+    watched: Watched,
     micro: MicroPrice,
-    /// Half of the spread and the seconds it is a mean of, decayed like the intensity, bps s and s.
-    half_spread: (f64, f64),
-    last: Option<(Time, Touch)>,
     learned: Learned,
     fits: [Option<Fit>; 2],
     fitted: Option<Time>,
@@ -64,12 +58,8 @@ impl Models {
         let assumed = Learned::assumed(quoting);
         Self {
             config: config.clone(),
-            sweeps: Sweeps::default(),
-            adverse: AdverseSelection::new(config.adverse_half_life_s),
-            intensity: MarketIntensity::new(config.intensity_half_life_s),
+            watched: Watched::new(config.intensity_half_life_s, config.adverse_half_life_s),
             micro: MicroPrice::default(),
-            half_spread: (0.0, 0.0),
-            last: None,
             learned: assumed,
             assumed,
             fits: [None; 2],
@@ -91,7 +81,7 @@ impl Models {
             adverse_selection: self.config.adverse_selection,
             used: self.learned,
             fits: self.fits,
-            costs: Side::BOTH.map(|side| self.adverse.curve(side, COST_HORIZON, now)),
+            costs: Side::BOTH.map(|side| self.watched.costs(side, COST_HORIZON, now)),
         }
     }
 
@@ -102,8 +92,9 @@ impl Models {
     }
 
     pub(super) fn on_trade(&mut self, trade: &Trade, now: Time) {
-        let over = self.sweeps.on_trade(trade);
-        self.on_sweep(over, now);
+        let own_taking = self.own_taking;
+        let counts = |sweep: &Sweep| own_taking[sweep.side.index()] < now;
+        self.watched.on_trade(trade, counts);
     }
 
     /// A newer top of the book, as all see it and without our own orders; `tick` in lattice units.
@@ -115,18 +106,11 @@ impl Models {
         tick: f64,
         now: Time,
     ) {
-        if let Some((since, before)) = self.last.replace((exch, touch)) {
-            let span = exch.since(since);
-            if span > GAP {
-                self.on_gap();
-            } else {
-                self.count_spread(&before, span.as_secs());
-            }
+        let own_taking = self.own_taking;
+        let counts = |sweep: &Sweep| own_taking[sweep.side.index()] < now;
+        if self.watched.on_touch(exch, touch, counts) {
+            self.micro.forget_last();
         }
-        let over = self.sweeps.on_mid(exch, touch.mid());
-        self.on_sweep(over, now);
-        self.adverse.on_mid(exch, touch.mid());
-        self.intensity.on_time(exch);
         self.micro.observe(others, tick);
         if self.fitted.is_none_or(|fitted| exch.since(fitted) >= REFIT) {
             self.fitted = Some(exch);
@@ -134,36 +118,14 @@ impl Models {
         }
     }
 
-    /// The stream broke, or was silent.
+    /// The stream broke.
     pub(super) fn on_gap(&mut self) {
-        self.sweeps.forget();
-        self.adverse.forget_waiting();
+        self.watched.on_gap();
         self.micro.forget_last();
     }
 
-    fn on_sweep(&mut self, sweep: Option<Sweep>, now: Time) {
-        let others = sweep.filter(|sweep| self.own_taking[sweep.side.index()] < now);
-        if let Some(sweep) = others {
-            self.adverse.observe(&sweep);
-            self.intensity.observe(&sweep);
-        }
-    }
-
-    fn count_spread(&mut self, touch: &Touch, span_s: f64) {
-        let by = libm::exp2(-span_s / self.config.intensity_half_life_s);
-        let (sum, seconds) = self.half_spread;
-        self.half_spread = (
-            sum * by + touch.spread_bps() / 2.0 * span_s,
-            seconds * by + span_s,
-        );
-    }
-
     fn refit(&mut self, exch: Time) {
-        let (sum, seconds) = self.half_spread;
-        if seconds > 0.0 {
-            let near_bps = sum / seconds;
-            self.fits = Side::BOTH.map(|side| self.intensity.fit_where_known(side, near_bps));
-        }
+        self.fits = Side::BOTH.map(|side| self.watched.fit(side));
         let n0 = self.config.shrink_n0;
         let mut learned = self.assumed;
         if let ([Some(bids), Some(asks)], Source::Tape) = (self.fits, self.config.intensity) {
@@ -172,7 +134,7 @@ impl Models {
         if self.config.adverse_selection == Source::Tape {
             let prior_bps = self.assumed.adverse_bps(Side::Bid, 0.0);
             learned.adverse = Side::BOTH.map(|side| {
-                let curve = self.adverse.curve(side, COST_HORIZON, exch);
+                let curve = self.watched.costs(side, COST_HORIZON, exch);
                 CostCurve::measured(&curve, prior_bps, n0)
             });
         }

@@ -13,6 +13,7 @@ use std::collections::VecDeque;
 
 use serde::Serialize;
 
+use super::GAP;
 use super::sweep::Sweep;
 use crate::units::{Dur, SECOND, Side, Time};
 
@@ -26,8 +27,6 @@ pub const DEPTHS_BPS: [f64; 16] = [
 pub const DEPTHS: usize = DEPTHS_BPS.len();
 /// Sweeps that wait for their horizons; more than half a minute of the busiest tape.
 const WAITING_MAX: usize = 4096;
-/// A mid older than this when a horizon ends is no mid of that time.
-const GAP: Dur = Dur(15 * SECOND);
 
 /// What is known of the cost at one distance.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]

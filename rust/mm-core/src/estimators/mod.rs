@@ -8,3 +8,9 @@ pub mod microprice;
 pub mod sweep;
 pub mod tape;
 pub mod volatility;
+pub mod watched;
+
+use crate::units::{Dur, SECOND};
+
+/// A silence longer than this is a gap: nothing is joined across it, and it is no observation of silence.
+pub(crate) const GAP: Dur = Dur(15 * SECOND);

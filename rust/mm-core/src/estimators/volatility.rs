@@ -5,14 +5,13 @@
 //! the average of five grids of 5 s returns, one starting each second. The 5 s grid because the
 //! signature plot of recorded mids only flattens at 5 to 30 s. Source: MODELS.md P1.1.
 
+use super::GAP;
 use super::history::{are_minutes, returns};
 use crate::event::Candle;
 use crate::units::{Dur, SECOND, Time};
 
 /// Seconds a return spans, and the number of offset grids averaged.
 const GRID_S: usize = 5;
-/// Silence that breaks the grid: a return is never taken across it.
-const GAP: Dur = Dur(15 * SECOND);
 /// Returns before an estimate may be used.
 const RETURNS_MIN: f64 = 30.0;
 

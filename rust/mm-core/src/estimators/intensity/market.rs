@@ -7,15 +7,14 @@
 //! distance cannot be seen, and to count as though they could is off by `1 / (1/k + h)` instead of `k`.
 
 use super::Fit;
+use crate::estimators::GAP;
 use crate::estimators::sweep::Sweep;
-use crate::units::{Dur, SECOND, Side, Time};
+use crate::units::{Side, Time};
 
 /// Width of a bin, bps.
 const BIN_BPS: f64 = 0.25;
 /// Bins: up to 100 bps, the most a half-spread is by default.
 const BINS: usize = 400;
-/// Silence longer than this is no observation of silence.
-const GAP: Dur = Dur(15 * SECOND);
 /// Effective sweeps within the range before a fit is one.
 const SWEEPS_MIN: f64 = 30.0;
 /// Farthest that a fit is asked to go by itself, bps.

@@ -1,0 +1,122 @@
+//! A market that is watched: all that is learned of its takers, from one stream of trades and touches.
+
+use super::GAP;
+use super::adverse::{AdverseSelection, Cost, DEPTHS};
+use super::intensity::{Fit, MarketIntensity};
+use super::sweep::{Sweep, Sweeps};
+use crate::book::Touch;
+use crate::event::Trade;
+use crate::units::{Side, Time};
+
+/// Sweeps, what they cost a maker at each distance, and how often they come there.
+#[derive(Clone, Debug)]
+pub struct Watched {
+    half_life_s: f64,
+    sweeps: Sweeps,
+    adverse: AdverseSelection,
+    intensity: MarketIntensity,
+    /// Half of the spread times seconds, and the seconds, decayed like the intensity, bps s and s.
+    half_spread: (f64, f64),
+    last: Option<(Time, Touch)>,
+    count: u64,
+}
+
+impl Watched {
+    /// Nothing seen yet; half-lives of what intensity and adverse selection remember, s.
+    #[must_use]
+    pub fn new(intensity_half_life_s: f64, adverse_half_life_s: f64) -> Self {
+        Self {
+            half_life_s: intensity_half_life_s,
+            sweeps: Sweeps::default(),
+            adverse: AdverseSelection::new(adverse_half_life_s),
+            intensity: MarketIntensity::new(intensity_half_life_s),
+            half_spread: (0.0, 0.0),
+            last: None,
+            count: 0,
+        }
+    }
+
+    /// A trade of the tape, once, in order. What `counts` says no to is taken for nobody's.
+    pub fn on_trade(&mut self, trade: &Trade, counts: impl Fn(&Sweep) -> bool) {
+        let over = self.sweeps.on_trade(trade);
+        self.on_sweep(over.filter(counts));
+    }
+
+    /// A newer top of the book; returns whether it follows a silence that nothing is joined across.
+    pub fn on_touch(&mut self, exch: Time, touch: Touch, counts: impl Fn(&Sweep) -> bool) -> bool {
+        let mut is_after_gap = false;
+        if let Some((since, before)) = self.last.replace((exch, touch)) {
+            let span = exch.since(since);
+            is_after_gap = span > GAP;
+            if is_after_gap {
+                self.on_gap();
+            } else {
+                self.count_spread(&before, span.as_secs());
+            }
+        }
+        let over = self.sweeps.on_mid(exch, touch.mid());
+        self.on_sweep(over.filter(counts));
+        self.adverse.on_mid(exch, touch.mid());
+        self.intensity.on_time(exch);
+        is_after_gap
+    }
+
+    /// The stream broke.
+    pub fn on_gap(&mut self) {
+        self.sweeps.forget();
+        self.adverse.forget_waiting();
+    }
+
+    fn on_sweep(&mut self, sweep: Option<Sweep>) {
+        if let Some(sweep) = sweep {
+            self.count += 1;
+            self.adverse.observe(&sweep);
+            self.intensity.observe(&sweep);
+        }
+    }
+
+    fn count_spread(&mut self, touch: &Touch, span_s: f64) {
+        let by = libm::exp2(-span_s / self.half_life_s);
+        let (sum, seconds) = self.half_spread;
+        let half_bps = touch.spread_bps() / 2.0;
+        self.half_spread = (sum * by + half_bps * span_s, seconds * by + span_s);
+    }
+
+    /// Sweeps that counted.
+    #[must_use]
+    pub const fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// Seconds watched, decayed, gaps left out.
+    #[must_use]
+    pub const fn watched_s(&self) -> f64 {
+        self.half_spread.1
+    }
+
+    /// Half of the spread, mean over the time watched, bps; `None` before two touches.
+    #[must_use]
+    pub fn half_spread_bps(&self) -> Option<f64> {
+        let (sum, seconds) = self.half_spread;
+        (seconds > 0.0).then(|| sum / seconds)
+    }
+
+    /// The intensity of what comes to our orders on `side`, from the half-spread to as far as enough came.
+    #[must_use]
+    pub fn fit(&self, side: Side) -> Option<Fit> {
+        self.intensity
+            .fit_where_known(side, self.half_spread_bps()?)
+    }
+
+    /// Sweeps a second that came to `delta_bps` of our side or further, as counted.
+    #[must_use]
+    pub fn counted_rate(&self, side: Side, delta_bps: f64) -> Option<f64> {
+        self.intensity.counted_rate(side, delta_bps)
+    }
+
+    /// See [`AdverseSelection::curve`].
+    #[must_use]
+    pub fn costs(&self, side: Side, horizon: usize, now: Time) -> [Option<Cost>; DEPTHS] {
+        self.adverse.curve(side, horizon, now)
+    }
+}
