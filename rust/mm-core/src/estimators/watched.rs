@@ -120,3 +120,43 @@ impl Watched {
         self.adverse.curve(side, horizon, now)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Level;
+    use crate::units::{Px, SECOND, Sz};
+
+    fn touch(mid: i64) -> Touch {
+        let level = |px| Level {
+            px: Px(px),
+            sz: Sz(1),
+        };
+        Touch {
+            bid: level(mid - 5),
+            ask: level(mid + 5),
+        }
+    }
+
+    /// A taker of a silence is told after the first book that follows it: what its price was measured from is
+    /// as old as the silence, so it is none.
+    #[test]
+    fn a_taker_within_a_silence_is_measured_from_nothing() {
+        for (silence_s, seen) in [(10, 1), (60, 0)] {
+            let mut watched = Watched::new(1e9, 1e9);
+            watched.on_touch(Time(SECOND), touch(1_000_000), |_| true);
+            let end = 1 + silence_s;
+            watched.on_touch(Time(end * SECOND), touch(1_010_000), |_| true);
+            let trade = Trade {
+                exch: Time((end - 1) * SECOND),
+                tid: 1,
+                side: Side::Bid,
+                px: Px(1_010_000),
+                sz: Sz(1),
+            };
+            watched.on_trade(&trade, |_| true);
+            watched.on_touch(Time((end + 1) * SECOND), touch(1_010_000), |_| true);
+            assert_eq!(watched.count(), seen, "{silence_s}");
+        }
+    }
+}
