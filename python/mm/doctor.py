@@ -1,6 +1,7 @@
 """Asks the venue everything that would stop or hurt a run, before one is started. Sends nothing.
 
-Each check stands alone: one that fails leaves the others their say. All are asked at once.
+Each check stands alone: one that fails leaves the others their say. All but the measurements are
+asked at once.
 """
 
 from __future__ import annotations
@@ -16,12 +17,12 @@ from typing import Any, Literal
 from mm._core import Instrument, Signer
 from mm.budget import Outlook
 from mm.config import Config, expires_after_s, levels_possible
-from mm.errors import ConfigError, MmError
+from mm.errors import UNREADABLE, ConfigError, MmError
 from mm.hyperliquid.account import OF_A_DEX, is_stop
 from mm.hyperliquid.http import HttpClient
 from mm.hyperliquid.meta import dex_of, load_instrument, load_perp
 from mm.hyperliquid.nonces import MILLISECOND_NS
-from mm.keys.sources import Use, secret_for
+from mm.keys.sources import Use, asks_for, secret_for
 from mm.live.opening import clock_skew_s, refuse_mode
 from mm.live.roles import mandate_of
 from mm.runs import Burn
@@ -68,15 +69,20 @@ class Doctor:
         self._http = http
         self._user = user
         self._burn = burn
-        self._keys: dict[Use, str | MmError] = {}
+        self._keys: dict[Use, asyncio.Future[str]] = {}
 
     async def examine(self) -> list[Finding]:
-        """Run every check at once; in a fixed order."""
+        """Run every check, the measurements before all others; findings in a fixed order."""
+        # Opening a keystore takes all of this machine for a second: nothing is measured beside it.
+        timed: list[tuple[str, Check]] = [("venue", self._venue), ("clock", self._clock)]
+        found = await asyncio.gather(*(_standing_alone(*check) for check in timed))
         if self._config.process.network != "paper":
-            # Opening a keystore takes a second of this machine, and perhaps a passphrase: first, so
-            # that no measurement waits for it.
-            self._keys = await asyncio.to_thread(self._read_keys)
-        checks: list[tuple[str, Check]] = [("venue", self._venue), ("clock", self._clock)]
+            self._read_keys()
+        rest = await asyncio.gather(*(_standing_alone(*check) for check in self._checks()))
+        return [*found, *rest]
+
+    def _checks(self) -> list[tuple[str, Check]]:
+        checks: list[tuple[str, Check]] = []
         if self._config.process.network != "paper":
             checks += [
                 ("key", self._key),
@@ -94,7 +100,7 @@ class Doctor:
         checks += [(f"feasibility{of}", partial(self._feasibility, one)) for one, of in named]
         checks.append(("requests", self._requests))
         checks += [(f"resident stop{of}", partial(self._stop, one)) for one, of in named]
-        return list(await asyncio.gather(*(_standing_alone(*check) for check in checks)))
+        return checks
 
     # ---- venue and clock ------------------------------------------------------------------------
 
@@ -119,27 +125,22 @@ class Doctor:
 
     # ---- key and account ------------------------------------------------------------------------
 
-    def _read_keys(self) -> dict[Use, str | MmError]:
+    def _read_keys(self) -> None:
+        """Begin to read the keys beside the queries: at once, or one after another where a person
+        is asked for each passphrase."""
         account, process = self._config.account, self._config.process
         uses: tuple[Use, ...] = ("maker",) if process.watchdog == "off" else ("maker", "watchdog")
-        found: dict[Use, str | MmError] = {}
-        for use in uses:
-            try:
-                found[use] = secret_for(use, account, process.network)
-            except MmError as error:
-                found[use] = error
-        return found
+        turn = asyncio.Semaphore(1 if asks_for(account) else len(uses))
 
-    def _key_of(self, use: Use) -> str:
-        """Raises: why it could not be read."""
-        key = self._keys[use]
-        if isinstance(key, MmError):
-            raise key
-        return key
+        async def read(use: Use) -> str:
+            async with turn:
+                return await asyncio.to_thread(secret_for, use, account, process.network)
+
+        self._keys = {use: asyncio.ensure_future(read(use)) for use in uses}
 
     async def _key(self) -> Finding:
         account, now_ms = self._config.account, _now_ms()
-        secret = self._key_of("maker")
+        secret = await self._keys["maker"]
         mandate = await mandate_of(
             self._http,
             Signer(secret).address,
@@ -154,11 +155,11 @@ class Doctor:
         name, config = "watchdog key", self._config
         if config.process.watchdog == "off":
             return Finding(name, "warn", "the watchdog is switched off: nobody closes for us")
-        address, now_ms = Signer(self._key_of("watchdog")).address, _now_ms()
+        address, now_ms = Signer(await self._keys["watchdog"]).address, _now_ms()
         mandate = await mandate_of(
             self._http, address, self._user, master_key_allowed=False, now_ms=now_ms
         )
-        if Signer(self._key_of("maker")).address == address:
+        if Signer(await self._keys["maker"]).address == address:
             raise ConfigError(f"{address} is the maker's key too: expected another agent")
         return Finding(
             name, "warn" if mandate.expires_soon(now_ms) else "ok", mandate.lines(now_ms)[1]
@@ -275,7 +276,7 @@ async def _standing_alone(name: str, check: Check) -> Finding:
         return replace(await check(), name=name)
     except MmError as error:
         return Finding(name, "fail", str(error))
-    except (KeyError, TypeError, ValueError) as error:
+    except UNREADABLE as error:
         return Finding(name, "fail", f"not the answer expected: {type(error).__name__}: {error}")
 
 

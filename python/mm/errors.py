@@ -3,6 +3,7 @@
 from mm._core import ConfigError, EventError, MmError
 
 __all__ = [
+    "UNREADABLE",
     "CheckFailed",
     "ConfigError",
     "EventError",
@@ -14,6 +15,16 @@ __all__ = [
     "StateError",
     "VenueError",
 ]
+
+UNREADABLE = (
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    RecursionError,
+)
+"""What reading JSON of another form than expected may raise: for the only `except` around that."""
 
 
 class VenueError(MmError):

@@ -19,7 +19,7 @@ from typing import Any, Literal
 import structlog
 
 from mm.clock import SECOND_NS, Clock
-from mm.errors import StateError
+from mm.errors import UNREADABLE, StateError
 from mm.lease import Lease
 
 log = structlog.get_logger(__name__)
@@ -110,14 +110,7 @@ class Beat:
                 raise ValueError("another version's")
             coins = {coin: Held.of_record(held) for coin, held in record.pop("coins").items()}
             return cls(**record, coins=coins)
-        except (
-            ValueError,
-            LookupError,
-            TypeError,
-            AttributeError,
-            ArithmeticError,
-            RecursionError,
-        ) as error:
+        except UNREADABLE as error:
             raise StateError(f"{where}: expected a heartbeat of this version: {error}") from error
 
 

@@ -11,8 +11,9 @@ from __future__ import annotations
 import asyncio
 import json
 import textwrap
-from collections.abc import Callable, Collection, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -48,6 +49,8 @@ log = structlog.get_logger(__name__)
 
 Start = Callable[[Coroutine[Any, Any, None]], None]
 """Lets something run beside the rest of a run."""
+Holdings = Mapping[str, Decimal]
+"""What is held of each coin, in coin, signed; what is not held is not there."""
 
 SHOWN_CHARS = 120
 # Wall seconds between two looks at what the watchdog says.
@@ -245,25 +248,40 @@ class Protection:
         renewed = lease.renew_alone if leash is None else partial(leash.renews, lease)
         await until(renewed, LOOK_S)
 
-    async def hand_over(self, asks: Literal["touch", "escalate"]) -> bool:
+    async def hand_over(self, asks: Literal["touch", "escalate"], held: Holdings) -> bool:
         """Give the position to the watchdog; returns whether it has said that it has it.
 
         Everything is cancelled by then: a date would take no more than the stop and what the
-        watchdog places.
+        watchdog places. No stop is placed beside the watchdog, which cancels the last one when the
+        position is gone.
+
+        Args:
+            asks: Of the watchdog.
+            held: What the exchange says is held.
         """
+        await self._leave_stops(held, late=False)
         if self._deadman is not None:
             await self._deadman.end()
-        return self._leash is not None and await self._leash.hand_over(asks)
+        if self._leash is not None and await self._leash.hand_over(asks):
+            return True
+        await self._leave_stops(held, late=True)
+        return False
 
-    async def end(self, *, held: Collection[str] | None) -> None:
+    async def _leave_stops(self, held: Holdings | None, *, late: bool) -> None:
+        def of(coin: str) -> Decimal | None:
+            return None if held is None else held.get(coin, Decimal(0))
+
+        await asyncio.gather(*(stop.end(of(stop.coin), late=late) for stop in self._stops))
+
+    async def end(self, *, held: Holdings | None) -> None:
         """Say goodbye: nothing is left to look after.
 
         Args:
-            held: Coins of which something is held; of the others no stop is left. One of a position
-                stays, for it is then all that looks after it. `None`: there is nobody to ask.
+            held: What is held of each coin, signed; of the others no stop is left. One of a
+                position stays, for it is then all that looks after it. `None`: there is nobody to
+                ask.
         """
-        for stop in self._stops:
-            await stop.end(flat=held is not None and stop.coin not in held)
+        await self._leave_stops(held, late=True)
         if self._deadman is not None:
             await self._deadman.end()
         if self._leash is not None:

@@ -6,9 +6,10 @@
     no price, no budget, no answer        -> leave what rests
 
 The new one is placed before the old one is cancelled, so a position is never without, and however
-fast it changes no more than two rest. Each request
-is told to the engine, which counts it and knows what rests: from the answers, the order updates
-and the queries of open orders. One that an earlier session left is taken over or replaced.
+fast it changes no more than two rest. An orderly end leaves one with a position and none without:
+what is under way is waited for, and a query has the last word. Each request is told to the engine,
+which counts it and knows what rests: from the answers, the order updates and the queries of open
+orders. One that an earlier session left is taken over or replaced.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, Literal
 
 import structlog
@@ -25,12 +28,13 @@ from mm._core import Engine, Instrument
 from mm.clock import SECOND_NS, Clock
 from mm.errors import VenueError
 from mm.figures import coin_text
-from mm.hyperliquid.account import Account, cancel_stops, check
+from mm.hyperliquid.account import Account, cancel_stops, check, is_gone
 from mm.hyperliquid.errors import LostReplyError
 from mm.hyperliquid.gateway import Gateway
 from mm.hyperliquid.reading import understood
 from mm.inbox import Command, Inbox
 from mm.stop_shown import px_text
+from mm.waiting import until
 
 log = structlog.get_logger(__name__)
 
@@ -41,11 +45,11 @@ LOOK_S = 0.1
 APART_S = 1.0
 """Exchange seconds between two placements, and after a refusal."""
 AGAIN_S = 5.0
+ORDER_S = 2.0
 GONE_S = 5.0
-"""Wall seconds to cancel and verify at the end."""
+"""Wall seconds at the end for what is under way, and to cancel and verify."""
 HTTP_SERVER_ERROR = 500
 WAITS = "waitingForTrigger"
-NEVER_THERE = "never placed, already canceled, or filled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +186,7 @@ class ResidentStop:
             return
         except VenueError as error:
             answer = {"error": str(error)}
-        if answer == "success" or NEVER_THERE in str(answer):
+        if is_gone(answer):
             self._tell("gone", cloid)
             return
         log.error("resident_stop_not_cancelled", cloid=cloid, why=str(answer))
@@ -243,22 +247,43 @@ class ResidentStop:
             "size": coin_text(wanted["sz"], self._hands.instrument.sz_decimals),
         }
 
-    async def end(self, *, flat: bool) -> None:
-        """No more of it: with nothing held none is left; with a position the last one stays.
+    async def end(self, held: Decimal | None, *, late: bool) -> None:
+        """No more of it: with nothing held none is left, with a position the one that is against
+        it.
 
         Args:
-            flat: Whether the exchange says that nothing is held.
+            held: What the exchange says is held, in coin, signed; `None`: there is nobody to ask.
+            late: Whether one that nobody answered for is waited for, until it is void.
         """
+        if held:
+            await self._in_order()
         self._ended = True
         async with self._lock:
-            if not flat:
+            if held is None:
                 return
             clock = self._hands.clock
-            # One that comes now would wait for a position that nobody of ours holds.
-            await asyncio.sleep(max(0, self._void_ns - clock.now_ns()) / SECOND_NS / clock.speed)
+            if late:
+                # One that comes now would wait beside the one that stays, or for nothing of ours.
+                left_ns = max(0, self._void_ns - clock.now_ns())
+                await asyncio.sleep(left_ns / SECOND_NS / clock.speed)
+            hands = self._hands
             try:
-                await cancel_stops(
-                    self._hands.account, self._hands.gateway, self._hands.instrument, GONE_S
-                )
+                await cancel_stops(hands.account, hands.gateway, hands.instrument, GONE_S, held)
             except VenueError as error:
                 log.error("resident_stop_left", why=str(error), hint="it only reduces")
+
+    async def _in_order(self) -> None:
+        """Wait, for a while, until what is under way is done: the new one rests alone."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(ORDER_S):
+                await until(lambda: self._is_in_order, LOOK_S)
+
+    @property
+    def _is_in_order(self) -> bool:
+        """Whether the stop that is wanted rests alone, or nothing more will be done about it."""
+        shown = self._hands.engine.resident()
+        if shown["wanted"] is None or not shown["may_place"]:
+            return True
+        if self.refused is not None or not self._healthy():
+            return True
+        return [stop["cloid"] for stop in shown["stops"]] == [shown["suits"]]

@@ -15,7 +15,7 @@ class PaperSide:
 
     Attributes:
         announced: Its announcement when it was found.
-        seed: Of the demo market; `None` where the exchange is not ours and does not say.
+        seed: Of a made-up market; `None` where the exchange is not ours and does not say.
         own: The process, where it is ours to end.
         attached: Whether it was left alive by an earlier run.
     """

@@ -18,8 +18,8 @@ import structlog
 from mm.config import Config
 from mm.config.engine import control
 from mm.ending import StopRequest
-from mm.errors import VenueError
 from mm.floor import Floor
+from mm.hyperliquid.reading import understood
 from mm.inbox import Command
 from mm.protection import Protection
 from mm.waiting import until
@@ -106,10 +106,11 @@ class WindingUp:
         positions = await self._positions()
         # A watchdog that believes us no more works on a position whatever we say.
         if not positions or (self.policy == "hold" and not self._protection.distrusted):
-            await self._protection.end(held=positions.keys())
+            await self._protection.end(held=positions)
             return "hold" if positions else None
         held = ", ".join(f"{size} {coin}" for coin, size in positions.items())
-        if await self._protection.hand_over("escalate" if self.policy == "flatten" else "touch"):
+        asks: Literal["touch", "escalate"] = "escalate" if self.policy == "flatten" else "touch"
+        if await self._protection.hand_over(asks, positions):
             log.warning("position_left_to_watchdog", position=held, policy=self.policy)
             return "watchdog"
         log.error("position_left_to_nobody", position=held, policy=self.policy)
@@ -119,10 +120,8 @@ class WindingUp:
         """The exchange's positions in our coins, those that are not zero."""
         account = self._floor.lead.account
         coins = {desk.coin for desk in self._floor.desks}
-        try:
-            state = json.loads(await account.ask("clearinghouseState", urgent=True))
-            rows = [row["position"] for row in state["assetPositions"]]
+        body = await account.ask("clearinghouseState", urgent=True)
+        with understood("clearinghouseState"):
+            rows = [row["position"] for row in json.loads(body)["assetPositions"]]
             held = {row["coin"]: Decimal(row["szi"]) for row in rows if row["coin"] in coins}
-        except (ValueError, KeyError, TypeError) as error:
-            raise VenueError(f"not an account's state: {error}") from error
         return {coin: size for coin, size in held.items() if size != 0}

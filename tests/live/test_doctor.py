@@ -2,6 +2,7 @@
 
 import json
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from info_venue import (
 )
 from mm import cli
 from mm.hyperliquid.account import STOP_PREFIX
+from mm.keys.sources import PASSPHRASE
 
 TIMED = {"venue", "clock"}
 """Checks that a busy machine can make worse."""
@@ -188,6 +190,42 @@ def test_a_key_that_cannot_or_should_not_sign_fails(
     code, found = examine(**keys)
     assert (code, found[name]["grade"]) == (1, "fail")
     assert text in found[name]["text"]
+
+
+@pytest.mark.parametrize(("given", "at_once"), [("pw", 2), (None, 1)])
+def test_keys_are_opened_beside_one_another_and_after_what_is_measured(
+    venue: InfoVenue,
+    examine: Examine,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    given: str | None,
+    at_once: int,
+) -> None:
+    """Each takes a second of a processor; a passphrase is asked for one at a time."""
+    opening, most, asked_by_then = set[str](), 0, set[str]()
+    both = threading.Event()
+
+    def opens(use: str, *_: object) -> str:
+        nonlocal most
+        opening.add(use)
+        most = max(most, len(opening))
+        asked_by_then.update(asked["type"] for asked in venue.asked if use == "maker")
+        if len(opening) == at_once:
+            both.set()
+        assert both.wait(20), "the other one waits for this one"
+        opening.discard(use)
+        return {"maker": MAKER_KEY, "watchdog": WATCHDOG_KEY}[use]
+
+    monkeypatch.setattr("mm.doctor.secret_for", opens)
+    monkeypatch.delenv(PASSPHRASE, raising=False)
+    if given is not None:
+        monkeypatch.setenv(PASSPHRASE, given)
+    config = tmp_path / "mm.toml"
+    choice = '[control]\non_kill = "flatten"\non_exit = "flatten"\n'
+    config.write_text(choice + '[account]\nkey_source = "keystore"\n')
+    code, found = examine(config=str(config))
+    assert (code, ills(found), most) == (0, set(), at_once)
+    assert "exchangeStatus" in asked_by_then
 
 
 def test_it_says_the_same_to_a_reader(

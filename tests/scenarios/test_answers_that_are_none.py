@@ -3,6 +3,8 @@
 Whoever cancels, closes or stops must not end on it.
 """
 
+from decimal import Decimal
+
 import pytest
 
 from stage.house import Json
@@ -57,3 +59,34 @@ def is_query(asked: Json) -> bool:
     """Whether it is one of `/info` that the watch sends."""
     return asked.get("type") in {"userFills", "frontendOpenOrders", "clearinghouseState",
         "activeAssetData", "userRateLimit", "candleSnapshot", "perpsAtOpenInterestCap"}  # fmt: skip
+
+
+@pytest.mark.parametrize("said", [*NONSENSE[2:], '{"error": "upstream"}'])
+async def test_json_of_another_form_is_asked_for_again(stage: Stage, said: str) -> None:
+    """For twenty seconds each query of the engine's: nothing is left, nothing is believed."""
+    stage.open()
+    await stage.quoting()
+    stage.fill("bid", "0.002")
+    spoilt = stage.net.meddle(is_query, answer=(200, said))
+    await stage.until(lambda: spoilt.happened > 3, 70)
+    await stage.wait(20)
+    spoilt.stop()
+    assert "answer_unreadable" in [log["event"] for log in stage.logs]
+    await stage.wait(10)
+    await stage.two_sided()
+    assert stage.believed == stage.position == Decimal("0.002")
+    assert stage.shown["foreign"] == []
+    await stage.ends_well()
+
+
+async def test_a_query_that_nobody_can_read_any_more_ends_the_run(stage: Stage) -> None:
+    """Another protocol is spoken there: cancelled and left, exit 3, the position with its stop."""
+    stage.open()
+    stage.inherit("0.12")
+    await stage.quoting()
+    await stage.until(lambda: stage.shown["resident"]["suits"], 10)
+    stage.net.meddle(lambda asked: asked.get("type") == "activeAssetData", answer=(200, "{}"))
+    result = await stage.ends(3)
+    assert "60 answers to activeAssetData in a row could not be read" in result["exit_reason"]
+    assert (stage.bids, stage.asks, len(stage.stops)) == ([], [], 1)
+    assert result["position"]["left_to"] == "hold"

@@ -370,9 +370,10 @@ async def test_every_cloid_of_a_session_is_one_orders(stage: Stage) -> None:
 async def test_requests_are_spent_from_one_budget(stage: Stage) -> None:
     """What ETH spends raises the price of a request for BTC, and a fill of ETH earns for both."""
     opened(stage)
-    await quoting(stage)
+    # Each step of ETH is beyond the tolerance, and reaches no quote.
+    await quoting(stage, quoting__max_bps_diff=1.0)
     for step in range(6):
-        stage.house.book(f"{3000.5 + 3 * (step % 2)}", coin=ETH, sz="0.01", deep="100")
+        stage.house.book(f"{3000.5 + 0.6 * (step % 2):.1f}", coin=ETH, sz="0.01", deep="100")
         await stage.wait(3)
     ledgers = [stage.of(coin)["requests"] for coin in (BTC, ETH)]
     sent = sum(stage.of(coin)["counts"]["requests"] for coin in (BTC, ETH))

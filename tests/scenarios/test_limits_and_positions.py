@@ -120,7 +120,8 @@ async def test_a_hundred_dollars(stage: Stage) -> None:
     for _ in range(6):
         stage.fill("bid", stage.bids[0]["sz"])
         stage.crowd(stage.mid)
-        await stage.wait(3)
+        # The price fell and came back: an ask that followed it is refused, and waits up to 4 s.
+        await stage.wait(5)
         assert stage.asks
         if not stage.bids:
             break

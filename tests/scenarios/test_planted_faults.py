@@ -32,14 +32,24 @@ def plan(*script: Json, acts: tuple[Json, ...] = ()) -> Json:
     }
 
 
+FOLLOWS_BPS = 1.0
+"""A tolerance that each step of the crowd is beyond."""
+STEPS = ("88589", "88571.5", "88554")
+"""Where the crowd goes; never as far as to a quote."""
+
+
 async def struck(
-    stage: Stage, faults: Json, position: str | None = None, start_ms: int = START_MS
+    stage: Stage,
+    faults: Json,
+    position: str | None = None,
+    start_ms: int = START_MS,
+    **settings: object,
 ) -> int:
     """A maker that quotes both sides, a moment after it went wrong; returns what was received."""
     stage.open(faults=faults, start_ms=start_ms)
     if position is not None:
         stage.inherit(position)
-    await stage.quoting()
+    await stage.quoting(**settings)
     assert stage.house.now_s() < AT_S - 1
     await stage.wait(AT_S - 0.5 - stage.house.now_s())
     mark = stage.mark()
@@ -144,10 +154,10 @@ async def test_single_orders_of_batches_that_fail(stage: Stage, of: str) -> None
     stage.open(faults=faults)
     # As many orders at the exchange as the maker knows of, all the while.
     most = 0
-    stage.begin()
+    stage.begin(quoting__max_bps_diff=FOLLOWS_BPS)
     await stage.wait(AT_S)
     for number in range(10):
-        stage.crowd(("88700", "88571.5", "88400")[number % 3])
+        stage.crowd(STEPS[number % 3])
         await stage.wait(4)
         rests = sum(levels(stage))
         assert rests == len(stage.shown["orders"])
@@ -270,10 +280,10 @@ async def test_errors_of_http(stage: Stage, status: int) -> None:
     fault = (
         {"http429": {"count": 5}} if status == 429 else {"http5xx": {"count": 5, "status": status}}
     )
-    await struck(stage, plan(fault))
+    await struck(stage, plan(fault), quoting__max_bps_diff=FOLLOWS_BPS)
     before = levels(stage)
     for number in range(10):
-        stage.crowd(("88700", "88571.5", "88400")[number % 3])
+        stage.crowd(STEPS[number % 3])
         await stage.wait(4)
         assert max(levels(stage)) <= max(before)
     await stage.wait(60)

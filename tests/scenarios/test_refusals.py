@@ -54,10 +54,11 @@ async def test_a_batch_of_25_refused_is_one_refusal(stage: Stage) -> None:
 async def test_a_refusal_that_lasts_is_not_hammered(stage: Stage, answer: tuple[int, str]) -> None:
     """A minute of it: few attempts, with growing pauses; afterwards prices as before."""
     stage.open()
-    await stage.quoting()
+    # A tolerance that each step of the price is beyond; none reaches a quote.
+    await stage.quoting(quoting__max_bps_diff=1.0)
     spread = Decimal(stage.asks[0]["limitPx"]) - Decimal(stage.bids[0]["limitPx"])
     refusing = stage.net.meddle(is_place, arrives=False, answer=answer)
-    mids = ["88620", "88571.5"]
+    mids = ["88589", "88571.5"]
     for index in range(60):
         stage.crowd(mids[index % 2])
         await stage.wait(1)

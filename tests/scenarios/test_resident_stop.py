@@ -296,6 +296,56 @@ async def test_one_that_arrives_while_the_run_ends_flat_is_taken_back(stage: Sta
     assert about[-2:] == ["order", "cancel"], "it arrived, and was cancelled"
 
 
+@pytest.mark.parametrize("late_s", [0.0, 1.0, 60.0])
+async def test_an_end_between_the_new_one_and_the_end_of_the_old_leaves_the_new_one(
+    stage: Stage, late_s: float
+) -> None:
+    """Whether the cancel of the old one has left, is on its way, or comes too late to be carried
+    out."""
+    await holding(stage)
+    [old] = stage.stops
+    slow = stage.net.meddle(lambda r: is_cancel_of(r, old["cloid"]), times=1, before_s=late_s)
+    stage.inherit(str(HELD * 2))
+    await stage.until(lambda: len(stage.stops) == 2, SOON_S)
+    await stage.wait(1.2 if late_s else 0)
+    assert len(stage.stops) == 2
+    assert slow.happened == (1 if late_s else 0)
+    await stage.ends_well()
+    [new] = stage.stops
+    assert new["cloid"] != old["cloid"]
+    assert Decimal(new["sz"]) == HELD * 2
+
+
+def is_cancel_of(action: Json, cloid: str) -> bool:
+    return any(cancel.get("cloid") == cloid for cancel in action.get("cancels", ()))
+
+
+@pytest.mark.parametrize("held", [HELD * 2, -HELD])
+async def test_an_end_before_a_new_one_was_placed_leaves_the_new_one(
+    stage: Stage, held: Decimal
+) -> None:
+    """The position grew or turned a moment before."""
+    await holding(stage)
+    since = stage.mark()
+    stage.inherit(str(held))
+    assert not [r for r in stage.received(since=since) if says_waits(r.action)]
+    await stage.ends_well()
+    [new] = stage.stops
+    assert (Decimal(new["sz"]), new["side"]) == (abs(held), "A" if held > 0 else "B")
+
+
+async def test_one_that_arrives_after_the_end_of_tending_is_waited_for(stage: Stage) -> None:
+    """Nobody answered for it: it may come beside the one that rests until it is void."""
+    await holding(stage)
+    late = stage.net.meddle(says_waits, times=1, before_s=9.0)
+    stage.inherit(str(HELD * 2))
+    await stage.until(lambda: late.happened, SOON_S)
+    await stage.ends_well()
+    assert len(stage.stops) == 1
+    await stage.wait(10)
+    assert len(stage.stops) == 1
+
+
 async def test_however_fast_a_position_grows_two_rest_at_most(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -96,6 +96,25 @@ def comes_back(told: Told) -> Effect:
     return steps
 
 
+# ---- takers who know more ------------------------------------------------------------------------
+
+
+def threatened(told: Told) -> Effect:
+    """Whether nothing buys any more once the mid has fallen by ten bps in a moment."""
+    venue = Venue(told).opened(3.0)
+    venue.mid -= 100.0
+    venue.bbo()
+    return venue.lots("Bid") == 0
+
+
+def threatened_s(told: Told) -> Effect:
+    """Seconds until something buys again."""
+    venue = Venue({"control.toxic_jump_sigmas": 4.5, **told}).opened(3.0)
+    venue.mid -= 100.0
+    venue.bbo()
+    return venue.until(lambda: venue.lots("Bid") > 0, 60)
+
+
 # ---- the limit of the first hours, and the end of trading ----------------------------------------
 
 
@@ -172,6 +191,8 @@ TURNS = (
     Turn("control.widen_term_bps", (5.0, 2.0), jumped, (5.0, 2.0)),
     Turn("control.widen_sum_bps", (20.0, 7.0), jumped_unreported, (10.0, 7.0)),
     Turn("control.widen_dwell_s", (30.0, 5.0), seconds_wide, (35.0, 10.0)),
+    Turn("control.toxic_jump_sigmas", (None, 4.5), threatened, (False, True)),
+    Turn("control.toxic_off_s", (5.0, 9.0), threatened_s, (5.0, 9.0)),
     Turn("control.burst_fills", (4, 5), is_off, (True, False)),
     Turn("control.burst_window_s", (2.0, 1.0), is_off, (True, False)),
     Turn(

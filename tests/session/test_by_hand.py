@@ -90,7 +90,7 @@ def test_the_stop_of_a_position_goes_when_the_operator_says_so(
 
 def test_without_an_exchange_there_is_nothing_to_do() -> None:
     for command in ("cancel-all", "flatten"):
-        with pytest.raises(VenueError, match="nothing rests, nothing is held"):
+        with pytest.raises(VenueError, match="nothing of it rests or is held"):
             run([command, "--yes"])
     with pytest.raises(VenueError, match="no paper exchange lives"):
         run(["doctor"])

@@ -4,6 +4,7 @@ import json
 import re
 import signal
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,8 @@ SPEED = 30
 FUNDED = ("--account", f"{ADDRESS}=10000", "--speed", str(SPEED), "--seed", "7")
 BEGIN_S = 300
 """Exchange seconds after which things go wrong: the maker quotes by then."""
+LATER_S = (0, 600, 2_400)
+"""Or so much later: on a busy machine another exchange is opened, whose plan gives it more time."""
 AFTER_S = 90
 
 LINES = f"""
@@ -67,6 +70,10 @@ fault = {{ http5xx = {{ of = "place", count = 2, executed = true }} }}
 """An exchange that has too much to do: refusals, answers that hang, errors after the deed."""
 
 
+class TooLateError(Exception):
+    """The maker did not quote before the plan began."""
+
+
 def lived_through(served: Served, plan: str) -> tuple[Json, str]:
     """A maker's summary and log: it quoted before the plan began and after it was through.
 
@@ -75,8 +82,11 @@ def lived_through(served: Served, plan: str) -> tuple[Json, str]:
     begun_s = time.monotonic()
     maker = Maker("--base-url", served.url, "--coin", "BTC")
     wait_for(lambda: has_quoted(4), maker)
-    assert time.monotonic() - begun_s < BEGIN_S / SPEED, "it quoted too late for the plan"
-    over_s = begun_s + (max(map(float, re.findall(r"at_s = (\d+)", plan))) + AFTER_S) / SPEED
+    begins = [float(at_s) for at_s in re.findall(r"at_s = (\d+)", plan)]
+    if time.monotonic() - begun_s >= min(begins) / SPEED:
+        maker.kill()
+        raise TooLateError
+    over_s = begun_s + (max(begins) + AFTER_S) / SPEED
     wait_for(lambda: time.monotonic() >= over_s, maker)
     sent = (runs()[-1] / "sent.jsonl").read_text().count('"action"')
     wait_for(lambda: has_quoted(sent + 4), maker)
@@ -105,15 +115,22 @@ def events(log: str) -> list[Json]:
 
 def judged(tmp_path: Path, plan: str) -> tuple[Json, str]:
     """Live through a plan: no breach, the exchange's own position, books to the micro-USDC."""
+    give_key()
+    for later_s in LATER_S:
+        shifted = re.sub(r"at_s = (\d+)", lambda at: f"at_s = {int(at[1]) + later_s}", plan)  # noqa: B023 - used at once
+        with suppress(TooLateError):
+            return _judged(tmp_path, shifted)
+    pytest.fail("the maker quotes too late for every plan")
+
+
+def _judged(tmp_path: Path, plan: str) -> tuple[Json, str]:
     path = tmp_path / "plan.toml"
     path.write_text(plan)
     with serving(tmp_path, *FUNDED, "--faults", str(path), accounts=0) as served:
-        give_key()
         summary, log = lived_through(served, plan)
         held = position(served.url)
         assert resting(served.url) == []
-        # One, or two where the end came between the new one and the end of the old one.
-        assert len(stops(served.url)) in ({1, 2} if held else {0}), "what is held keeps its stop"
+        assert len(stops(served.url)) == (1 if held else 0), "what is held keeps its stop"
         served.stop()
     assert judge(runs()[-1], served.report, ADDRESS, "BTC").breaches == []
     assert float(summary["position"]["end"]) == held

@@ -14,8 +14,9 @@ import pytest
 
 from given_account import give_key
 from maker_process import has_quoted, state_dir
+from mm.cli import run
 from mm.config import load
-from mm.errors import VenueError
+from mm.errors import ConfigError, VenueError
 from mm.log import writing
 from mm.run import Options, make_markets
 from paper_process import serving
@@ -116,6 +117,22 @@ def test_a_reader_that_goes_away_leaves_nothing_resting(tmp_path: Path) -> None:
     result = json.loads(next(state_dir().glob("runs/*/summary.json")).read_text())
     assert result["exit_reason"] == "output_closed"
     assert result["open_orders_after_stop"] == 0
+
+
+def test_the_doctor_looks_at_one_that_somebody_else_runs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    address = give_key()
+    with serving(tmp_path, "--account", f"{address}=777") as served:
+        assert run(["doctor", "--json", "--base-url", served.url]) == 0
+        found = {row["name"]: row for row in json.loads(capsys.readouterr().out)["findings"]}
+        assert served.url in found["venue"]["text"]
+        assert "777.00 USD" in found["feasibility"]["text"]
+        (state_dir() / "wallet.json").unlink()
+        with pytest.raises(VenueError, match=r"mm run --base-url http:.* makes its key"):
+            run(["doctor", "--base-url", served.url])
+    with pytest.raises(ConfigError, match="expected http://HOST:PORT"):
+        run(["doctor", "--base-url", "localhost:3001"])
 
 
 async def test_an_account_without_money_is_told_how_to_get_some(tmp_path: Path) -> None:

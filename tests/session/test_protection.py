@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -18,6 +19,7 @@ from mm.config import expires_after_s, load
 from mm.config.engine import recovery
 from mm.errors import ConfigError, StateError, VenueError
 from mm.heartbeat import Heart
+from mm.hyperliquid.account import Stop
 from mm.inbox import ALARM
 from mm.lease import TERM_S, Lease
 from mm.protection import Protection
@@ -28,6 +30,7 @@ OURS, ANOTHERS = "11" * 32, "22" * 32
 KEPT = Signer("33" * 32)
 NOW_NS = 1_700_000_000_123_456_789
 USER = "0x" + "ab" * 20
+HELD = {"BTC": Decimal("0.1")}
 
 
 class Leash:
@@ -124,10 +127,12 @@ class House:
             coin="BTC",
             instrument=SimpleNamespace(coin="BTC"),
             gateway="gateway",
-            account=SimpleNamespace(user=USER),
+            account=SimpleNamespace(user=USER, stops=self.stops),
             inbox=[],
             session=SimpleNamespace(broken=None, turned_at=float("inf")),
-            engine=SimpleNamespace(now=NOW_NS, snapshot=self.snapshot),
+            engine=SimpleNamespace(
+                now=NOW_NS, snapshot=self.snapshot, resident=lambda: {"wanted": None}
+            ),
         )
         self.floor: Any = SimpleNamespace(
             shared=SimpleNamespace(session_id=7, http="http", lease=self.lease),
@@ -135,6 +140,9 @@ class House:
             lead=self.desk,
             desks=(self.desk,),
         )
+
+    async def stops(self) -> list[Stop]:
+        return []
 
     def of(self, *, stop: bool = True, **settings: object) -> Protection:
         given = {f"process.{key}": value for key, value in settings.items()}
@@ -344,7 +352,7 @@ async def test_a_stop_while_it_comes_up_reaches_it(house: House) -> None:
     try:
         task = asyncio.ensure_future(house.begin())
         await began.wait()
-        await house.protection.end(held=["BTC"])
+        await house.protection.end(held=HELD)
         assert Leash.made[0].told == ["goodbye"]
         task.cancel()
     finally:
@@ -496,30 +504,30 @@ async def test_a_watchdog_that_believes_us_no_more_has_a_last_look_at_the_exchan
     leash = await house.begin()
     assert leash is not None
     assert not house.protection.distrusted
-    await house.protection.end(held=["BTC"])
+    await house.protection.end(held=HELD)
     assert leash.told == ["start", "goodbye"]
     leash.distrusts = True
-    await house.protection.end(held=["BTC"])
+    await house.protection.end(held=HELD)
     assert leash.told[2:] == ["goodbye", "part"], "before our own exchange is ended"
 
 
 async def test_the_position_goes_to_a_watchdog_that_takes_it(house: House) -> None:
-    assert not await house.protection.hand_over("touch")
+    assert not await house.protection.hand_over("touch", HELD)
     leash = await house.begin()
     assert leash is not None
-    assert await house.protection.hand_over("touch")
+    assert await house.protection.hand_over("touch", HELD)
     assert Deadman.last.told == ["begin", "end"], "a date would take the stop from the position"
     leash.takes = False
-    assert not await house.protection.hand_over("escalate")
+    assert not await house.protection.hand_over("escalate", HELD)
     assert leash.told == ["start", "touch", "escalate"]
 
 
 async def test_at_the_end_both_are_dismissed_and_parted_from(house: House) -> None:
-    await house.protection.end(held=["BTC"])
+    await house.protection.end(held=HELD)
     await house.protection.part()
     leash = await house.begin()
     assert leash is not None
-    await house.protection.end(held=["BTC"])
+    await house.protection.end(held=HELD)
     await house.protection.part()
     assert leash.told == ["start", "goodbye", "part"]
     assert Deadman.last.told == ["begin", "end"]

@@ -139,6 +139,7 @@ def test_the_first_screen_says_what_is_not_known_yet(unknown: Json) -> None:
         "starting; not quoting: not anchored",
         "5 a side wanted",
         "not known before the fees are",
+        "Market       volatility not ready, usual (the usual volatility is not known)",
         "Inherited    -0.0885 BTC",
         "3 orders that rested at the start",
     ):
@@ -162,6 +163,8 @@ def test_the_status_line_is_one_line(unknown: Json) -> None:
         " | fills 0+0 | $-1.23"
     )
     assert "starting; not quoting: not anchored" in status_line(unknown, "BTC", 5)
+    snapshot["suppressed"] = {"bid": "toxic", "ask": None}
+    assert "2 bids 1 asks (bid off: toxic) | fills" in status_line(snapshot, "BTC", 5)
 
 
 def cycle(number: int, position: int, limit: int = 1000, binding: str = "volatility") -> bytes:

@@ -16,7 +16,14 @@ from mm.errors import InvariantError, VenueError
 from mm.inbox import Command, Frame, Info, Reply, StreamState
 from mm.lease import TERM_S, Lease
 from mm.meter import Meter
-from mm.session import LONGEST_WAIT_S, SHORTEST_WAIT_S, UNREADABLE_BOUND, Session
+from mm.session import (
+    AGAIN_S,
+    ANSWERS_BOUND,
+    LONGEST_WAIT_S,
+    SHORTEST_WAIT_S,
+    UNREADABLE_BOUND,
+    Session,
+)
 
 MS = 1_000_000
 
@@ -327,11 +334,36 @@ async def test_too_many_of_them_in_a_row_end_the_session() -> None:
 
 @pytest.mark.parametrize("item", [Frame(7, 1, b"", about_us=True), Info(7, "userFills", b"")])
 async def test_anything_about_our_account_that_cannot_be_read_ends_it(item: Frame | Info) -> None:
+    """A frame always, for it comes once; an answer before the anchor, where nobody asks again."""
     house = House()
     house.unreadable = True
     error = await ends(house, item)
     assert isinstance(error, VenueError)
     assert str(error) == "the venue sent what cannot be read: no event"
+
+
+async def test_an_answer_that_cannot_be_read_is_asked_for_again() -> None:
+    """Until it happened too often in a row: then another protocol is spoken there."""
+    house = House()
+    await house.runs(Command(1, "anchor", b"{}"))
+    fills, status = Info(7, "userFills", b"{"), Info(7, "orderStatus", b"[]", "0x1")
+    most = [fills] * (ANSWERS_BOUND - 1)
+    house.unreadable = True
+    with capture_logs() as logged:
+        calls = await house.runs(*most, status)
+        assert not [call for call in calls if call[0] == "ask"]
+        house.calls.clear()
+        await asyncio.sleep(AGAIN_S)
+    assert [line["kind"] for line in logged] == ["userFills", "orderStatus"], "once an outage"
+    assert house.calls == [("ask", "userFills", None)] * len(most) + [("ask", "orderStatus", "0x1")]
+    house.unreadable = False
+    await house.runs(fills)
+    house.unreadable = True
+    error = await ends(house, *most, fills)
+    assert isinstance(error, VenueError)
+    assert (
+        str(error) == f"{ANSWERS_BOUND} answers to userFills in a row could not be read: no event"
+    )
 
 
 async def test_a_turn_of_the_loop_is_noted() -> None:

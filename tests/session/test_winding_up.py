@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from types import SimpleNamespace
@@ -16,6 +16,7 @@ from mm.config import load
 from mm.ending import StopRequest
 from mm.errors import VenueError
 from mm.inbox import Command
+from mm.protection import Holdings
 from mm.winding_up import WindingUp
 from stage.virtual import virtual_loop
 
@@ -79,10 +80,11 @@ class House:
         rows = [{"position": {"coin": c, "szi": szi}} for c, szi in self.positions.items()]
         return json.dumps({"assetPositions": rows}).encode()
 
-    async def goodbye(self, *, held: Collection[str]) -> None:
+    async def goodbye(self, *, held: Holdings) -> None:
         self.told.append(" ".join(["goodbye", *sorted(held)]))
 
-    async def hand_over(self, asks: str) -> bool:
+    async def hand_over(self, asks: str, held: Holdings) -> bool:
+        assert held == {"BTC": Decimal(self.positions["BTC"])}, "ETH is none of ours"
         self.told.append(asks)
         return self.takes
 
@@ -198,10 +200,15 @@ async def test_what_is_left_goes_to_the_watchdog_or_is_told_to_be_nobodys(
 
 
 @pytest.mark.parametrize(
-    "answer", [b"no JSON", b"[]", b'{"assetPositions":[{}]}', b'{"assetPositions":null}', b"null"]
-)
+    "answer",
+    [
+        b"no JSON", b"[]", b'{"assetPositions":[{}]}', b'{"assetPositions":null}', b"null",
+        b'{"assetPositions":[{"position":{"coin":"BTC","szi":"all"}}]}',
+        b'{"assetPositions":["BTC"]}',
+    ],
+)  # fmt: skip
 async def test_an_answer_that_names_no_position_is_not_no_position(answer: bytes) -> None:
     house = House(answer=answer)
-    with pytest.raises(VenueError, match=r"^not an account's state: "):
+    with pytest.raises(VenueError, match=r"^clearinghouseState: not the answer expected"):
         await house.end().rest()
     assert house.told == []

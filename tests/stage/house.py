@@ -10,6 +10,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Any
 
 from mm._core import PaperExchange, Signer, recover_signer
+from mm.hyperliquid.meta import BUILDERS_EACH, BUILDERS_FIRST, dex_of
 from stage.virtual import VirtualLoop
 
 Json = Any  # whatever JSON holds
@@ -66,11 +67,17 @@ class Received:
 
 @dataclass(frozen=True, slots=True)
 class Perp:
-    """A listed perp; its asset number is its place in the list."""
+    """A listed perp: `dex:COIN` on a builder's dex, on which every account holds as much again."""
 
     coin: str = "BTC"
     sz_decimals: int = 5
     max_leverage: int = 40
+    growth: bool = False
+
+    @property
+    def dex(self) -> str:
+        """Name of its dex; empty on the main one."""
+        return dex_of(self.coin)
 
 
 class House:
@@ -111,11 +118,23 @@ class House:
             "cadence": "2026",
             "gtc_partial": "resting",
             "schedule_gate": dead_man,
-            "accounts": [{"address": who.address, "usdc": usd} for who, usd in funded.items()],
+            "accounts": [
+                {
+                    "address": who.address,
+                    "usdc": usd,
+                    "dexes": {perp.dex: usd for perp in perps if perp.dex},
+                }
+                for who, usd in funded.items()
+            ],
         }
         config |= {name: term for name, term in terms.items() if term is not None}
         listed = [
-            {"coin": perp.coin, "sz_decimals": perp.sz_decimals, "max_leverage": perp.max_leverage}
+            {
+                "coin": perp.coin,
+                "sz_decimals": perp.sz_decimals,
+                "max_leverage": perp.max_leverage,
+                "growth": perp.growth,
+            }
             for perp in perps
         ]
         # A market of its own has a past of its own.
@@ -255,8 +274,16 @@ class House:
 
     def asset(self, coin: str | None) -> int:
         """Number of a perp; of the first one where none is named."""
-        names = [perp.coin for perp in self.perps]
-        return 0 if coin is None else names.index(coin)
+        coin = self.perps[0].coin if coin is None else coin
+        dex = dex_of(coin)
+        mates = [perp.coin for perp in self.perps if perp.dex == dex]
+        first = BUILDERS_FIRST + self.dexes.index(dex) * BUILDERS_EACH if dex else 0
+        return first + mates.index(coin)
+
+    @property
+    def dexes(self) -> list[str]:
+        """Names of all dexes, the main one first."""
+        return list(dict.fromkeys(["", *(perp.dex for perp in self.perps)]))
 
     def place(self, who: Signer, *orders: Json, coin: str | None = None) -> list[Json]:
         """Place orders (side, px, sz, tif[, reduce-only]) and return their statuses."""
@@ -336,11 +363,13 @@ class House:
 
     def open_orders(self, who: Signer, coin: str | None = None) -> list[Json]:
         """What rests of an account, for every perp or for one."""
-        rows = self.ask(type="frontendOpenOrders", user=who.address)
+        asked = {"type": "frontendOpenOrders", "user": who.address}
+        rows = [row for dex in self.dexes for row in self.ask(**asked, dex=dex)]
         return [row for row in rows if coin in (None, row["coin"])]
 
     def position(self, who: Signer, coin: str | None = None) -> Decimal:
         """Signed position in a perp, the first one where none is named, coin."""
-        state = self.ask(type="clearinghouseState", user=who.address)
+        coin = coin or self.perps[0].coin
+        state = self.ask(type="clearinghouseState", user=who.address, dex=dex_of(coin))
         held = {row["position"]["coin"]: row["position"]["szi"] for row in state["assetPositions"]}
-        return Decimal(held.get(coin or self.perps[0].coin, "0"))
+        return Decimal(held.get(coin, "0"))

@@ -228,7 +228,11 @@ class Stage:
         left = self.house.open_orders(self.house.maker)
         assert [row for row in left if row not in self.stops] == []
         for stop in self.stops:
-            assert self.house.position(self.house.maker, stop["coin"]) != 0, "a stop of nothing"
+            held = self.house.position(self.house.maker, stop["coin"])
+            assert held != 0, "a stop of nothing"
+            assert stop["side"] == ("A" if held > 0 else "B"), "a stop that would increase"
+        coins = [stop["coin"] for stop in self.stops]
+        assert len(coins) == len(set(coins)), "two stops of one position"
         path = self.run_dir / "summary.json"
         return json.loads(path.read_text()) if path.exists() else {}
 

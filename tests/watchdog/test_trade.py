@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 from mm._core import Instrument
 from mm.errors import VenueError
 from mm.heartbeat import UNKNOWN, Held
-from mm.hyperliquid.account import STOP_PREFIX
+from mm.hyperliquid.account import STOP_PREFIX, Stop
 from mm.hyperliquid.errors import LostReplyError
 from mm.hyperliquid.http import HttpReply
 from mm.watchdog.trade import Trade
@@ -71,7 +71,9 @@ async def test_orders_of_the_maker_and_of_a_watchdog_alone_are_to_be_cancelled()
     assert [order.oid for order in view.orders] == [1, 2, 3]
     assert [order.oid for order in view.orders if order.ours] == [3]
     assert view.by_hand == (4, 5, 6, 7)
-    assert view.stops == (9,), "no order to cancel while there is a position, and nobody else's"
+    assert [stop.oid for stop in view.stops] == [9], (
+        "no order to cancel while there is a position, and nobody else's"
+    )
     assert [line["oids"] for line in logs] == [[4, 5, 6, 7]], "told once"
 
 
@@ -79,7 +81,7 @@ async def test_an_operator_who_asks_for_every_order_gets_every_order_of_the_coin
     with capture_logs() as logs:
         view = await hands(None).view()
     assert [order.oid for order in view.orders] == list(CLOIDS)
-    assert (view.by_hand, view.stops, logs) == ((), (9,), [])
+    assert (view.by_hand, [stop.oid for stop in view.stops], logs) == ((), [9], [])
 
 
 NONSENSE = [b"null", b"{}", b"[]", b'"later"', b'{"status": "ok", "response": {}}']
@@ -123,7 +125,7 @@ async def test_a_cancel_whose_answer_tells_nothing_may_have_been_carried_out(sai
 
 HELD = Held("normal", 3, 0, (9, 9), 9, 1e-4)
 OURS = Order(oid=3, is_buy=False, px=Decimal(110), lots=5, ours=True)
-WORKING = View(5, (OURS,), (Decimal(90), Decimal(110)), (), (9,))
+WORKING = View(5, (OURS,), (Decimal(90), Decimal(110)), (), (Stop(9, is_buy=False),))
 """A long position with its stop, and a quote of ours at the touch."""
 
 
@@ -132,13 +134,18 @@ class Venue:
 
     def __init__(self) -> None:
         self.asked: list[str] = []
-        self.says: Any = {"status": "ok"}
+        self.says: Any = None
+        self.cancels: dict[int, object] = {}
+        """What the cancel of an order is answered with, where it is no success."""
 
     async def request(self, action: dict[str, Any]) -> HttpReply:
         self.asked.append(action["type"])
         if isinstance(self.says, Exception):
             raise self.says
-        return HttpReply(200, json.dumps(self.says).encode())
+        oids = [cancel["o"] for cancel in action.get("cancels", [])]
+        statuses = [self.cancels.get(oid, "success") for oid in oids] or [{"resting": {"oid": 7}}]
+        done = {"status": "ok", "response": {"data": {"statuses": statuses}}}
+        return HttpReply(200, json.dumps(self.says or done).encode())
 
     def trade(self) -> Trade:
         nobody: Any = None
@@ -186,3 +193,40 @@ async def test_without_an_answer_it_is_tried_again_and_a_refusal_is_not() -> Non
             await trade.carry_out(WORKING, attempt=False, held=HELD)
     assert venue.asked == ["scheduleCancel"] * 2
     assert [line["event"] for line in logged] == ["watchdog_found_no_date"]
+
+
+THEIRS = Order(oid=1, is_buy=False, px=Decimal(111), lots=5, ours=False)
+"""An ask of the maker's: beside our closing order it could turn a long position."""
+
+
+@pytest.mark.parametrize(
+    ("answer", "closes"),
+    [
+        ("success", True),
+        ({"error": "Order was never placed, already canceled, or filled."}, True),
+        ({"error": "Internal error"}, False),
+    ],
+)
+async def test_nothing_closes_beside_an_order_whose_cancel_failed(
+    answer: object, closes: bool
+) -> None:
+    """It would make room for that order to turn the position; the next look cancels again."""
+    venue = Venue()
+    venue.cancels = {1: answer}
+    view = View(5, (THEIRS,), (Decimal(90), Decimal(110)), ())
+    with capture_logs() as logged:
+        await venue.trade().carry_out(view, attempt=False, held=HELD)
+    assert venue.asked == ["cancel", "order"][: 1 + closes]
+    failed = [line for line in logged if line["event"] == "watchdog_cancel_failed"]
+    assert [line["why"] for line in failed] == ([] if closes else [{1: answer}])
+
+
+async def test_a_quote_of_its_own_that_rests_on_is_in_nobodys_way() -> None:
+    """It only reduces, as the next one does."""
+    venue = Venue()
+    venue.cancels = {3: {"error": "Internal error"}}
+    view = View(5, (replace(OURS, px=Decimal(120)),), (Decimal(90), Decimal(110)), ())
+    trade = venue.trade()
+    trade._quoted_s = 0.0
+    await trade.carry_out(view, attempt=False, held=HELD)
+    assert venue.asked[:2] == ["cancel", "order"]

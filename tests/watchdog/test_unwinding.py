@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from mm._core import Instrument, unwind_order
 from mm.config import load
 from mm.errors import ConfigError, EventError
+from mm.hyperliquid.account import Stop
 from mm.watchdog.unwinding import (
     REQUOTE_S,
     Escalation,
@@ -199,10 +200,26 @@ def test_a_quote_that_stays_is_not_placed_again() -> None:
 def test_a_stop_stays_with_the_position_and_goes_with_it() -> None:
     """Nothing else of the account is left, and the watchdog is not done before the stop is gone."""
     best = (Decimal(100), Decimal(101))
-    held = View(5, (), best, stops=(7,))
+    sale = Stop(7, is_buy=False)
+    held = View(5, (), best, stops=(sale,))
     assert next_step(held, attempt=False, quoted_for_s=None).cancels == ()
     assert next_step(held, attempt=True, quoted_for_s=None).cancels == ()
-    flat = View(0, (), best, stops=(7,))
+    flat = View(0, (), best, stops=(sale,))
     assert not flat.is_flat
     assert next_step(flat, attempt=False, quoted_for_s=None).cancels == (7,)
     assert View(0, (), best).is_flat
+
+
+@pytest.mark.parametrize("attempt", [False, True])
+def test_of_several_stops_the_newest_against_the_position_stays(attempt: bool) -> None:
+    """A maker that died between two left both; one for the other side guards nothing."""
+    quote = Order(oid=1, is_buy=False, px=Decimal(101), lots=5, ours=True)
+    stops = (Stop(9, is_buy=True), Stop(8, is_buy=False), Stop(7, is_buy=False))
+
+    def cancelled(position: int) -> set[int]:
+        view = View(position, (quote,), (Decimal(100), Decimal(101)), stops=stops)
+        return set(next_step(view, attempt=attempt, quoted_for_s=1.0).cancels) - {1}
+
+    assert cancelled(5) == {9, 7}
+    assert cancelled(-5) == {8, 7}
+    assert cancelled(0) == {9, 8, 7}

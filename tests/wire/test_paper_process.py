@@ -119,7 +119,7 @@ def test_a_taken_port_is_one_clear_line(served: Served) -> None:
     [
         (["--account", "0x12=5"], "account was '0x12=5', expected ADDRESS=USDC"),
         (["--account", f"{ACCOUNT}=1", "--account", f"{ACCOUNT}=1"], "was given twice"),
-        (["--market", "moon"], "market was 'moon', expected demo, replay:PATH, mirror"),
+        (["--market", "moon"], "market was 'moon', expected demo, calibrated, replay:PATH, mirror"),
         (["--coin", "DOGE"], "coin was 'DOGE', expected one of BTC, ETH, SOL"),
         (["--market", "replay:nowhere/BTC.zst"], "nowhere/BTC.zst: No such file or directory"),
         (["--market", "replay:FOO.frames"], "give --coin, --sz-decimals and --max-leverage"),

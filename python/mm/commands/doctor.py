@@ -50,7 +50,7 @@ async def _examine(config: Any, base_url: str | None) -> list[Any]:  # noqa: ANN
     network = config.process.network
     if network == "paper":
         home = account_dir("paper", PAPER_ACCOUNT)
-        url, user = await standing(home)
+        url, user = await standing(home, base_url)
     else:
         home = account_dir(network, config.account.address)
         url, user = BASE_URLS[network], config.account.address.lower()

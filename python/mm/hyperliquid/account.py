@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
 
 import structlog
 
@@ -39,6 +42,7 @@ OF_A_DEX = frozenset(
 OF_NO_ACCOUNT = frozenset({"perpsAtOpenInterestCap"})
 # Between a cancel and the query that verifies it: the exchange's view lags its blocks.
 VERIFY_PAUSE_S = 0.05
+NEVER_THERE = "never placed, already canceled, or filled"
 
 
 def is_of_session(cloid: str | None, session: int) -> bool:
@@ -49,6 +53,37 @@ def is_of_session(cloid: str | None, session: int) -> bool:
 def is_stop(cloid: str | None) -> bool:
     """Whether an order is a stop of this program, which only reduces; no session's to clean up."""
     return cloid is not None and cloid.startswith(STOP_PREFIX)
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """A stop of ours that rests at the exchange.
+
+    Attributes:
+        oid: The exchange's id: a later one has a larger.
+        is_buy: Whether it buys.
+    """
+
+    oid: int
+    is_buy: bool
+
+    @classmethod
+    def of_row(cls, row: Mapping[str, Any]) -> Stop:  # Any: JSON
+        """As the venue shows it."""
+        return cls(int(row["oid"]), row["side"] == "B")
+
+
+def surplus(stops: Iterable[Stop], held: Decimal | int) -> tuple[int, ...]:
+    """Ids of all stops but the one that looks after a position: the newest that is against it.
+
+    Args:
+        stops: Of one coin.
+        held: The position, signed; zero: none is to rest.
+    """
+    stops = tuple(stops)
+    against = [stop.oid for stop in stops if held != 0 and stop.is_buy == (held < 0)]
+    kept = max(against, default=None)
+    return tuple(stop.oid for stop in stops if stop.oid != kept)
 
 
 class Account:
@@ -141,12 +176,12 @@ class Account:
             oids = {int(row["oid"]): row for row in rows_of(body) if row["coin"] == self.coin}
             return [oid for oid, row in oids.items() if self._is_ours(row.get("cloid"))]
 
-    async def stop_oids(self) -> list[int]:
-        """Ids of our stops that rest for the coin, whichever session placed them."""
+    async def stops(self) -> list[Stop]:
+        """Our stops that rest for the coin, whichever session placed them."""
         body = await self.ask("frontendOpenOrders", urgent=True)
         with understood("frontendOpenOrders"):
-            oids = {int(row["oid"]): row for row in rows_of(body) if row["coin"] == self.coin}
-            return [oid for oid, row in oids.items() if is_stop(row.get("cloid"))]
+            rows = [row for row in rows_of(body) if row["coin"] == self.coin]
+            return [Stop.of_row(row) for row in rows if is_stop(row.get("cloid"))]
 
     def _is_ours(self, cloid: str | None) -> bool:
         if is_stop(cloid):
@@ -235,23 +270,44 @@ async def cancel_all(
 
 
 async def cancel_stops(
-    account: Account, gateway: Gateway, instrument: Instrument, deadline_s: float
+    account: Account,
+    gateway: Gateway,
+    instrument: Instrument,
+    deadline_s: float,
+    held: Decimal,
 ) -> None:
-    """Cancel every stop of ours for the coin and verify by query that none rests.
+    """Cancel every stop of ours for the coin but the one that looks after what is held, and verify
+    by query that no other rests.
+
+    Args:
+        account: Whose stops.
+        gateway: Signs the cancels.
+        instrument: The perp.
+        deadline_s: Longest time, wall seconds.
+        held: The position, signed.
 
     Raises:
         VenueError: One still rests, or nobody could tell, at the deadline.
     """
     try:
         async with asyncio.timeout(deadline_s):
-            while oids := await account.stop_oids():
+            while oids := surplus(await account.stops(), held):
                 await _cancel(gateway, instrument, oids)
                 await asyncio.sleep(VERIFY_PAUSE_S)
     except TimeoutError:
         raise VenueError(f"stops not verified as cancelled after {deadline_s:g} s") from None
 
 
-async def _cancel(gateway: Gateway, instrument: Instrument, oids: list[int]) -> None:
+def is_gone(status: object) -> bool:
+    """Whether an order rests no more, by the venue's status of its cancel.
+
+    Args:
+        status: `success`, or an error in an object.
+    """
+    return status == "success" or NEVER_THERE in str(status)
+
+
+async def _cancel(gateway: Gateway, instrument: Instrument, oids: Sequence[int]) -> None:
     for start in range(0, len(oids), BATCH):
         cancels = [{"a": instrument.asset, "o": oid} for oid in oids[start : start + BATCH]]
         # An order that is gone already is answered with an error of its own: the query judges.

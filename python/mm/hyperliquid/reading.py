@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from mm.errors import ConfigError, EventError, VenueError
+from mm.errors import UNREADABLE, ConfigError, EventError, VenueError
 from mm.hyperliquid.errors import UnreadableError
 
 Json = dict[str, Any]  # Any: what the venue answered
@@ -37,16 +37,7 @@ def understood(what: str, otherwise: type[VenueError] = UnreadableError) -> Iter
     """
     try:
         yield
-    except (
-        ValueError,
-        LookupError,
-        TypeError,
-        AttributeError,
-        ArithmeticError,
-        RecursionError,
-        EventError,
-        ConfigError,
-    ) as error:
+    except (*UNREADABLE, EventError, ConfigError) as error:
         shown = str(error)[:SHOWN_CHARS]
         raise otherwise(
             f"{what}: not the answer expected: {type(error).__name__}: {shown}"

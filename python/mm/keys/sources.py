@@ -48,6 +48,11 @@ def secret_for(use: Use, account: AccountConfig, network: str) -> str:
     return _of_keyring(network, name)
 
 
+def asks_for(account: AccountConfig) -> bool:
+    """Whether a person is asked for something when a key is read."""
+    return account.key_source == "keystore" and os.environ.get(PASSPHRASE) is None
+
+
 def signer_for(use: Use, account: AccountConfig, network: str) -> Signer:
     """The same as a signer."""
     return Signer(secret_for(use, account, network))

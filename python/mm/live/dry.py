@@ -13,7 +13,7 @@ from typing import Any
 
 from mm.config import Config, parse
 from mm.config.engine import control
-from mm.errors import ConfigError, VenueError
+from mm.errors import UNREADABLE, ConfigError, VenueError
 from mm.hyperliquid.http import HttpClient
 from mm.hyperliquid.meta import dex_of
 from mm.hyperliquid.networks import BASE_URLS
@@ -56,7 +56,7 @@ async def rehearsed(config: Config, base_url: str | None) -> Config:
             "maker_fee_bps": 1e4 * float(fees["userAddRate"]),
             "taker_fee_bps": 1e4 * float(fees["userCrossRate"]),
         }
-    except (KeyError, TypeError, ValueError) as error:
+    except UNREADABLE as error:
         raise VenueError(f"{url}: equity and fees of {address} cannot be read: {error}") from error
     if on_paper["equity_usd"] <= 0:
         raise ConfigError(f"account {address} holds nothing at {url}: a run could quote nothing")

@@ -78,11 +78,8 @@ async def clock_skew_s(http: HttpClient) -> float:
     before_ns = time.time_ns()
     body = await http.info({"type": "exchangeStatus"})
     middle_ns = (before_ns + time.time_ns()) / 2
-    try:
-        told_ms = int(json.loads(body)["time"])
-    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
-        raise VenueError(f"exchangeStatus: expected a time in milliseconds: {error}") from error
-    return middle_ns / 1e9 - told_ms / 1e3
+    with understood("exchangeStatus"):
+        return middle_ns / 1e9 - int(json.loads(body)["time"]) / 1e3
 
 
 def refuse_skew(skew_s: float, config: Config) -> None:

@@ -6,6 +6,7 @@ leads. Orders of a sub-account or a vault carry its address; queries always name
 
 from __future__ import annotations
 
+import asyncio
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -88,7 +89,7 @@ async def mandate_of(
         VenueError: No answer.
     """
     signer, account = signer.lower(), account.lower()
-    key, kind = await _role(http, signer), await _role(http, account)
+    key, kind = await asyncio.gather(_role(http, signer), _role(http, account))
     _refuse_account(account, kind)
     own_key = key["role"] != "agent"
     master = signer if own_key else str(key["data"]["user"]).lower()

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from mm._core import PaperExchange
+from mm.config import MADE_UP
 from mm.errors import ConfigError, EventError
 from mm.frames import listing_beside, read_frames
 from mm.paper.mirror import Source, find, source_url
@@ -22,7 +23,7 @@ ENTRY_MS = 100
 """Exchange time from the door to the queue of the next block."""
 
 WARMUP_MS = 3_600_000
-"""Market time that the demo market runs before its first client."""
+"""Market time that a made-up market runs before its first client."""
 
 FEE_UNITS_PER_BPS = 10_000
 """The core counts fee rates in units of 1e-8 of notional."""
@@ -54,11 +55,11 @@ class Terms:
     """What an exchange is opened with.
 
     Attributes:
-        market: `demo`, `replay:PATH`, or `mirror`, `mirror:testnet`, `mirror:URL`.
+        market: `demo`, `calibrated`, `replay:PATH`, or `mirror`, `mirror:testnet`, `mirror:URL`.
         coin: The perp of a recording or a mirror; None: the one a recording's file is named after.
         sz_decimals: Decimals of its size; None: as listed by the venue.
         max_leverage: Its largest leverage; None: as listed by the venue.
-        seed: Of the demo market; None: a fresh one.
+        seed: Of a made-up market; None: a fresh one.
         speed: Exchange seconds per wall second.
         accounts: `ADDRESS=USDC` each, and `,DEX:USDC` for what it holds on a builder's dex, or as
             `spot`.
@@ -102,7 +103,7 @@ class Opened:
     Attributes:
         exchange: The exchange.
         instance: Name of this run of it.
-        seed: Of the demo market; None for another.
+        seed: Of a made-up market; None for another.
         source: What the market mirrors; None for another market.
     """
 
@@ -127,21 +128,21 @@ def open_exchange(terms: Terms) -> Opened:
     seed, frames, source = None, None, None
     if kind == "replay" and path:
         market, frames = _recorded(terms, Path(path)), read_frames(Path(path))
-    elif terms.market == "demo":
+    elif terms.market in MADE_UP:
         seed = secrets.randbelow(SEEDS) if terms.seed is None else terms.seed
-        market = {"kind": "demo", "seed": seed, "perps": perps}
+        market = {"kind": terms.market, "seed": seed} | ({"perps": perps} if perps else {})
     elif (url := source_url(terms.market)) is not None:
         source = _mirrored(terms, url)
         market = source.market(terms.bound)
     else:
         raise ConfigError(
-            f"market was {terms.market!r}, expected demo, replay:PATH, mirror, mirror:testnet or"
-            " mirror:URL"
+            f"market was {terms.market!r}, expected demo, calibrated, replay:PATH, mirror,"
+            " mirror:testnet or mirror:URL"
         )
     settings = {
         "instance": instance,
         "start_ms": time.time_ns() // 1_000_000,
-        "warmup_ms": WARMUP_MS if kind == "demo" else 0,
+        "warmup_ms": WARMUP_MS if terms.market in MADE_UP else 0,
         "speed": terms.speed,
         "block_ms": BLOCK_MS,
         "entry_ms": ENTRY_MS,
@@ -164,7 +165,7 @@ def open_exchange(terms: Terms) -> Opened:
     except EventError as error:
         raise EventError(f"{path}: {error}") from error
     _check_coin(exchange, terms.coin)
-    if terms.market == "demo":
+    if terms.market in MADE_UP:
         _catch_up(exchange)
     return Opened(exchange, instance, seed, source)
 

@@ -20,7 +20,7 @@ from typing import Any
 
 import structlog
 
-from mm.errors import ConfigError, MmError, VenueError
+from mm.errors import UNREADABLE, ConfigError, MmError, VenueError
 from mm.exits import Exit
 from mm.hyperliquid.http import HttpClient, Timeouts
 from mm.hyperliquid.meta import dex_of
@@ -61,8 +61,8 @@ class Wanted:
     """What an exchange is started with; another run may attach only on the same wanted.
 
     Attributes:
-        market: `demo` or `replay:PATH`.
-        seed: Of the demo market.
+        market: `demo`, `calibrated` or `replay:PATH`.
+        seed: Of a made-up market.
         speed: Exchange seconds per wall second.
         cadence: `2026` or `legacy`.
         maker_fee_bps: Fee of makers, bps of notional.
@@ -135,14 +135,7 @@ def read_announcement(body: bytes) -> Announcement:
         message = json.loads(body)
         data = message.get("data", message)
         return Announcement(int(data["timeNs"]), float(data["speed"]), str(data["instance"]))
-    except (
-        ValueError,
-        KeyError,
-        TypeError,
-        AttributeError,
-        ArithmeticError,
-        RecursionError,
-    ) as error:
+    except UNREADABLE as error:
         shown = body[:100].decode(errors="replace")
         raise VenueError(f"not the clock of a paper exchange: {shown}") from error
 
@@ -262,6 +255,8 @@ def is_running(pid: int) -> bool:
 
 def _listing(wanted: Wanted) -> tuple[str, ...]:
     """The perp to trade, where the market does not list it by itself."""
+    if wanted.market == "calibrated":
+        return ()
     if wanted.market != "demo":
         return ("--coin", wanted.coin)
     builders = (coin for coin in wanted.coin.split(",") if dex_of(coin))

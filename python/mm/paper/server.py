@@ -315,13 +315,17 @@ class PaperServer:
         sender = asyncio.create_task(held.send_all())
         try:
             async for message in ws:
-                if message.type is not WSMsgType.TEXT:
+                if message.type not in (WSMsgType.TEXT, WSMsgType.BINARY):
                     continue
+                said = message.data
+                if isinstance(said, bytes):
+                    # Nothing here is said in bytes: it is answered as no JSON.
+                    said = said.decode(errors="replace")
                 if self._ip is not None and not self._ip.says(address):
                     held.drop()
                     break
                 self._set_clock()
-                if not self._exchange.ws_message(connection, message.data):
+                if not self._exchange.ws_message(connection, said):
                     await asyncio.sleep(DROP_AFTER_S)
                     held.drop()
                     break

@@ -119,18 +119,25 @@ async def open_standing(state: StateDir) -> Venue:
     living = None if kept is None else await still_living(kept)
     if living is None or wallet is None:
         raise VenueError(
-            "no paper exchange of an earlier run lives: nothing rests, nothing is held"
+            "no paper exchange that mm run started lives: nothing of it rests or is held"
+            " (one that somebody else runs: --base-url)"
         )
     return await _venue(living, _signer(wallet["secret"]), attached=True)
 
 
-async def standing(home: Path) -> tuple[str, str]:
+async def standing(home: Path, base_url: str | None) -> tuple[str, str]:
     """Base URL and our address of the paper exchange that lives for an account's directory, which
     a maker may hold.
 
+    Args:
+        home: The account's directory.
+        base_url: Of an exchange that somebody else runs; `None`: of the one that `mm run` started.
+
     Raises:
-        VenueError: None lives.
+        VenueError: None lives, or none was ever traded on from that directory.
     """
+    if base_url is not None:
+        return _named(base_url), _address_in(home, base_url)
     try:
         living = Living.of_record(json.loads((home / "exchange.json").read_text(encoding="utf-8")))
     except (OSError, ValueError, KeyError, TypeError):
@@ -140,6 +147,25 @@ async def standing(home: Path) -> tuple[str, str]:
     return living.base_url, living.address
 
 
+def _named(base_url: str) -> str:
+    """Raises: `ConfigError`, it is no address of an exchange."""
+    base_url = base_url.rstrip("/")
+    if not _BASE_URL.fullmatch(base_url):
+        raise ConfigError(f"--base-url was {base_url!r}, expected http://HOST:PORT")
+    return base_url
+
+
+def _address_in(home: Path, base_url: str) -> str:
+    """Address of the key that an earlier run keeps for given exchanges."""
+    try:
+        return str(json.loads((home / "wallet.json").read_text(encoding="utf-8"))["address"])
+    except (OSError, ValueError, KeyError, TypeError):
+        raise VenueError(
+            f"no account is kept for {base_url} yet: mm run --base-url {base_url} makes its key and"
+            " says how to fund it"
+        ) from None
+
+
 async def open_given(base_url: str, state: StateDir, coin: str) -> Venue:
     """Use a paper exchange that somebody else runs, with the key kept for it in the state.
 
@@ -147,9 +173,7 @@ async def open_given(base_url: str, state: StateDir, coin: str) -> Venue:
         ConfigError: It is no address of an exchange.
         VenueError: None answers there, or our account holds nothing there.
     """
-    base_url = base_url.rstrip("/")
-    if not _BASE_URL.fullmatch(base_url):
-        raise ConfigError(f"--base-url was {base_url!r}, expected http://HOST:PORT")
+    base_url = _named(base_url)
     wallet = _wallet(state)
     async with HttpClient(base_url) as http:
         announced = await ask_clock(http)

@@ -15,7 +15,15 @@ from mm.clock import SECOND_NS, Clock
 from mm.errors import RejectedError
 from mm.figures import coin_text
 from mm.heartbeat import Held
-from mm.hyperliquid.account import BATCH, Account, check, is_of_session, is_stop
+from mm.hyperliquid.account import (
+    BATCH,
+    Account,
+    Stop,
+    check,
+    is_gone,
+    is_of_session,
+    is_stop,
+)
 from mm.hyperliquid.errors import LostReplyError
 from mm.hyperliquid.gateway import Gateway
 from mm.hyperliquid.http import HttpClient
@@ -98,7 +106,7 @@ class Trade:
         body = await self._account.ask("frontendOpenOrders", urgent=True)
         with understood("frontendOpenOrders"):
             rows = [row for row in rows_of(body) if row["coin"] == self._account.coin]
-            stops = tuple(int(row["oid"]) for row in rows if is_stop(row.get("cloid")))
+            stops = tuple(Stop.of_row(row) for row in rows if is_stop(row.get("cloid")))
             rows = [row for row in rows if not is_stop(row.get("cloid"))]
             orders = tuple(self._order(row) for row in rows if self._may_cancel(row))
             by_hand = tuple(int(row["oid"]) for row in rows if not self._may_cancel(row))
@@ -135,11 +143,12 @@ class Trade:
         """
         quoted_for_s = None if self._quoted_s is None else self.now_s() - self._quoted_s
         step = next_step(view, attempt=attempt, quoted_for_s=quoted_for_s)
-        await self._cancel(step.cancels, view)
-        if step.attempt:
-            await self._attempt(view, held)
-        if step.quote is not None:
-            await self._quote(step.quote)
+        # Beside an order that rests on, one that closes would leave it to turn the position.
+        if await self._cancel(step.cancels, view):
+            if step.attempt:
+                await self._attempt(view, held)
+            if step.quote is not None:
+                await self._quote(step.quote)
         if not view.increasing:
             await self._take_date_back()
 
@@ -159,13 +168,18 @@ class Trade:
             log.info("watchdog_took_date_back", hint="it would have cancelled the stop")
         self._may_be_dated = False
 
-    async def _cancel(self, oids: tuple[int, ...], view: View) -> None:
+    async def _cancel(self, oids: tuple[int, ...], view: View) -> bool:
+        """Whether none of them rests on that could make the position larger, or turn it."""
+        kept: dict[int, object] = {}
         for start in range(0, len(oids), BATCH):
-            cancels = [
-                {"a": self._instrument.asset, "o": oid} for oid in oids[start : start + BATCH]
-            ]
+            batch = oids[start : start + BATCH]
+            cancels = [{"a": self._instrument.asset, "o": oid} for oid in batch]
             reply = await self._gateway.request({"type": "cancel", "cancels": cancels})
             check(reply, "cancel")
+            with understood("cancel", LostReplyError):
+                statuses = json.loads(reply.body)["response"]["data"]["statuses"]
+                answered = zip(batch, statuses, strict=True)
+                kept |= {oid: status for oid, status in answered if not is_gone(status)}
         if oids:
             log.info(
                 "watchdog_cancels",
@@ -173,6 +187,9 @@ class Trade:
                 orders=len(oids),
                 increasing=len(view.increasing),
             )
+        if kept:
+            log.warning("watchdog_cancel_failed", coin=self._account.coin, why=kept)
+        return not any(order.oid in kept for order in view.increasing)
 
     async def _attempt(self, view: View, held: Held) -> None:
         """One immediate order; priced by the book as it is now, after the cancels."""

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from mm.hyperliquid.account import Stop, surplus
+
 REQUOTE_S = 5.0
 """Exchange seconds for which a quote that is not at the touch any more may stay."""
 CLOID_PREFIX = "0x77617463" + "68646f67"
@@ -49,14 +51,14 @@ class View:
         best: Best bid and best ask; `None` where a side is empty.
         by_hand: Ids of the other orders for the coin: their owner's, never cancelled, not waited
             for.
-        stops: Ids of our stops that rest: they stay as long as there is a position.
+        stops: Our stops that rest: one that is against the position stays as long as there is one.
     """
 
     position: int
     orders: tuple[Order, ...]
     best: tuple[Decimal | None, Decimal | None]
     by_hand: tuple[int, ...] = ()
-    stops: tuple[int, ...] = ()
+    stops: tuple[Stop, ...] = ()
 
     @property
     def is_flat(self) -> bool:
@@ -180,14 +182,13 @@ def next_step(view: View, *, attempt: bool, quoted_for_s: float | None) -> Step:
         The step. At most one order of ours is left resting, of the position at the most.
     """
     everything = tuple(order.oid for order in view.orders)
-    if view.position == 0:
-        return Step(everything + view.stops, attempt=False, quote=None)
-    if attempt:
-        return Step(everything, attempt=True, quote=None)
+    stops = surplus(view.stops, view.position)
+    if view.position == 0 or attempt:
+        return Step(everything + stops, attempt=view.position != 0, quote=None)
     is_buy, size = view.position < 0, abs(view.position)
     touch = view.best[0 if is_buy else 1]
     kept = _kept(view.orders, is_buy, size, touch, quoted_for_s)
-    cancels = tuple(oid for oid in everything if oid != kept)
+    cancels = tuple(oid for oid in everything if oid != kept) + stops
     if kept is not None or touch is None:
         return Step(cancels, attempt=False, quote=None)
     return Step(cancels, attempt=False, quote=Quote(is_buy, touch, size))

@@ -262,13 +262,13 @@ impl Account {
         self.history.push_back(record);
     }
 
-    /// Writes down a fill.
-    pub(super) fn record_fill(&mut self, fill: Fill) {
+    /// Writes down a fill, of which `counted` earns requests.
+    pub(super) fn record_fill(&mut self, fill: Fill, counted: Usd) {
         if self.fills.len() == FILLS {
             self.fills.pop_front();
         }
         self.fills.push_back(fill);
-        self.usage.volume += fill.px * fill.sz;
+        self.usage.volume += counted;
         self.daily.add(fill.time, fill.px * fill.sz);
     }
 }

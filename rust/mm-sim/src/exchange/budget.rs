@@ -1,9 +1,10 @@
 //! The request budget of an address: one action a dollar traded and some to start with
 //! (HYPERLIQUID.md 5).
 
-use mm_core::units::{Dur, Time};
+use mm_core::units::{Dur, Time, Usd};
 use mm_hl::wire::ExchangeAction;
 
+use super::SimExchange;
 use super::account::Usage;
 
 /// Requests of an address before it traded anything.
@@ -12,6 +13,19 @@ const REQUESTS: i64 = 10_000;
 const CANCELS_BEYOND: i64 = 100_000;
 /// With the budget used up one action is admitted in so much time.
 const THROTTLE: Dur = Dur::from_millis(10_000);
+/// In growth mode this part of a trade earns requests.
+const GROWTH_PART: i64 = 10;
+
+impl SimExchange {
+    /// What a trade adds to the volume that an address is known by.
+    pub(super) fn counted(&self, asset: u32, notional: Usd) -> Usd {
+        if self.instruments()[asset as usize].growth_mode() {
+            Usd(notional.0 / GROWTH_PART)
+        } else {
+            notional
+        }
+    }
+}
 
 impl Usage {
     /// Requests allowed.
@@ -64,7 +78,6 @@ impl Usage {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mm_core::units::Usd;
     use mm_hl::wire::{Cancel, CancelOrders};
 
     fn usage(requests: i64, volume: i64) -> Usage {

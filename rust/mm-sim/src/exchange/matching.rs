@@ -239,6 +239,7 @@ impl SimExchange {
                 };
                 let builder_fee = builder_fee(leg.builder_rate, px * sz);
                 let fee = fee + builder_fee;
+                let counted = self.counted(asset, px * sz);
                 let account = &mut self.accounts[who as usize];
                 let start_position = account.coin(asset).position.szi;
                 let closed_pnl = account.settle(asset, leg.side, px, sz);
@@ -263,7 +264,7 @@ impl SimExchange {
                     liquidation,
                     settlement,
                 };
-                account.record_fill(fill);
+                account.record_fill(fill, counted);
                 self.effects.push(Output::Fill(fill));
                 self.changed.insert(who);
                 self.trim_reduce_only(who, asset);

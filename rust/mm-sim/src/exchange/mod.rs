@@ -274,6 +274,12 @@ impl SimExchange {
         Ok(())
     }
 
+    /// The address has traded this much before: it earned requests, one a USDC. Opens the account.
+    pub fn has_traded(&mut self, user: Address, usd: Usd) {
+        let who = self.open_account(user);
+        self.accounts[who as usize].usage.volume += usd;
+    }
+
     /// Funds an account's balance on a builder's dex, or its spot balance by the name `spot`.
     ///
     /// # Errors

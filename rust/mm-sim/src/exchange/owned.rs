@@ -44,9 +44,18 @@ impl SimExchange {
 
     /// The sub-accounts of a master, in the order of their opening.
     pub fn sub_accounts(&self, master: Address) -> impl Iterator<Item = &Owned> {
+        self.owned_by(master, OwnedKind::SubAccount)
+    }
+
+    /// The vaults of a leader, in the order of their opening.
+    pub fn vaults(&self, leader: Address) -> impl Iterator<Item = &Owned> {
+        self.owned_by(leader, OwnedKind::Vault)
+    }
+
+    fn owned_by(&self, master: Address, kind: OwnedKind) -> impl Iterator<Item = &Owned> {
         let accounts = self.accounts.iter();
         let owned = accounts.filter_map(|account| self.owned.get(&account.address));
-        owned.filter(move |owned| owned.master == master && owned.kind == OwnedKind::SubAccount)
+        owned.filter(move |owned| owned.master == master && owned.kind == kind)
     }
 
     /// Opens a vault that `leader` trades for and funds it.

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::book::{Aggregation, json as to_json};
 use super::candles::{CandleJson, candles};
 use super::request::{CandleRange, InfoRequest};
-use super::{Answer, PaperExchange, account, context, dexes, listing, spot};
+use super::{Answer, PaperExchange, account, context, dexes, listing, not_here, spot, vaults};
 use crate::exchange::{OwnedKind, SimExchange};
 
 /// The venue's answer to a body that is no JSON.
@@ -32,6 +32,14 @@ impl Answer {
         }
     }
 
+    /// 422 with the reason.
+    fn refused(text: String) -> Self {
+        Self {
+            status: 422,
+            body: text.into_bytes(),
+        }
+    }
+
     /// 400 for no JSON, 422 for JSON that does not fit.
     pub(crate) fn unreadable(syntax: bool) -> Self {
         let (status, text) = if syntax {
@@ -52,7 +60,10 @@ impl PaperExchange {
     pub fn info(&self, body: &[u8]) -> Answer {
         match serde_json::from_slice(body) {
             Ok(request) => self.answer(&request),
-            Err(error) => Answer::unreadable(!error.is_data()),
+            Err(error) => match not_here::query(body) {
+                Some(text) => Answer::refused(text),
+                None => Answer::unreadable(!error.is_data()),
+            },
         }
     }
 
@@ -222,10 +233,12 @@ impl PaperExchange {
                 let (start, end) = (start_time.unwrap_or(0), end_time.unwrap_or(i64::MAX));
                 Answer::ok(&account::funding_between(sim, *user, start, end))
             }
-            // There are no vaults or twaps: nothing to list.
-            Ask::UserVaultEquities { .. } | Ask::UserTwapSliceFills { .. } => {
-                Answer::ok(&json!([]))
+            Ask::UserVaultEquities { user } => Answer::ok(&vaults::equities(sim, *user)),
+            Ask::VaultDetails { vault_address } => {
+                Answer::ok(&vaults::details(sim, *vault_address))
             }
+            // There are no twaps: nothing to list.
+            Ask::UserTwapSliceFills { .. } => Answer::ok(&json!([])),
             _ => Answer::unknown(),
         }
     }

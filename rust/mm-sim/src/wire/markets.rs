@@ -26,6 +26,14 @@ pub enum MarketChoice {
         #[serde(default)]
         perps: Vec<DemoPerp>,
     },
+    /// The calibrated market: a seeded crowd whose numbers are fitted to a recorded one, coin by coin.
+    Calibrated {
+        /// Everything the crowd does follows from it.
+        seed: u64,
+        /// These of its perps alone; empty: all.
+        #[serde(default)]
+        coins: Vec<String>,
+    },
     /// Nobody but the clients: for tests and for exercises between two clients.
     Clients {
         /// The perps, by asset number.
@@ -99,6 +107,18 @@ impl MarketChoice {
                 market: Box::new(FlowMarket::demo_with(*seed, perps)?),
                 end: None,
             }),
+            Self::Calibrated { seed, coins } => {
+                let market = if coins.is_empty() {
+                    FlowMarket::calibrated(*seed)
+                } else {
+                    FlowMarket::calibrated_only(*seed, coins)
+                        .ok_or_else(|| PaperError::Coin(coins.join(", ")))?
+                };
+                Ok(OpenMarket {
+                    market: Box::new(market),
+                    end: None,
+                })
+            }
             Self::Clients { perps } => {
                 let numbers = asset_numbers(perps.iter().map(|perp| perp.coin.as_str()));
                 let listed = numbers.into_iter().zip(perps);

@@ -17,6 +17,7 @@ mod feed;
 mod info;
 mod listing;
 mod markets;
+mod not_here;
 mod number;
 mod orders;
 mod request;
@@ -26,6 +27,7 @@ mod subscription;
 mod talk;
 #[cfg(test)]
 mod tests;
+mod vaults;
 
 use std::collections::BTreeMap;
 

@@ -59,7 +59,6 @@ pub(crate) enum InfoRequest {
     SpotMeta,
     SpotMetaAndAssetCtxs,
     ExchangeStatus,
-    MaxMarketOrderNtls,
     ClearinghouseState {
         user: Address,
         #[serde(default, deserialize_with = "null_is_main")]
@@ -137,8 +136,10 @@ pub(crate) enum InfoRequest {
         builder: Address,
     },
     UserVaultEquities {
-        #[serde(rename = "user")]
-        _user: Address,
+        user: Address,
+    },
+    VaultDetails {
+        vault_address: Address,
     },
     UserTwapSliceFills {
         #[serde(rename = "user")]

@@ -8,7 +8,7 @@ use super::book::{Aggregation, frame, json as json_bytes};
 use super::sockets::Refused;
 use super::subscription::{ClientFrame, PostKind, PostRequest, Subscription};
 use super::{Answer, PaperExchange};
-use super::{feed, spot};
+use super::{feed, not_here, spot};
 
 /// What becomes of a connection after a frame from its client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,10 +42,9 @@ impl PaperExchange {
             }
             Ok(ClientFrame::Post { id, request }) => self.post(connection, id, &request),
             Err(_) => {
-                self.complain(
-                    connection,
-                    &format!("Error parsing JSON into valid websocket request: {text}"),
-                );
+                let unknown = || format!("Error parsing JSON into valid websocket request: {text}");
+                let said = not_here::feed(text).unwrap_or_else(unknown);
+                self.complain(connection, &said);
             }
         }
         Verdict::Keep

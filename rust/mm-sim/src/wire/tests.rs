@@ -6,6 +6,7 @@ use mm_hl::wire::ExchangeAction;
 use serde_json::{Value, json};
 
 mod budget;
+mod caps;
 mod dexes;
 mod fees;
 mod funding;
@@ -299,6 +300,33 @@ fn what_is_no_action_is_refused_in_the_venues_words() {
     let (status, said) = answer(&known);
     assert_eq!(status, 200);
     assert!(said.contains("Action twapOrder is not supported by this exchange."));
+}
+
+#[test]
+fn what_the_venue_offers_and_this_exchange_does_not_is_answered_by_its_name() {
+    let mut desk = Desk::open(1.0);
+    let asked = |kind: &str| {
+        desk.paper
+            .info(format!(r#"{{"type":"{kind}"}}"#).as_bytes())
+    };
+    let referral = asked("referral");
+    let text = b"Info request referral is not supported by this exchange.";
+    assert_eq!((referral.status, &*referral.body), (422, &text[..]));
+    assert!(asked("dance").body.starts_with(b"Failed to deserialize"));
+    let connection = desk.paper.connect();
+    for (kind, what) in [
+        ("allDexsAssetCtxs", "Subscription allDexsAssetCtxs is not"),
+        ("fastAssetCtxs", "Subscription fastAssetCtxs is not"),
+        ("dance", "Error parsing JSON into valid"),
+    ] {
+        desk.subscribe(connection, &json!({"type": kind}));
+        let frames = desk.frames();
+        assert_eq!(frames[0]["channel"], "error");
+        assert!(
+            frames[0]["data"].as_str().unwrap().starts_with(what),
+            "{frames:?}"
+        );
+    }
 }
 
 #[test]

@@ -262,3 +262,38 @@ fn a_capped_open_interest_takes_no_more() {
         "{less}"
     );
 }
+
+#[test]
+fn growth_mode_leaves_a_tenth_of_fees_and_of_earned_requests() {
+    let paid = |growth: bool| {
+        let perps = json!([
+            {"coin": "BTC", "sz_decimals": 5, "max_leverage": 40},
+            {"coin": "xyz:TSLA", "sz_decimals": 2, "max_leverage": 10, "growth": growth},
+        ]);
+        let mut desk = Desk::with(&json!({}), &perps);
+        for who in [MAKER, TAKER] {
+            assert_eq!(send(&mut desk, who, "", "xyz", "5000"), done());
+        }
+        desk.quote(TSLA, 100, "40");
+        desk.act(TAKER, &order(TSLA, true, "101", "10", "Ioc"));
+        let meta = desk.info(&json!({"type": "meta", "dex": "xyz"}));
+        let fill = &desk.info(&json!({"type": "userFills", "user": user(TAKER)}))[0];
+        let budget = desk.info(&json!({"type": "userRateLimit", "user": user(TAKER)}));
+        (
+            meta["universe"][0]["growthMode"].clone(),
+            fill["fee"].clone(),
+            budget["cumVlm"].clone(),
+            budget["nRequestsCap"].clone(),
+        )
+    };
+    // Twice 4.5 bps of 1,010 USDC.
+    let plain = (json!(null), json!("0.909"), json!("1010.0"), json!(11_010));
+    assert_eq!(paid(false), plain);
+    let grows = (
+        json!("enabled"),
+        json!("0.0909"),
+        json!("101.0"),
+        json!(10_101),
+    );
+    assert_eq!(paid(true), grows);
+}

@@ -126,6 +126,12 @@ fn a_vault_is_traded_for_by_its_leader_alone() {
         desk.info(&json!({"type": "userRole", "user": vault})),
         json!({"role": "vault"})
     );
+    let details = |at: &str| json!({"type": "vaultDetails", "vaultAddress": at});
+    assert_eq!(desk.info(&details(&vault))["leader"], json!(user(TAKER)));
+    assert_eq!(desk.info(&details(&user(TAKER))), json!(null), "no vault");
+    let led = json!({"type": "userVaultEquities", "user": user(TAKER)});
+    let rows = json!([{"vaultAddress": vault, "equity": "500.0", "lockedUntilTimestamp": 0}]);
+    assert_eq!(desk.info(&led), rows);
     let rest = order(0, true, "40000", "0.001", "Alo");
     let placed = desk.act_for(TAKER, &vault, &rest);
     assert!(placed["response"]["data"]["statuses"][0]["resting"].is_object());
