@@ -10,7 +10,7 @@ from pathlib import Path
 import zstandard
 
 from mm._core import Instrument
-from mm.errors import ConfigError, EventError
+from mm.errors import UNREADABLE, ConfigError, EventError
 
 
 def read_frames(path: Path) -> bytes:
@@ -75,5 +75,5 @@ def listing_beside(path: Path) -> Instrument | None:
         return None
     except OSError as error:
         raise EventError(f"{beside}: {error.strerror}") from error
-    except (ValueError, LookupError, TypeError, RecursionError, ConfigError, EventError) as error:
+    except (*UNREADABLE, ConfigError, EventError) as error:
         raise EventError(f"{beside}: expected the listing of one perp: {error}") from error

@@ -1,9 +1,17 @@
 //! From wanted orders and own orders to the fewest changes.
 //!
-//! Both are walked once from the touch outward. An order whose price and size are inside the
-//! tolerance stays and keeps its place in the queue; an order still waiting for an answer takes the
-//! place of one wanted level and is not touched; the rest is amended pairwise, placed or cancelled.
+//! An order that is inside the tolerance of a wanted one, in price and size, may stand for it: it stays
+//! and keeps its place in the queue. Of all ways to pair them the one that keeps most orders is taken,
+//! and of those the nearest in price. So a ladder stays as a whole while it is within the tolerance,
+//! however close its levels are; beyond it, levels of one size move from one end to the other, and not
+//! every one by a step. What a fill would lose by at the present fair price stays for nothing that would
+//! not lose, however wide the tolerance is. A side that shows more than is wanted on it keeps no order that is larger than the
+//! one it stands for. An order still waiting for an answer takes the place of one wanted level and is not touched; the rest is amended pairwise,
+//! placed or cancelled.
 
+mod matching;
+
+use self::matching::cheapest_pairs;
 use crate::action::Cloid;
 use crate::filter::Quote;
 use crate::units::{Px, Side, Sz};
@@ -30,20 +38,28 @@ pub struct Tolerance {
     pub px: Px,
     /// As a fraction of the wanted size.
     pub sz_frac: f64,
+    /// Nearer to the other side than this a fill loses at the present fair price; `None`: nobody knows.
+    pub break_even: Option<Px>,
 }
 
 impl Tolerance {
-    /// Whether `own` may stand for `ladder[at]`: close, sized alike, and still strictly between the
-    /// levels on either side, so that what stays never changes places with what is amended.
-    fn keeps(&self, own: &Own, side: Side, ladder: &[Quote], at: usize) -> bool {
-        let wanted = &ladder[at];
-        let close = (own.px - wanted.px).abs() <= self.px;
+    /// Whether a fill of `own` would lose at the present fair price where one of `wanted` would not.
+    #[must_use]
+    pub fn loses(&self, own: &Own, wanted: &Quote) -> bool {
+        let nearer = |px: Px, than: Px| (px - than).0 * wanted.side.sign() > 0;
+        self.break_even
+            .is_some_and(|even| nearer(own.px, even) && !nearer(wanted.px, even))
+    }
+
+    /// What it costs that `own` stands for `wanted`, its distance; `None`: it may not. On a side that
+    /// `shrinks` none that is larger does.
+    fn cost(&self, own: &Own, wanted: &Quote, shrinks: bool) -> Option<i64> {
+        let away = (own.px - wanted.px).abs();
         let sized = (own.sz - wanted.sz).abs().as_f64() <= self.sz_frac * wanted.sz.as_f64();
-        let behind_inner = at == 0 || inside(side, ladder[at - 1].px, own.px);
-        let before_outer = ladder
-            .get(at + 1)
-            .is_none_or(|outer| inside(side, own.px, outer.px));
-        close && sized && behind_inner && before_outer && own.reduce_only == wanted.reduce_only
+        let sized = sized && (own.sz <= wanted.sz || !shrinks);
+        let stays = away <= self.px && sized && own.reduce_only == wanted.reduce_only;
+        let stays = stays && !self.loses(own, wanted);
+        stays.then_some(away.0)
     }
 }
 
@@ -62,28 +78,30 @@ pub enum Change {
 ///
 /// Applying the changes gives the wanted orders within tolerance; planning again then gives nothing.
 #[must_use]
-pub fn diff_orders(
-    side: Side,
-    wanted: &[Quote],
-    own: &[Own],
-    tolerance: &Tolerance,
-) -> Vec<Change> {
-    let (mut missing, mut spare) = (Vec::new(), Vec::new());
-    let (mut w, mut o) = (0, 0);
-    while w < wanted.len() && o < own.len() {
-        if tolerance.keeps(&own[o], side, wanted, w) {
-            w += 1;
-            o += 1;
-        } else if own[o].px == wanted[w].px || inside(side, own[o].px, wanted[w].px) {
-            spare.push(own[o]);
-            o += 1;
-        } else {
-            missing.push(wanted[w]);
-            w += 1;
-        }
+pub fn diff_orders(wanted: &[Quote], own: &[Own], tolerance: &Tolerance) -> Vec<Change> {
+    let [have, want] = [
+        own.iter().map(|own| own.sz).sum::<Sz>(),
+        wanted.iter().map(|wanted| wanted.sz).sum(),
+    ];
+    let shrinks = (have - want).as_f64() > tolerance.sz_frac * want.as_f64();
+    let stays = |(own, wanted)| tolerance.cost(own, wanted, shrinks).is_some();
+    if wanted.len() == own.len() && own.iter().zip(wanted).all(stays) {
+        return Vec::new();
     }
-    missing.extend_from_slice(&wanted[w..]);
-    spare.extend_from_slice(&own[o..]);
+    let pairs = cheapest_pairs(wanted.len(), own.len(), tolerance.px.0, |at, by| {
+        tolerance.cost(&own[by], &wanted[at], shrinks)
+    });
+    let mut kept = vec![false; own.len()];
+    for by in pairs.iter().flatten() {
+        kept[*by] = true;
+    }
+    let levels = wanted.iter().zip(&pairs);
+    let missing: Vec<Quote> = levels
+        .filter(|(_, pair)| pair.is_none())
+        .map(|(level, _)| *level)
+        .collect();
+    let spare = own.iter().zip(kept).filter(|(_, kept)| !kept);
+    let spare: Vec<Own> = spare.map(|(own, _)| *own).collect();
     pair(&missing, &spare)
 }
 
@@ -110,11 +128,6 @@ pub fn sort_outward(side: Side, own: &mut [Own]) {
     own.sort_by_key(|order| (-side.sign() * order.px.0, order.cloid));
 }
 
-/// Whether `px` is strictly nearer to the other side than `other`.
-const fn inside(side: Side, px: Px, other: Px) -> bool {
-    side.at_or_better(px, other) && px.0 != other.0
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -122,6 +135,7 @@ mod tests {
     const TOLERANCE: Tolerance = Tolerance {
         px: Px(2),
         sz_frac: 0.1,
+        break_even: None,
     };
 
     fn wanted(px: i64, sz: i64) -> Quote {
@@ -147,12 +161,7 @@ mod tests {
     fn what_is_close_stays() {
         let own = [own(1, 101, 95, true), own(2, 90, 100, true)];
         assert_eq!(
-            diff_orders(
-                Side::Bid,
-                &[wanted(100, 100), wanted(90, 100)],
-                &own,
-                &TOLERANCE
-            ),
+            diff_orders(&[wanted(100, 100), wanted(90, 100)], &own, &TOLERANCE),
             []
         );
     }
@@ -160,27 +169,76 @@ mod tests {
     #[test]
     fn what_moved_is_amended_and_the_rest_placed_or_cancelled() {
         let orders = [own(1, 100, 100, true), own(2, 95, 100, true)];
-        let plan = diff_orders(
-            Side::Bid,
-            &[wanted(110, 100), wanted(95, 100)],
-            &orders,
-            &TOLERANCE,
-        );
+        let plan = diff_orders(&[wanted(110, 100), wanted(95, 100)], &orders, &TOLERANCE);
         assert_eq!(plan, [Change::Amend(Cloid(1), wanted(110, 100))]);
-        let plan = diff_orders(Side::Bid, &[wanted(95, 100)], &orders, &TOLERANCE);
+        let plan = diff_orders(&[wanted(95, 100)], &orders, &TOLERANCE);
         assert_eq!(plan, [Change::Cancel(Cloid(1))]);
-        let plan = diff_orders(Side::Bid, &[wanted(95, 100)], &[], &TOLERANCE);
+        let plan = diff_orders(&[wanted(95, 100)], &[], &TOLERANCE);
         assert_eq!(plan, [Change::Place(wanted(95, 100))]);
+    }
+
+    /// Levels two apart, and a tolerance of five: moved by four they all stay; moved by six, one goes from
+    /// the back to the front, or from the front to the back.
+    #[test]
+    fn a_ladder_stays_as_a_whole_and_then_rolls() {
+        let wide = Tolerance {
+            px: Px(5),
+            sz_frac: 0.1,
+            break_even: None,
+        };
+        let rungs = |first: i64| (0..5).map(move |rung| first - 2 * rung);
+        let orders: Vec<Own> = (1..)
+            .zip(rungs(100))
+            .map(|(id, px)| own(id, px, 100, true))
+            .collect();
+        let plan = |first| {
+            let ladder: Vec<Quote> = rungs(first).map(|px| wanted(px, 100)).collect();
+            diff_orders(&ladder, &orders, &wide)
+        };
+        assert_eq!(plan(104), []);
+        assert_eq!(plan(95), []);
+        assert_eq!(plan(106), [Change::Amend(Cloid(5), wanted(106, 100))]);
+        assert_eq!(plan(94), [Change::Amend(Cloid(1), wanted(86, 100))]);
+    }
+
+    /// Both are within the tolerance of what is wanted; one is nearer than the price at which a fill pays.
+    #[test]
+    fn what_would_lose_stays_for_nothing_that_would_not() {
+        let even = Tolerance {
+            px: Px(10),
+            break_even: Some(Px(104)),
+            ..TOLERANCE
+        };
+        let orders = [own(1, 105, 100, true), own(2, 104, 100, true)];
+        let ladder = [wanted(100, 100), wanted(98, 100)];
+        let plan = diff_orders(&ladder, &orders, &even);
+        assert_eq!(plan, [Change::Amend(Cloid(1), ladder[1])]);
+        // Where a loss is wanted, as by who closes, it is no reason to move.
+        let closing = [wanted(106, 100), wanted(105, 100)];
+        assert_eq!(diff_orders(&closing, &orders, &even), []);
+    }
+
+    /// A limit fell: the order that was the second level's is near enough for the first, and too large.
+    #[test]
+    fn a_side_that_shrinks_keeps_nothing_larger() {
+        let orders = [own(1, 100, 200, true), own(2, 99, 105, true)];
+        let ladder = [wanted(100, 100), wanted(99, 50)];
+        let plan = diff_orders(&ladder, &orders, &TOLERANCE);
+        let all = [
+            Change::Amend(Cloid(1), ladder[0]),
+            Change::Amend(Cloid(2), ladder[1]),
+        ];
+        assert_eq!(plan, all);
+        let smaller = [own(1, 100, 200, true), own(2, 99, 95, true)];
+        let plan = diff_orders(&ladder, &smaller, &TOLERANCE);
+        assert_eq!(plan, [Change::Amend(Cloid(1), ladder[1])]);
     }
 
     #[test]
     fn an_unanswered_order_stands_in_for_a_level() {
         let orders = [own(1, 100, 100, false)];
-        assert_eq!(
-            diff_orders(Side::Bid, &[wanted(110, 100)], &orders, &TOLERANCE),
-            []
-        );
-        assert_eq!(diff_orders(Side::Bid, &[], &orders, &TOLERANCE), []);
+        assert_eq!(diff_orders(&[wanted(110, 100)], &orders, &TOLERANCE), []);
+        assert_eq!(diff_orders(&[], &orders, &TOLERANCE), []);
     }
 
     #[test]
@@ -189,7 +247,7 @@ mod tests {
             reduce_only: true,
             ..wanted(100, 100)
         };
-        let plan = diff_orders(Side::Bid, &[flagged], &[own(1, 100, 100, true)], &TOLERANCE);
+        let plan = diff_orders(&[flagged], &[own(1, 100, 100, true)], &TOLERANCE);
         assert_eq!(plan, [Change::Amend(Cloid(1), flagged)]);
     }
 }
@@ -205,10 +263,11 @@ mod property_tests {
             bid in any::<bool>(),
             levels in proptest::collection::btree_map(1_i64..500, 1_i64..100, 0..12),
             orders in proptest::collection::vec((1_i64..500, 1_i64..100), 0..12),
-            px in 0_i64..5,
+            px in 0_i64..40,
+            even in proptest::option::of(1_i64..500),
         ) {
             let side = if bid { Side::Bid } else { Side::Ask };
-            let tolerance = Tolerance { px: Px(px), sz_frac: 0.1 };
+            let tolerance = Tolerance { px: Px(px), sz_frac: 0.1, break_even: even.map(Px) };
             let mut wanted: Vec<Quote> = levels.iter()
                 .map(|(px, sz)| Quote { side, px: Px(*px), sz: Sz(*sz), reduce_only: false }).collect();
             if bid { wanted.reverse(); }
@@ -216,7 +275,7 @@ mod property_tests {
                 .map(|(id, (px, sz))| Own { cloid: Cloid(id), px: Px(*px), sz: Sz(*sz), reduce_only: false, settled: true })
                 .collect();
             sort_outward(side, &mut own);
-            let plan = diff_orders(side, &wanted, &own, &tolerance);
+            let plan = diff_orders(&wanted, &own, &tolerance);
             let mut next = 1000;
             for change in plan {
                 match change {
@@ -227,7 +286,7 @@ mod property_tests {
             }
             sort_outward(side, &mut own);
             prop_assert_eq!(own.len(), wanted.len());
-            prop_assert_eq!(diff_orders(side, &wanted, &own, &tolerance), vec![]);
+            prop_assert_eq!(diff_orders(&wanted, &own, &tolerance), vec![]);
         }
     }
 }

@@ -355,7 +355,7 @@ fn the_supply_of_requests_is_told_when_it_is_known_and_changes() {
 /// What a waiting side may still do: reduce, cut to the position, the rest of it waits.
 #[test]
 fn a_side_that_waits_reduces_the_whole_position_and_no_more() {
-    for (lots, wanted) in [(300, 698), (1_300, 258)] {
+    for (lots, wanted) in [(300, 685), (1_300, 266)] {
         let mut scripted = Scripted::quoting(0);
         scripted.seconds(75);
         scripted.stranger(Side::Bid, lots, true);

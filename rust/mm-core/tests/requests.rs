@@ -546,3 +546,84 @@ fn an_empty_budget_ends_no_reducing_quote_of_unknown_fate() {
             .any(|(when, o)| o.reduce_only && *when > at)
     );
 }
+
+/// With these changes of `[quoting]`, in full quoting.
+fn quoting_with(changes: &Value, left: i64, moved: &Value) -> Desk {
+    let mut config = serde_json::to_value(desk::config("{}")).unwrap();
+    for (section, changes) in [("quoting", changes), ("requests", moved)] {
+        for (key, value) in changes.as_object().unwrap() {
+            config[section][key] = value.clone();
+        }
+    }
+    let mut desk = Desk::with(serde_json::from_value(config).unwrap(), 0);
+    let cap = left.max(10_000);
+    (desk.budget.used, desk.budget.cap) = (cap - left, cap);
+    desk.open();
+    desk.seconds(80);
+    desk
+}
+
+/// Levels are 1.4 bps apart, the first earns 1.5 bps. A price that swings by 1 bps inside a tolerance of 5
+/// moves none of them; one that goes beyond it moves all of them, each once, and then they stay again.
+#[test]
+fn a_ladder_stays_as_a_whole_within_the_tolerance() {
+    let mut desk = quoting_with(&json!({"max_bps_diff": 5.0}), 10_000_000, &json!({}));
+    let before = Side::BOTH.map(|side| prices(&desk, side));
+    assert_eq!(swing(&mut desk, 1, 40), 0);
+    assert_eq!(Side::BOTH.map(|side| prices(&desk, side)), before);
+    desk.mid += 570;
+    let from = desk.received.len();
+    desk.seconds(2);
+    assert_eq!(sent(&desk, from), 10);
+    let gone = |side: Side| {
+        let now = prices(&desk, side);
+        before[side.index()].iter().all(|px| !now.contains(px))
+    };
+    assert!(Side::BOTH.into_iter().all(gone));
+    assert_eq!(swing(&mut desk, 1, 40), 0);
+}
+
+/// Within the tolerance the first ask stays while a fill of it pays, and goes when it would lose, with the
+/// reserve alone left too; with nothing left it is taken away. What is too far from the price stays.
+#[test]
+fn what_would_lose_is_not_kept_for_being_within_the_tolerance() {
+    let moved = |used: i64, by: i64| {
+        let mut desk = quoting_with(&json!({"max_bps_diff": 5.0}), 9_900, &json!({}));
+        desk.budget.used = used;
+        desk.tell(desk.counted());
+        desk.seconds(2);
+        let before = Side::BOTH.map(|side| prices(&desk, side));
+        let innermost = before[1][0];
+        desk.mid += by;
+        desk.seconds(3);
+        assert_eq!(prices(&desk, Side::Bid), before[0]);
+        !prices(&desk, Side::Ask).contains(&innermost)
+    };
+    for used in [100, 9_600, 10_000] {
+        assert!(!moved(used, 100), "{used}: half a bp is left to earn");
+        assert!(moved(used, 300), "{used}: a fill would lose");
+    }
+}
+
+/// With the reserve alone left an order is moved for safety if a fill of it would not earn the least
+/// edge at the new price, and not for being nearer than wanted.
+#[test]
+fn nearer_by_noise_is_no_risk() {
+    let tight = json!({"max_bps_diff": 0.1});
+    let moved = |by: i64| {
+        let mut desk = quoting_with(&tight, 9_900, &json!({}));
+        desk.budget.used = 9_600;
+        desk.tell(desk.counted());
+        assert_eq!(desk.snapshot().requests.supply, Supply::Reserve);
+        let innermost = *prices(&desk, Side::Ask).first().unwrap();
+        desk.mid += by;
+        desk.seconds(3);
+        let now = *prices(&desk, Side::Ask).first().unwrap();
+        now != innermost
+    };
+    assert!(!moved(50), "half a bp nearer, and still worth a fill");
+    assert!(
+        moved(200),
+        "two bps nearer: a fill would not earn the least edge"
+    );
+}

@@ -53,6 +53,21 @@ impl Engine {
         })
     }
 
+    /// Where a fill of a side costs what it captures at the present fair price, as far as both are known.
+    pub(super) fn break_even(&self, side: Side) -> Option<Px> {
+        let others_bps = self.maker_fee_bps()? - self.pricing.model.relief_bps(side);
+        let costs = &self.market.models.learned().adverse[side.index()];
+        let depth_bps = others_bps + costs.covered(others_bps);
+        #[expect(clippy::cast_precision_loss, reason = "sign is -1 or 1")]
+        let px = self.fair_px()? * (1.0 - side.sign() as f64 * depth_bps / 1e4);
+        let px = match side {
+            Side::Bid => libm::floor(px),
+            Side::Ask => libm::ceil(px),
+        };
+        #[expect(clippy::cast_possible_truncation, reason = "a price below 2^53")]
+        Some(Px(px as i64))
+    }
+
     /// Says of each change what it is for: `wanted` is the side's, from the touch outward.
     pub(super) fn judged(
         &self,
@@ -88,11 +103,12 @@ impl Engine {
         let nothing_stays = Tolerance {
             px: Px(-1),
             sz_frac: -1.0,
+            break_even: None,
         };
         let changes = if last == Some(second(self.now)) && !wanted.is_empty() {
             Vec::new()
         } else {
-            diff_orders(side, wanted, own, &nothing_stays)
+            diff_orders(wanted, own, &nothing_stays)
         };
         let need = Need::Free;
         SidePlan {
@@ -126,7 +142,9 @@ impl Engine {
                 let Some(rests) = own.iter().find(|own| own.cloid == *cloid) else {
                     return Need::Free;
                 };
-                if removes_risk(rests, quote, innermost.px, tolerance) {
+                let poor =
+                    worth.capture_bps(quote.side, rests.px) < self.config.quoting.min_edge_bps;
+                if removes_risk(rests, quote, innermost.px, tolerance, poor) {
                     return Need::Free;
                 }
                 let age = self

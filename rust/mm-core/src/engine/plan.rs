@@ -175,7 +175,7 @@ impl Engine {
         if self.is_planted(Bug::Refresh) {
             return self.refreshed(side, &wanted, &own);
         }
-        let changes = diff_orders(side, &wanted, &own, &tolerance);
+        let changes = diff_orders(&wanted, &own, &tolerance);
         self.judged(side, changes, &wanted, &own, &tolerance)
     }
 

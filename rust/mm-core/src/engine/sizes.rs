@@ -52,6 +52,9 @@ impl Engine {
         if self.is_planted(Bug::Quotes) {
             wanted.retain(|quote| !quote.reduce_only);
         }
+        if self.is_planted(Bug::Touch) {
+            return self.at_touch(&wanted);
+        }
         let Some(drill) = self.config.drill.filter(|drill| drill.bug.is_none()) else {
             return wanted;
         };
@@ -65,6 +68,23 @@ impl Engine {
             }
         }
         wanted
+    }
+
+    /// The innermost order of each side moved to the best price of its side, with what all of them have.
+    fn at_touch(&self, wanted: &[Quote]) -> Vec<Quote> {
+        let Some(touch) = self.market.book.touch() else {
+            return Vec::new();
+        };
+        let joined = |side: Side, px: Px| {
+            let levels = || wanted.iter().filter(move |quote| quote.side == side);
+            let inner = *levels().next()?;
+            let sz = levels().map(|quote| quote.sz).sum();
+            Some(Quote { px, sz, ..inner })
+        };
+        [(Side::Bid, touch.bid.px), (Side::Ask, touch.ask.px)]
+            .into_iter()
+            .filter_map(|(side, px)| joined(side, px))
+            .collect()
     }
 
     pub(super) fn beliefs(&mut self, limits: &Limits) -> Option<Beliefs> {
@@ -91,8 +111,10 @@ impl Engine {
             arrival: learned.arrival_per_s,
             kappa: learned.kappa_per_bps,
         };
-        if !self.solved.is_some_and(|solved| solved.is_for(&at)) {
-            self.solved = Some(self.config.quoting.solve(at, self.limit_units()));
+        let usual = self.gamma_conditions(&at);
+        if !self.solved.is_some_and(|solved| solved.is_for(&at, &usual)) {
+            let limit_units = self.limit_units();
+            self.solved = Some(self.config.quoting.solve(at, usual, limit_units));
         }
         self.solved
     }
@@ -125,17 +147,17 @@ impl Engine {
             smallest
         } else {
             let whole = limits.long().max(limits.short());
-            share(whole, quoting.target_liquidity_frac).max(smallest)
+            share(whole, quoting.target_liquidity_frac * self.regime_size()).max(smallest)
         };
         let levels = Side::BOTH.map(|side| -> Vec<LadderLevel> {
             raw.levels
                 .iter()
                 .filter(|level| level.side == side)
                 .filter_map(|level| {
-                    let rate = beliefs.learned.fill_rate_per_s(level.depth_bps);
-                    let adverse_bps = beliefs.learned.adverse_bps(side, level.depth_bps);
+                    let rate = beliefs.learned.fill_rate_per_s(level.model_bps);
+                    let adverse_bps = beliefs.learned.adverse_bps(side, level.model_bps);
                     let costs_bps = beliefs.maker_fee_bps + adverse_bps;
-                    let capture_bps = level.depth_bps + raw.relief_bps(side) - costs_bps;
+                    let capture_bps = level.model_bps + raw.relief_bps(side) - costs_bps;
                     LadderLevel::new(level.px, rate, capture_bps).ok()
                 })
                 .collect()
@@ -157,10 +179,55 @@ impl Engine {
         let ladder = size_ladder(limits, [&levels[0], &levels[1]], &sizing, &self.instrument);
         self.refusals.extend(ladder.refusals);
         let shares = Side::BOTH.map(|side| self.share_of(side));
-        if shares.iter().any(|share| *share < 1.0) {
-            return self.shrink(ladder.quotes, shares, min_level, limits);
+        let quotes = if shares.iter().any(|share| *share < 1.0) {
+            self.shrink(ladder.quotes, shares, min_level, limits)
+        } else {
+            ladder.quotes
+        };
+        self.spare(quotes, smallest, limits)
+    }
+
+    /// Leaves of a side that takers threaten what closes the position, from the inside out, and of that one
+    /// smallest order at least.
+    fn spare(&mut self, quotes: Vec<Quote>, smallest: Sz, limits: &Limits) -> Vec<Quote> {
+        let mut left = Side::BOTH.map(|side| {
+            let closes = Sz(-side.signed(self.own.position()).0);
+            self.is_threatened(side).then_some(if closes > Sz::ZERO {
+                closes.max(smallest)
+            } else {
+                Sz::ZERO
+            })
+        });
+        if left == [None; 2] {
+            return quotes;
         }
-        ladder.quotes
+        let mut kept = Vec::with_capacity(quotes.len());
+        for quote in quotes {
+            let Some(left) = &mut left[quote.side.index()] else {
+                kept.push(quote);
+                continue;
+            };
+            let sz = quote.sz.min(*left);
+            let sz = if sz >= smallest.min(quote.sz) {
+                sz
+            } else {
+                Sz::ZERO
+            };
+            *left -= sz;
+            if sz < quote.sz {
+                self.refusals.push(Refusal {
+                    side: quote.side,
+                    px: quote.px,
+                    sz: quote.sz - sz,
+                    reason: RefusalReason::Control,
+                    limit: limits.of(quote.side),
+                });
+            }
+            if sz > Sz::ZERO {
+                kept.push(Quote { sz, ..quote });
+            }
+        }
+        kept
     }
 
     /// Scales each side to its share, `[bid, ask]`. What falls below the smallest order is left out,
@@ -216,21 +283,22 @@ impl Engine {
             return Tolerance {
                 px: Px(1),
                 sz_frac: self.config.quoting.size_tolerance_frac,
+                break_even: None,
             };
         };
         let terms = self.pricing.model.terms_of(side);
         let half = terms.map_or(0.0, |terms| terms.half_spread_bps);
         let noise = self.sigma_for_quotes().map_or(0.0, |sigma| sigma * 1e4);
-        let bps = self
-            .config
-            .quoting
-            .max_bps_diff
-            .map_or((0.25 * half).max(2.0 * noise), |bps| bps);
+        let bps = self.config.quoting.max_bps_diff.map_or(
+            (0.25 * half).max(2.0 * noise) / self.regime_refresh(),
+            |bps| bps,
+        );
         #[expect(clippy::cast_possible_truncation, reason = "bps of a price below 2^53")]
         let px = Px(libm::floor(touch.mid() * bps / 1e4) as i64);
         Tolerance {
             px: px.max(self.instrument.px_step(touch.ask.px)),
             sz_frac: self.config.quoting.size_tolerance_frac,
+            break_even: self.break_even(side),
         }
     }
 }

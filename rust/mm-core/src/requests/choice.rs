@@ -1,8 +1,9 @@
 //! Which changes of the orders are carried out: safety always, the rest while it is worth its requests.
 //!
 //! ```text
-//! free     cancels; orders that only reduce; an order nearer to the other side than anything wanted; a
-//!          smaller size; the innermost order of a side that has none
+//! free     cancels; orders that only reduce; an order whose fill would lose, or that is nearer to the other
+//!          side than anything wanted and would not earn the least edge; a smaller size; the innermost order
+//!          of a side that has none
 //! the rest most gain first, while gain >= price and the plan allows
 //! ```
 //! What is not carried out waits: the next cycle wants it again, and nothing dearer takes its place.
@@ -108,14 +109,23 @@ pub struct Withheld {
 }
 
 /// Whether amending `own` toward `wanted` removes risk, whatever it earns: it only reduces (or is to), it
-/// becomes smaller where it is, or it stands nearer to the other side than anything wanted.
+/// becomes smaller where it is, a fill would lose at the present fair price where one of `wanted` would
+/// not, or it stands nearer to the other side than anything wanted and is `poor`:
+/// at the present fair price a fill of it would not earn the least edge over fee and adverse selection.
+/// One that is merely nearer, by noise or by a move that leaves its edge, is priced like any other.
 #[must_use]
-pub fn removes_risk(own: &Own, wanted: &Quote, innermost: Px, tolerance: &Tolerance) -> bool {
+pub fn removes_risk(
+    own: &Own,
+    wanted: &Quote,
+    innermost: Px,
+    tolerance: &Tolerance,
+    poor: bool,
+) -> bool {
     let beyond = wanted.side.sign() * (own.px.0 - innermost.0);
-    let exposed = beyond > tolerance.px.0;
+    let exposed = poor && beyond > tolerance.px.0;
     let in_place = (own.px - wanted.px).abs() <= tolerance.px;
     let shrinks = in_place && wanted.sz < own.sz;
-    wanted.reduce_only || own.reduce_only || exposed || shrinks
+    wanted.reduce_only || own.reduce_only || exposed || shrinks || tolerance.loses(own, wanted)
 }
 
 /// Chooses: for each candidate `None` (carried out) or why it waits. `bare` says of `[bid, ask]` whether
@@ -292,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn risk_is_an_order_nearer_than_anything_wanted_or_larger_or_flagged() {
+    fn risk_is_an_order_nearer_than_anything_wanted_and_poor_or_larger_or_flagged() {
         let own = |px: i64, sz: i64, reduce_only: bool| Own {
             cloid: Cloid(1),
             px: Px(px),
@@ -303,9 +313,10 @@ mod tests {
         let tolerance = Tolerance {
             px: Px(5),
             sz_frac: 0.1,
+            break_even: None,
         };
         let risky = |own: &Own, side, to, innermost| {
-            removes_risk(own, &quote(side, to), Px(innermost), &tolerance)
+            removes_risk(own, &quote(side, to), Px(innermost), &tolerance, true)
         };
         assert!(risky(&own(106, 100, false), Side::Bid, 80, 100));
         assert!(!risky(&own(105, 100, false), Side::Bid, 80, 100));
@@ -315,6 +326,11 @@ mod tests {
         assert!(!risky(&own(90, 200, false), Side::Bid, 80, 100));
         assert!(!risky(&own(81, 50, false), Side::Bid, 80, 100));
         assert!(risky(&own(81, 50, true), Side::Bid, 80, 100));
+        // What still earns its edge is not in danger for standing near.
+        let bid = quote(Side::Bid, 80);
+        let earns = |own: &Own| !removes_risk(own, &bid, Px(100), &tolerance, false);
+        assert!(earns(&own(106, 100, false)) && !earns(&own(106, 100, true)));
+        assert!(!earns(&own(81, 200, false)));
     }
 }
 
@@ -328,6 +344,7 @@ mod property_tests {
     const TOLERANCE: Tolerance = Tolerance {
         px: Px(3),
         sz_frac: 0.1,
+        break_even: None,
     };
 
     fn side_of(side: Side, levels: &[(i64, i64)]) -> Vec<Quote> {
@@ -348,11 +365,11 @@ mod property_tests {
     /// What a side wants changed, each change with a gain of its own.
     fn candidates(side: Side, wanted: &[Quote], own: &[Own], gains: &[f64]) -> Vec<Candidate> {
         let mut gains = gains.iter().copied().cycle();
-        let changes = diff_orders(side, wanted, own, &TOLERANCE);
+        let changes = diff_orders(wanted, own, &TOLERANCE);
         let need = |change: &Change, gain| match change {
             Change::Amend(cloid, to) => {
                 let rests = own.iter().find(|own| own.cloid == *cloid).expect("its own");
-                let risky = removes_risk(rests, to, wanted[0].px, &TOLERANCE);
+                let risky = removes_risk(rests, to, wanted[0].px, &TOLERANCE, gain > 0.0);
                 if risky { Need::Free } else { Need::Gain(gain) }
             }
             Change::Place(_) => Need::Gain(gain),
@@ -462,7 +479,7 @@ mod property_tests {
                 // All at no price: then nothing is left to do.
                 let everything: Vec<Change> = all.iter().filter(|one| one.side == side).map(|one| one.change).collect();
                 let settled = carried_out(side, &own[side.index()], &everything);
-                prop_assert_eq!(diff_orders(side, &sides[side.index()], &settled, &TOLERANCE), vec![]);
+                prop_assert_eq!(diff_orders(&sides[side.index()], &settled, &TOLERANCE), vec![]);
             }
         }
     }

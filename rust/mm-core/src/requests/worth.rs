@@ -26,14 +26,28 @@ pub struct Worth {
 }
 
 impl Worth {
+    /// From the fair price outward, bps.
+    fn depth_bps(&self, side: Side, px: Px) -> f64 {
+        #[expect(clippy::cast_precision_loss, reason = "sign is -1 or 1")]
+        let inward = side.sign() as f64;
+        (1.0 - px.as_f64() / self.fair_px) * inward * 1e4
+    }
+
+    /// What a fill at `px` captures over its costs at the present fair price, bps.
+    #[must_use]
+    pub fn capture_bps(&self, side: Side, px: Px) -> f64 {
+        let depth_bps = self.depth_bps(side, px);
+        let costs_bps = self.maker_fee_bps + self.learned.adverse_bps(side, depth_bps);
+        depth_bps + self.relief_bps[side.index()] - costs_bps
+    }
+
     /// What an order at `px` for `sz` is expected to earn over the horizon; negative inside its costs.
     #[must_use]
     pub fn value_usd(&self, side: Side, px: Px, sz: Sz) -> f64 {
-        #[expect(clippy::cast_precision_loss, reason = "sign is -1 or 1")]
-        let depth_bps = (1.0 - px.as_f64() / self.fair_px) * side.sign() as f64 * 1e4;
-        let costs_bps = self.maker_fee_bps + self.learned.adverse_bps(side, depth_bps);
-        let capture_bps = depth_bps + self.relief_bps[side.index()] - costs_bps;
-        let rate = self.learned.fill_rate_per_s(depth_bps.max(0.0));
+        let capture_bps = self.capture_bps(side, px);
+        let rate = self
+            .learned
+            .fill_rate_per_s(self.depth_bps(side, px).max(0.0));
         (px * sz).as_usd() * capture_bps / 1e4 * rate * self.horizon_s
     }
 

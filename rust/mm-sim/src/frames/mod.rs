@@ -1,5 +1,6 @@
 //! Recorded websocket frames, `<receive ns> <frame JSON>` a line, as a tape that can be replayed.
 
+mod chain;
 mod live;
 
 use std::collections::{HashSet, VecDeque};
@@ -57,6 +58,14 @@ pub enum FrameError {
         /// Lines read.
         lines: usize,
     },
+    /// A recording without a mirror image.
+    #[error(
+        "price {px}: its mirror image is no price of the perp: a shorter recording has a narrower range"
+    )]
+    NoMirror {
+        /// The price.
+        px: String,
+    },
 }
 
 /// How long after its exchange time we receive a frame.
@@ -75,6 +84,8 @@ pub struct Step {
     pub exch: Time,
     /// What we learn, and when. Never received before `exch`.
     pub event: Event,
+    /// Whether we learn it; the simulated exchange plays it in any case.
+    pub heard: bool,
 }
 
 /// Everybody who took liquidity. Trades of one taker share time and side.
@@ -84,6 +95,18 @@ pub struct Takers {
     pub count: u64,
     /// Their notional.
     pub volume: Usd,
+}
+
+impl Takers {
+    /// Counts taker orders and what they traded; `last` is the last of them so far.
+    fn count(&mut self, trades: &[Trade], last: &mut Option<(Time, Side)>) {
+        for trade in trades {
+            let taker = Some((trade.exch, trade.side));
+            self.count += u64::from(taker != *last);
+            *last = taker;
+            self.volume += trade.px * trade.sz;
+        }
+    }
 }
 
 /// A recording of one perp, in file order, each trade once.
@@ -120,6 +143,23 @@ impl Tape {
             reader.line(&instrument, line, whole)?;
         }
         reader.finish(instrument)
+    }
+
+    /// The same market, of which we hear a whole book at most this often, by exchange time: the venue's
+    /// own cadence is slower than that of a recording asked for at its fastest. The touch is
+    /// heard at every change of it.
+    #[must_use]
+    pub fn with_books_every(mut self, apart: Dur) -> Self {
+        let mut last: Option<Time> = None;
+        for step in &mut self.steps {
+            if matches!(step.event.body, EventBody::Book(_)) {
+                step.heard = last.is_none_or(|last| step.exch.since(last) >= apart);
+                if step.heard {
+                    last = Some(step.exch);
+                }
+            }
+        }
+        self
     }
 
     /// The perp.
@@ -267,7 +307,7 @@ impl Reader {
                     return;
                 };
                 if self.exch.is_some() {
-                    self.count(trades);
+                    self.takers.count(trades, &mut self.taker);
                 }
                 newest
             }
@@ -286,17 +326,8 @@ impl Reader {
         self.steps.push(Step {
             exch,
             event: Event { recv, body },
+            heard: true,
         });
-    }
-
-    /// Counts taker orders and what they traded.
-    fn count(&mut self, trades: &[Trade]) {
-        for trade in trades {
-            let taker = Some((trade.exch, trade.side));
-            self.takers.count += u64::from(taker != self.taker);
-            self.taker = taker;
-            self.takers.volume += trade.px * trade.sz;
-        }
     }
 
     fn finish(mut self, instrument: Instrument) -> Result<Tape, FrameError> {
@@ -366,6 +397,7 @@ fn split(line: &[u8]) -> Option<(Time, &[u8])> {
 mod tests {
     use super::*;
     use mm_core::event::EventBody;
+    use mm_core::units::SECOND;
 
     const BOOK: &str = r#"{"channel":"bbo","data":{"coin":"T","time":2,"bbo":[{"px":"1","sz":"1","n":0},{"px":"2","sz":"1","n":0}]}}"#;
 
@@ -410,6 +442,66 @@ mod tests {
         );
         assert!(refusal("").contains("0 lines"));
         assert!(read(&format!("5 {BOOK}")).is_ok());
+    }
+
+    /// Twenty seconds from 1 and 2 to 3 and 4, with a trade of each side on the way.
+    const RISE: [&str; 4] = [
+        r#"{"channel":"bbo","data":{"coin":"T","time":2,"bbo":[{"px":"1","sz":"7","n":0},{"px":"2","sz":"1","n":0}]}}"#,
+        r#"{"channel":"trades","data":[{"coin":"T","side":"B","px":"2","sz":"2","time":9000,"hash":"0x","tid":8,"users":["0x","0x"]}]}"#,
+        r#"{"channel":"l2Book","data":{"coin":"T","time":10000,"levels":[[{"px":"3","sz":"5","n":1},{"px":"2","sz":"6","n":1}],[{"px":"4","sz":"9","n":1}]]}}"#,
+        r#"{"channel":"bbo","data":{"coin":"T","time":20002,"bbo":[{"px":"3","sz":"5","n":0},{"px":"4","sz":"9","n":0}]}}"#,
+    ];
+
+    #[test]
+    fn a_chain_goes_back_as_it_came_and_has_no_jump() {
+        let lines: Vec<String> = (0..)
+            .zip(RISE)
+            .map(|(n, line)| format!("{} {line}", 30_000_000_000_u64 + n))
+            .collect();
+        let tape = read(&lines.join("\n")).unwrap();
+        let chain = tape.chained(Dur(60 * SECOND)).unwrap();
+        assert_eq!(chain.steps()[..4], tape.steps()[..]);
+        let [up, back, again] =
+            [0, 4, 8].map(|from| &chain.steps()[from..(from + 4).min(chain.steps().len())]);
+        let touch = |step: &Step| match &step.event.body {
+            EventBody::Bbo(bbo) => (bbo.bid.unwrap(), bbo.ask.unwrap()),
+            EventBody::Book(book) => (book.bids[0], book.asks[0]),
+            _ => panic!("{step:?}"),
+        };
+        let px = |step| (touch(step).0.px, touch(step).1.px);
+        assert_eq!(px(&back[0]), px(&up[3]), "it begins where it ended");
+        assert_eq!(px(&back[3]), px(&up[0]), "and ends where it began");
+        assert_eq!(
+            (touch(&back[0]).0.sz, touch(&back[0]).1.sz),
+            (touch(&up[0]).1.sz, touch(&up[0]).0.sz)
+        );
+        let EventBody::Book(book) = &back[2].event.body else {
+            panic!("{:?}", back[2]);
+        };
+        assert_eq!(
+            (book.bids.len(), book.asks.len()),
+            (1, 2),
+            "sides change places"
+        );
+        assert!(book.asks[0].px < book.asks[1].px);
+        let trade = |step: &Step| match &step.event.body {
+            EventBody::Trades(trades) => trades[0],
+            _ => panic!("{step:?}"),
+        };
+        let (first, second) = (trade(&up[1]), trade(&back[1]));
+        assert_eq!((first.side, second.side), (Side::Bid, Side::Ask));
+        assert_ne!(first.tid, second.tid);
+        assert_eq!(
+            second.exch.since(first.exch),
+            Dur(21 * SECOND),
+            "a second between the pieces"
+        );
+        assert_eq!(px(&again[0]), px(&up[0]));
+        assert_eq!(chain.takers().count, 3);
+        assert!(chain.end().since(chain.start()) <= Dur(60 * SECOND));
+        let recv: Vec<Time> = chain.steps().iter().map(|step| step.event.recv).collect();
+        assert!(recv.is_sorted());
+        assert_eq!(tape.chained(Dur(5 * SECOND)).unwrap().steps().len(), 1);
     }
 
     #[test]
