@@ -166,9 +166,9 @@ def test_every_key_has_a_unit_in_its_name_or_needs_none(section: str, key: str) 
             " deviation of log mid per sqrt(second), a fraction (BTC about 6e-5)",
         ),
         (
-            "[process]\nmarket = 'calibrated'",
-            "mm.toml: [process] market = 'calibrated': not one of the accepted forms;"
-            " expected demo, replay:PATH, mirror or mirror:SOURCE",
+            "[process]\nmarket = 'fitted'",
+            "mm.toml: [process] market = 'fitted': not one of the accepted forms;"
+            " expected demo, calibrated, replay:PATH, mirror or mirror:SOURCE",
         ),
         (
             "[process]\nasset = 'ETH'",

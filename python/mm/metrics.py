@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.metrics_core import Metric as Family
 
-from mm import host_death, stop_shown
+from mm import host_death, models_shown, stop_shown
 from mm.cycles import utilisation
 from mm.meter import Durations, Meter
 from mm.report import Snapshot
@@ -29,6 +30,7 @@ NOTHING = "none"
 """Label of a reason that there is not."""
 
 Sample = tuple[tuple[str, ...], float]
+Json = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,11 @@ def _shown(key: str, unit: float = 1.0) -> Callable[[Reading], Iterator[Sample]]
             yield (), value / unit
 
     return read
+
+
+def _models(read: Callable[[Json], Iterator[Sample]]) -> Callable[[Reading], Iterator[Sample]]:
+    """What the models show."""
+    return lambda reading: read(reading.snapshot["models"])
 
 
 def _counts(*keys: str) -> Callable[[Reading], Iterator[Sample]]:
@@ -185,10 +192,27 @@ def _sigma_bps(reading: Reading) -> Iterator[Sample]:
         yield (), sigma * BPS
 
 
+def _markout_tables(reading: Reading) -> Iterator[tuple[str, Any]]:  # Any: JSON rows
+    split = reading.snapshot["markouts_split"]
+    yield "all", reading.snapshot["markouts"]
+    yield "bid", split["bid"]
+    yield "ask", split["ask"]
+
+
 def _markouts(reading: Reading) -> Iterator[Sample]:
-    for markout in reading.snapshot["markouts"]:
-        if markout["mean_bps"] is not None:
-            yield (f"{markout['horizon_s']:g}s",), markout["mean_bps"]
+    for side, table in _markout_tables(reading):
+        for markout in table:
+            if markout["n"]:
+                horizon = f"{markout['horizon_s']:g}s"
+                yield (horizon, side, "count"), markout["mean_bps"]
+                yield (horizon, side, "notional"), markout["notional_mean_bps"]
+
+
+def _realized(reading: Reading) -> Iterator[Sample]:
+    for side, table in _markout_tables(reading):
+        for markout in table:
+            if markout["n"]:
+                yield (f"{markout['horizon_s']:g}s", side), markout["realized_bps"]
 
 
 def _stream_ages(reading: Reading) -> Iterator[Sample]:
@@ -350,8 +374,63 @@ GAUGES = (
     Metric(
         "mm_sigma_bps_per_sqrt_s", "volatility of the limit, bps per sqrt(second)", (), _sigma_bps
     ),
+    Metric(
+        "mm_sigma_by_span_bps_per_sqrt_s",
+        "volatility by the span of its returns, bps per sqrt(second)",
+        ("span",),
+        _models(models_shown.sigma_by_span),
+    ),
+    Metric(
+        "mm_sigma_without_jumps_bps_per_sqrt_s",
+        "volatility without jumps, bps per sqrt(second)",
+        (),
+        _models(models_shown.sigma_without_jumps),
+    ),
+    Metric("mm_regime", "1 for how lively it is", ("regime",), _models(models_shown.regime)),
+    Metric(
+        "mm_regime_ratio",
+        "volatility of two minutes over the usual one",
+        (),
+        _models(models_shown.regime_ratio),
+    ),
     Metric("mm_kappa_per_bps", "decay of fills with depth, 1/bps", (), _shown("kappa_per_bps")),
-    Metric("mm_markout_bps", "mean move against our fills, bps", ("horizon",), _markouts),
+    Metric("mm_arrival_per_s", "fills at no depth, 1/s", (), _models(models_shown.arrival)),
+    Metric(
+        "mm_own_rested_seconds",
+        "that our orders rested, as remembered, s",
+        ("side",),
+        _models(models_shown.own_rested),
+    ),
+    Metric(
+        "mm_own_arrival_per_s",
+        "fills at no depth as our own orders found it, 1/s",
+        ("side",),
+        _models(models_shown.own_arrival),
+    ),
+    Metric(
+        "mm_taker_rate_per_s",
+        "takers a second, 1/s",
+        ("side", "memory"),
+        _models(models_shown.taker_rate),
+    ),
+    Metric(
+        "mm_flow_score",
+        "how one-sided takers come, standard deviations",
+        ("memory",),
+        _models(models_shown.flow_score),
+    ),
+    Metric(
+        "mm_markout_bps",
+        "mean move against our fills, bps",
+        ("horizon", "side", "weight"),
+        _markouts,
+    ),
+    Metric(
+        "mm_realized_half_spread_bps",
+        "what our fills earned against the mid, less that move, by notional, bps",
+        ("horizon", "side"),
+        _realized,
+    ),
     Metric("mm_stream_age_seconds", "since a stream was heard of, s", ("stream",), _stream_ages),
     Metric(
         "mm_request_budget_left",
@@ -403,6 +482,7 @@ COUNTERS = (
     Metric("mm_fill_volume_usd_total", "notional of our fills, USDC", (), _fill_volume),
     Metric("mm_requests_sent_total", "requests that the engine sent", (), _ledger("sent")),
     Metric("mm_requests_earned_total", "requests that its fills earned", (), _ledger("earned")),
+    Metric("mm_toxic_total", "sides taken off", ("sign",), _models(models_shown.toxic)),
     Metric("mm_time_in_mode_seconds_total", "spent in each mode", ("mode",), _time_in_mode),
     Metric("mm_alarms_total", "alarms of the engine", ("alarm",), _alarms),
     Metric("mm_actions_sent_total", "signed actions by the way they went", ("line",), _carried),

@@ -1,11 +1,16 @@
 """How the models are shown: what prices rest on, and beside what is assumed what was measured."""
 
 import math
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 Json = dict[str, Any]
 
 SIDES = ("bid", "ask")
+TAKERS = ("buy", "sell")
+SPANS = ("1s", "5s", "30s")
+BPS = 1e4
+REGIMES = ("calm", "usual", "lively", "wild")
 
 
 def as_json(models: Json) -> Json:
@@ -15,8 +20,8 @@ def as_json(models: Json) -> Json:
         models: As the engine shows them.
 
     Returns:
-        What is used, where it comes from, and the intensity fitted for each side of ours; None
-        where too few takers came.
+        What is used, where it comes from, and beside it what was measured: the intensity fitted
+        for each side of ours, None where too few takers came; what our own orders saw; the flow.
     """
     used = models["used"]
     return {
@@ -29,7 +34,17 @@ def as_json(models: Json) -> Json:
         "measured": {
             side: fit and _fitted(fit) for side, fit in zip(SIDES, models["fits"], strict=True)
         },
+        "own": {side: _seen(own) for side, own in zip(SIDES, models["own"], strict=True)},
+        "flow": models["flow"],
+        "volatility": models["volatility"],
+        "regime": models["regime"],
+        "regime_ratio": models["regime_ratio"],
+        "toxic": models["toxic"],
     }
+
+
+def _seen(own: Json) -> Json:
+    return {"rested_s": own["exposure_s"], "fills": own["fills"], **_fitted(own["fit"])}
 
 
 def _fitted(fit: Json) -> Json:
@@ -54,4 +69,119 @@ def lines(shown: Json) -> list[str]:
             for side, fit in shown["measured"].items()
             if fit is not None
         ),
+        *(
+            f"  our {side}s: {own['fills']:.3g} fills in {own['rested_s']:,.0f} s at rest,"
+            f" A {own['arrival_per_s']:.4g}/s"
+            f"  k {own['kappa_per_bps']:.4g} +- {own['kappa_se']:.2g}/bps"
+            for side, own in shown["own"].items()
+            if own["rested_s"] > 0
+        ),
+        _volatility(shown["volatility"]),
+        f"  regime {regime_text(shown)}  sides taken off: {shown['toxic']['jump']} for a jump,"
+        f" {shown['toxic']['flow']} for the flow",
+        *(
+            f"  takers of {flow['half_life_s']:g} s: buy {flow['per_s'][0]:.3g}/s"
+            f"  sell {flow['per_s'][1]:.3g}/s  score {flow['score']:+.2f}"
+            for flow in shown["flow"]
+            if flow["per_s"] is not None
+        ),
     ]
+
+
+def _volatility(shown: Json) -> str:
+    """Bps per square root of a second, `-` where not ready."""
+
+    def bps(sigmas: list[float | None]) -> str:
+        return " ".join("-" if sigma is None else f"{sigma * BPS:.3g}" for sigma in sigmas)
+
+    return (
+        f"  sigma of 2 min, 10 min, 1 h: {bps(shown['half_lives'])}"
+        f" on a grid of {shown['grid_s']} s"
+        f"  over 1, 5, 30 s: {bps(shown['signature'])}"
+        f"  without {shown['jumps']} jumps: {bps([shown['robust']])} bps/sqrt(s)"
+    )
+
+
+def regime_text(shown: Json) -> str:
+    """The regime, and volatility over the usual one."""
+    ratio = shown["regime_ratio"]
+    measured = "the usual volatility is not known" if ratio is None else f"{ratio:.2f} of the usual"
+    return f"{shown['regime']} ({measured})"
+
+
+def market_line(models: Json) -> str:
+    """The market as it is measured, for the first screen."""
+    shown = models["volatility"]
+    sigma = shown["half_lives"][1]
+    measured = "volatility not ready" if sigma is None else f"sigma {sigma * BPS:.3g} bps/sqrt(s)"
+    return f"{measured}, {regime_text(models)}"
+
+
+def taken_off_text(snapshot: Mapping[str, Any]) -> str:
+    """What the status line adds where takers took a side off; else nothing."""
+    sides = [side for side in SIDES if snapshot["suppressed"][side] == "toxic"]
+    return f" ({', '.join(sides)} off: toxic)" if sides else ""
+
+
+def arrival(models: Json) -> Iterator[tuple[tuple[str, ...], float]]:
+    """Samples of a metric: `A` as it is used."""
+    yield (), models["used"]["arrival_per_s"]
+
+
+def own_rested(models: Json) -> Iterator[tuple[tuple[str, ...], float]]:
+    """Seconds that our orders rested, by side; absent before any did."""
+    for side, own in zip(SIDES, models["own"], strict=True):
+        if own["exposure_s"] > 0:
+            yield (side,), own["exposure_s"]
+
+
+def own_arrival(models: Json) -> Iterator[tuple[tuple[str, ...], float]]:
+    """`A` as our own orders found it, by side; absent before any rested."""
+    for side, own in zip(SIDES, models["own"], strict=True):
+        if own["exposure_s"] > 0:
+            yield (side,), math.exp(own["fit"]["log_arrival"])
+
+
+def taker_rate(models: Json) -> Iterator[tuple[tuple[str, ...], float]]:
+    """Takers a second, by their side and the half-life of the memory."""
+    for flow in models["flow"]:
+        for side, rate in zip(TAKERS, flow["per_s"] or (), strict=False):
+            yield (side, f"{flow['half_life_s']:g}s"), rate
+
+
+def flow_score(models: Json) -> Iterator[tuple[tuple[str, ...], float]]:
+    """How one-sided takers come, by the half-life of the memory."""
+    for flow in models["flow"]:
+        if flow["per_s"] is not None:
+            yield (f"{flow['half_life_s']:g}s",), flow["score"]
+
+
+def sigma_by_span(models: Json) -> Iterator[tuple[tuple[str, ...], float]]:
+    """The signature plot, bps per square root of a second; absent where not ready."""
+    for span, sigma in zip(SPANS, models["volatility"]["signature"], strict=True):
+        if sigma is not None:
+            yield (span,), sigma * BPS
+
+
+def sigma_without_jumps(models: Json) -> Iterator[tuple[tuple[str, ...], float]]:
+    """The twin of ten minutes, bps per square root of a second; absent where not ready."""
+    sigma = models["volatility"]["robust"]
+    if sigma is not None:
+        yield (), sigma * BPS
+
+
+def regime_ratio(models: Json) -> Iterator[tuple[tuple[str, ...], float]]:
+    """Volatility over the usual one; absent where either is not known."""
+    if models["regime_ratio"] is not None:
+        yield (), models["regime_ratio"]
+
+
+def regime(models: Json) -> Iterator[tuple[tuple[str, ...], float]]:
+    """1 for how lively the market is."""
+    for one in REGIMES:
+        yield (one,), float(one == models["regime"])
+
+
+def toxic(models: Json) -> Iterator[tuple[tuple[str, ...], float]]:
+    """How often a side was taken off, by the sign."""
+    yield from (((sign,), count) for sign, count in sorted(models["toxic"].items()))

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
+from mm import models_shown
 from mm.budget import Outlook
-from mm.config import Config, ProcessConfig
+from mm.config import MADE_UP, Config, ProcessConfig
 from mm.cycles import percent, position_text, utilisation
 from mm.figures import coin_text
 from mm.report import Snapshot, binding_text
@@ -24,6 +25,10 @@ PROVES_NOT = {
     "demo": (
         "The demo market is seeded and lively, NOT CALIBRATED: it shows that the machine works,",
         "not that it earns. Nothing here says what a real market would have paid.",
+    ),
+    "calibrated": (
+        "A made-up market, fitted to half an hour of Hyperliquid of one afternoon: it has the",
+        "statistics of that half hour and of no other, and it does not react to our orders.",
     ),
     "replay": (
         "A recorded market does not react to our orders, and our place in its queues is a guess.",
@@ -203,6 +208,7 @@ def coin_lines(quoted: Quoted, snapshot: Snapshot) -> list[str]:
         f"  Levels       {levels_line(config, snapshot)}",
         f"  Break-even   {break_even_line(snapshot)}",
         f"  Fills        {fills_line(config, snapshot)}",
+        f"  Market       {models_shown.market_line(snapshot['models'])}",
     ]
     if quoted.inherited:
         held = coin_text(quoted.inherited, sz_decimals)
@@ -226,7 +232,7 @@ def requests_lines(outlook: Outlook | None, session_s: float | None) -> list[str
 def paper_lines(side: PaperSide, process: ProcessConfig) -> list[str]:
     """That no real money is at stake, and what the market at hand does not prove."""
     kind = process.market.partition(":")[0]
-    seed = f", seed {side.seed}" if kind == "demo" and side.seed is not None else ""
+    seed = f", seed {side.seed}" if kind in MADE_UP and side.seed is not None else ""
     speed = side.announced.speed
     return [
         f"  PAPER  {_coins(process)} on the {process.market} market, {speed:g}x speed{seed}",
@@ -347,7 +353,8 @@ def status_line(snapshot: Snapshot, coin: str, sz_decimals: int) -> str:
     return (
         f"{phase_line(snapshot)} | {coin} {mid} | {position_text(snapshot, sz_decimals, coin)}"
         f" ({percent(used)} % of {coin_text(bound, sz_decimals)})"
-        f" | {bids} bids {asks} asks | fills {counts['fills_buy']}+{counts['fills_sell']}"
+        f" | {bids} bids {asks} asks{models_shown.taken_off_text(snapshot)}"
+        f" | fills {counts['fills_buy']}+{counts['fills_sell']}"
         f" | ${total}"
     )
 

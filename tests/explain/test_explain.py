@@ -310,4 +310,7 @@ def test_the_text_has_every_part_of_the_object(
         parts += [order["px"] for side in ("bid", "ask") for order in shown[side]["orders"]]
         terms = shown["bid"]["orders"][0]["half_spread"]["terms"]
         parts += [name for name, value in terms.items() if value]
+        assert shown["models"]["own"]["bid"]["rested_s"] > 0
+        parts += ["our bids: ", "our asks: 0 fills in", "takers of 60 s: buy"]
+        parts += ["sigma of 2 min, 10 min, 1 h:", "on a grid of 5 s", "jumps", "regime usual"]
     assert [part for part in parts if part not in text] == []

@@ -38,7 +38,7 @@ async def test_each_answer_to_an_action_of_the_session_is_one(
     await stage.wait(1.0)
     before = len(stage.received(*KINDS))
     assert counted(stage, of_run) == len(stage.received(*KINDS)) > 0
-    stage.fill("bid", "0.001")
+    stage.fill("bid", "0.005")
     await stage.wait(5.0)
     assert counted(stage, of_run) == len(stage.received(*KINDS)) > before
     await stage.ends_well()

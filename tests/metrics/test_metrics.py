@@ -132,7 +132,35 @@ def stop_fills(desk: EngineDesk) -> None:
     )
 
 
+def taken(desk: EngineDesk) -> None:
+    """A taker, and the book after it."""
+    desk.after(1.0)
+    desk.trade(0.5)
+    desk.after(2.0)
+
+
+def history(desk: EngineDesk) -> None:
+    """Three times as lively as its day was."""
+    for step in range(60):
+        desk.bbo(desk.mid * (1.0008 if step % 2 else 0.9992))
+        desk.after(1.0)
+
+
+def fall(desk: EngineDesk) -> None:
+    """A fall within a second that volatility does not explain."""
+    desk.bbo(desk.mid * 0.998)
+
+
 MOVES: dict[str, Story] = {
+    "mm_regime": history,
+    "mm_regime_ratio": history,
+    "mm_toxic_total": fall,
+    "mm_sigma_by_span_bps_per_sqrt_s": jump,
+    "mm_sigma_without_jumps_bps_per_sqrt_s": jump,
+    "mm_own_rested_seconds": lambda desk: desk.after(2.0),
+    "mm_own_arrival_per_s": lambda desk: desk.after(2.0),
+    "mm_taker_rate_per_s": taken,
+    "mm_flow_score": taken,
     "mm_resident_stop": stop_rests,
     "mm_resident_stop_price": stop_rests,
     "mm_resident_stop_size": stop_rests,
@@ -165,6 +193,7 @@ MOVES: dict[str, Story] = {
     "mm_half_spread_bps": jump,
     "mm_sigma_bps_per_sqrt_s": jump,
     "mm_markout_bps": wait,
+    "mm_realized_half_spread_bps": wait,
     "mm_stream_age_seconds": stale,
     "mm_request_budget_left": spend,
     "mm_requests_used": spend,
@@ -199,7 +228,7 @@ def of(name: str, scraped: dict[str, float]) -> dict[str, float]:
 
 @pytest.mark.parametrize("name", sorted(MOVES))
 def test_a_metric_moves_with_what_it_shows(name: str) -> None:
-    desk = EngineDesk().open()
+    desk = EngineDesk({"control.toxic_jump_sigmas": 4.5}).open()
     before = of(name, desk.scraped())
     MOVES[name](desk)
     after = of(name, desk.scraped())
@@ -238,6 +267,9 @@ def test_what_a_death_of_the_host_would_leave_is_shown_by_what_stands() -> None:
 def test_kappa_is_the_configured_one() -> None:
     """Assumed, so it moves with the configuration alone."""
     assert EngineDesk().scraped()["mm_kappa_per_bps"] == 0.7
+    assert EngineDesk().scraped()["mm_arrival_per_s"] == 0.1
+    often = EngineDesk({"quoting.arrival_per_s": 0.3})
+    assert often.scraped()["mm_arrival_per_s"] == pytest.approx(0.3)
     other = EngineDesk({"quoting.kappa_per_bps": 0.9})
     assert other.scraped()["mm_kappa_per_bps"] == 0.9
 
@@ -248,7 +280,8 @@ def test_the_reserve_is_the_configured_one() -> None:
 
 
 def test_every_metric_has_a_story() -> None:
-    assert MOVES.keys() | {"mm_kappa_per_bps", "mm_requests_reserve"} == ALL
+    configured = {"mm_kappa_per_bps", "mm_arrival_per_s", "mm_requests_reserve"}
+    assert MOVES.keys() | configured == ALL
 
 
 def test_what_is_not_known_is_absent() -> None:
@@ -262,6 +295,8 @@ def test_what_is_not_known_is_absent() -> None:
         "mm_kill_switch",
         "mm_cycle",
         "mm_kappa_per_bps",
+        "mm_arrival_per_s",
+        "mm_regime",
     }
     state |= {"mm_requests_reserve", "mm_requests_in_flight", "mm_ip_weight", "mm_changes_withheld"}
     assert known == (counts - {"mm_alarms_total", "mm_actions_sent_total"}) | state

@@ -9,11 +9,12 @@ from mm.config.models import (
     LimitConfig,
     QuotingConfig,
 )
-from mm.config.process import AccountConfig, PaperConfig, ProcessConfig
+from mm.config.process import MADE_UP, AccountConfig, PaperConfig, ProcessConfig
 from mm.config.reading import load, parse
 from mm.config.writing import example_toml, to_toml
 
 __all__ = [
+    "MADE_UP",
     "AccountConfig",
     "BacktestConfig",
     "Config",

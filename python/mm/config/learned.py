@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from mm.config.keys import COUNT, SECONDS, WORD, Section, key
+from mm.config.keys import COUNT, RATIO, SECONDS, SHARE, WORD, Section, key
 
 
 class ModelsConfig(Section):
@@ -14,11 +14,12 @@ class ModelsConfig(Section):
         "what quotes are centred on: mid; weighted by the sizes at the touch; micro, where the mid"
         " went from such a touch before",
     )
-    intensity: Literal["assumed", "tape"] = key(
+    intensity: Literal["assumed", "tape", "own"] = key(
         "assumed",
         WORD,
         "how often an order at a distance is reached: assumed ([quoting] arrival_per_s and"
-        " kappa_per_bps), or fitted to the takers on the tape and pulled to those",
+        " kappa_per_bps); tape, fitted to the takers there and pulled to those; own, by how long"
+        " our orders rested and how often they were met, the tape's fit beforehand",
     )
     intensity_half_life_s: float = key(1200.0, SECONDS, "of what that remembers", ge=10, le=604_800)
     adverse_selection: Literal["assumed", "tape"] = key(
@@ -31,3 +32,25 @@ class ModelsConfig(Section):
     shrink_n0: float = key(
         100.0, COUNT, "takers that an assumption is worth beside what is measured", ge=0, le=1e6
     )
+    gamma_at: Literal["present", "usual"] = key(
+        "present",
+        WORD,
+        "the market that risk_aversion's gamma is found for: present, so that the skew at full"
+        " inventory is the same in every market; usual, of this hour of the day by the candles, so"
+        " that skew and edge rise with volatility and fall with the arrival rate",
+    )
+    regime: bool = key(
+        False,
+        "true or false",
+        "sizes and the pace of requoting follow how lively the market is against what it usually is"
+        " at this hour; the spread never does, volatility is in it already",
+    )
+    lively_size_frac: float = key(
+        0.7, SHARE, "of the size where volatility is 1.5 times the usual", ge=1e-3, le=1
+    )
+    wild_size_frac: float = key(0.4, SHARE, "the same at three times", ge=1e-3, le=1)
+    calm_refresh_ratio: float = key(
+        0.7, RATIO, "that divides the derived requote tolerance at half the usual", ge=0.1, le=10
+    )
+    lively_refresh_ratio: float = key(1.3, RATIO, "the same at 1.5 times", ge=0.1, le=10)
+    wild_refresh_ratio: float = key(2.0, RATIO, "the same at three times", ge=0.1, le=10)

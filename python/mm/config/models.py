@@ -303,6 +303,25 @@ class ControlConfig(Section):
     widen_dwell_s: float = key(
         30.0, SECONDS, "that quotes stay wide after the cause was last seen", ge=0, le=3600
     )
+    toxic_jump_sigmas: float | None = key(
+        None,
+        RATIO,
+        "standard deviations of the mid's move within a second that take the threatened side off at"
+        " once; absent: none do",
+        ge=2,
+        le=1000,
+    )
+    toxic_flow_sigmas: float | None = key(
+        None,
+        RATIO,
+        "standard deviations by which takers of one side prevail in ten seconds, and do the same;"
+        " absent: none do",
+        ge=2,
+        le=1000,
+    )
+    toxic_off_s: float = key(
+        5.0, SECONDS, "without that side, save what closes the position", ge=0.1, le=3600
+    )
     burst_fills: int = key(
         6, COUNT, "same-side orders filled in a window that take that side off", ge=2, le=1000
     )
@@ -468,6 +487,13 @@ class BacktestConfig(Section):
         None,
         SECONDS,
         "from exchange time to our receiving it; absent: as it was recorded",
+        ge=0,
+        le=60,
+    )
+    book_every_s: float | None = key(
+        None,
+        SECONDS,
+        "between two whole books that we hear of; absent: as recorded (the venue's default: 5)",
         ge=0,
         le=60,
     )

@@ -6,6 +6,8 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from mm.config.keys import BPS, COUNT, PORT, RATIO, SECONDS, USD, WORD, Section, as_tuple, key
 
+MADE_UP = ("demo", "calibrated")
+"""Markets that are made up from a seed, with a past before the first client."""
 CoinName = Annotated[str, Field(pattern=r"^[A-Za-z0-9]+(:[A-Za-z0-9]+)?$")]
 
 
@@ -24,16 +26,17 @@ class ProcessConfig(Section):
         "several perps of the account instead of one, in one process; [coin.NAME.limits] and the"
         " like say what is otherwise for one of them",
     )
-    market: Annotated[str, Field(pattern=r"^(demo|replay:.+|mirror(:.+)?)$")] = key(
+    market: Annotated[str, Field(pattern=r"^(demo|calibrated|replay:.+|mirror(:.+)?)$")] = key(
         "demo",
-        "demo, replay:PATH, mirror or mirror:SOURCE",
-        "paper's other side: demo (seeded, lively, not calibrated), replay:PATH of a recording, or"
-        " mirror: live public data of mainnet, or of SOURCE: testnet or a URL",
+        "demo, calibrated, replay:PATH, mirror or mirror:SOURCE",
+        "paper's other side: demo (seeded, lively, not calibrated), calibrated (seeded, fitted to"
+        " half an hour of BTC, ETH, SOL and WLFI), replay:PATH of a recording, or mirror: live"
+        " public data of mainnet, or of SOURCE: testnet or a URL",
     )
     seed: int | None = key(
         None,
         COUNT,
-        "of the demo market; absent: a fresh one, printed and recorded",
+        "of a made-up market (demo, calibrated); absent: a fresh one, printed and recorded",
         ge=0,
         le=2**32 - 1,
     )
@@ -128,8 +131,10 @@ class ProcessConfig(Section):
         dexes = {coin.rpartition(":")[0] for coin in coins}
         if len(dexes) > 1:
             raise ValueError(f"{shown}: expected coins of one dex: each dex has margin of its own")
-        if len(coins) > 1 and self.network == "paper" and self.market != "demo":
-            raise ValueError(f"{shown}: market = {self.market} is of one coin; expected demo")
+        if len(coins) > 1 and self.network == "paper" and self.market not in MADE_UP:
+            raise ValueError(
+                f"{shown}: market = {self.market} is of one coin; expected demo or calibrated"
+            )
         return self
 
     @model_validator(mode="after")

@@ -20,6 +20,18 @@ pub enum Source {
     Tape,
 }
 
+/// Where the fill intensity comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum IntensitySource {
+    /// From the configuration.
+    Assumed,
+    /// From the takers of the public tape, pulled to the configuration's values.
+    Tape,
+    /// From our own time at each distance and fills there, with the tape's as their prior.
+    Own,
+}
+
 /// What quotes are centred on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -32,6 +44,16 @@ pub enum FairPrice {
     Micro,
 }
 
+/// What market the gamma of `risk_aversion` is found for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GammaAt {
+    /// The present one: at full inventory the skew is the same in every market.
+    Present,
+    /// The one of a usual hour, at the assumed arrival rate: skew and edge follow what is measured.
+    Usual,
+}
+
 /// Which models speak, and how long they remember.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -39,7 +61,7 @@ pub struct ModelsConfig {
     /// What quotes are centred on.
     pub fair_price: FairPrice,
     /// Where the fill intensity comes from.
-    pub intensity: Source,
+    pub intensity: IntensitySource,
     /// Half-life of its memory, s.
     pub intensity_half_life_s: f64,
     /// Where the adverse selection comes from.
@@ -48,6 +70,20 @@ pub struct ModelsConfig {
     pub adverse_half_life_s: f64,
     /// Observations that what is assumed is worth.
     pub shrink_n0: f64,
+    /// What market gamma is found for.
+    pub gamma_at: GammaAt,
+    /// Whether sizes and the pace of requoting follow the regime.
+    pub regime: bool,
+    /// What sizes are multiplied by in a lively market, above 0, at most 1.
+    pub lively_size_frac: f64,
+    /// The same in a wild one.
+    pub wild_size_frac: f64,
+    /// What the requote tolerance is divided by in a calm market.
+    pub calm_refresh_ratio: f64,
+    /// The same in a lively one.
+    pub lively_refresh_ratio: f64,
+    /// The same in a wild one.
+    pub wild_refresh_ratio: f64,
 }
 
 /// Steps to where a distance covers its own cost; more are a cost that rises as fast as distance does.
@@ -167,11 +203,18 @@ pub(crate) mod tests {
 
     pub(crate) const CONFIG: ModelsConfig = ModelsConfig {
         fair_price: FairPrice::Mid,
-        intensity: Source::Assumed,
+        intensity: IntensitySource::Assumed,
         intensity_half_life_s: 1200.0,
         adverse_selection: Source::Assumed,
         adverse_half_life_s: 3600.0,
         shrink_n0: 100.0,
+        gamma_at: GammaAt::Present,
+        regime: false,
+        lively_size_frac: 0.7,
+        wild_size_frac: 0.4,
+        calm_refresh_ratio: 0.7,
+        lively_refresh_ratio: 1.3,
+        wild_refresh_ratio: 2.0,
     };
 
     fn cost(mean_bps: f64, n: f64) -> Cost {

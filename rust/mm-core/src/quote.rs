@@ -101,6 +101,10 @@ pub struct RawLevel {
     pub depth_bps: f64,
     /// Distance behind the first level, bps, before rounding.
     pub behind_bps: f64,
+    /// Distance from fair before rounding, bps, positive outward, unless the touch stopped it: its size
+    /// goes by this, so that sizes do not change with each step of the price on the grid.
+    #[serde(skip)]
+    pub model_bps: f64,
 }
 
 /// What the model asks of the first level of a side, in bps: terms that add up to its price before
@@ -177,10 +181,10 @@ impl RawLadder {
 }
 
 impl QuotingConfig {
-    /// The quoting model in these conditions, for a limit of `limit_units` levels' sizes. A ladder of one level
+    /// The quoting model in these conditions, its gamma found for the `usual` ones, for a limit of `limit_units` levels' sizes. A ladder of one level
     /// spans one decay of the fill rate.
     #[must_use]
-    pub fn solve(&self, at: Conditions, limit_units: f64) -> Solved {
+    pub fn solve(&self, at: Conditions, usual: Conditions, limit_units: f64) -> Solved {
         let decay_bps = 1.0 / at.kappa;
         let last = self.offsets_bps(at.kappa).last().copied();
         let wish = Wish {
@@ -189,9 +193,9 @@ impl QuotingConfig {
             risk_aversion: self.risk_aversion,
         };
         if self.strategy == Strategy::AvellanedaStoikov {
-            Solved::avellaneda(at, &wish, self.horizon_s)
+            Solved::avellaneda(at, usual, &wish, self.horizon_s)
         } else {
-            Solved::glft(at, &wish)
+            Solved::glft(at, usual, &wish)
         }
     }
 
@@ -347,6 +351,11 @@ fn place_level(
         px,
         depth_bps,
         behind_bps,
+        model_bps: if px == nearest {
+            depth_bps
+        } else {
+            half_spread_bps + behind_bps
+        },
     })
 }
 
@@ -397,7 +406,7 @@ pub(crate) mod tests {
                 ask: level(1_000_010),
             },
             fair_px: 1_000_005.0,
-            solved: Some(config(Strategy::Ladder).solve(conditions(0.6), 25.0)),
+            solved: Some(config(Strategy::Ladder).solve(conditions(0.6), conditions(0.6), 25.0)),
             maker_fee_bps: 1.5,
             learned: Learned::assumed(&config(Strategy::Ladder)),
             inventory,
@@ -486,7 +495,7 @@ pub(crate) mod tests {
                 ..conditions(0.6)
             };
             beliefs.learned.kappa_per_bps = at.kappa;
-            beliefs.solved = Some(config.solve(at, 25.0));
+            beliefs.solved = Some(config.solve(at, at, 25.0));
             let ladder = build_ladder(&config, &beliefs, &btc());
             let touch = beliefs.touch;
             let nearest = match reducing {
@@ -601,7 +610,7 @@ mod property_tests {
             let btc = Instrument::new("BTC", 0, 5, 40).unwrap();
             for strategy in [Model::Ladder, Model::Glft, Model::InventoryAware, Model::Symmetric] {
                 let mut b = beliefs(inventory);
-                b.solved = Some(config(strategy).solve(conditions(sigma), 25.0));
+                b.solved = Some(config(strategy).solve(conditions(sigma), conditions(sigma), 25.0));
                 b.fair_px += fair;
                 let c = config(strategy);
                 let ladder = build_ladder(&c, &b, &btc);

@@ -1,7 +1,9 @@
 //! A quoting model, solved once for what the market is like and used until that has moved.
 //!
 //! Unit size is one level's. Gamma is the one at which a full inventory moves the increasing side's first
-//! level to its last one, times `risk_aversion`: a setting that means the same in every market.
+//! level to its last one, times `risk_aversion`: a setting that means the same in every market. It is found for
+//! the market as it usually is, and skew and edge then follow the market as it is: or for the one it is, and
+//! then no volatility changes the skew.
 
 use crate::avellaneda::Avellaneda;
 use crate::glft::Glft;
@@ -38,6 +40,8 @@ impl Wish {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Solved {
     at: Conditions,
+    /// What gamma is for.
+    usual: Conditions,
     /// Edge above costs without inventory, bps.
     pub(crate) delta_bps: f64,
     /// Shift of both prices at full inventory, bps.
@@ -47,16 +51,18 @@ pub struct Solved {
 impl Solved {
     /// GLFT's asymptotic quotes.
     #[must_use]
-    pub fn glft(at: Conditions, wish: &Wish) -> Self {
-        let model = Glft {
-            sigma_bps: at.sigma_bps,
-            arrival: at.arrival,
-            kappa: at.kappa,
+    pub fn glft(at: Conditions, usual: Conditions, wish: &Wish) -> Self {
+        let of = |market: Conditions| Glft {
+            sigma_bps: market.sigma_bps,
+            arrival: market.arrival,
+            kappa: market.kappa,
         };
-        let gamma = wish.risk_aversion * model.gamma_for(wish.skew_per_unit_bps());
+        let model = of(at);
+        let gamma = wish.risk_aversion * of(usual).gamma_for(wish.skew_per_unit_bps());
         let skew_per_unit = model.skew_per_unit(gamma);
         Self {
             at,
+            usual,
             delta_bps: model.edge(gamma) + skew_per_unit / 2.0,
             skew_bps_full: skew_per_unit * wish.limit_units,
         }
@@ -64,8 +70,8 @@ impl Solved {
 
     /// Avellaneda and Stoikov's with always `horizon_s` to go.
     #[must_use]
-    pub fn avellaneda(at: Conditions, wish: &Wish, horizon_s: f64) -> Self {
-        let variance = at.sigma_bps * at.sigma_bps * horizon_s;
+    pub fn avellaneda(at: Conditions, usual: Conditions, wish: &Wish, horizon_s: f64) -> Self {
+        let variance = usual.sigma_bps * usual.sigma_bps * horizon_s;
         let model = Avellaneda {
             sigma: at.sigma_bps,
             kappa: at.kappa,
@@ -73,6 +79,7 @@ impl Solved {
         };
         Self {
             at,
+            usual,
             delta_bps: model.half_spread(horizon_s),
             skew_bps_full: model.skew_per_unit(horizon_s) * wish.limit_units,
         }
@@ -80,7 +87,7 @@ impl Solved {
 
     /// Whether it was found for just this.
     #[must_use]
-    pub fn is_for(&self, at: &Conditions) -> bool {
-        self.at == *at
+    pub fn is_for(&self, at: &Conditions, usual: &Conditions) -> bool {
+        self.at == *at && self.usual == *usual
     }
 }

@@ -11,10 +11,13 @@ mod desk;
 
 use desk::Desk;
 use mm_core::engine::{EngineConfig, ModelsShown};
-use mm_core::event::{Bbo, Command, EventBody, Level, Stream, StreamState, Trade};
-use mm_core::learned::{FairPrice, Source};
+use mm_core::estimators::regime::Regime;
+use mm_core::event::{
+    Bbo, Candle, Command, EventBody, Fill, FillKind, Fills, Level, Stream, StreamState, Trade,
+};
+use mm_core::learned::{FairPrice, GammaAt, IntensitySource, Source};
 use mm_core::quote::Strategy;
-use mm_core::units::{Dur, Px, SECOND, Side, Sz, Time};
+use mm_core::units::{Dur, Px, SECOND, Side, Sz, Time, Usd};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -125,7 +128,7 @@ fn depth(desk: &Desk, side: Side) -> f64 {
 }
 
 fn by_tape(config: &mut EngineConfig) {
-    config.models.intensity = Source::Tape;
+    config.models.intensity = IntensitySource::Tape;
 }
 
 fn costs_by_tape(config: &mut EngineConfig) {
@@ -135,8 +138,13 @@ fn costs_by_tape(config: &mut EngineConfig) {
 /// Takers that reach far make a flatter intensity, and levels further apart: 1/k.
 #[test]
 fn a_measured_intensity_spaces_the_levels() {
-    let assumed = taught(&mut market(4.0, nothing), |_| {});
-    let measured = taught(&mut market(4.0, nothing), by_tape);
+    // What rests is what is wanted: nothing stays for being near it.
+    let exact = |config: &mut EngineConfig| config.quoting.max_bps_diff = Some(1e-6);
+    let assumed = taught(&mut market(4.0, nothing), exact);
+    let measured = taught(&mut market(4.0, nothing), |config| {
+        exact(config);
+        by_tape(config);
+    });
     let (fits, used) = (models(&measured).fits, models(&measured).used);
     for fit in fits.map(Option::unwrap) {
         assert!((fit.kappa / 0.25 - 1.0).abs() < 0.15, "{fit:?}");
@@ -385,4 +393,216 @@ fn avellaneda_s_horizon_moves_the_half_spread() {
     let (long, short) = (at(3_600.0), at(1.0));
     assert!(depth(&long, Side::Bid) > depth(&short, Side::Bid) + 0.2);
     assert_eq!(long.resting.len(), 10);
+}
+
+fn by_own(config: &mut EngineConfig) {
+    config.models.intensity = IntensitySource::Own;
+}
+
+/// One in five seconds a taker meets our best order on either side, or none does: nobody else trades.
+fn served(fills: bool, set: impl Fn(&mut EngineConfig)) -> Desk {
+    let mut desk = Desk::with(configured(set), 0);
+    desk.open();
+    desk.seconds(80);
+    for second in 0..600 {
+        desk.seconds(1);
+        if fills && second % 5 == 0 {
+            desk.fill([Side::Bid, Side::Ask][second / 5 % 2], 1);
+        }
+    }
+    desk
+}
+
+/// Orders that nobody meets lower `A`, and `1/A` is part of the edge; those that are met keep it up. What we
+/// saw is shown, used or not.
+#[test]
+fn our_own_fills_move_the_intensity() {
+    let (met, alone) = (served(true, by_own), served(false, by_own));
+    let [bids, asks] = models(&met).own;
+    assert!(
+        (bids.fills - asks.fills).abs() < 2.0 && bids.fills > 30.0,
+        "{bids:?}"
+    );
+    assert!(
+        bids.exposure_s > 2_000.0,
+        "five orders for ten minutes: {bids:?}"
+    );
+    assert_eq!(models(&alone).own[0].fills.to_bits(), 0);
+    let (used_met, used_alone) = (models(&met).used, models(&alone).used);
+    let rate =
+        |desk: &Desk, used: mm_core::learned::Learned| used.fill_rate_per_s(depth(desk, Side::Bid));
+    assert!(
+        rate(&met, used_met) > 5.0 * rate(&alone, used_alone),
+        "{used_met:?} {used_alone:?}"
+    );
+    let assumed = served(false, |_| {});
+    assert!((models(&assumed).used.arrival_per_s - 0.1).abs() < 1e-12);
+    assert!(models(&assumed).own[0].exposure_s > 2_000.0);
+    // Levels stand 1/k apart, and orders that nobody meets further in make k no smaller.
+    let last = |desk: &Desk| {
+        let ours = desk.resting.values().filter(|o| o.side == Side::Bid);
+        let away = ours.map(|o| (1.0 - o.px.0 as f64 / desk.mid as f64) * 1e4);
+        away.fold(0.0, f64::max)
+    };
+    println!("{} {} {}", last(&met), last(&alone), last(&assumed));
+    println!("{used_met:?} {used_alone:?}");
+    assert!((last(&met) - last(&assumed)).abs() > 0.2, "{}", last(&met));
+}
+
+/// Fills of a snapshot are of a market that nobody watched, and immediate orders are not met: neither counts.
+#[test]
+fn old_fills_teach_nothing() {
+    let mut desk = served(true, by_own);
+    let before = models(&desk).own[0].fills;
+    let best = desk
+        .resting
+        .iter()
+        .find(|(_, order)| order.side == Side::Bid);
+    let (oid, order) = best.map(|(oid, order)| (*oid, *order)).unwrap();
+    let told = |desk: &mut Desk, tid: u64, snapshot: bool| {
+        let fill = Fill {
+            exch: desk.now,
+            tid,
+            oid,
+            cloid: Some(order.cloid),
+            side: Side::Bid,
+            px: order.px,
+            sz: Sz(1),
+            start_position: desk.position,
+            fee: Usd::ZERO,
+            taker: false,
+            kind: FillKind::Trade,
+        };
+        desk.position += Sz(1);
+        desk.cash -= order.px.0;
+        desk.tell(EventBody::Fills(Fills {
+            snapshot,
+            fills: vec![fill],
+            others: Vec::new(),
+        }));
+    };
+    told(&mut desk, 1 << 50, true);
+    assert!((models(&desk).own[0].fills - before).abs() < 1e-12);
+    told(&mut desk, (1 << 50) + 1, false);
+    assert!((models(&desk).own[0].fills - before - 1.0).abs() < 1e-9);
+}
+
+/// Buyers come more than before: rate, money, imbalance and score of the short memory say so.
+#[test]
+fn the_flow_of_takers_is_shown_by_side() {
+    let mut tape = market(1.0, nothing);
+    let mut desk = taught(&mut tape, |_| {});
+    let even = models(&desk).flow;
+    assert!(
+        (even[2].imbalance.unwrap()).abs() < 0.2 && even[1].score.abs() < 1.5,
+        "{even:?}"
+    );
+    let [buys, sells] = even[2].per_s.unwrap();
+    assert!(
+        (buys - 0.25).abs() < 0.03 && (sells - 0.25).abs() < 0.03,
+        "{even:?}"
+    );
+    for _ in 0..20 {
+        desk.pass(Dur(SECOND / 2));
+        book(&mut desk, [50_000, 50_000]);
+        tape.take(&mut desk, Side::Bid, 1.0);
+    }
+    desk.pass(Dur(SECOND));
+    book(&mut desk, [50_000, 50_000]);
+    let [quick, middle, slow] = models(&desk).flow;
+    assert!(
+        quick.imbalance.unwrap() > 0.99 && middle.score > 3.0,
+        "{middle:?}"
+    );
+    assert!(quick.usd_per_s.unwrap()[0] > slow.usd_per_s.unwrap()[0]);
+}
+
+/// A market of a quiet day that has become four times as lively.
+fn wild(set: impl Fn(&mut EngineConfig)) -> Desk {
+    let mut desk = Desk::with(configured(set), 0);
+    let closes = (0..=1_440_i64).map(|minute| {
+        let open = Time(desk::START - (1_441 - minute) * 60 * SECOND);
+        Candle {
+            open,
+            close: open.plus(Dur(60 * SECOND)),
+            close_px: if minute % 2 == 0 {
+                100_000.0
+            } else {
+                100_050.0
+            },
+        }
+    });
+    desk.tell(EventBody::Candles(closes.collect()));
+    desk.open();
+    for second in 0..400 {
+        desk.mid = 1_000_005 + [0, 600][second % 2];
+        desk.seconds(1);
+    }
+    desk
+}
+
+/// Sizes and the pace of requoting follow the regime; no term of the price does.
+#[test]
+fn a_wild_market_is_quoted_smaller_and_closer_and_no_wider() {
+    let following = |size: f64, refresh: f64| {
+        wild(|config| {
+            config.models.regime = true;
+            config.models.wild_size_frac = size;
+            config.models.wild_refresh_ratio = refresh;
+        })
+    };
+    let (plain, small) = (wild(|_| {}), following(0.4, 1.0));
+    for desk in [&plain, &small] {
+        assert_eq!(
+            models(desk).regime,
+            Regime::Wild,
+            "{:?}",
+            models(desk).regime_ratio
+        );
+    }
+    let lots = |desk: &Desk| desk.lots(Side::Bid).as_f64();
+    let share = lots(&small) / lots(&plain);
+    assert!((share - 0.4).abs() < 0.1, "{share}");
+    let terms = |desk: &Desk| desk.snapshot().trace[0].terms.unwrap();
+    assert_eq!(terms(&small), terms(&plain));
+    let mut quick = following(1.0, 10.0);
+    assert!((lots(&quick) / lots(&plain) - 1.0).abs() < 0.1);
+    assert_eq!(terms(&quick), terms(&plain));
+    // Moves that the usual tolerance, twice a second's noise, leaves alone.
+    let amends = |desk: &mut Desk| {
+        let before = desk.snapshot().counts.requests;
+        for second in 0..30 {
+            desk.mid = 1_000_005 + [0, 100][second % 2];
+            desk.seconds(1);
+        }
+        desk.snapshot().counts.requests - before
+    };
+    let mut plain = plain;
+    let (quickly, plainly) = (amends(&mut quick), amends(&mut plain));
+    assert!(quickly > 2 * plainly, "{quickly} {plainly}");
+}
+
+/// Four times as lively as usual: where gamma is that of a usual hour, what is held is skewed away harder.
+#[test]
+fn the_skew_follows_volatility_where_gamma_is_the_usual_one() {
+    let skew = |at: GammaAt| {
+        let mut desk = wild(|config| config.models.gamma_at = at);
+        desk.fill(Side::Bid, 60);
+        desk.seconds(1);
+        -desk.snapshot().trace[0].terms.unwrap().skew_bps
+    };
+    let (present, usual) = (skew(GammaAt::Present), skew(GammaAt::Usual));
+    assert!(present > 0.0 && usual > 2.0 * present, "{usual} {present}");
+}
+
+/// No candles, no usual volatility: then the market is as usual, whatever it does.
+#[test]
+fn without_history_the_regime_is_the_usual_one() {
+    let desk = taught(&mut market(4.0, nothing), |config| {
+        config.models.regime = true;
+    });
+    assert_eq!(
+        (models(&desk).regime, models(&desk).regime_ratio),
+        (Regime::Usual, None)
+    );
 }

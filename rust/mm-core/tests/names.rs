@@ -91,6 +91,7 @@ fn why_a_side_is_empty() {
         "margin",
         "liquidation_distance",
         "fill_burst",
+        "toxic",
         "fees_unknown",
         "head_room_unknown",
         "no_limit",

@@ -46,6 +46,13 @@ pub struct ControlConfig {
     pub widen_sum_bps: f64,
     /// Shortest time in WIDEN after its cause was last seen, s.
     pub widen_dwell_s: f64,
+    /// A move of the mid within a second beyond so many standard deviations takes the threatened side off;
+    /// `None`: none does.
+    pub toxic_jump_sigmas: Option<f64>,
+    /// A flow of takers of one side beyond so many standard deviations does; `None`: none does.
+    pub toxic_flow_sigmas: Option<f64>,
+    /// For how long, s.
+    pub toxic_off_s: f64,
     /// Fills of one side within the burst window that take the increasing side off.
     pub burst_fills: u32,
     /// The burst window, s of exchange time.
@@ -89,6 +96,9 @@ pub(super) mod tests {
         widen_term_bps: 5.0,
         widen_sum_bps: 20.0,
         widen_dwell_s: 30.0,
+        toxic_jump_sigmas: None,
+        toxic_flow_sigmas: None,
+        toxic_off_s: 5.0,
         burst_fills: 4,
         burst_window_s: 2.0,
         burst_off_s: 60.0,

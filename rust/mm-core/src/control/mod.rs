@@ -12,6 +12,7 @@ mod phases;
 mod premium;
 mod ramp;
 mod suppressed;
+mod toxic;
 
 pub use admitted::Admitted;
 pub use alarm::{Alarm, CloseWait, ToldFill};
@@ -24,3 +25,4 @@ pub use premium::{Jumps, Premium};
 pub(crate) use ramp::RAMP_HOURS;
 pub use ramp::Ramp;
 pub use suppressed::{Suppressed, SuppressedSides};
+pub use toxic::{Signs, Toxic, ToxicCounts};

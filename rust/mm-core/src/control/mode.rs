@@ -84,6 +84,8 @@ pub enum ModeReason {
     LiquidationDistance,
     /// Many fills of one side within a moment.
     FillBurst,
+    /// The mid jumped, or takers came from one side: those who trade may know more than we do.
+    Toxic,
     /// Our fees are not known.
     FeesUnknown,
     /// The exchange's allowance is not known.
@@ -113,6 +115,7 @@ impl ModeReason {
             Self::LiquidationDistance => "liquidation_distance",
             Self::RecoveryExhausted => "recovery_exhausted",
             Self::FillBurst => "fill_burst",
+            Self::Toxic => "toxic",
             Self::FeesUnknown => "fees_unknown",
             Self::HeadRoomUnknown => "head_room_unknown",
             Self::NoLimit => "no_limit",

@@ -1,5 +1,5 @@
-//! The premium of WIDEN: bounded additive terms for a jump of the price, for stale inputs and for the
-//! time after a burst of fills. It widens the increasing side alone.
+//! The premium of WIDEN: bounded additive terms for a jump of the price, for stale inputs, for the time
+//! after a burst of fills and for that after toxic flow. It widens the increasing side alone.
 
 use std::collections::VecDeque;
 
@@ -20,13 +20,15 @@ pub struct Premium {
     pub staleness_bps: f64,
     /// After a burst of fills.
     pub burst_bps: f64,
+    /// Takers who may know more than we do.
+    pub toxic_bps: f64,
 }
 
 impl Premium {
     /// What the increasing side is moved outward by, at most `most_bps`.
     #[must_use]
     pub fn sum_bps(&self, most_bps: f64) -> f64 {
-        (self.jump_bps + self.staleness_bps + self.burst_bps).min(most_bps)
+        (self.jump_bps + self.staleness_bps + self.burst_bps + self.toxic_bps).min(most_bps)
     }
 
     /// The larger of each term.
@@ -36,6 +38,7 @@ impl Premium {
             jump_bps: self.jump_bps.max(other.jump_bps),
             staleness_bps: self.staleness_bps.max(other.staleness_bps),
             burst_bps: self.burst_bps.max(other.burst_bps),
+            toxic_bps: self.toxic_bps.max(other.toxic_bps),
         }
     }
 }
@@ -127,13 +130,14 @@ mod tests {
             jump_bps: 5.0,
             staleness_bps: 5.0,
             burst_bps: 5.0,
+            toxic_bps: 2.0,
         };
-        assert!((all.sum_bps(20.0) - 15.0).abs() < 1e-12);
+        assert!((all.sum_bps(20.0) - 17.0).abs() < 1e-12);
         assert!((all.sum_bps(8.0) - 8.0).abs() < 1e-12);
         let jump = Premium {
             jump_bps: 7.0,
             ..Premium::default()
         };
-        assert!((all.or(jump).sum_bps(20.0) - 17.0).abs() < 1e-12);
+        assert!((all.or(jump).sum_bps(20.0) - 19.0).abs() < 1e-12);
     }
 }

@@ -6,7 +6,8 @@ use super::closing::Closing;
 use crate::action::Tif;
 use crate::control::{
     Admitted, Alarm, Allowed, Burst, Demand, Jumps, Kill, KillReason, KillWatch, Losses, Mode,
-    ModeReason, Modes, PositionPolicy, Premium, Ramp, Stop, Suppressed, SuppressedSides, Watched,
+    ModeReason, Modes, PositionPolicy, Premium, Ramp, Signs, Stop, Suppressed, SuppressedSides,
+    Toxic, Watched,
 };
 use crate::event::Fill;
 use crate::filter::{QuoteMode, ReduceOnly, ReduceOnlyReason};
@@ -19,6 +20,7 @@ use crate::units::{Dur, Side, Sz, Time, Usd};
 pub(super) struct Control {
     pub(super) modes: Modes,
     pub(super) burst: Burst,
+    pub(super) toxic: Toxic,
     pub(super) ramp: Ramp,
     pub(super) jumps: Jumps,
     pub(super) watch: KillWatch,
@@ -44,6 +46,7 @@ impl Control {
         Self {
             modes: Modes::new(widen_dwell_s),
             burst: Burst::default(),
+            toxic: Toxic::default(),
             ramp: Ramp::default(),
             jumps: Jumps::default(),
             watch: KillWatch::default(),
@@ -143,7 +146,20 @@ impl Engine {
         if let Some(touch) = self.market.book.touch() {
             let config = &self.config.control;
             self.control.jumps.observe(self.now, touch.mid(), config);
+            let signs = Signs {
+                jump: self.market.jump.score(),
+                flow: match config.toxic_flow_sigmas {
+                    Some(_) => self.market.models.flow_score(),
+                    None => 0.0,
+                },
+            };
+            self.control.toxic.observe(self.now, signs, config);
         }
+    }
+
+    /// Whether takers threaten a side of ours: nothing that increases may stand on it.
+    pub(super) fn is_threatened(&self, side: Side) -> bool {
+        self.control.toxic.is_off(side, self.now)
     }
 
     /// Decides the mode of the cycle and gives the verdict on the position under it.
@@ -225,6 +241,10 @@ impl Engine {
                 premium.burst_bps = most;
                 demands.push(Demand::new(Mode::Widen, ModeReason::FillBurst));
             }
+        }
+        if Side::BOTH.into_iter().any(|side| self.is_threatened(side)) {
+            premium.toxic_bps = most;
+            demands.push(Demand::new(Mode::Widen, ModeReason::Toxic));
         }
         let jumped = self
             .control
@@ -385,6 +405,9 @@ impl Engine {
         }
         if self.share_of(side) <= 0.0 {
             return Some(Suppressed::Mode(ModeReason::FillBurst));
+        }
+        if self.is_threatened(side) {
+            return Some(Suppressed::Mode(ModeReason::Toxic));
         }
         if !self.control.can_quote {
             let ill = self.health().demands().next().map(|demand| demand.reason);

@@ -47,7 +47,12 @@ impl Engine {
                 .own
                 .budget
                 .map(|b| b.left(config.daily_loss_frac(), config.drawdown_frac())),
-            head_room: self.own.allowance.map(|allowance| allowance.max_trade_szs),
+            // What may be added says nothing of a limit before it is known what is held.
+            head_room: self
+                .own
+                .allowance
+                .filter(|_| self.own.ledger.is_some())
+                .map(|allowance| allowance.max_trade_szs),
             own_increasing: self.own_increasing(position),
             asset_max_leverage: Some(tier),
             exchange_leverage: exchange.map(f64::from),

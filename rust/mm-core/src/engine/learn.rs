@@ -121,7 +121,15 @@ impl Engine {
 
     /// The ledger begins; what was told before it is told to it now.
     fn on_anchor(&mut self, report: AccountState) {
+        let believed = self.own.position();
         let early = self.own.anchor(report, self.now);
+        // The venue knew of the position all along: an allowance that came before is beside all of it.
+        let found = self.own.position() - believed;
+        if let Some(allowance) = &mut self.own.allowance {
+            for side in Side::BOTH {
+                allowance.base[side.index()] += side.signed(found);
+            }
+        }
         self.on_inherited(report.position);
         for body in &early {
             self.learn(body);
@@ -168,7 +176,7 @@ impl Engine {
                 ledger.forget(fill.tid);
             }
             match self.own.post(fill, self.now) {
-                Some(Posted::New) => self.on_new_fill(fill),
+                Some(Posted::New) => self.on_new_fill(fill, fills.snapshot),
                 Some(Posted::BeforeAnchor) => {
                     // After a correction an order of ours may still wait for it.
                     let owner = match self.orders.owner_of(fill) {
@@ -243,7 +251,7 @@ impl Engine {
         }
     }
 
-    fn on_new_fill(&mut self, fill: &Fill) {
+    fn on_new_fill(&mut self, fill: &Fill, is_old: bool) {
         match fill.side {
             Side::Bid => self.counts.fills_buy += 1,
             Side::Ask => self.counts.fills_sell += 1,
@@ -257,6 +265,10 @@ impl Engine {
         match owner {
             Owner::Ours | Owner::Past => {
                 self.on_quote_filled(fill);
+                // A snapshot says what the position is; the market that its fills met is not known.
+                if !is_old && !fill.taker {
+                    self.market.models.on_own_fill(fill);
+                }
                 self.govern_fill(fill);
                 self.doubt_if_large(fill.side.signed(fill.sz));
             }
@@ -282,11 +294,9 @@ impl Engine {
     fn on_quote_filled(&mut self, fill: &Fill) {
         self.counts.filled_lots += fill.sz;
         self.count_turnover(fill.sz);
-        if let Some(touch) = self.market.book.touch() {
-            self.market
-                .markouts
-                .on_fill(fill.exch, fill.side, touch.mid());
-        }
+        self.market
+            .markouts
+            .on_fill(fill.exch, fill.side, fill.px, fill.sz);
     }
 
     fn on_reply(&mut self, reply: &Reply) {

@@ -3,13 +3,17 @@
 use super::models::Models;
 use crate::book::{Book, Touch};
 use crate::estimators::history::{History, Seed};
+use crate::estimators::jump::Jump;
 use crate::estimators::markout::Markouts;
+use crate::estimators::regime::Regimes;
 use crate::estimators::tape::Tape;
 use crate::estimators::volatility::Volatility;
 use crate::event::{AssetCtx, Bbo, BookSnapshot, Candle, Trade};
 use crate::instrument::Instrument;
 use crate::units::{Dur, SECOND, Time};
 
+/// Between two looks at the regime.
+const JUDGE: Dur = Dur(SECOND);
 /// From then on nobody knows whether the venue's open interest is at its cap: ten looks went unanswered.
 const CAP_LOST: Dur = Dur(600 * SECOND);
 
@@ -19,6 +23,10 @@ pub(super) struct Market {
     pub(super) book: Book,
     pub(super) models: Models,
     pub(super) volatility: Volatility,
+    pub(super) jump: Jump,
+    pub(super) regimes: Regimes,
+    /// When the regime was last judged.
+    judged: Option<Time>,
     history: History,
     /// What history said when it was last heard.
     pub(super) seed: Seed,
@@ -43,6 +51,9 @@ impl Market {
             book: Book::default(),
             models,
             volatility: Volatility::default(),
+            jump: Jump::default(),
+            regimes: Regimes::default(),
+            judged: None,
             history: History::default(),
             seed: Seed::default(),
             tape: Tape::default(),
@@ -81,8 +92,15 @@ impl Market {
         self.seen_since_up = true;
         self.tape.start(exch);
         if let Some(touch) = self.book.touch() {
-            self.markouts.on_time(exch, touch.mid());
+            self.markouts.on_mid(exch, touch.mid());
+            let explained = self.volatility.without_jumps();
+            self.jump.observe(exch, touch.mid(), explained);
             self.volatility.observe(exch, touch.mid());
+            if self.judged.is_none_or(|judged| exch.since(judged) >= JUDGE) {
+                self.judged = Some(exch);
+                let sigma = self.volatility.of_two_minutes();
+                self.regimes.observe(exch, sigma, self.seed.sigma_usual);
+            }
         }
     }
 
@@ -150,6 +168,7 @@ impl Market {
 
     pub(super) fn on_down(&mut self) {
         self.models.on_gap();
+        self.jump.forget();
         self.seen_since_up = false;
     }
 

@@ -133,6 +133,9 @@ pub enum Bug {
     /// Every order is replaced once a second, wherever it stands and whatever requests cost: the plain
     /// maker that the economy is measured against.
     Refresh,
+    /// One order a side, of what all its levels would have, at the best price there is, whatever that
+    /// costs: the maker at the touch that prices are measured against.
+    Touch,
     /// Nothing that only reduces is quoted.
     Quotes,
     /// What exceeds a limit that has fallen is cancelled a second late.
@@ -218,8 +221,9 @@ impl EngineConfig {
     }
 
     #[rustfmt::skip] // a table
-    fn control_ranges(&self) -> [Ranged; 19] {
+    fn control_ranges(&self) -> [Ranged; 22] {
         let c = &self.control;
+        let (jump, flow) = (c.toxic_jump_sigmas.unwrap_or(2.0), c.toxic_flow_sigmas.unwrap_or(2.0));
         [
             ("control.observe_book_s", c.observe_book_s, DAY_S, "0 to 86400 s"),
             ("control.observe_deadline_s", c.observe_deadline_s, DAY_S, "0 to 86400 s"),
@@ -229,6 +233,9 @@ impl EngineConfig {
             ("control.widen_term_bps", c.widen_term_bps, (0.0, 5.0), "0 to 5 bps"),
             ("control.widen_sum_bps", c.widen_sum_bps, (0.0, 20.0), "0 to 20 bps"),
             ("control.widen_dwell_s", c.widen_dwell_s, DAY_S, "0 to 86400 s"),
+            ("control.toxic_jump_sigmas", jump, (2.0, 1e3), "2 to 1000"),
+            ("control.toxic_flow_sigmas", flow, (2.0, 1e3), "2 to 1000"),
+            ("control.toxic_off_s", c.toxic_off_s, (0.1, 3600.0), "0.1 to 3600 s"),
             ("control.burst_fills", f64::from(c.burst_fills), (2.0, 1e3), "2 to 1000"),
             ("control.burst_window_s", c.burst_window_s, (1e-3, 60.0), "above 0, at most 60 s"),
             ("control.burst_off_s", c.burst_off_s, DAY_S, "0 to 86400 s"),
@@ -423,6 +430,7 @@ impl Engine {
         let ledger = self.own.ledger.as_ref().and_then(Ledger::deadline);
         let times = [
             self.phases.wake_at(self.now),
+            self.control.toxic.wake_at(self.now),
             ledger.filter(|at| *at > self.now),
             self.recover.wake_at(self.now, &self.config.recovery),
             self.orders.wake_at(self.now),

@@ -3,21 +3,34 @@
 use serde::Serialize;
 
 use super::Engine;
+use crate::action::Tif;
 use crate::book::{Book, Touch};
+use crate::control::ToxicCounts;
+use crate::estimators::GAP;
 use crate::estimators::adverse::{Cost, DEPTHS, HORIZONS_S};
-use crate::estimators::intensity::Fit;
+use crate::estimators::flow::{FlowShown, HALF_LIVES_S};
+use crate::estimators::intensity::{Fit, OwnIntensity};
 use crate::estimators::microprice::MicroPrice;
+use crate::estimators::regime::{Regime, Regimes};
 use crate::estimators::sweep::Sweep;
+use crate::estimators::volatility::VolatilityShown;
 use crate::estimators::watched::Watched;
-use crate::event::{Level, Trade};
-use crate::learned::{CostCurve, FairPrice, Learned, ModelsConfig, Source};
+use crate::event::{Fill, Level, Trade};
+use crate::learned::{
+    CostCurve, FairPrice, GammaAt, IntensitySource, Learned, ModelsConfig, Source,
+};
 use crate::quote::QuotingConfig;
-use crate::units::{Dur, SECOND, Side, Sz, Time};
+use crate::solved::Conditions;
+use crate::units::{Dur, Px, SECOND, Side, Sz, Time};
 
 /// Where the cost of a fill is taken: after 5 s the recorded curves are flat. MODELS.md P1.2.
 const COST_HORIZON: usize = 1;
+/// Memory of the flow that a side is taken off for: 10 s.
+const TOXIC_MEMORY: usize = 1;
 /// Between two fits.
 const REFIT: Dur = Dur(SECOND);
+/// Between two counts of the time that our orders rest: each counts for all of it where it then is.
+const REST: Dur = Dur(SECOND);
 
 /// What the models make of the market, and what of it is used.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -27,16 +40,47 @@ pub struct ModelsShown {
     /// Where that comes from.
     pub fair_price: FairPrice,
     /// Where the intensity comes from.
-    pub intensity: Source,
+    pub intensity: IntensitySource,
     /// Where the adverse selection comes from.
     pub adverse_selection: Source,
     /// Intensity and adverse selection as they are used.
     pub used: Learned,
     /// The intensity as measured for our `[bids, asks]`, used or not; `None`: too few sweeps.
     pub fits: [Option<Fit>; 2],
+    /// What our own orders of `[bids, asks]` saw, used or not.
+    pub own: [OwnShown; 2],
+    /// Volatility at every half-life and span, used or not.
+    pub volatility: VolatilityShown,
+    /// How lively the market is against what it usually is.
+    pub regime: Regime,
+    /// Volatility of two minutes over the usual one of the hour; `None`: not known.
+    pub regime_ratio: Option<f64>,
+    /// How often takers took a side off, by the sign.
+    pub toxic: ToxicCounts,
+    /// The flow of takers, from the shortest memory to the longest.
+    pub flow: [FlowShown; HALF_LIVES_S.len()],
     /// Adverse selection 5 s after a sweep as measured, by the distances of
     /// [`DEPTHS_BPS`](crate::estimators::adverse::DEPTHS_BPS); `None`: too few came.
     pub costs: [[Option<Cost>; DEPTHS]; 2],
+}
+
+/// What our own orders of a side saw, as much as is remembered of it.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct OwnShown {
+    /// Seconds that they rested, added up.
+    pub exposure_s: f64,
+    /// Takers that met one.
+    pub fills: f64,
+    /// What that makes of the tape's intensity, or of the assumed one where the tape has none.
+    pub fit: Fit,
+}
+
+/// What others than [`Models`] know of what it shows.
+struct OfEngine {
+    fair: Option<f64>,
+    volatility: VolatilityShown,
+    regimes: Regimes,
+    toxic: ToxicCounts,
 }
 
 /// The estimators that prices and sizes rest on.
@@ -49,6 +93,13 @@ pub(super) struct Models {
     learned: Learned,
     fits: [Option<Fit>; 2],
     fitted: Option<Time>,
+    own: OwnIntensity,
+    /// The last posteriors of `own`, where it speaks.
+    own_fits: [Option<Fit>; 2],
+    /// Since when the time that our orders rest is not counted yet.
+    rested: Option<Time>,
+    /// Newest touch: exchange time, and mid in lattice units.
+    last: Option<(Time, f64)>,
     /// Until when sweeps of a taker's side may be our own orders that take, receive time.
     own_taking: [Time; 2],
 }
@@ -64,6 +115,10 @@ impl Models {
             assumed,
             fits: [None; 2],
             fitted: None,
+            own: OwnIntensity::new(config.intensity_half_life_s),
+            own_fits: [None; 2],
+            rested: None,
+            last: None,
             own_taking: [Time::ZERO; 2],
         }
     }
@@ -73,16 +128,80 @@ impl Models {
         self.learned
     }
 
-    fn shown(&self, fair: Option<f64>, now: Time) -> ModelsShown {
+    fn shown(&self, of_engine: &OfEngine, now: Time) -> ModelsShown {
+        let OfEngine {
+            fair,
+            volatility,
+            regimes,
+            toxic,
+        } = *of_engine;
         ModelsShown {
             fair,
+            volatility,
+            regime: regimes.regime(),
+            regime_ratio: regimes.ratio(),
+            toxic,
             fair_price: self.config.fair_price,
             intensity: self.config.intensity,
             adverse_selection: self.config.adverse_selection,
             used: self.learned,
             fits: self.fits,
+            own: Side::BOTH.map(|side| self.own_shown(side)),
+            flow: core::array::from_fn(|window| self.watched.flow().shown(window)),
             costs: Side::BOTH.map(|side| self.watched.costs(side, COST_HORIZON, now)),
         }
+    }
+
+    fn own_shown(&self, side: Side) -> OwnShown {
+        let (exposure_s, fills) = self.own.seen(side);
+        OwnShown {
+            exposure_s,
+            fills,
+            fit: self.own_fit(side),
+        }
+    }
+
+    fn own_fit(&self, side: Side) -> Fit {
+        let index = side.index();
+        let Learned {
+            arrival_per_s,
+            kappa_per_bps,
+            ..
+        } = self.assumed;
+        let prior = self.fits[index]
+            .unwrap_or_else(|| Fit::assumed(arrival_per_s, kappa_per_bps, self.config.shrink_n0));
+        self.own.fit(side, &prior, self.own_fits[index].as_ref())
+    }
+
+    /// The touch at `exch` ends a second in which our orders rested: gives the mid that they were at, lattice
+    /// units, and the seconds. Nothing is counted across a gap.
+    fn rest_due(&mut self, exch: Time) -> Option<(f64, f64)> {
+        let (known, mid) = self.last?;
+        let since = self.rested.filter(|_| exch.since(known) <= GAP);
+        let due = since.is_none_or(|since| exch.since(since) >= REST);
+        if !due {
+            return None;
+        }
+        self.rested = Some(exch);
+        self.own.on_time(exch);
+        Some((mid, exch.since(since?).as_secs()))
+    }
+
+    fn on_rested(&mut self, side: Side, px: Px, (mid, span_s): (f64, f64)) {
+        self.own.rested(side, away_bps(side, px, mid), span_s);
+    }
+
+    /// A fill of an order of ours that rested. Without a mid from before it, it was met nowhere.
+    pub(super) fn on_own_fill(&mut self, fill: &Fill) {
+        if let Some(mid) = self.watched.mid_before(fill.exch) {
+            let delta_bps = away_bps(fill.side, fill.px, mid);
+            self.own.filled(fill.side, delta_bps, fill.exch, fill.oid);
+        }
+    }
+
+    /// How one-sided takers come in ten seconds.
+    pub(super) fn flow_score(&self) -> f64 {
+        self.watched.flow().score(TOXIC_MEMORY)
     }
 
     /// An order of ours takes: what it meets is no flow of others.
@@ -112,6 +231,7 @@ impl Models {
             self.micro.forget_last();
         }
         self.micro.observe(others, tick);
+        self.last = Some((exch, touch.mid()));
         if self.fitted.is_none_or(|fitted| exch.since(fitted) >= REFIT) {
             self.fitted = Some(exch);
             self.refit(exch);
@@ -122,14 +242,23 @@ impl Models {
     pub(super) fn on_gap(&mut self) {
         self.watched.on_gap();
         self.micro.forget_last();
+        self.rested = None;
     }
 
     fn refit(&mut self, exch: Time) {
         self.fits = Side::BOTH.map(|side| self.watched.fit(side));
         let n0 = self.config.shrink_n0;
         let mut learned = self.assumed;
-        if let ([Some(bids), Some(asks)], Source::Tape) = (self.fits, self.config.intensity) {
-            learned = learned.with_intensity([bids, asks], n0);
+        match (self.config.intensity, self.fits) {
+            (IntensitySource::Tape, [Some(bids), Some(asks)]) => {
+                learned = learned.with_intensity([bids, asks], n0);
+            }
+            (IntensitySource::Own, _) => {
+                let fits = Side::BOTH.map(|side| self.own_fit(side));
+                self.own_fits = fits.map(Some);
+                learned = learned.with_intensity(fits, n0);
+            }
+            _ => {}
         }
         if self.config.adverse_selection == Source::Tape {
             let prior_bps = self.assumed.adverse_bps(Side::Bid, 0.0);
@@ -172,7 +301,49 @@ impl Engine {
 
     pub(super) fn shown_models(&self) -> ModelsShown {
         let fair = self.fair_px().map(|px| px / self.instrument.px_scale());
-        self.market.models.shown(fair, self.market.book.exch())
+        let of_engine = OfEngine {
+            fair,
+            volatility: self.market.volatility.shown(),
+            regimes: self.market.regimes,
+            toxic: self.control.toxic.counts(),
+        };
+        let exch = self.market.book.exch();
+        self.market.models.shown(&of_engine, exch)
+    }
+
+    /// What gamma is found for: the market as it usually is, where that is configured and known, or as it is.
+    pub(super) fn gamma_conditions(&self, at: &Conditions) -> Conditions {
+        match (self.config.models.gamma_at, self.market.seed.sigma_usual) {
+            (GammaAt::Usual, Some(sigma)) => Conditions {
+                sigma_bps: sigma * 1e4,
+                arrival: self.config.quoting.arrival_per_s,
+                kappa: at.kappa,
+            },
+            _ => *at,
+        }
+    }
+
+    /// What sizes are multiplied by in the present regime.
+    pub(super) fn regime_size(&self) -> f64 {
+        let models = &self.config.models;
+        match self.market.regimes.regime() {
+            _ if !models.regime => 1.0,
+            Regime::Calm | Regime::Usual => 1.0,
+            Regime::Lively => models.lively_size_frac,
+            Regime::Wild => models.wild_size_frac,
+        }
+    }
+
+    /// How much closer a quote follows what is wanted in the present regime.
+    pub(super) fn regime_refresh(&self) -> f64 {
+        let models = &self.config.models;
+        match self.market.regimes.regime() {
+            _ if !models.regime => 1.0,
+            Regime::Calm => models.calm_refresh_ratio,
+            Regime::Usual => 1.0,
+            Regime::Lively => models.lively_refresh_ratio,
+            Regime::Wild => models.wild_refresh_ratio,
+        }
     }
 
     /// Tells the models of a newer touch.
@@ -183,6 +354,13 @@ impl Engine {
         let others = self.others_touch().unwrap_or(touch);
         let (exch, tick) = (self.market.book.exch(), self.tick_at(&touch));
         let models = &mut self.market.models;
+        if let Some(rested) = models.rest_due(exch) {
+            let makers = self.orders.iter().map(|(_, order)| order);
+            let makers = makers.filter(|o| o.order.tif == Tif::Alo && o.is_displayed());
+            for order in makers {
+                models.on_rested(order.order.side, order.order.px, rested);
+            }
+        }
         models.on_touch(exch, touch, &others, tick, self.now);
     }
 
@@ -212,6 +390,12 @@ impl Engine {
             (sz > Sz::ZERO).then_some(Level { sz, ..*level })
         })
     }
+}
+
+/// How far outward of a mid a price of ours is, bps; both in lattice units.
+#[expect(clippy::cast_precision_loss, reason = "sign is -1 or 1")]
+fn away_bps(side: Side, px: Px, mid: f64) -> f64 {
+    (1.0 - px.as_f64() / mid) * side.sign() as f64 * 1e4
 }
 
 const _: () = assert!(HORIZONS_S[COST_HORIZON] == 5);

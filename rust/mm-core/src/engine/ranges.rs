@@ -5,6 +5,8 @@ use crate::requests::VENUE_PRICE_USD;
 
 /// Legal range of a half-life of what a model remembers.
 const HALF_LIFE_S: (f64, f64) = (10.0, 604_800.0);
+/// Legal range of a pace of requoting.
+const REFRESH: (f64, f64) = (0.1, 10.0);
 /// Legal range of a ratio.
 const RATIO: (f64, f64) = (0.0, 1e3);
 /// Legal range of a duration that may not be nothing, s.
@@ -21,12 +23,17 @@ impl EngineConfig {
     }
 
     #[rustfmt::skip] // a table
-    pub(super) fn models_ranges(&self) -> [Ranged; 3] {
+    pub(super) fn models_ranges(&self) -> [Ranged; 8] {
         let m = &self.models;
         [
             ("models.intensity_half_life_s", m.intensity_half_life_s, HALF_LIFE_S, "10 to 604800 s"),
             ("models.adverse_half_life_s", m.adverse_half_life_s, HALF_LIFE_S, "10 to 604800 s"),
             ("models.shrink_n0", m.shrink_n0, (0.0, 1e6), "0 to 1000000 observations"),
+            ("models.lively_size_frac", m.lively_size_frac, (1e-3, 1.0), "0.001 to 1"),
+            ("models.wild_size_frac", m.wild_size_frac, (1e-3, 1.0), "0.001 to 1"),
+            ("models.calm_refresh_ratio", m.calm_refresh_ratio, REFRESH, "0.1 to 10"),
+            ("models.lively_refresh_ratio", m.lively_refresh_ratio, REFRESH, "0.1 to 10"),
+            ("models.wild_refresh_ratio", m.wild_refresh_ratio, REFRESH, "0.1 to 10"),
         ]
     }
 

@@ -329,6 +329,7 @@ impl Engine {
             return Tolerance {
                 px: Px::ZERO,
                 sz_frac: 0.0,
+                break_even: None,
             };
         }
         self.tolerance(side)

@@ -10,9 +10,9 @@ use crate::budget::Restored;
 use crate::control::{
     CloseWait, Kill, Mode, ModeReason, Phase, Premium, Stop, SuppressedSides, TimeInMode,
 };
-use crate::estimators::markout::Markout;
+use crate::estimators::markout::{BySideAndDepth, Markout};
 use crate::estimators::tape::Takers;
-use crate::event::{OpenOrder, RejectionClass};
+use crate::event::{AccountState, OpenOrder, RejectionClass};
 use crate::limits::{Limits, SavedLimit};
 use crate::recovery::manager::Recovery;
 use crate::recovery::reconciler::Reconciliation;
@@ -230,17 +230,18 @@ pub struct Snapshot {
     pub market_takers: Takers,
     /// Markouts of our fills.
     pub markouts: Vec<Markout>,
+    /// The same by side and by distance.
+    pub markouts_split: BySideAndDepth,
 }
 
 impl Engine {
     /// Everything shown, as of the last step.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
-        let touch = self.market.book.touch();
-        let scale = self.instrument.px_scale();
+        let (market, scale) = (&self.market, self.instrument.px_scale());
+        let touch = market.book.touch();
         let ledger = self.own.ledger.as_ref();
-        let report = self.own.account.as_ref().map(|(report, _)| report);
-        let exposure = self.exposure();
+        let (report, exposure) = (self.reported(), self.exposure());
         let worst = |side| exposure.worst(self.own.position(), side);
         let age = |dur: Option<crate::units::Dur>| dur.map(crate::units::Dur::as_secs);
         Snapshot {
@@ -303,14 +304,19 @@ impl Engine {
             pending: Side::BOTH.map(|side| exposure.lots(side)),
             worst_case: [-worst(Side::Ask), worst(Side::Bid)],
             counts: self.counts.clone(),
-            market_takers: self.market.tape.takers(),
-            markouts: self.market.markouts.table().to_vec(),
+            market_takers: market.tape.takers(),
+            markouts: market.markouts.table().to_vec(),
+            markouts_split: market.markouts.by_side_and_depth(),
         }
     }
 
+    /// The account as last heard.
+    fn reported(&self) -> Option<&AccountState> {
+        self.own.account.as_ref().map(|(report, _)| report)
+    }
+
     fn pnl(&self) -> Option<Pnl> {
-        let (report, _) = self.own.account.as_ref()?;
-        Some(self.own.ledger.as_ref()?.pnl(report))
+        Some(self.own.ledger.as_ref()?.pnl(self.reported()?))
     }
 
     fn shown_recovery(&self) -> RecoveryShown {

@@ -105,19 +105,16 @@ impl Sums {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct Waiting {
-    sweep: Sweep,
-    next: usize,
-}
-
 /// Adverse selection by depth, side and horizon.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AdverseSelection {
     half_life_s: f64,
     /// By maker's side, horizon and depth.
     sums: [[[Sums; DEPTHS]; HORIZONS_S.len()]; 2],
-    waiting: VecDeque<Waiting>,
+    /// Oldest first.
+    waiting: VecDeque<Sweep>,
+    /// Of them, from the oldest, those whose move to each horizon is known: a mid costs no look at the rest.
+    resolved: [usize; HORIZONS_S.len()],
     mid: Option<(Time, f64)>,
 }
 
@@ -129,6 +126,7 @@ impl AdverseSelection {
             half_life_s,
             sums: [[[Sums::default(); DEPTHS]; HORIZONS_S.len()]; 2],
             waiting: VecDeque::new(),
+            resolved: [0; HORIZONS_S.len()],
             mid: None,
         }
     }
@@ -136,12 +134,12 @@ impl AdverseSelection {
     /// A sweep that ended: its moves are waited for.
     pub fn observe(&mut self, sweep: &Sweep) {
         if self.waiting.len() == WAITING_MAX {
-            self.waiting.pop_front();
+            self.forget_oldest(1);
         }
-        self.waiting.push_back(Waiting {
-            sweep: *sweep,
-            next: 0,
-        });
+        // One told late takes its place among those that wait for the shortest horizon.
+        let place = self.waiting.partition_point(|one| one.exch <= sweep.exch);
+        let place = place.max(self.resolved[0]);
+        self.waiting.insert(place, *sweep);
     }
 
     /// A newer mid, lattice units: horizons that ended before it had the mid before it.
@@ -156,32 +154,33 @@ impl AdverseSelection {
 
     /// The stream broke: what waits is never known.
     pub fn forget_waiting(&mut self) {
-        self.waiting.clear();
+        self.forget_oldest(self.waiting.len());
         self.mid = None;
     }
 
+    fn forget_oldest(&mut self, count: usize) {
+        self.waiting.drain(..count);
+        self.resolved = self.resolved.map(|known| known.saturating_sub(count));
+    }
+
     fn resolve(&mut self, since: Time, mid: f64, now: Time) {
-        for index in 0..self.waiting.len() {
-            let Waiting { sweep, mut next } = self.waiting[index];
-            while let Some(horizon_s) = HORIZONS_S.get(next) {
-                let horizon = Dur(horizon_s * SECOND);
+        for (at, horizon_s) in HORIZONS_S.into_iter().enumerate() {
+            let horizon = Dur(horizon_s * SECOND);
+            while let Some(&sweep) = self.waiting.get(self.resolved[at]) {
                 let due = sweep.exch.plus(horizon);
                 if due >= now {
                     break;
                 }
                 if due.since(since) <= GAP {
-                    self.add(next, horizon, &sweep, mid);
+                    self.add(at, horizon, &sweep, mid);
                 }
-                next += 1;
+                self.resolved[at] += 1;
             }
-            self.waiting[index].next = next;
         }
-        while self
-            .waiting
-            .front()
-            .is_some_and(|one| one.next == HORIZONS_S.len())
-        {
-            self.waiting.pop_front();
+        // The longest horizon is the last to be known.
+        let [.., over] = self.resolved;
+        if over > 0 {
+            self.forget_oldest(over);
         }
     }
 

@@ -12,6 +12,9 @@ const HOUR: Dur = Dur(3600 * SECOND);
 /// Hours of the last day, and of all that is kept.
 const DAY_HOURS: usize = 24;
 const HOURS: usize = 720;
+/// Hours of a day that make a median, and days that an hour's own ratio needs to count for half.
+const DAY_COVERED: usize = 18;
+const DAYS_HALF: f64 = 7.0;
 /// Longest candle that counts as a minute's, s.
 const MINUTE_S: f64 = 60.0;
 /// A return may span so many lengths of its candles: where nothing traded there is none.
@@ -26,6 +29,10 @@ pub struct Seed {
     pub sigma_24h: Option<f64>,
     /// Median of the hourly sigmas of up to 30 days, where at least 24 h are covered.
     pub sigma_prior: Option<f64>,
+    /// Sigma usual at this hour: the median of the last 24 hourly ones, where 18 are covered, times how this
+    /// hour of the day compared with its own 24 on the days before (geometric mean; seven days are half of
+    /// the weight that it could have).
+    pub sigma_usual: Option<f64>,
 }
 
 /// A return between the closes of two candles.
@@ -141,11 +148,46 @@ impl History {
         let mut hourly: Vec<f64> = covered.iter().map(|(_, hour)| hour.sigma()).collect();
         hourly.sort_by(f64::total_cmp);
         let sigma_prior = (hourly.len() >= DAY_HOURS).then(|| hourly[hourly.len() / 2]);
+        let by_age: Vec<(usize, f64)> = covered
+            .iter()
+            .map(|(ago, hour)| (*ago, hour.sigma()))
+            .collect();
         Seed {
             sigma_24h,
             sigma_prior,
+            sigma_usual: usual(&by_age),
         }
     }
+}
+
+/// Of hourly sigmas by their age in hours: see [`Seed::sigma_usual`]. The hour that begins now was, of each
+/// day before, the oldest.
+fn usual(by_age: &[(usize, f64)]) -> Option<f64> {
+    let of_day = |day: usize| -> Option<f64> {
+        let of_it = by_age.iter().filter(|(ago, _)| ago / DAY_HOURS == day);
+        median(of_it.map(|(_, sigma)| *sigma).collect())
+    };
+    let today = of_day(0)?;
+    let same_hour = by_age
+        .iter()
+        .filter(|(ago, _)| ago % DAY_HOURS == DAY_HOURS - 1);
+    let ratios: Vec<f64> = same_hour
+        .filter_map(|(ago, sigma)| Some(sigma / of_day(ago / DAY_HOURS)?))
+        .filter(|ratio| ratio.is_finite() && *ratio > 0.0)
+        .collect();
+    let n = ratios.len();
+    #[expect(clippy::cast_precision_loss, reason = "at most 30 days")]
+    let trust = n as f64 / (n as f64 + DAYS_HALF);
+    let hour = (n > 0).then(|| ratios.iter().map(|ratio| libm::log(*ratio)));
+    #[expect(clippy::cast_precision_loss, reason = "at most 30 days")]
+    let log_hour = hour.map_or(0.0, |logs| logs.sum::<f64>() / n as f64);
+    Some(today * libm::exp(trust * log_hour))
+}
+
+/// The median of a day's hours, where enough are covered.
+fn median(mut sigmas: Vec<f64>) -> Option<f64> {
+    sigmas.sort_by(f64::total_cmp);
+    (sigmas.len() >= DAY_COVERED).then(|| sigmas[sigmas.len() / 2])
 }
 
 /// Whole hours between a close and `now`: 0 for the last one.
@@ -209,8 +251,13 @@ mod tests {
     #[test]
     fn less_than_a_day_gives_neither() {
         let mut history = History::default();
-        history.hear(&candles(START, 1, 1_200, |_| 2e-4), START);
+        history.hear(&candles(START, 1, 1_000, |_| 2e-4), START);
         assert_eq!(history.seed(START), Seed::default());
+        // Twenty hours are enough for what is usual, and for nothing else.
+        history.hear(&candles(START, 1, 1_200, |_| 2e-4), START);
+        let seed = history.seed(START);
+        assert_eq!((seed.sigma_24h, seed.sigma_prior), (None, None));
+        assert!(near(seed.sigma_usual, 2e-4), "{seed:?}");
     }
 
     #[test]
@@ -251,6 +298,23 @@ mod tests {
         // An answer without candles takes nothing away.
         history.hear(&[], later);
         assert!(near(history.seed(later).sigma_24h, both));
+    }
+
+    /// Every day the hour that begins now is three times as lively as the others: a week says half of that, in
+    /// logarithms, a day an eighth.
+    #[test]
+    fn an_hour_that_is_lively_every_day_is_usually_so() {
+        for days in [1, 7] {
+            let mut history = History::default();
+            let at = |left: i64| (left / 60) % 24 == 23;
+            let sigma = |left| if at(left) { 3e-4 } else { 1e-4 };
+            history.hear(&candles(START, 1, days * 1_440 + 1, sigma), START);
+            #[expect(clippy::cast_precision_loss, reason = "a week")]
+            let trust = days as f64 / (days as f64 + 7.0);
+            let wanted = 1e-4 * libm::exp(trust * libm::log(3.0));
+            let usual = history.seed(START).sigma_usual.unwrap();
+            assert!((usual / wanted - 1.0).abs() < 0.05, "{usual} {wanted}");
+        }
     }
 
     #[test]

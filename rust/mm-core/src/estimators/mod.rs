@@ -1,10 +1,13 @@
 //! Estimators: small pure state machines from timed observations to a value with its uncertainty.
 
 pub mod adverse;
+pub mod flow;
 pub mod history;
 pub mod intensity;
+pub mod jump;
 pub mod markout;
 pub mod microprice;
+pub mod regime;
 pub mod sweep;
 pub mod tape;
 pub mod volatility;

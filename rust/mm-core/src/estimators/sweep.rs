@@ -71,9 +71,15 @@ impl Sweeps {
         *self = Self::default();
     }
 
+    /// The newest mid of before `exch` that is remembered, and its time.
+    #[must_use]
+    pub fn mid_before(&self, exch: Time) -> Option<(Time, f64)> {
+        let before = |known: &&(Time, f64)| known.0 < exch;
+        self.mids.iter().rev().find(before).copied()
+    }
+
     fn alone(&self, trade: &Trade) -> Option<Sweep> {
-        let before = |known: &&(Time, f64)| known.0 < trade.exch;
-        let (_, mid) = *self.mids.iter().rev().find(before)?;
+        let (_, mid) = self.mid_before(trade.exch)?;
         Some(Sweep {
             exch: trade.exch,
             side: trade.side,

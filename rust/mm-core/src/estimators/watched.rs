@@ -2,19 +2,21 @@
 
 use super::GAP;
 use super::adverse::{AdverseSelection, Cost, DEPTHS};
+use super::flow::Flow;
 use super::intensity::{Fit, MarketIntensity};
 use super::sweep::{Sweep, Sweeps};
 use crate::book::Touch;
 use crate::event::Trade;
 use crate::units::{Side, Time};
 
-/// Sweeps, what they cost a maker at each distance, and how often they come there.
+/// Sweeps, what they cost a maker at each distance, how often they come there, and from which side.
 #[derive(Clone, Debug)]
 pub struct Watched {
     half_life_s: f64,
     sweeps: Sweeps,
     adverse: AdverseSelection,
     intensity: MarketIntensity,
+    flow: Flow,
     /// Half of the spread times seconds, and the seconds, decayed like the intensity, bps s and s.
     half_spread: (f64, f64),
     last: Option<(Time, Touch)>,
@@ -30,6 +32,7 @@ impl Watched {
             sweeps: Sweeps::default(),
             adverse: AdverseSelection::new(adverse_half_life_s),
             intensity: MarketIntensity::new(intensity_half_life_s),
+            flow: Flow::default(),
             half_spread: (0.0, 0.0),
             last: None,
             count: 0,
@@ -58,6 +61,7 @@ impl Watched {
         self.on_sweep(over.filter(counts));
         self.adverse.on_mid(exch, touch.mid());
         self.intensity.on_time(exch);
+        self.flow.on_time(exch);
         is_after_gap
     }
 
@@ -72,6 +76,7 @@ impl Watched {
             self.count += 1;
             self.adverse.observe(&sweep);
             self.intensity.observe(&sweep);
+            self.flow.observe(&sweep);
         }
     }
 
@@ -112,6 +117,19 @@ impl Watched {
     #[must_use]
     pub fn counted_rate(&self, side: Side, delta_bps: f64) -> Option<f64> {
         self.intensity.counted_rate(side, delta_bps)
+    }
+
+    /// Which side takers come from, how often and with how much.
+    #[must_use]
+    pub const fn flow(&self) -> &Flow {
+        &self.flow
+    }
+
+    /// The mid before a trade at `exch`, lattice units; `None` where none was heard within 15 s before it.
+    #[must_use]
+    pub fn mid_before(&self, exch: Time) -> Option<f64> {
+        let (since, mid) = self.sweeps.mid_before(exch)?;
+        (exch.since(since) <= GAP).then_some(mid)
     }
 
     /// See [`AdverseSelection::curve`].

@@ -13,6 +13,7 @@ mod losses;
 mod modes;
 mod random;
 mod settings;
+mod toxic;
 
 use mm_core::action::Tif;
 use mm_core::control::{Alarm, KillReason, Mode, ModeReason, Suppressed};

@@ -9,6 +9,7 @@
 )]
 mod desk;
 mod doors;
+mod estimators;
 mod history;
 mod horizon;
 mod limits;

@@ -189,3 +189,29 @@ fn a_gap_leaves_what_it_hides_unknown() {
         "the mid was 26 s old"
     );
 }
+
+/// Two sweeps, half a second apart and told in the wrong order, again and again: the mid is 2 bps up when the
+/// older one's second is over, and 4 when the other's is.
+#[test]
+fn a_sweep_that_is_told_late_has_the_mid_of_its_own_horizon() {
+    let mut adverse = AdverseSelection::new(1e9);
+    let at = |ms: i64| Time(ms * SECOND / 1000);
+    for round in 0..50 {
+        let begin = round * 10_000;
+        let sweep = |ms| Sweep {
+            exch: at(ms),
+            side: Side::Bid,
+            mid: 1e6,
+            reach_bps: 1.0,
+            notional: 1.0,
+        };
+        adverse.on_mid(at(begin), 1e6);
+        adverse.observe(&sweep(begin + 1_000));
+        adverse.observe(&sweep(begin + 500));
+        for (ms, bps) in [(1_400, 2.0), (1_900, 4.0), (3_000, 0.0)] {
+            adverse.on_mid(at(begin + ms), 1e6 * libm::exp(bps * 1e-4));
+        }
+    }
+    let cost = adverse.cost(Side::Ask, 0, 0.0, at(500_000)).unwrap();
+    assert!((cost.mean_bps - 3.0).abs() < 1e-6, "{cost:?}");
+}

@@ -1,7 +1,10 @@
 //! Estimators on markets whose truth is known: the table of MODELS.md d.1, each row with the figure it
 //! reached (printed with `--nocapture`) and, where the table names one, the naive estimator that fails it.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 #![expect(
+    clippy::cast_sign_loss,
+    clippy::cast_possible_wrap,
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
     reason = "counts and times of simulations of a few hours"
@@ -9,8 +12,14 @@
 
 mod adverse;
 mod avellaneda;
+mod flow;
 mod glft;
 mod hjb;
 mod intensity;
+mod laws;
+mod markout;
 mod microprice;
+mod own;
 mod random;
+mod regime;
+mod volatility;

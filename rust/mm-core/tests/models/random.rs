@@ -2,7 +2,7 @@
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use rand_distr::{Distribution, Exp1, StandardNormal};
+use rand_distr::{Distribution, Exp1, Poisson, StandardNormal};
 
 /// One stream of draws: the same seed, the same market.
 pub(crate) struct Random(ChaCha8Rng);
@@ -25,6 +25,10 @@ impl Random {
     pub(crate) fn wait(&mut self, rate: f64) -> f64 {
         let unit: f64 = Exp1.sample(&mut self.0);
         unit / rate
+    }
+
+    pub(crate) fn poisson(&mut self, mean: f64) -> f64 {
+        Poisson::new(mean).map_or(0.0, |law| law.sample(&mut self.0))
     }
 
     pub(crate) fn chance(&mut self, share: f64) -> bool {

@@ -1,12 +1,15 @@
 //! How often an order at a distance is reached: `lambda(delta) = A exp(-k delta)`, per side. MODELS.md P1.3.
 //!
-//! From the market: how far every taker sweep came, whoever was met.
+//! Two sources. The market's: how far every taker sweep came, whoever was met. Our own: how long our orders
+//! rested at each distance and how often they were filled. The market's fit is the prior of our own.
 
 use serde::Serialize;
 
 mod market;
+mod own;
 
 pub use market::MarketIntensity;
+pub use own::OwnIntensity;
 
 /// A fit with its covariance. Distances in bps of the mid before the sweep.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -28,6 +31,21 @@ pub struct Fit {
 }
 
 impl Fit {
+    /// What is assumed, as though `n0` events had said it, one at least.
+    #[must_use]
+    pub fn assumed(arrival_per_s: f64, kappa_per_bps: f64, n0: f64) -> Self {
+        let n = n0.max(1.0);
+        Self {
+            log_arrival: libm::log(arrival_per_s),
+            kappa: kappa_per_bps,
+            var_log_arrival: 1.0 / n,
+            var_kappa: kappa_per_bps * kappa_per_bps / n,
+            covariance: 0.0,
+            n,
+            range_bps: (0.0, f64::MAX),
+        }
+    }
+
     /// `A`, 1/s.
     #[must_use]
     pub fn arrival(&self) -> f64 {

@@ -1,0 +1,138 @@
+//! How lively the market is against what it usually is at this hour: sizes and the pace of requoting follow.
+//!
+//! ```text
+//! ratio = sigma of 2 min over the usual one
+//! Calm <- below 0.5 | above 0.6 -> Usual <- below 1.3 | above 1.5 -> Lively <- below 2.4 | above 3 -> Wild
+//! ```
+//! A livelier regime begins at once, a calmer one 30 s after the last change. The spread does not follow: sigma is
+//! in it already. MODELS.md P2.2.
+
+use serde::{Deserialize, Serialize};
+
+use crate::units::{Dur, SECOND, Time};
+
+/// Shortest time before a calmer one.
+const DWELL: Dur = Dur(30 * SECOND);
+/// Ratios between a regime and the next livelier one: entered above the first, left below the second.
+const BOUNDS: [(f64, f64); 3] = [(0.6, 0.5), (1.5, 1.3), (3.0, 2.4)];
+
+/// From the calmest to the liveliest.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Regime {
+    /// Half as lively as usual, or less.
+    Calm,
+    /// As usual, or nobody knows what usual is.
+    #[default]
+    Usual,
+    /// Half again as lively as usual.
+    Lively,
+    /// Three times.
+    Wild,
+}
+
+impl Regime {
+    /// All, from the calmest.
+    pub const ALL: [Self; 4] = [Self::Calm, Self::Usual, Self::Lively, Self::Wild];
+}
+
+/// The regime and what it was judged by.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Regimes {
+    regime: Regime,
+    since: Option<Time>,
+    ratio: Option<f64>,
+}
+
+impl Regimes {
+    /// Judges anew: `sigma` of two minutes and the `usual` one of this hour, in one unit. Where either is not
+    /// known, it is as usual.
+    pub fn observe(&mut self, exch: Time, sigma: Option<f64>, usual: Option<f64>) {
+        let known = sigma.zip(usual.filter(|usual| *usual > 0.0));
+        self.ratio = known.map(|(sigma, usual)| sigma / usual);
+        let wanted = self.ratio.map_or(Regime::Usual, |ratio| self.of(ratio));
+        let may_calm = self.since.is_none_or(|since| exch.since(since) >= DWELL);
+        if wanted > self.regime || (wanted < self.regime && may_calm) {
+            self.regime = wanted;
+            self.since = Some(exch);
+        }
+    }
+
+    /// Of a ratio, from where it is now.
+    fn of(&self, ratio: f64) -> Regime {
+        let is = Regime::ALL.iter().position(|one| *one == self.regime);
+        let at = is.map_or(0, |at| at);
+        let above = |bound: usize| {
+            let (enter, leave) = BOUNDS[bound];
+            if bound < at {
+                ratio >= leave
+            } else {
+                ratio > enter
+            }
+        };
+        let passed = (0..BOUNDS.len()).filter(|bound| above(*bound)).count();
+        Regime::ALL[passed]
+    }
+
+    /// What it is.
+    #[must_use]
+    pub const fn regime(&self) -> Regime {
+        self.regime
+    }
+
+    /// Volatility of two minutes over the usual one; `None` where either is not known.
+    #[must_use]
+    pub const fn ratio(&self) -> Option<f64> {
+        self.ratio
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(ratios: &[(i64, f64)]) -> Vec<Regime> {
+        let mut regimes = Regimes::default();
+        let judged = ratios.iter().map(|(second, ratio)| {
+            regimes.observe(Time(second * SECOND), Some(*ratio), Some(1.0));
+            regimes.regime()
+        });
+        judged.collect()
+    }
+
+    #[test]
+    fn up_at_once_and_down_after_the_dwell_by_the_lower_bounds() {
+        use Regime::{Calm, Lively, Usual, Wild};
+        let seen = run(&[
+            (0, 1.5),
+            (1, 1.51),
+            (2, 3.1),
+            (3, 1.0),
+            (31, 1.0),
+            (32, 2.4),
+            (33, 2.39),
+            (62, 1.3),
+            (63, 1.29),
+            (64, 0.49),
+            (93, 0.49),
+            (94, 0.6),
+            (95, 0.61),
+        ]);
+        let wanted = [
+            Usual, Lively, Wild, Wild, Wild, Wild, Lively, Lively, Usual, Usual, Calm, Calm, Usual,
+        ];
+        assert_eq!(seen, wanted);
+    }
+
+    #[test]
+    fn nobody_knows_is_as_usual() {
+        let mut regimes = Regimes::default();
+        regimes.observe(Time(0), Some(9.0), Some(1.0));
+        assert_eq!(regimes.regime(), Regime::Wild);
+        for (sigma, usual) in [(None, Some(1.0)), (Some(9.0), None), (Some(9.0), Some(0.0))] {
+            let mut known = regimes;
+            known.observe(Time(30 * SECOND), sigma, usual);
+            assert_eq!((known.regime(), known.ratio()), (Regime::Usual, None));
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! Markouts of fills on a random walk, with and without somebody who knew.
+
+use mm_core::estimators::markout::{Markout, Markouts};
+use mm_core::units::{Px, SECOND, Side, Sz, Time};
+
+use crate::random::{Random, mean_sd};
+
+const MID: f64 = 1e8;
+const FILLS: usize = 100;
+const SEEDS: u64 = 40;
+/// Between fills, twice the horizon looked at: no move is counted twice.
+const APART_S: f64 = 2.0;
+const STEP_S: f64 = 0.05;
+
+/// A walk of 1 bp per root second on which our two sides are filled in turn; after a share `informed` of
+/// the fills the mid drifts by `drift_bps` against us within half a second.
+fn filled(seed: u64, informed: f64, drift_bps: f64) -> (Markouts, Vec<f64>) {
+    let mut dice = Random::new(seed);
+    let (mut markouts, mut mid_bps) = (Markouts::default(), 0.0);
+    let mut moves = Vec::new();
+    let steps_apart = (APART_S / STEP_S) as i64;
+    let at = |step: i64| Time((step as f64 * STEP_S * SECOND as f64) as i64 + SECOND);
+    let price = |bps: f64| MID * (1.0 + bps * 1e-4);
+    markouts.on_mid(Time(0), MID);
+    let mut step = 0;
+    for fill in 0..FILLS {
+        let side = Side::BOTH[fill % 2];
+        let px = Px(price(mid_bps - side.sign() as f64 * 0.5) as i64);
+        // Just after the mid: the one of a fill's own time would be what is left after it.
+        let now = Time(at(step).0 + 1);
+        markouts.on_fill(now, side, px, Sz(1 + fill as i64 % 7));
+        let knew = dice.chance(informed);
+        let before = mid_bps;
+        for since in 1..=steps_apart {
+            step += 1;
+            mid_bps += dice.normal() * STEP_S.sqrt();
+            if knew && since as f64 * STEP_S <= 0.5 {
+                mid_bps -= side.sign() as f64 * drift_bps * STEP_S / 0.5;
+            }
+            markouts.on_mid(at(step), price(mid_bps));
+            if since == steps_apart / 2 {
+                moves.push(-(side.sign() as f64) * (mid_bps - before));
+            }
+        }
+    }
+    markouts.end(at(step + 100 * steps_apart));
+    (markouts, moves)
+}
+
+fn one_second(markouts: &Markouts) -> Markout {
+    markouts.table()[1]
+}
+
+/// SE is `sigma sqrt(h / n)`, 0.1 bp; taking each move without its sign would show 0.80 bp of cost where there is none.
+#[test]
+fn nobody_who_knows_costs_nothing() {
+    let mut standardised = Vec::new();
+    let mut unsigned = Vec::new();
+    for seed in 0..SEEDS {
+        let (markouts, moves) = filled(seed, 0.0, 0.0);
+        let seen = one_second(&markouts);
+        assert_eq!(seen.n, FILLS as u64);
+        let (mean, se) = (seen.mean_bps.unwrap(), seen.se_bps.unwrap());
+        assert!((se - 0.1).abs() < 0.035, "seed {seed}: SE {se}");
+        assert!(mean.abs() < 3.5 * se, "seed {seed}: {mean} +- {se}");
+        standardised.push(mean / se);
+        unsigned.push(moves.iter().map(|moved| moved.abs()).sum::<f64>() / moves.len() as f64);
+        for side in [
+            markouts.by_side_and_depth().bid,
+            markouts.by_side_and_depth().ask,
+        ] {
+            assert_eq!(side[1].n, FILLS as u64 / 2);
+        }
+    }
+    let (mean, sd) = mean_sd(&standardised);
+    let (naive, _) = mean_sd(&unsigned);
+    println!("mean over SE: {mean:.3} +- {sd:.3}; without signs {naive:.3} bp");
+    assert!(mean.abs() < 3.0 / (SEEDS as f64).sqrt() && (0.7..1.35).contains(&sd));
+    assert!((naive - 0.80).abs() < 0.02, "{naive}");
+}
+
+#[test]
+fn a_share_that_knew_is_found_and_what_is_realised_is_what_is_left() {
+    let (share, drift) = (0.3, 4.0);
+    let mut found = Vec::new();
+    for seed in 0..SEEDS {
+        let (markouts, _) = filled(100 + seed, share, drift);
+        let seen = one_second(&markouts);
+        found.push((seen.mean_bps.unwrap() - share * drift) / seen.se_bps.unwrap());
+        let half_spread = seen.half_spread_bps.unwrap();
+        assert!((half_spread - 0.5).abs() < 0.01, "{half_spread}");
+        let left = half_spread - seen.notional_mean_bps.unwrap();
+        assert!((seen.realized_bps.unwrap() - left).abs() < 1e-12);
+    }
+    let within = found.iter().filter(|z| z.abs() < 2.0).count();
+    let (mean, sd) = mean_sd(&found);
+    println!(
+        "p d = {:.1} bp: off by {mean:.2} +- {sd:.2} SE, {within} of {SEEDS} within 2",
+        share * drift
+    );
+    assert!(within as f64 >= 0.9 * SEEDS as f64 && mean.abs() < 3.0 / (SEEDS as f64).sqrt());
+}
+
+/// Sizes times a thousand weigh the same; a mirrored market costs the same.
+#[test]
+fn neither_units_nor_direction_matter() {
+    let played = |sign: f64, scale: i64| {
+        let (mut dice, mut markouts, mut bps) = (Random::new(7), Markouts::default(), 0.0);
+        for second in 0..600_i64 {
+            bps += dice.normal();
+            let now = Time(second * SECOND);
+            markouts.on_mid(now, MID * libm::exp(sign * bps * 1e-4));
+            if second % 3 == 1 {
+                let side = Side::BOTH[usize::from((second % 2 == 0) == (sign > 0.0))];
+                markouts.on_fill(
+                    Time(now.0 + 1),
+                    side,
+                    Px(MID as i64),
+                    Sz(scale * (1 + second % 5)),
+                );
+            }
+        }
+        markouts
+    };
+    let (one, large, mirrored) = (played(1.0, 1), played(1.0, 1000), played(-1.0, 1));
+    for (row, other) in one.table().iter().zip(large.table()) {
+        let (a, b) = (
+            row.notional_mean_bps.unwrap(),
+            other.notional_mean_bps.unwrap(),
+        );
+        assert!((a - b).abs() < 1e-9 * (1.0 + a.abs()), "{row:?} {other:?}");
+    }
+    for (row, other) in one.table().iter().zip(mirrored.table()) {
+        let (a, b) = (row.mean_bps.unwrap(), other.mean_bps.unwrap());
+        // Simple returns are not log returns: 1e-4 of a move of a hundred bps.
+        assert!(
+            row.n == other.n && (a - b).abs() < 0.05,
+            "{row:?} {other:?}"
+        );
+    }
+}
