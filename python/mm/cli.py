@@ -15,6 +15,7 @@ COMMANDS = {
     "exchange": "Serve the paper exchange alone, in Hyperliquid's own protocol.",
     "backtest": "Run the same engine over recorded market data.",
     "scout": "Tell from recordings what a maker earns at each distance, and how surely.",
+    "data": "Set a made-up market beside recorded ones, statistic by statistic.",
     "record": "Record a live market, for backtests and replays.",
     "replay": "Step a finished run again from its events; compare every action.",
     "doctor": "Ask the venue what would stop or hurt a run; sends nothing.",

@@ -34,12 +34,15 @@ fn engine() -> EngineConfig {
             "horizon_s": 300, "inventory_skew_bps": 10, "max_bps_diff": null, "size_tolerance_frac": 0.1,
             "sweep_guard": true},
         "models": {"fair_price": "mid", "intensity": "assumed", "intensity_half_life_s": 1200,
-            "adverse_selection": "assumed", "adverse_half_life_s": 3600, "shrink_n0": 100},
+            "adverse_selection": "assumed", "adverse_half_life_s": 3600, "shrink_n0": 100,
+            "gamma_at": "present", "regime": false, "lively_size_frac": 0.7, "wild_size_frac": 0.4, "calm_refresh_ratio": 0.7,
+            "lively_refresh_ratio": 1.3, "wild_refresh_ratio": 2},
         "freshness": {"market_degraded_s": 2, "market_gone_s": 5, "account_degraded_s": 30,
             "account_gone_s": 120, "head_room_degraded_s": 60, "head_room_gone_s": 300,
             "sigma_degraded_s": 120, "sigma_gone_s": 600, "own_stream_degraded_s": 60, "own_stream_gone_s": 120},
         "control": {"observe_book_s": 1, "observe_deadline_s": 2, "quote_min_s": 1, "widen_jump_sigmas": 5, "widen_window_s": 5,
-            "widen_term_bps": 5, "widen_sum_bps": 20, "widen_dwell_s": 30, "burst_fills": 4, "burst_window_s": 2,
+            "widen_term_bps": 5, "widen_sum_bps": 20, "widen_dwell_s": 30, "toxic_jump_sigmas": null,
+            "toxic_flow_sigmas": null, "toxic_off_s": 5, "burst_fills": 4, "burst_window_s": 2,
             "burst_off_s": 60, "burst_step_s": 30, "ramp": false, "kill_runaway_ratio": 2, "kill_stale_s": 300,
             "kill_rejections": 10, "kill_rejections_s": 60, "kill_unexplained_s": 30, "on_kill": "flatten",
             "on_exit": "hold",
@@ -63,6 +66,7 @@ fn config() -> BacktestConfig {
     BacktestConfig {
         engine: engine(),
         equity: Usd(10_000 * USD),
+        traded_before: Usd(0),
         leverage: 20,
         fees: FeeRates::BASE,
         latency: Latency {
@@ -72,6 +76,7 @@ fn config() -> BacktestConfig {
         },
         expires_after: Dur::from_millis(10_000),
         bound: QueueBound::Pessimistic,
+        all_bounds: true,
     }
 }
 
@@ -321,4 +326,47 @@ fn without_latency_time_still_moves_on() {
     };
     let result = backtest(&config, &tape(), &mut ()).unwrap();
     assert_eq!(result.top.pnl_usd.residual, "0");
+}
+
+/// The course of each pass ends where the pass does; a pass alone is the same as one among three.
+#[test]
+fn the_course_of_a_pass_ends_where_it_does() {
+    let all = backtest(&config(), &tape(), &mut ()).unwrap();
+    assert_eq!(all.bounds.len(), 3);
+    for bound in &all.bounds {
+        let minutes = &bound.course.minutes;
+        let end = minutes.last().unwrap();
+        assert_eq!(minutes.len(), 3, "two minutes of market, and the end");
+        assert_eq!(end.pnl_usd, bound.pnl_usd.total);
+        assert_eq!(end.volume_usd, bound.volume_usd);
+        assert!(bound.course.quoted.looks > 0);
+        let requests: Vec<i64> = minutes.iter().map(|minute| minute.requests).collect();
+        assert!(requests.is_sorted() && requests[0] > 0, "{requests:?}");
+    }
+    assert_eq!(
+        all.top.course.minutes.last().unwrap().requests,
+        all.top.requests
+    );
+    let config = BacktestConfig {
+        all_bounds: false,
+        ..config()
+    };
+    let alone = backtest(&config, &tape(), &mut ()).unwrap();
+    assert_eq!(alone.top, all.top);
+    assert_eq!(alone.bounds.len(), 1);
+}
+
+/// What the address has traded before is in the budget that the engine is told of.
+#[test]
+fn what_was_traded_before_may_be_spent() {
+    let config = BacktestConfig {
+        traded_before: Usd(1_000_000 * USD),
+        all_bounds: false,
+        ..config()
+    };
+    let mut keeper = Keeper::default();
+    backtest(&config, &tape(), &mut keeper).unwrap();
+    let log = String::from_utf8(keeper.log).unwrap();
+    let told = log.lines().find(|line| line.contains("RateLimit")).unwrap();
+    assert!(told.contains("1010000"), "{told}");
 }

@@ -4,7 +4,7 @@
 //! of each frame at its receive time, of our own orders `ack` after their block, and what we send
 //! arrives `order` later. Three passes, one a queue bound, each with its own engine and exchange.
 
-mod markouts;
+mod course;
 mod outcome;
 mod quoted;
 mod run;
@@ -17,7 +17,7 @@ use mm_core::engine::{ConfigError, EngineConfig};
 use mm_core::units::{Dur, Usd};
 use mm_hl::EncodeError;
 
-pub use self::markouts::{Markout, Markouts};
+pub use self::course::{Course, Stood};
 pub use self::outcome::{Backtest, Bound, LimitShown, Outcome};
 pub use self::quoted::{Near, QuotedShown};
 use self::run::Pass;
@@ -46,6 +46,8 @@ pub struct BacktestConfig {
     pub engine: EngineConfig,
     /// Money in the account at the start.
     pub equity: Usd,
+    /// What the address has traded before: it earned requests, one a USDC.
+    pub traded_before: Usd,
     /// Leverage set for the coin, or the coin's maximum where that is smaller.
     pub leverage: u32,
     /// Fee rates.
@@ -56,6 +58,8 @@ pub struct BacktestConfig {
     pub expires_after: Dur,
     /// The bound whose pass is reported at the top, logged and timed.
     pub bound: QueueBound,
+    /// Whether the other bounds have their passes too.
+    pub all_bounds: bool,
 }
 
 /// Why a backtest ended without a result.
@@ -126,7 +130,7 @@ pub struct Evidence {
     pub sends: Vec<u8>,
 }
 
-/// Runs the engine over a tape, once for each queue bound, the reported one first.
+/// Runs the engine over a tape, once for each queue bound, the reported one first, or for that alone.
 ///
 /// # Errors
 /// [`BacktestError`].
@@ -139,7 +143,7 @@ pub fn backtest(
     let mut bounds = vec![top.outcome.bound()];
     for bound in QueueBound::ALL
         .into_iter()
-        .filter(|bound| *bound != config.bound)
+        .filter(|bound| config.all_bounds && *bound != config.bound)
     {
         bounds.push(
             Pass::new(config, tape, bound, false, watch)?

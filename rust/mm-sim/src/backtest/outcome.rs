@@ -3,14 +3,14 @@
 use mm_core::account::Pnl;
 use mm_core::control::KillReason;
 use mm_core::engine::{Counts, Engine};
+use mm_core::estimators::markout::{BySideAndDepth, Markout};
 use mm_core::instrument::Instrument;
 use mm_core::limits::Limits;
 use mm_core::units::{Side, Sz, Usd, format_decimal};
 use serde::Serialize;
 
 use super::Evidence;
-use super::markouts::Markout;
-use super::quoted::QuotedShown;
+use super::course::Course;
 use super::venue::Venue;
 use crate::frames::Tape;
 use crate::recorded::QueueBound;
@@ -96,7 +96,7 @@ pub struct PnlShown {
 }
 
 /// One pass, short.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Bound {
     /// Which.
     #[serde(skip)]
@@ -109,12 +109,19 @@ pub struct Bound {
     pub fills_sell: u64,
     /// Notional of our fills.
     pub volume_usd: String,
+    /// Orders.
+    pub orders: OrdersShown,
+    /// Markouts of our fills, in exchange time.
+    pub markouts: Vec<Markout>,
     /// Position in coin.
     pub position: PositionShown,
     /// What latched the kill switch in this pass, if anything did: nothing was quoted after it.
     pub kill: Option<KillReason>,
     /// Hash over the engine's actions.
     pub decision_hash: String,
+    /// How it went.
+    #[serde(skip)]
+    pub course: Course,
     /// Events stepped.
     #[serde(skip)]
     pub events: u64,
@@ -155,16 +162,19 @@ pub struct Outcome {
     pub open_orders_after_stop: usize,
     /// Profit and loss.
     pub pnl_usd: PnlShown,
-    /// Markouts of our fills.
+    /// Markouts of our fills, in exchange time.
     pub markouts: Vec<Markout>,
+    /// The same by side and by distance.
+    pub markouts_split: BySideAndDepth,
     /// The bound.
     pub queue_bound: QueueBound,
     /// What latched the kill switch, if anything did: nothing was quoted after it.
     pub kill: Option<KillReason>,
     /// Hash over the engine's actions.
     pub decision_hash: String,
-    /// What was quoted; of the reported pass alone.
-    pub quoted: QuotedShown,
+    /// How it went.
+    #[serde(skip)]
+    pub course: Course,
     /// Why it ended.
     pub exit_reason: &'static str,
     /// Events stepped.
@@ -180,7 +190,7 @@ impl Outcome {
         queue_bound: QueueBound,
         events: u64,
         decision_hash: String,
-        quoted: QuotedShown,
+        course: Course,
     ) -> Self {
         let shown = engine.snapshot();
         let counts = shown.counts;
@@ -216,11 +226,12 @@ impl Outcome {
             limit: limit(engine, coin, &counts),
             open_orders_after_stop: venue.open_orders(),
             pnl_usd: pnl(&venue.pnl()),
-            markouts: venue.markouts().to_vec(),
+            markouts: venue.markouts().table().to_vec(),
+            markouts_split: venue.markouts().by_side_and_depth(),
             queue_bound,
             kill: shown.kill.map(|kill| kill.reason),
             decision_hash,
-            quoted,
+            course,
             exit_reason: "market_end",
             events,
         }
@@ -235,9 +246,12 @@ impl Outcome {
             fills_buy: self.fills_buy,
             fills_sell: self.fills_sell,
             volume_usd: self.volume_usd.clone(),
+            orders: self.orders.clone(),
+            markouts: self.markouts.clone(),
             position: self.position.clone(),
             kill: self.kill,
             decision_hash: self.decision_hash.clone(),
+            course: self.course.clone(),
             events: self.events,
         }
     }

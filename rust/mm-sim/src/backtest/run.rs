@@ -7,6 +7,7 @@ use mm_core::engine::Engine;
 use mm_core::event::{Command, Event, EventBody};
 use mm_core::units::{Dur, SECOND, Time};
 
+use super::course::{Course, Minutes};
 use super::outcome::Outcome;
 use super::quoted::Quoted;
 use super::venue::Venue;
@@ -43,6 +44,7 @@ pub(super) struct Pass<'a> {
     events: u64,
     step_ns: Vec<u64>,
     quoted: Quoted,
+    minutes: Minutes,
     watch: &'a mut dyn Watch,
 }
 
@@ -73,6 +75,7 @@ impl<'a> Pass<'a> {
             events: 0,
             step_ns: Vec::new(),
             quoted: Quoted::default(),
+            minutes: Minutes::new(tape.start()),
             watch,
         })
     }
@@ -89,8 +92,10 @@ impl<'a> Pass<'a> {
             })?;
         }
         for (done, step) in steps.iter().enumerate() {
-            self.until(step.event.recv)?;
-            self.step(&step.event)?;
+            if step.heard {
+                self.until(step.event.recv)?;
+                self.step(&step.event)?;
+            }
             if done % PROGRESS_EVERY == 0 {
                 self.tell(done)?;
             }
@@ -153,10 +158,11 @@ impl<'a> Pass<'a> {
             self.log.refusals(self.engine.refusals());
             self.log.entries(self.engine.entries());
             self.log.alarms(self.engine.alarms());
-            self.quoted.look(&self.engine, event.recv);
         } else {
             self.engine.step(event, &mut self.actions);
         }
+        self.quoted.look(&self.engine, event.recv);
+        self.minutes.look(&self.venue);
         for action in self.actions.drain(..) {
             self.log.action(&action);
             self.venue.send(&action, event.recv)?;
@@ -195,7 +201,10 @@ impl<'a> Pass<'a> {
             self.bound,
             self.events,
             self.log.decision_hash(),
-            self.quoted.shown(),
+            Course {
+                quoted: self.quoted.shown(),
+                minutes: self.minutes.ended(&self.venue),
+            },
         );
         let evidence = self.venue.evidence()?;
         Ok(Passed {

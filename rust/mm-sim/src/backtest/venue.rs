@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use mm_core::account::{Ledger, Pnl};
 use mm_core::action::Action;
+use mm_core::estimators::markout::Markouts;
 use mm_core::event::{
     AccountState, Event, EventBody, Fees, Fills, HeadRoom, OpenOrders, OtherCoins, RateLimit,
     Reply, Stream, StreamState, StreamStatus,
@@ -18,7 +19,6 @@ use mm_hl::address::Address;
 use mm_hl::exchange_action;
 use mm_hl::wire::{ExchangeAction, UpdateLeverage};
 
-use super::markouts::{Markout, Markouts};
 use super::{BacktestConfig, BacktestError, Evidence};
 use crate::exchange::{
     self, GtcPartial, Output, Recording, Request, Rule, ScheduleGate, SimConfig, SimExchange,
@@ -99,6 +99,7 @@ impl Venue {
         let market = RecordedMarket::new(tape, bound, Dur(0));
         let mut exchange = SimExchange::new(sim, Box::new(market))?;
         exchange.deposit(USER, config.equity)?;
+        exchange.has_traded(USER, config.traded_before);
         let mut venue = Self {
             instrument,
             order_latency: config.latency.order,
@@ -291,8 +292,9 @@ impl Venue {
         if self.mark != Some(mark) {
             self.mark = Some(mark);
             self.ledger.mark(mark);
-            self.markouts.on_mid(block, mark);
         }
+        // Unchanged, it is known to hold still.
+        self.markouts.on_mid(block, mark.as_f64());
     }
 
     fn on_reply(&mut self, reply: exchange::Reply) {
@@ -450,8 +452,10 @@ impl Venue {
     }
 
     /// Markouts up to now.
-    pub(super) fn markouts(&self) -> [Markout; 6] {
-        self.markouts.table(self.exchange.now())
+    pub(super) fn markouts(&self) -> Markouts {
+        let mut markouts = self.markouts.clone();
+        markouts.end(self.exchange.now());
+        markouts
     }
 
     /// The exchange's report and the nonces of our actions, as JSON lines: what the audit joins.

@@ -1,8 +1,10 @@
-//! The demo market: a seeded crowd in the same price-time books as the clients.
+//! Markets made by a seeded crowd in the same price-time books as the clients: `demo`, lively and labelled as
+//! uncalibrated, and `calibrated`, fitted to a recorded market.
 //!
-//! Lively and labelled as uncalibrated. What the crowd sends is a function of seed and time alone:
-//! the same with and without clients, and however time is cut into blocks.
+//! What a crowd sends is a function of seed and time alone: the same with and without clients, and however
+//! time is cut into blocks.
 
+mod calibrated;
 mod crowd;
 mod demo;
 mod dice;
@@ -42,9 +44,47 @@ pub struct DemoPerp {
 pub struct FlowMarket {
     books: BookMarket,
     seed: u64,
+    kind: Kind,
     perps: Vec<DemoCoin>,
     /// Empty before the first block, which is where the crowd's time begins.
-    coins: Vec<CoinFlow>,
+    coins: Vec<Flow>,
+}
+
+/// Which crowd.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Demo,
+    Calibrated,
+}
+
+/// The crowd in one coin.
+#[derive(Clone, Debug)]
+enum Flow {
+    Demo(Box<CoinFlow>),
+    Calibrated(Box<calibrated::Crowd>),
+}
+
+impl Flow {
+    fn open_block(&mut self, block: Time, orders: &mut Vec<CrowdOrder>) {
+        match self {
+            Self::Demo(crowd) => crowd.open_block(block, orders),
+            Self::Calibrated(crowd) => crowd.open_block(block, orders),
+        }
+    }
+
+    fn fair(&self) -> Option<Px> {
+        match self {
+            Self::Demo(crowd) => crowd.fair(),
+            Self::Calibrated(crowd) => crowd.fair(),
+        }
+    }
+
+    fn jump(&mut self, frac: f64) {
+        match self {
+            Self::Demo(crowd) => crowd.jump(frac),
+            Self::Calibrated(crowd) => crowd.jump(frac),
+        }
+    }
 }
 
 impl FlowMarket {
@@ -70,13 +110,44 @@ impl FlowMarket {
                 None => coins.push(coin),
             }
         }
-        let numbers = asset_numbers(coins.iter().map(|coin| coin.coin.as_str()));
-        let perps = numbers.into_iter().zip(&coins);
-        let perps = perps.map(|(asset, coin)| coin.instrument(asset));
+        Self::of(Kind::Demo, seed, coins)
+    }
+
+    /// The calibrated market of a seed: BTC, ETH, SOL and WLFI as assets 0 to 3.
+    ///
+    /// # Panics
+    /// Never: its perps are legal.
+    #[must_use]
+    pub fn calibrated(seed: u64) -> Self {
+        Self::of(Kind::Calibrated, seed, calibrated::coins())
+            .expect("Invariant: the calibrated market's perps are legal")
+    }
+
+    /// The calibrated market with these coins alone, where all are fitted. Each is what it is among the others.
+    ///
+    /// # Panics
+    /// Never: its perps are legal.
+    #[must_use]
+    pub fn calibrated_only(seed: u64, coins: &[String]) -> Option<Self> {
+        let mut perps = calibrated::coins();
+        perps.retain(|perp| coins.contains(&perp.coin));
+        let are_all_known = coins
+            .iter()
+            .all(|coin| perps.iter().any(|perp| perp.coin == *coin));
+        let market =
+            || Self::of(Kind::Calibrated, seed, perps).expect("Invariant: perps are legal");
+        are_all_known.then(market)
+    }
+
+    fn of(kind: Kind, seed: u64, perps: Vec<DemoCoin>) -> Result<Self, InstrumentError> {
+        let numbers = asset_numbers(perps.iter().map(|perp| perp.coin.as_str()));
+        let listed = numbers.into_iter().zip(&perps);
+        let listed = listed.map(|(asset, perp)| perp.instrument(asset));
         Ok(Self {
-            books: BookMarket::new(perps.collect::<Result<_, _>>()?),
+            books: BookMarket::new(listed.collect::<Result<_, _>>()?),
             seed,
-            perps: coins,
+            kind,
+            perps,
             coins: Vec::new(),
         })
     }
@@ -103,8 +174,23 @@ impl FlowMarket {
         let listed = (0_u32..).zip(self.books.instruments().iter().cloned());
         let flows = listed
             .zip(&self.perps)
-            .map(|(perp, coin)| CoinFlow::new(self.seed, coin, perp, demo::CROWD, start));
+            .map(|(perp, coin)| self.flow(coin, perp, start));
         self.coins = flows.collect();
+    }
+
+    fn flow(&self, coin: &DemoCoin, perp: (u32, Instrument), start: Time) -> Flow {
+        match self.kind {
+            Kind::Demo => {
+                let crowd = CoinFlow::new(self.seed, coin, perp, demo::CROWD, start);
+                Flow::Demo(Box::new(crowd))
+            }
+            Kind::Calibrated => {
+                let params = calibrated::of_coin(&coin.coin)
+                    .expect("Invariant: every coin that this market lists is fitted");
+                let crowd = calibrated::Crowd::new(self.seed, coin.px, perp, params, start);
+                Flow::Calibrated(Box::new(crowd))
+            }
+        }
     }
 }
 
@@ -200,6 +286,9 @@ impl Market for FlowMarket {
     }
 
     fn label(&self) -> &'static str {
-        demo::LABEL
+        match self.kind {
+            Kind::Demo => demo::LABEL,
+            Kind::Calibrated => calibrated::LABEL,
+        }
     }
 }
