@@ -100,6 +100,10 @@ coverage: build ## how often the price moves further than num_sigmas (ARGS: reco
 economy: build ## requests for a USDC traded, against a plain maker (ARGS: recordings, --equity, --json)
 	@$(BIN)/python -m mm.economy $(ARGS)
 
+.PHONY: ablation
+ablation: build ## what each model is worth on recorded markets (ARGS: recordings, --equity, --json)
+	@$(BIN)/python -m mm.ablation $(ARGS)
+
 .PHONY: laws
 laws: build $(VENV)/.dev ## the laws in depth: proptest and hypothesis, tens of minutes
 	PROPTEST_CASES=5000 cargo test --locked --quiet --release -p mm-core -p mm-hl -p mm-sim -- prop_

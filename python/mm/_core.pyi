@@ -929,16 +929,36 @@ class Engine:
 class Tape:
     """A recording of one perp: raw websocket frames, each trade once, in file order."""
 
-    def __new__(cls, instrument: Instrument, frames: bytes, *, feed_s: float | None = None) -> Tape:
+    def __new__(
+        cls,
+        instrument: Instrument,
+        frames: bytes,
+        *,
+        feed_s: float | None = None,
+        book_every_s: float | None = None,
+    ) -> Tape:
         """Read decompressed frames, `<receive ns> <frame JSON>` a line.
 
         Args:
             instrument: The perp, as asset 0; frames of other coins are passed over.
             frames: The lines.
             feed_s: Seconds from exchange time to our receiving; None: as recorded.
+            book_every_s: Exchange seconds between two whole books that we hear of, the touch coming
+                at every change; None: as recorded. The simulated exchange plays them all.
 
         Raises:
             EventError: With the number of the line that cannot be used.
+        """
+
+    def chained(self, duration_s: float) -> Tape:
+        """This tape and its mirror image in turn, end to start, without a jump of the price.
+
+        Args:
+            duration_s: Seconds from the first displayed book to the end.
+
+        Raises:
+            ConfigError: `duration_s` is none of 0 to 86400.
+            EventError: A price of the mirror image is no price of the perp.
         """
 
     @property
@@ -967,7 +987,7 @@ class BacktestResult:
 
     @property
     def json(self) -> str:
-        """The reported pass as a JSON object, `bounds` with all three in it."""
+        """The reported pass as a JSON object; `bounds` and `courses` hold every pass."""
 
     @property
     def report(self) -> bytes:
@@ -1022,6 +1042,8 @@ def backtest(
     block_s: float,
     expires_after_s: float,
     queue_bound: str = "pessimistic",
+    all_bounds: bool = True,
+    traded_before_usd: float = 0.0,
     progress: Callable[[str, int, int], object] | None = None,
     log: Callable[[bytes], object] | None = None,
 ) -> BacktestResult:
@@ -1042,6 +1064,8 @@ def backtest(
         block_s: Seconds between blocks.
         expires_after_s: Life of an action in seconds.
         queue_bound: `pessimistic`, `prorata` or `optimistic`: the reported pass.
+        all_bounds: Whether the other two have their passes too.
+        traded_before_usd: What the address traded before: it earned a request a USDC.
         progress: Called with bound, frames done and frames in all.
         log: Called with pieces of the reported pass's event log, whole lines.
 
@@ -1096,6 +1120,40 @@ def scout(tape: Tape) -> str:
         intensity (`None`: too few sweeps) and `depths`: `depth_bps`, `sweeps_per_h` that came there
         or further, and `costs` by horizon: `horizon_s`, `mean_bps`, `se_bps` and `n` of the moves
         against a maker.
+    """
+
+def flow_statistics(tape: Tape) -> str:
+    """Measure what a tape's flow is like: the named list, with standard errors, and curves.
+
+    The interpreter is released.
+
+    Args:
+        tape: The recording, or frames that were made up.
+
+    Returns:
+        A JSON object: `coin`, `watched_s` (silences left out), `blocks` (of the bootstrap, a
+        minute each), `figures` (`name` with its unit, `value`, `se`, `n`; value and se `null`
+        where nothing was seen) and `curves`, each a list of x and y.
+
+    Raises:
+        EventError: Less than five whole minutes of both sides of the book.
+    """
+
+def synthetic_frames(market_json: str, coin: str, seconds: int) -> bytes:
+    """Watch a made-up market alone: books every half second, best prices at each change, trades.
+
+    The interpreter is released.
+
+    Args:
+        market_json: The market: `{"kind": "calibrated", "seed": 1}`, or `demo`.
+        coin: The perp.
+        seconds: Of market time.
+
+    Returns:
+        `<receive ns> <frame JSON>` a line; the same bytes for the same arguments.
+
+    Raises:
+        ConfigError: No such market, or it does not list the coin.
     """
 
 def replay(lines: bytes) -> Replay:

@@ -18,7 +18,7 @@ from mm.audit.breaches import find_breaches
 from mm.audit.journal import Json, read_log, read_report, read_sends
 from mm.audit.reference import disagreement
 from mm.config import Config, engine_config_json, expires_after_s
-from mm.errors import ConfigError, EventError
+from mm.errors import UNREADABLE, ConfigError, EventError
 from mm.frames import listing_beside, read_frames
 from mm.paper.opening import BLOCK_MS, LISTED
 
@@ -56,7 +56,6 @@ class Backtested:
         report: The exchange's own report.
         events: Events stepped in all passes.
         wall_s: Wall seconds of the passes.
-        quoted: How much was quoted and how near to the touch, of the reported pass.
     """
 
     summary: dict[str, Any]  # Any: JSON
@@ -65,7 +64,6 @@ class Backtested:
     report: bytes
     events: int
     wall_s: float
-    quoted: dict[str, Any]  # Any: JSON
 
 
 def read_recording(
@@ -120,7 +118,7 @@ def _coin_of(frames: bytes, path: Path) -> str:
         try:
             data = json.loads(line.partition(b" ")[2])["data"]
             coin = (data[0] if isinstance(data, list) else data).get("coin")
-        except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        except UNREADABLE as error:
             raise EventError(
                 f"{path}: line {number}: expected `<receive ns> <frame JSON>`,"
                 f" found {line[:40].decode(errors='replace')!r}"
@@ -134,7 +132,6 @@ def run_backtest(
     recording: Recording,
     config: Config,
     progress: Progress | None = None,
-    planted: str | None = None,
 ) -> Backtested:
     """Run one coin's recording through the engine.
 
@@ -142,7 +139,6 @@ def run_backtest(
         recording: The frames.
         config: An effective configuration; `process.speed` 1 and the recording as its market.
         progress: Called with queue bound, frames done and frames in all.
-        planted: A bug of the core to plant, as a drill names it; `refresh` is the plain maker.
 
     Returns:
         The result, audited.
@@ -151,14 +147,62 @@ def run_backtest(
         EventError: A line cannot be used; with its file and number.
     """
     session = session_of(config, recording)
-    try:
-        tape = Tape(recording.instrument, recording.frames, feed_s=config.backtest.feed_latency_s)
-    except EventError as error:
-        raise EventError(_placed(str(error), recording)) from error
     pieces: list[bytes] = []
     started = time.perf_counter()
-    result = run_core(
-        _drilled(engine_config_json(config, session), planted),
+    tape = tape_of(recording, config)
+    result = run_passes(recording, tape, config, progress, pieces.append)
+    wall_s = time.perf_counter() - started
+    log = b"".join(pieces)
+    summary = _summary(session, recording, result, log, wall_s)
+    return Backtested(summary, log, result.sends, result.report, result.events, wall_s)
+
+
+def tape_of(recording: Recording, config: Config) -> Tape:
+    """The recording as the core plays it.
+
+    Args:
+        recording: The frames.
+        config: With the feed's latency.
+
+    Raises:
+        EventError: A line cannot be used; with its file and number.
+    """
+    try:
+        return Tape(
+            recording.instrument,
+            recording.frames,
+            feed_s=config.backtest.feed_latency_s,
+            book_every_s=config.backtest.book_every_s,
+        )
+    except EventError as error:
+        raise EventError(_placed(str(error), recording)) from error
+
+
+def run_passes(
+    recording: Recording,
+    tape: Tape,
+    config: Config,
+    progress: Progress | None = None,
+    log: Callable[[bytes], object] | None = None,
+    *,
+    planted: str | None = None,
+    all_bounds: bool = True,
+    traded_before_usd: float = 0.0,
+) -> BacktestResult:
+    """The core's passes over a tape, not audited.
+
+    Args:
+        recording: What the tape is of.
+        tape: The market.
+        config: An effective configuration.
+        progress: Called with queue bound, frames done and frames in all.
+        log: Called with pieces of the reported pass's event log.
+        planted: A bug of the core to plant, as a drill names it; `refresh` is the plain maker.
+        all_bounds: Whether the bounds that are not reported have their passes too.
+        traded_before_usd: By the address: it earned a request a USDC.
+    """
+    return run_core(
+        _drilled(engine_config_json(config, session_of(config, recording)), planted),
         tape,
         equity_usd=config.paper.equity_usd,
         leverage=config.account.leverage,
@@ -169,14 +213,11 @@ def run_backtest(
         block_s=BLOCK_MS / 1000,
         expires_after_s=expires_after_s(config),
         queue_bound=config.backtest.queue_bound,
+        all_bounds=all_bounds,
+        traded_before_usd=traded_before_usd,
         progress=progress,
-        log=pieces.append,
+        log=log,
     )
-    wall_s = time.perf_counter() - started
-    log = b"".join(pieces)
-    summary = _summary(session, recording, result, log, wall_s)
-    quoted = json.loads(result.json)["quoted"]
-    return Backtested(summary, log, result.sends, result.report, result.events, wall_s, quoted)
 
 
 def _drilled(engine_config: str, planted: str | None) -> str:
@@ -226,6 +267,7 @@ def _summary(
         "open_orders_after_stop": top["open_orders_after_stop"],
         "pnl_usd": top["pnl_usd"],
         "markouts": top["markouts"],
+        "markouts_split": top["markouts_split"],
         "latency_us": {
             "step_p50": result.step_us(0.5),
             "step_p99": result.step_us(0.99),

@@ -91,6 +91,7 @@ def summary(facts: RunFacts, snapshot: Snapshot) -> dict[str, object]:
         "open_orders_after_stop": facts.open_orders_after_stop,
         "pnl_usd": _pnl(snapshot["pnl"]),
         "markouts": snapshot["markouts"],
+        "markouts_split": snapshot["markouts_split"],
         "latency_us": dict(facts.latency_us),
         "queue_bound": facts.queue_bound,
         "bounds": None,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -30,6 +31,9 @@ LONGEST_WAIT_S = 0.25
 SHORTEST_WAIT_S = 0.0005
 # Market frames in a row that could not be read before the session gives up on the venue.
 UNREADABLE_BOUND = 20
+# Of one query's answers in a row, each asked for again after a second of the wall's: a minute.
+ANSWERS_BOUND = 60
+AGAIN_S = 1.0
 UNREADABLE_SHOWN = 300
 
 
@@ -128,6 +132,9 @@ class Session:
         self._lapses = 0
         self._last_ns = 0
         self._unreadable = 0
+        # By query: answers in a row that could not be read.
+        self._unread: Counter[str] = Counter()
+        self._anchored = False
         # Why nobody takes from the inbox any more; `None` while the session lives.
         self.broken: BaseException | None = None
         self._begun = False
@@ -236,13 +243,17 @@ class Session:
                 self._unreadable = 0
                 return actions
             case Info(kind=kind, body=body, cloid=cloid):
-                return engine.on_info(recv_ns, kind, body, cloid)
+                actions = engine.on_info(recv_ns, kind, body, cloid)
+                del self._unread[kind]
+                return actions
             case Reply(action=action, status=status, body=answer):
                 return engine.on_reply(recv_ns, action, status, answer)
             case StreamState(stream=stream, up=up):
                 return engine.on_stream(recv_ns, stream, up)
             case Command(name=name, body=argument):
-                return engine.on_command(recv_ns, name, argument)
+                actions = engine.on_command(recv_ns, name, argument)
+                self._anchored |= name == "anchor"
+                return actions
 
     def _recv(self, recv_ns: int) -> int:
         """Receive time never goes back, whatever order the readers put in."""
@@ -250,7 +261,12 @@ class Session:
         return self._last_ns
 
     def _refuse(self, item: Item | Timer, error: EventError) -> None:
-        """A market frame that cannot be read is skipped; anything about our account is not."""
+        """A market frame that cannot be read is skipped, a query is asked again; any other word
+        about our account is missed by nobody without an end.
+        """
+        if isinstance(item, Info) and self._anchored:
+            self._ask_again(item, error)
+            return
         if not isinstance(item, Frame):
             raise VenueError(f"the venue sent what cannot be read: {error}") from error
         shown = item.data[:UNREADABLE_SHOWN].decode(errors="replace")
@@ -260,3 +276,16 @@ class Session:
             raise VenueError(f"the venue sent what cannot be read: {error}") from error
         if self._unreadable >= UNREADABLE_BOUND:
             raise InvariantError(f"{UNREADABLE_BOUND} market frames in a row were unreadable")
+
+    def _ask_again(self, item: Info, error: EventError) -> None:
+        """An answer that cannot be read is none: a gateway gave it, for a moment or for good."""
+        self._unread[item.kind] += 1
+        if self._unread[item.kind] >= ANSWERS_BOUND:
+            raise VenueError(
+                f"{ANSWERS_BOUND} answers to {item.kind} in a row could not be read: {error}"
+            ) from error
+        if self._unread[item.kind] == 1:
+            shown = item.body[:UNREADABLE_SHOWN].decode(errors="replace")
+            log.error("answer_unreadable", kind=item.kind, why=str(error), answer=shown)
+        loop = asyncio.get_running_loop()
+        loop.call_later(AGAIN_S, self._asker.ask, item.kind, item.cloid)

@@ -10,6 +10,7 @@ from pathlib import Path
 from mm.audit.breaches import Breach
 from mm.audit.verdict import Verdict, judge
 from mm.clock import SECOND_NS, PaperClock
+from mm.config import MADE_UP
 from mm.desk import Desk
 from mm.floor import Floor
 from mm.report import RunFacts, account_summary, summary
@@ -106,7 +107,7 @@ def _summary(floor: Floor, desk: Desk, verdict: Verdict, end: End) -> dict[str, 
         breaches=None if verdict.breaches is None else len(verdict.breaches),
         open_orders_after_stop=0 if left is None and end.verified else left,
         latency_us=desk.meter.latency_us(),
-        queue_bound=None if process.market == "demo" else QUEUE_BOUND,
+        queue_bound=None if process.market in MADE_UP else QUEUE_BOUND,
         decision_hash=desk.engine.decision_hash(),
         exit_reason=end.reason,
         kill=None if killed is None else killed.shown(),

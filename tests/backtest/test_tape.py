@@ -78,7 +78,7 @@ def quotes_of(log: bytes) -> tuple[dict[int, Quote], dict[tuple[int, int], int]]
     items: dict[int, list[dict[str, Any]]] = {}
     quotes: dict[int, Quote] = {}
     fills: dict[tuple[int, int], int] = defaultdict(int)
-    updates = []
+    updates, heard = [], set()
     for kind, value in events_of(log):
         if kind == "action":
             ((what, rows),) = value["body"].items()
@@ -93,9 +93,11 @@ def quotes_of(log: bytes) -> tuple[dict[int, Quote], dict[tuple[int, int], int]]
         elif kind == "OrderUpdates":
             updates += value
         elif kind == "Fills":
-            assert not value["snapshot"]
+            # One that was asked for tells of those again that were heard of before.
             for fill in value["fills"]:
-                fills[fill["oid"], fill["exch"]] += fill["sz"]
+                if fill["tid"] not in heard:
+                    heard.add(fill["tid"])
+                    fills[fill["oid"], fill["exch"]] += fill["sz"]
     set_intervals(quotes, updates)
     return quotes, fills
 

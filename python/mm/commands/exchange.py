@@ -45,7 +45,7 @@ def exchange(
     market: Annotated[
         str,
         typer.Option(
-            metavar="demo|replay:PATH|mirror[:SOURCE]",
+            metavar="demo|calibrated|replay:PATH|mirror[:SOURCE]",
             help="Where the other side comes from. mirror: live public data of mainnet; SOURCE:"
             " testnet, or a URL.",
         ),
@@ -68,7 +68,7 @@ def exchange(
         float, typer.Option(min=0.01, max=1000, help="Market seconds per second.")
     ] = _PROCESS.speed,
     seed: Annotated[
-        int | None, typer.Option(min=0, max=2**32 - 1, help="Of the demo market; absent: fresh.")
+        int | None, typer.Option(min=0, max=2**32 - 1, help="Of a made-up market; absent: fresh.")
     ] = None,
     cadence: Annotated[
         Literal["2026", "legacy"] | None,

@@ -21,11 +21,12 @@ BaseUrl = Annotated[
 Duration = Annotated[
     float | None, typer.Option(help="Market seconds until the orderly stop.", min=0.001, max=1e9)
 ]
-Seed = Annotated[int | None, typer.Option(help="Of the demo market.")]
+Seed = Annotated[int | None, typer.Option(help="Of a made-up market.")]
 Market = Annotated[
     str | None,
     typer.Option(
-        help="demo, replay:PATH of a recording, or mirror[:SOURCE]: live public data of mainnet,"
+        help="demo, calibrated, replay:PATH of a recording, or mirror[:SOURCE]: live public data of"
+        " mainnet,"
         " testnet or a URL."
     ),
 ]

@@ -4,14 +4,15 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use mm_core::engine::EngineConfig;
-use mm_core::units::Dur;
+use mm_core::units::{Dur, Usd};
 use mm_sim::backtest::{
     self as sim, Backtest, BacktestConfig, BacktestError, Latency, Progress, Watch,
 };
 use mm_sim::eventlog::{self, ReplayError, Replayed};
 use mm_sim::exchange::{FeeRate, FeeRates};
-use mm_sim::frames::{Feed, Tape};
+use mm_sim::frames::{Feed, FrameError, Tape};
 use mm_sim::recorded::QueueBound;
+use mm_sim::wire::MarketChoice;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::PyBytes;
@@ -27,7 +28,7 @@ pub(crate) struct PyTape(Arc<Tape>);
 #[pymethods]
 impl PyTape {
     #[new]
-    #[pyo3(signature = (instrument, frames, *, feed_s = None))]
+    #[pyo3(signature = (instrument, frames, *, feed_s = None, book_every_s = None))]
     #[expect(
         clippy::needless_pass_by_value,
         reason = "PyO3 hands the bytes over; a borrow could not outlive the interpreter's release"
@@ -37,11 +38,29 @@ impl PyTape {
         instrument: &PyInstrument,
         frames: PyBackedBytes,
         feed_s: Option<f64>,
+        book_every_s: Option<f64>,
     ) -> PyResult<Self> {
         let feed = feed_s.map(|secs| seconds("feed_s", secs)).transpose()?;
         let feed = feed.map_or(Feed::Recorded, Feed::Constant);
+        let every = book_every_s.map(|secs| seconds("book_every_s", secs));
+        let every = every.transpose()?;
         let instrument = instrument.0.clone();
-        let tape = py.detach(|| Tape::read(instrument, &frames, feed));
+        let read = || {
+            let tape = Tape::read(instrument, &frames, feed)?;
+            Ok(match every {
+                Some(every) => tape.with_books_every(every),
+                None => tape,
+            })
+        };
+        let tape: Result<Tape, FrameError> = py.detach(read);
+        tape.map(|tape| Self(Arc::new(tape)))
+            .map_err(|error| EventError::new_err(error.to_string()))
+    }
+
+    /// This tape and its mirror image in turn, for so long.
+    fn chained(&self, py: Python<'_>, duration_s: f64) -> PyResult<Self> {
+        let duration = seconds("duration_s", duration_s)?;
+        let tape = py.detach(|| self.0.chained(duration));
         tape.map(|tape| Self(Arc::new(tape)))
             .map_err(|error| EventError::new_err(error.to_string()))
     }
@@ -90,6 +109,12 @@ impl PyBacktestResult {
             bounds.insert(name, serde_json::to_value(bound).map_err(bug)?);
         }
         whole["bounds"] = serde_json::Value::Object(bounds);
+        let mut courses = serde_json::Map::new();
+        for bound in &self.result.bounds {
+            let name = bound.queue_bound.as_str().to_owned();
+            courses.insert(name, serde_json::to_value(&bound.course).map_err(bug)?);
+        }
+        whole["courses"] = serde_json::Value::Object(courses);
         Ok(whole.to_string())
     }
 
@@ -178,7 +203,8 @@ impl Watch for Caller {
 #[pyfunction]
 #[pyo3(signature = (
     config_json, tape, *, equity_usd, leverage, maker_fee_bps, taker_fee_bps, order_s, ack_s,
-    block_s, expires_after_s, queue_bound = "pessimistic", progress = None, log = None
+    block_s, expires_after_s, queue_bound = "pessimistic", all_bounds = true,
+    traded_before_usd = 0.0, progress = None, log = None
 ))]
 #[expect(
     clippy::too_many_arguments,
@@ -197,6 +223,8 @@ pub(crate) fn backtest(
     block_s: f64,
     expires_after_s: f64,
     queue_bound: &str,
+    all_bounds: bool,
+    traded_before_usd: f64,
     progress: Option<Py<PyAny>>,
     log: Option<Py<PyAny>>,
 ) -> PyResult<PyBacktestResult> {
@@ -205,6 +233,7 @@ pub(crate) fn backtest(
     let config = BacktestConfig {
         engine,
         equity: equity_usd.extract::<Number>()?.usd("equity_usd")?,
+        traded_before: before(traded_before_usd)?,
         leverage,
         fees: FeeRates {
             maker: fee("maker_fee_bps", maker_fee_bps)?,
@@ -217,6 +246,7 @@ pub(crate) fn backtest(
         },
         expires_after: seconds("expires_after_s", expires_after_s)?,
         bound: bound_of(queue_bound)?,
+        all_bounds,
     };
     let mut caller = Caller {
         progress,
@@ -242,6 +272,30 @@ pub(crate) fn scout(py: Python<'_>, tape: &PyTape) -> PyResult<String> {
     let tape = Arc::clone(&tape.0);
     let seen = py.detach(|| mm_sim::scout::scout(&tape));
     serde_json::to_string(&seen).map_err(bug)
+}
+
+/// What a tape's flow is like. See `_core.pyi` for the contract.
+#[pyfunction]
+pub(crate) fn flow_statistics(py: Python<'_>, tape: &PyTape) -> PyResult<String> {
+    let tape = Arc::clone(&tape.0);
+    let measured = py.detach(|| mm_sim::flow_statistics::measure(&tape));
+    let measured = measured.map_err(|error| EventError::new_err(error.to_string()))?;
+    serde_json::to_string(&measured).map_err(bug)
+}
+
+/// Frames of a market that is made up. See `_core.pyi` for the contract.
+#[pyfunction]
+pub(crate) fn synthetic_frames<'py>(
+    py: Python<'py>,
+    market_json: &str,
+    coin: &str,
+    seconds: u32,
+) -> PyResult<Bound<'py, PyBytes>> {
+    let market: MarketChoice = serde_json::from_str(market_json)
+        .map_err(|error| ConfigError::new_err(format!("market: {error}")))?;
+    let frames = py.detach(|| mm_sim::synthetic::frames(&market, coin, seconds));
+    let frames = frames.map_err(|error| ConfigError::new_err(error.to_string()))?;
+    Ok(PyBytes::new(py, &frames))
 }
 
 /// What a log gave when its events were stepped again.
@@ -301,6 +355,15 @@ fn seconds(field: &str, secs: f64) -> PyResult<Dur> {
     }
     Err(ConfigError::new_err(format!(
         "{field} was {secs}, expected 0 to 86400 seconds"
+    )))
+}
+
+fn before(usd: f64) -> PyResult<Usd> {
+    if (0.0..=1e12).contains(&usd) {
+        return Ok(Usd::floor(usd));
+    }
+    Err(ConfigError::new_err(format!(
+        "traded_before_usd was {usd}, expected 0 to 1e12 USDC"
     )))
 }
 

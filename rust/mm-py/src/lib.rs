@@ -21,7 +21,10 @@ mod _core {
     #[pymodule_export]
     use crate::action::PyAction;
     #[pymodule_export]
-    use crate::backtest::{PyBacktestResult, PyReplay, PyTape, backtest, replay, scout};
+    use crate::backtest::{
+        PyBacktestResult, PyReplay, PyTape, backtest, flow_statistics, replay, scout,
+        synthetic_frames,
+    };
     #[pymodule_export]
     use crate::chaos::chaos_world;
     #[pymodule_export]

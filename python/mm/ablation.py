@@ -1,0 +1,396 @@
+"""`make ablation`: what each model is worth on recorded markets, and what there is to earn at all.
+
+Every maker is the same engine with the same limits, fees and latencies; one thing differs. All pass
+over the same market at three queue bounds, and are compared minute by minute: differences have an
+interval, and say how large a true one would have to be to be told from none. A maker that does not
+trade wins nothing here: what is compared is USDC earned of the volume traded.
+
+`symmetric` quotes at one distance from the mid and `touch` joins the best price; the distance of
+the one and the size of the other are chosen so that they trade as much as ours does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from mm.backtest import Recording, read_recording, run_passes, tape_of
+from mm.config import Config, load
+from mm.economy import each
+from mm.paired import Interval, rate_difference
+
+TOUCH = "touch"
+OURS = "ours"
+BOOK_EVERY_S = 5.0
+"""The venue's default cadence of whole books."""
+TOUCH_TRADED_USD = 1e9
+"""Before: the touch is followed at every tick, whatever requests cost."""
+MATCHED_WITHIN = 0.05
+MATCHES = 8
+COST_AT = 2
+"""Index of the horizon at which adverse selection is read: 5 s."""
+
+MODELS: Mapping[str, Mapping[str, object]] = {
+    OURS: {},
+    "weighted": {"models.fair_price": "weighted"},
+    "micro": {"models.fair_price": "micro"},
+    "intensity tape": {"models.intensity": "tape"},
+    "intensity own": {"models.intensity": "own"},
+    "adverse tape": {"models.adverse_selection": "tape"},
+    "regime": {"models.regime": True},
+    "toxic flow": {"control.toxic_jump_sigmas": 4.0, "control.toxic_flow_sigmas": 4.0},
+    "all measured": {
+        "models.fair_price": "micro",
+        "models.intensity": "own",
+        "models.adverse_selection": "tape",
+    },
+}
+"""What differs from the defaults."""
+
+Json = Any  # whatever JSON holds
+
+
+@dataclass(frozen=True, slots=True)
+class By:
+    """A plain maker, and the number by which its volume is made equal to ours.
+
+    Attributes:
+        maker: Its name.
+        given: What differs from the defaults.
+        key: Of the configuration.
+        least: The smallest value of it.
+        most: The largest.
+        rises: Whether it trades more with a larger one.
+    """
+
+    maker: str
+    given: Mapping[str, object]
+    key: str
+    least: float
+    most: float
+    rises: bool
+
+
+PLAIN = (
+    By(
+        "symmetric",
+        {"quoting.strategy": "symmetric"},
+        key="quoting.half_spread_bps",
+        least=0.5,
+        most=20.0,
+        rises=False,
+    ),
+    By(TOUCH, {}, key="quoting.target_liquidity_frac", least=0.0005, most=1.0, rises=True),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One maker on one recording, at one queue bound. Money in USDC.
+
+    Attributes:
+        coin: The perp; `all`: every recording of the same minutes together.
+        maker: Which.
+        bound: Of the queue.
+        pnl_usd: By the exchange's account value.
+        spread_usd: Fills against the mid before them.
+        inventory_usd: Positions carried through moves of the mid, adverse selection included.
+        fees_usd: Paid.
+        volume_usd: Traded.
+        fills: How many.
+        fill_ratio: Of the orders that rested at a price: fills over placements and amends.
+        requests: Of the address budget.
+        half_spread_bps: Earned against the mid before a fill, by notional.
+        adverse_bps: Move against us 5 s after it, by notional.
+        adverse_se_bps: Its standard error.
+        bps: Profit of the volume.
+        killed: What latched the kill switch; nothing was quoted after it.
+    """
+
+    coin: str
+    maker: str
+    bound: str
+    pnl_usd: float
+    spread_usd: float
+    inventory_usd: float
+    fees_usd: float
+    volume_usd: float
+    fills: int
+    fill_ratio: float | None
+    requests: int
+    half_spread_bps: float | None
+    adverse_bps: float | None
+    adverse_se_bps: float | None
+    bps: float | None
+    killed: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """A row, and its minutes.
+
+    Attributes:
+        row: The whole.
+        pnl_usd: By minute.
+        volume_usd: By minute.
+    """
+
+    row: Row
+    pnl_usd: list[float]
+    volume_usd: list[float]
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """A maker beside ours.
+
+    Attributes:
+        row: The maker's.
+        bps: Its profit of the volume less ours; `None`: it is ours, or one of both traded nothing.
+    """
+
+    row: Row
+    bps: Interval | None
+
+
+def settings(recording: Recording, equity_usd: float, given: Mapping[str, object]) -> Config:
+    """The defaults at the venue's cadence, with what differs.
+
+    Args:
+        recording: The market.
+        equity_usd: Of the account.
+        given: Keys of the configuration.
+    """
+    return load(
+        None,
+        {
+            "process.coin": recording.instrument.coin,
+            "process.market": f"replay:{recording.paths[0]}",
+            "process.speed": 1.0,
+            "paper.equity_usd": equity_usd,
+            "backtest.book_every_s": BOOK_EVERY_S,
+            **given,
+        },
+    )
+
+
+def measure(
+    recording: Recording, maker: str, config: Config, *, bound: str | None = None
+) -> dict[str, Pass]:
+    """The passes of one maker, by queue bound.
+
+    Args:
+        recording: The market.
+        maker: Its name; `touch` follows the best price.
+        config: The engine's.
+        bound: Only this one, which the configuration reports; `None`: all three.
+    """
+    touch = maker == TOUCH
+    result = run_passes(
+        recording,
+        tape_of(recording, config),
+        config,
+        planted=TOUCH if touch else None,
+        all_bounds=bound is None,
+        traded_before_usd=TOUCH_TRADED_USD if touch else 0.0,
+    )
+    whole = json.loads(result.json)
+    return {bound: _pass(whole, maker, bound) for bound in whole["courses"]}
+
+
+def _pass(whole: Json, maker: str, bound: str) -> Pass:
+    of, minutes = whole["bounds"][bound], whole["courses"][bound]["minutes"]
+    pnl, cost = of["pnl_usd"], of["markouts"][COST_AT]
+    volume_usd, total = float(of["volume_usd"]), float(pnl["total"])
+    fills = of["fills_buy"] + of["fills_sell"]
+    rested = of["orders"]["placed"] + of["orders"]["modified"]
+    row = Row(
+        coin=whole["coin"],
+        maker=maker,
+        bound=bound,
+        pnl_usd=total,
+        spread_usd=float(pnl["spread_capture"]),
+        inventory_usd=float(pnl["inventory"]),
+        fees_usd=float(pnl["fees"]),
+        volume_usd=volume_usd,
+        fills=fills,
+        fill_ratio=fills / rested if rested else None,
+        requests=int(minutes[-1]["requests"]),
+        half_spread_bps=cost["half_spread_bps"],
+        adverse_bps=cost["notional_mean_bps"],
+        adverse_se_bps=cost["notional_se_bps"],
+        bps=total / volume_usd * 1e4 if volume_usd else None,
+        killed=of["kill"],
+    )
+    return Pass(row, each(minutes, "pnl_usd"), each(minutes, "volume_usd"))
+
+
+def matched(recording: Recording, equity_usd: float, volume_usd: float, bound: str, by: By) -> Pass:
+    """A plain maker of which one number is chosen so that it trades as much as ours.
+
+    Args:
+        recording: The market.
+        equity_usd: Of the account.
+        volume_usd: Of ours, at the same bound.
+        bound: Of the queue.
+        by: The maker and the number.
+
+    Returns:
+        The closest of a few tries, by halving the logarithm of the range.
+    """
+    low, high = by.least, by.most
+    tried: list[Pass] = []
+    while len(tried) < MATCHES:
+        value = math.sqrt(low * high)
+        given = {**by.given, by.key: value, "backtest.queue_bound": bound}
+        config = settings(recording, equity_usd, given)
+        tried.append(measure(recording, by.maker, config, bound=bound)[bound])
+        traded = tried[-1].row.volume_usd
+        if abs(traded / volume_usd - 1) < MATCHED_WITHIN:
+            break
+        if (traded < volume_usd) == by.rises:
+            low = value
+        else:
+            high = value
+    return min(tried, key=lambda one: abs(one.row.volume_usd - volume_usd))
+
+
+def compare(one: Pass, ours: Pass) -> Compared:
+    """A maker beside ours, minute by minute.
+
+    Args:
+        one: The maker's pass.
+        ours: Ours on the same market.
+    """
+    if one.row.maker == OURS:
+        return Compared(one.row, None)
+    scaled = [([1e4 * usd for usd in series.pnl_usd], series.volume_usd) for series in (one, ours)]
+    return Compared(one.row, rate_difference(scaled[0], scaled[1]))
+
+
+def together(passes: Sequence[Pass]) -> Pass:
+    """One maker on several coins of the same minutes; markouts are of one coin and stay out.
+
+    Args:
+        passes: At one bound; what is longer is cut.
+    """
+    rows = [one.row for one in passes]
+    minutes = min(len(one.pnl_usd) for one in passes)
+    pnl = [sum(column) for column in zip(*(one.pnl_usd[:minutes] for one in passes), strict=True)]
+    volume = [
+        sum(column) for column in zip(*(one.volume_usd[:minutes] for one in passes), strict=True)
+    ]
+    fills, traded = sum(row.fills for row in rows), sum(row.volume_usd for row in rows)
+    total = sum(row.pnl_usd for row in rows)
+    row = Row(
+        coin="all",
+        maker=rows[0].maker,
+        bound=rows[0].bound,
+        pnl_usd=total,
+        spread_usd=sum(row.spread_usd for row in rows),
+        inventory_usd=sum(row.inventory_usd for row in rows),
+        fees_usd=sum(row.fees_usd for row in rows),
+        volume_usd=traded,
+        fills=fills,
+        fill_ratio=None,
+        requests=sum(row.requests for row in rows),
+        half_spread_bps=None,
+        adverse_bps=None,
+        adverse_se_bps=None,
+        bps=total / traded * 1e4 if traded else None,
+        killed=next((row.killed for row in rows if row.killed), None),
+    )
+    return Pass(row, pnl, volume)
+
+
+def ablate(recordings: Sequence[Recording], equity_usd: float) -> list[Compared]:
+    """Every maker on every recording and on all together, at every bound.
+
+    Args:
+        recordings: One coin each, of the same time.
+        equity_usd: Of the account.
+    """
+    found: list[dict[str, dict[str, Pass]]] = []
+    for recording in recordings:
+        makers = {
+            maker: measure(recording, maker, settings(recording, equity_usd, given))
+            for maker, given in MODELS.items()
+        }
+        for by in PLAIN:
+            makers[by.maker] = {
+                bound: matched(recording, equity_usd, ours.row.volume_usd, bound, by)
+                for bound, ours in makers[OURS].items()
+                if ours.row.volume_usd
+            }
+        found.append(makers)
+    if len(recordings) > 1:
+        found.append(
+            {
+                maker: {
+                    bound: together([makers[maker][bound] for makers in found])
+                    for bound in found[0][maker]
+                    if all(bound in makers[maker] for makers in found)
+                }
+                for maker in found[0]
+            }
+        )
+    return [
+        compare(one, makers[OURS][bound])
+        for makers in found
+        for bound in makers[OURS]
+        for one in (passes[bound] for passes in makers.values() if bound in passes)
+    ]
+
+
+def _print(rows: Sequence[Compared]) -> None:
+    print(
+        f"{'coin':<6}{'bound':<12}{'maker':<16}{'pnl':>9}{'spread':>9}{'invent.':>9}{'fees':>8}"
+        f"{'volume':>10}{'fills':>7}{'ratio':>7}{'reqs':>7}{'half':>7}{'adverse 5 s':>15}{'bps':>8}"
+        "   bps less ours [95 %], detectable"
+    )
+    for one in rows:
+        row = one.row
+        cost = f"{_or_dash(row.adverse_bps, 8, 2)} +-{_or_dash(row.adverse_se_bps, 5, 2)}"
+        print(
+            f"{row.coin:<6}{row.bound:<12}{row.maker:<16}{row.pnl_usd:>9.2f}{row.spread_usd:>9.2f}"
+            f"{row.inventory_usd:>9.2f}{row.fees_usd:>8.2f}{row.volume_usd:>10,.0f}{row.fills:>7}"
+            f"{_or_dash(row.fill_ratio, 7, 3)}{row.requests:>7}"
+            f"{_or_dash(row.half_spread_bps, 7, 2)}{cost:>16}{_or_dash(row.bps, 8, 2)}   "
+            + _told(one.bps)
+            + (f"  killed: {row.killed}" if row.killed else "")
+        )
+
+
+def _or_dash(value: float | None, width: int, digits: int) -> str:
+    return f"{'-':>{width}}" if value is None else f"{value:>{width}.{digits}f}"
+
+
+def _told(bps: Interval | None) -> str:
+    if bps is None:
+        return ""
+    return f"{bps.value:+.2f} [{bps.low:+.2f}, {bps.high:+.2f}], {bps.detectable:.2f}"
+
+
+def main() -> int:
+    """Print a table, or JSON."""
+    parser = argparse.ArgumentParser(prog="make ablation", description=__doc__)
+    parser.add_argument("frames", nargs="+", type=Path, help="recordings, one coin each")
+    parser.add_argument("--equity", type=float, default=10_000.0, help="USDC")
+    parser.add_argument("--json", action="store_true", help="one object on stdout")
+    given = parser.parse_args()
+    rows = ablate([read_recording([path]) for path in given.frames], given.equity)
+    if given.json:
+        print(json.dumps([asdict(one) for one in rows]))
+    else:
+        _print(rows)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
