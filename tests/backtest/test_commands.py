@@ -86,6 +86,11 @@ def test_the_end_has_every_field(finished: Path) -> None:
     assert set(end["pnl_usd"]) == parts
     assert end["pnl_usd"]["residual"] == "0"
     assert [row["horizon_s"] for row in end["markouts"]] == [0.5, 1, 5, 10, 30, 60]
+    split = end["markouts_split"]
+    assert split["unknown"] == 0
+    for at, row in enumerate(end["markouts"]):
+        assert split["bid"][at]["n"] + split["ask"][at]["n"] == row["n"] > 0
+        assert sum(depth["markouts"][at]["n"] for depth in split["depths"]) == row["n"]
     assert end["latency_us"]["step_p50"] <= end["latency_us"]["step_p99"]
     assert set(end["bounds"]) == {"pessimistic", "prorata", "optimistic"}
     assert end["bounds"]["pessimistic"]["pnl_usd"] == end["pnl_usd"]

@@ -5,9 +5,9 @@
 //! and of those the nearest in price. So a ladder stays as a whole while it is within the tolerance,
 //! however close its levels are; beyond it, levels of one size move from one end to the other, and not
 //! every one by a step. What a fill would lose by at the present fair price stays for nothing that would
-//! not lose, however wide the tolerance is. A side that shows more than is wanted on it keeps no order that is larger than the
-//! one it stands for. An order still waiting for an answer takes the place of one wanted level and is not touched; the rest is amended pairwise,
-//! placed or cancelled.
+//! not lose, however wide the tolerance is. A side that shows more than is wanted on it keeps no order
+//! that is larger than the one it stands for. An order still waiting for an answer takes the place of one
+//! wanted level and is not touched; the rest is amended pairwise, placed or cancelled.
 
 mod matching;
 

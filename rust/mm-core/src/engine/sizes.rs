@@ -214,20 +214,23 @@ impl Engine {
                 Sz::ZERO
             };
             *left -= sz;
-            if sz < quote.sz {
-                self.refusals.push(Refusal {
-                    side: quote.side,
-                    px: quote.px,
-                    sz: quote.sz - sz,
-                    reason: RefusalReason::Control,
-                    limit: limits.of(quote.side),
-                });
-            }
-            if sz > Sz::ZERO {
-                kept.push(Quote { sz, ..quote });
-            }
+            kept.extend(self.cut_to(sz, &quote, limits));
         }
         kept
+    }
+
+    /// A quote at a smaller size, `None` at none, with a refusal for what control takes off it.
+    fn cut_to(&mut self, sz: Sz, quote: &Quote, limits: &Limits) -> Option<Quote> {
+        if sz < quote.sz {
+            self.refusals.push(Refusal {
+                side: quote.side,
+                px: quote.px,
+                sz: quote.sz - sz,
+                reason: RefusalReason::Control,
+                limit: limits.of(quote.side),
+            });
+        }
+        (sz > Sz::ZERO).then_some(Quote { sz, ..*quote })
     }
 
     /// Scales each side to its share, `[bid, ask]`. What falls below the smallest order is left out,
@@ -249,18 +252,7 @@ impl Engine {
                 _ if first => smallest,
                 _ => Sz::ZERO,
             };
-            if sz < quote.sz {
-                self.refusals.push(Refusal {
-                    side: quote.side,
-                    px: quote.px,
-                    sz: quote.sz - sz,
-                    reason: RefusalReason::Control,
-                    limit: limits.of(quote.side),
-                });
-            }
-            if sz > Sz::ZERO {
-                kept.push(Quote { sz, ..quote });
-            }
+            kept.extend(self.cut_to(sz, &quote, limits));
         }
         kept
     }

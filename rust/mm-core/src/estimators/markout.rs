@@ -66,6 +66,8 @@ pub struct BySideAndDepth {
     pub ask: [Markout; HORIZONS],
     /// By distance; those that had a fill.
     pub depths: Vec<AtDepth>,
+    /// Fills before which no mid was known, or only one from before a silence: in none of them.
+    pub unknown: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -255,13 +257,8 @@ impl Markouts {
             bid: self.group(1),
             ask: self.group(2),
             depths: depths.filter(|at| at.markouts[0].n > 0).collect(),
+            unknown: self.unknown,
         }
-    }
-
-    /// Fills before which no mid was known, or only one from before a silence.
-    #[must_use]
-    pub const fn unknown(&self) -> u64 {
-        self.unknown
     }
 
     fn group(&self, group: usize) -> [Markout; HORIZONS] {
@@ -287,7 +284,7 @@ mod tests {
     fn a_fall_after_a_bid_fill_is_against_us_by_count_and_by_notional() {
         let mut markouts = Markouts::default();
         markouts.on_fill(secs(1), Side::Bid, Px(9_999), Sz(1));
-        assert_eq!(markouts.unknown(), 1, "no mid before it");
+        assert_eq!(markouts.by_side_and_depth().unknown, 1, "no mid before it");
         markouts.on_mid(secs(1), 10_000.0);
         markouts.on_mid(secs(2), 9_990.0);
         // The mid of the fill's own time is what was left after it.
@@ -337,6 +334,6 @@ mod tests {
         let counted = markouts.table().map(|row| row.n);
         assert_eq!(counted, [1, 1, 1, 1, 0, 1]);
         markouts.on_fill(secs(90), Side::Bid, Px(10_000), Sz(1));
-        assert_eq!(markouts.unknown(), 1);
+        assert_eq!(markouts.by_side_and_depth().unknown, 1);
     }
 }

@@ -204,10 +204,12 @@ impl Cut {
             parts: Vec::new(),
         };
         for (from, to) in all.parts() {
-            let whole = usize::try_from(to.since(from).0 / BLOCK.0).unwrap_or(0);
-            if whole == 0 {
+            let Some(whole) = usize::try_from(to.since(from).0 / BLOCK.0)
+                .ok()
+                .filter(|n| *n > 0)
+            else {
                 continue;
-            }
+            };
             let first = cut.blocks.len();
             cut.blocks.resize(first + whole, Block::default());
             cut.parts.push((from, to, first, whole));

@@ -45,7 +45,7 @@ const TAKER_STREAM: u64 = 1002;
 /// A thing somebody will do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Task {
-    /// A maker's order is gone for now.
+    /// A maker took its order away and will place it anew.
     Pull { key: u32 },
     /// A maker's order is put where it belongs now; `again`: by its own clock, which goes on.
     Requote { key: u32, again: bool },
