@@ -22,8 +22,7 @@ from typing import Any
 
 from mm.backtest import Recording, read_recording, run_passes, tape_of
 from mm.config import Config, load
-from mm.economy import each
-from mm.paired import Interval, rate_difference
+from mm.paired import Interval, each, rate_difference, summed
 
 TOUCH = "touch"
 OURS = "ours"
@@ -281,13 +280,9 @@ def together(passes: Sequence[Pass]) -> Pass:
         passes: At one bound; what is longer is cut.
     """
     rows = [one.row for one in passes]
-    minutes = min(len(one.pnl_usd) for one in passes)
-    pnl = [sum(column) for column in zip(*(one.pnl_usd[:minutes] for one in passes), strict=True)]
-    volume = [
-        sum(column) for column in zip(*(one.volume_usd[:minutes] for one in passes), strict=True)
-    ]
-    fills, traded = sum(row.fills for row in rows), sum(row.volume_usd for row in rows)
-    total = sum(row.pnl_usd for row in rows)
+    pnl = summed([one.pnl_usd for one in passes])
+    volume = summed([one.volume_usd for one in passes])
+    total, traded = sum(pnl), sum(volume)
     row = Row(
         coin="all",
         maker=rows[0].maker,
@@ -297,7 +292,7 @@ def together(passes: Sequence[Pass]) -> Pass:
         inventory_usd=sum(row.inventory_usd for row in rows),
         fees_usd=sum(row.fees_usd for row in rows),
         volume_usd=traded,
-        fills=fills,
+        fills=sum(row.fills for row in rows),
         fill_ratio=None,
         requests=sum(row.requests for row in rows),
         half_spread_bps=None,

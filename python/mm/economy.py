@@ -16,7 +16,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -24,7 +24,7 @@ from typing import Any
 
 from mm.backtest import Recording, read_recording, run_passes, tape_of
 from mm.config import Config, load
-from mm.paired import Interval, difference, rate_difference
+from mm.paired import Interval, difference, each, rate_difference, summed
 
 PLAIN = "refresh"
 PLAIN_TRADED_USD = 1e9
@@ -241,17 +241,6 @@ def _pass(coin: str, equity_usd: float, maker: str, bound: str, whole: Json) -> 
     )
 
 
-def each(minutes: Sequence[Mapping[str, Json]], what: str) -> list[float]:
-    """What each minute brought, from where the pass stood at the end of each.
-
-    Args:
-        minutes: As the core tells of them.
-        what: The sum.
-    """
-    stood = [0.0, *(float(minute[what]) for minute in minutes)]
-    return [now - before for before, now in pairwise(stood)]
-
-
 def pair(ours: Pass, plain: Pass) -> Pair:
     """Compares two passes of one market, minute by minute.
 
@@ -294,14 +283,9 @@ def mean(passes: Sequence[Pass]) -> Pass:
 def _summed(passes: Sequence[Pass], coin: str, over: int) -> Pass:
     """The sums of all passes, divided by `over`."""
     first = passes[0].row
-    minutes = min(len(one.pnl_usd) for one in passes)
-
-    def sums(series: Sequence[Sequence[float]]) -> list[float]:
-        columns = zip(*(one[:minutes] for one in series), strict=True)
-        return [sum(column) / over for column in columns]
-
-    pnl, volume = sums([one.pnl_usd for one in passes]), sums([one.volume_usd for one in passes])
-    requests = sums([one.requests for one in passes])
+    pnl = summed([one.pnl_usd for one in passes], over)
+    volume = summed([one.volume_usd for one in passes], over)
+    requests = summed([one.requests for one in passes], over)
     row = Row(
         coin=coin,
         equity_usd=first.equity_usd,

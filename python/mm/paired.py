@@ -10,8 +10,12 @@ from __future__ import annotations
 import math
 import random
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+Json = Any  # whatever JSON holds
 
 BLOCK = 5
 DRAWS = 4_000
@@ -65,6 +69,29 @@ def interval_of(
         high=drawn[-1 - at],
         detectable=DETECTABLE_SES * statistics.pstdev(drawn),
     )
+
+
+def each(minutes: Sequence[Mapping[str, Json]], what: str) -> list[float]:
+    """What each minute brought, from where the pass stood at the end of each.
+
+    Args:
+        minutes: As the core tells of them.
+        what: The sum.
+    """
+    stood = [0.0, *(float(minute[what]) for minute in minutes)]
+    return [now - before for before, now in pairwise(stood)]
+
+
+def summed(series: Sequence[Sequence[float]], over: int = 1) -> list[float]:
+    """The sums of several series, minute by minute, divided by `over`.
+
+    Args:
+        series: What is longer than the shortest is cut.
+        over: How many lives one market had.
+    """
+    minutes = min(map(len, series))
+    columns = zip(*(one[:minutes] for one in series), strict=True)
+    return [sum(column) / over for column in columns]
 
 
 def difference(ours: Sequence[float], theirs: Sequence[float]) -> Interval:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
@@ -41,6 +42,9 @@ KILLS = 60
 HOST_SPEED = 30
 LARGE, SMALL = "0.06", "0.01"
 """Positions, BTC: one that our quotes of a side cannot close, and one that they can turn."""
+T = TypeVar("T")
+STILL_WALL_S = 0.5
+"""A stop that has not moved for so long is not being moved: 15 market seconds."""
 RENEWAL_WALL_S = 2.0
 """Of `scheduleCancel`: a third of its six wall seconds."""
 LOOK_S = 2.0
@@ -288,6 +292,9 @@ def test_a_host_that_dies(tmp_path: Path, gate: str, stop: bool, held: str) -> N
         if gate == "open" and not dated:
             # Set at the start, taken back since, and renewed no more.
             assert steady(dates, 1.5 * RENEWAL_WALL_S) >= 2
+        if stop:
+            # Amid a move both rest, the old one and the new.
+            steady(lambda: [row["oid"] for row in stops(url)], STILL_WALL_S)
         guard = status()["pid"]
         # Together: a guard that outlives its maker by a moment cancels what rests.
         os.kill(guard, signal.SIGSTOP)
@@ -319,12 +326,12 @@ def quoted(url: str) -> float:
     return max(map(sum, sides))
 
 
-def steady(count: Callable[[], int], longer_than_s: float) -> int:
-    """What is counted once it has not changed for so long, wall seconds."""
-    seen, since_s = count(), time.monotonic()
+def steady(look: Callable[[], T], longer_than_s: float) -> T:
+    """What is seen once it has not changed for so long, wall seconds."""
+    seen, since_s = look(), time.monotonic()
     while time.monotonic() - since_s < longer_than_s:
         time.sleep(0.05)
-        if (now := count()) != seen:
+        if (now := look()) != seen:
             seen, since_s = now, time.monotonic()
     return seen
 
