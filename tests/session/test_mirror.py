@@ -1,6 +1,7 @@
 """The mirror market and the dry run, with a second paper exchange as the live venue."""
 
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -10,9 +11,12 @@ from typing import Any
 
 import pytest
 
+from given_account import give_key
+from maker_process import Maker, wait_for
 from mm.cli import run
 from mm.errors import ConfigError, VenueError
 from paper_process import serving
+from watched import buy_by_hand, position, stops
 
 pytestmark = pytest.mark.wire
 
@@ -58,6 +62,32 @@ def test_a_mirror_shows_the_venue_s_book_and_nothing_once_the_venue_is_lost(
             while touch(mirror.url) != (None, None):
                 assert time.monotonic() < deadline, "a book that nobody tells of is shown"
                 time.sleep(0.1)
+
+
+def test_a_position_on_a_mirror_has_its_stop_there_alone(tmp_path: Path) -> None:
+    venue_dir, mirror_dir = tmp_path / "venue", tmp_path / "mirror"
+    venue_dir.mkdir()
+    mirror_dir.mkdir()
+    funded = ("--account", f"{give_key()}=10000", "--coin", "BTC", "--speed", "1")
+    config = tmp_path / "mm.toml"
+    config.write_text("[protection]\nresident_stop = true\n" + HURRIED)
+    with serving(venue_dir, "--speed", "1", "--seed", "7", accounts=0) as venue:
+        mirror_of = ("--market", f"mirror:{venue.url}", *funded)
+        with serving(mirror_dir, *mirror_of, accounts=0) as mirror:
+            assert agreed(venue.url, mirror.url)
+            buy_by_hand("0.01", mirror.url)
+            maker = Maker("--base-url", mirror.url, "--config", str(config))
+            wait_for(lambda: bool(stops(mirror.url)), maker)
+            [stop] = stops(mirror.url)
+            assert (stop["side"], stop["reduceOnly"], stop["isPositionTpsl"]) == ("A", True, True)
+            (bid, _), trigger = touch(mirror.url), float(stop["triggerPx"])
+            assert bid is not None
+            assert 0.5 * float(bid) < trigger < float(bid)
+            assert stops(venue.url) == [], "the venue is only listened to"
+            maker.signal(signal.SIGTERM)
+            maker.ends(0)
+            assert position(mirror.url) == 0.0
+            assert stops(mirror.url) == [], "it goes with the position"
 
 
 def agreed(one: str, other: str) -> bool:
