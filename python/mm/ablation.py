@@ -42,6 +42,7 @@ MODELS: Mapping[str, Mapping[str, object]] = {
     "intensity tape": {"models.intensity": "tape"},
     "intensity own": {"models.intensity": "own"},
     "adverse tape": {"models.adverse_selection": "tape"},
+    "adverse own": {"models.adverse_selection": "own"},
     "regime": {"models.regime": True},
     "toxic flow": {"control.toxic_jump_sigmas": 4.0, "control.toxic_flow_sigmas": 4.0},
     "all measured": {

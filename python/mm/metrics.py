@@ -408,6 +408,12 @@ GAUGES = (
         _models(models_shown.own_arrival),
     ),
     Metric(
+        "mm_own_cost_shift_bps",
+        "what our fills cost beside the tape, pulled to none, bps",
+        ("side",),
+        _models(models_shown.own_cost_shift),
+    ),
+    Metric(
         "mm_taker_rate_per_s",
         "takers a second, 1/s",
         ("side", "memory"),

@@ -35,6 +35,9 @@ def as_json(models: Json) -> Json:
             side: fit and _fitted(fit) for side, fit in zip(SIDES, models["fits"], strict=True)
         },
         "own": {side: _seen(own) for side, own in zip(SIDES, models["own"], strict=True)},
+        "own_costs": {
+            side: _beside_tape(own) for side, own in zip(SIDES, models["own_costs"], strict=True)
+        },
         "flow": models["flow"],
         "volatility": models["volatility"],
         "regime": models["regime"],
@@ -45,6 +48,13 @@ def as_json(models: Json) -> Json:
 
 def _seen(own: Json) -> Json:
     return {"rested_s": own["exposure_s"], "fills": own["fills"], **_fitted(own["fit"])}
+
+
+def _beside_tape(own: Json) -> Json:
+    """What our fills of a side cost beside the tape; `residual` is None before a few of them."""
+    residual = own["residual"]
+    measured = residual and {key: residual[key] for key in ("mean_bps", "se_bps", "n")}
+    return {"residual": measured, "shift_bps": own["shift_bps"]}
 
 
 def _fitted(fit: Json) -> Json:
@@ -75,6 +85,13 @@ def lines(shown: Json) -> list[str]:
             f"  k {own['kappa_per_bps']:.4g} +- {own['kappa_se']:.2g}/bps"
             for side, own in shown["own"].items()
             if own["rested_s"] > 0
+        ),
+        *(
+            f"  our {side}s that were met cost {own['residual']['mean_bps']:+.2f}"
+            f" +- {own['residual']['se_bps']:.2g} bps beside the tape"
+            f" (n {own['residual']['n']:.3g}): {own['shift_bps']:+.2f} bps of it"
+            for side, own in shown["own_costs"].items()
+            if own["residual"] is not None
         ),
         _volatility(shown["volatility"]),
         f"  regime {regime_text(shown)}  sides taken off: {shown['toxic']['jump']} for a jump,"
@@ -140,6 +157,13 @@ def own_arrival(models: Json) -> Iterator[tuple[tuple[str, ...], float]]:
     for side, own in zip(SIDES, models["own"], strict=True):
         if own["exposure_s"] > 0:
             yield (side,), math.exp(own["fit"]["log_arrival"])
+
+
+def own_cost_shift(models: Json) -> Iterator[tuple[tuple[str, ...], float]]:
+    """What our fills shift the tape's cost by, bps, by side; absent before a few of a side."""
+    for side, own in zip(SIDES, models["own_costs"], strict=True):
+        if own["residual"] is not None:
+            yield (side,), own["shift_bps"]
 
 
 def taker_rate(models: Json) -> Iterator[tuple[tuple[str, ...], float]]:

@@ -139,6 +139,15 @@ def taken(desk: EngineDesk) -> None:
     desk.after(2.0)
 
 
+def met_again(desk: EngineDesk) -> None:
+    """Fills 10 s apart, and what came after each of them."""
+    for _ in range(3):
+        buy(desk)
+        for _ in range(10):
+            desk.after(1.0)
+            desk.bbo(desk.mid - 1.0)
+
+
 def history(desk: EngineDesk) -> None:
     """Three times as lively as its day was."""
     for step in range(60):
@@ -159,6 +168,7 @@ MOVES: dict[str, Story] = {
     "mm_sigma_without_jumps_bps_per_sqrt_s": jump,
     "mm_own_rested_seconds": lambda desk: desk.after(2.0),
     "mm_own_arrival_per_s": lambda desk: desk.after(2.0),
+    "mm_own_cost_shift_bps": met_again,
     "mm_taker_rate_per_s": taken,
     "mm_flow_score": taken,
     "mm_resident_stop": stop_rests,

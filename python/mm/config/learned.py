@@ -22,11 +22,12 @@ class ModelsConfig(Section):
         " our orders rested and how often they were met, the tape's fit beforehand",
     )
     intensity_half_life_s: float = key(1200.0, SECONDS, "of what that remembers", ge=10, le=604_800)
-    adverse_selection: Literal["assumed", "tape"] = key(
+    adverse_selection: Literal["assumed", "tape", "own"] = key(
         "assumed",
         WORD,
-        "the price's move against a fill: assumed ([quoting] adverse_selection_bps), or by side and"
-        " distance from the tape, 5 s after each taker, and pulled to that",
+        "the price's move against a fill: assumed ([quoting] adverse_selection_bps); tape, by side"
+        " and distance 5 s after each taker, and pulled to that; own, the tape's and what our fills"
+        " cost beside it, pulled to none",
     )
     adverse_half_life_s: float = key(3600.0, SECONDS, "of what that remembers", ge=10, le=604_800)
     shrink_n0: float = key(

@@ -18,6 +18,8 @@ pub enum Source {
     Assumed,
     /// From the public tape, pulled to the configuration's value.
     Tape,
+    /// The tape's, shifted by what our own fills cost beside it.
+    Own,
 }
 
 /// Where the fill intensity comes from.
@@ -100,16 +102,22 @@ impl CostCurve {
         Self([bps; DEPTHS])
     }
 
-    /// A measured curve pulled to a prior of `prior_bps` that is worth `n0` moves; never below 0. Where nothing
-    /// came it is as it was before.
+    /// A measured curve pulled to a prior of `prior_bps` that is worth `n0` moves. Where nothing came it is as
+    /// it was before. It may lie below 0 until it is [`shifted`](Self::shifted).
     #[must_use]
     pub fn measured(curve: &[Option<Cost>; DEPTHS], prior_bps: f64, n0: f64) -> Self {
-        let mut least = 0.0_f64;
+        let mut least = f64::MIN;
         Self(core::array::from_fn(|index| {
             let shrunk = curve[index].map_or(prior_bps, |cost| cost.shrunk_bps(prior_bps, n0));
             least = least.max(shrunk);
             least
         }))
+    }
+
+    /// The same everywhere dearer by `by_bps`, and only then nowhere below 0.
+    #[must_use]
+    pub fn shifted(self, by_bps: f64) -> Self {
+        Self(self.0.map(|bps| (bps + by_bps).max(0.0)))
     }
 
     /// The cost at a distance, bps.
@@ -240,11 +248,16 @@ pub(crate) mod tests {
         for (seen, known) in seen.iter_mut().zip(known) {
             *seen = Some(known);
         }
-        let curve = CostCurve::measured(&seen, 0.5, 100.0);
+        let measured = CostCurve::measured(&seen, 0.5, 100.0);
+        let curve = measured.shifted(0.0);
         let at = |depth: f64| curve.at(depth);
         assert!(at(0.0).abs() < 1e-6, "{curve:?}");
         assert!((at(0.5) - 2.5).abs() < 1e-6 && (at(1.0) - 2.5).abs() < 1e-6);
         assert!((at(0.25) - 1.25).abs() < 1e-6 && (at(500.0) - 2.5).abs() < 1e-6);
+        // A shift is of the curve as it was measured: what is below nothing is not lifted first.
+        assert!(measured.shifted(2.0).at(0.0).abs() < 1e-6);
+        assert!((measured.shifted(4.0).at(0.0) - 1.0).abs() < 1e-5);
+        assert!((measured.shifted(-1.0).at(0.5) - 1.5).abs() < 1e-6);
     }
 
     /// 2 bps of fee and edge: at 2 bps the cost is 4.5, so 6.5 have to be covered, where it is 6, and so on.

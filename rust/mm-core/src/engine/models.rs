@@ -11,6 +11,7 @@ use crate::estimators::adverse::{Cost, DEPTHS, HORIZONS_S};
 use crate::estimators::flow::{FlowShown, HALF_LIVES_S};
 use crate::estimators::intensity::{Fit, OwnIntensity};
 use crate::estimators::microprice::MicroPrice;
+use crate::estimators::own_cost::{HORIZON, OwnCost, OwnCosts};
 use crate::estimators::regime::{Regime, Regimes};
 use crate::estimators::sweep::Sweep;
 use crate::estimators::volatility::VolatilityShown;
@@ -62,6 +63,8 @@ pub struct ModelsShown {
     /// Adverse selection 5 s after a sweep as measured, by the distances of
     /// [`DEPTHS_BPS`](crate::estimators::adverse::DEPTHS_BPS); `None`: too few came.
     pub costs: [[Option<Cost>; DEPTHS]; 2],
+    /// What fills of our `[bids, asks]` cost beside that, used or not.
+    pub own_costs: [OwnCost; 2],
 }
 
 /// What our own orders of a side saw, as much as is remembered of it.
@@ -93,6 +96,9 @@ pub(super) struct Models {
     learned: Learned,
     fits: [Option<Fit>; 2],
     fitted: Option<Time>,
+    /// The cost of a fill of our `[bids, asks]` as the tape measured it, used or not.
+    tape_costs: [CostCurve; 2],
+    own_costs: OwnCosts,
     own: OwnIntensity,
     /// The last posteriors of `own`, where it speaks.
     own_fits: [Option<Fit>; 2],
@@ -115,6 +121,8 @@ impl Models {
             assumed,
             fits: [None; 2],
             fitted: None,
+            tape_costs: assumed.adverse,
+            own_costs: OwnCosts::new(config.adverse_half_life_s),
             own: OwnIntensity::new(config.intensity_half_life_s),
             own_fits: [None; 2],
             rested: None,
@@ -149,6 +157,7 @@ impl Models {
             own: Side::BOTH.map(|side| self.own_shown(side)),
             flow: core::array::from_fn(|window| self.watched.flow().shown(window)),
             costs: Side::BOTH.map(|side| self.watched.costs(side, COST_HORIZON, now)),
+            own_costs: self.own_costs.shifts(self.config.shrink_n0, now),
         }
     }
 
@@ -196,6 +205,10 @@ impl Models {
         if let Some(mid) = self.watched.mid_before(fill.exch) {
             let delta_bps = away_bps(fill.side, fill.px, mid);
             self.own.filled(fill.side, delta_bps, fill.exch, fill.oid);
+            let Fill {
+                exch, oid, side, ..
+            } = *fill;
+            self.own_costs.filled(exch, oid, side, delta_bps, mid);
         }
     }
 
@@ -227,6 +240,10 @@ impl Models {
     ) {
         let own_taking = self.own_taking;
         let counts = |sweep: &Sweep| own_taking[sweep.side.index()] < now;
+        // Before the tape learns of the takers that end here: ours are among them.
+        let tape = self.tape_costs;
+        let tape_bps = |side: Side, depth_bps| tape[side.index()].at(depth_bps);
+        self.own_costs.on_mid(exch, touch.mid(), tape_bps);
         if self.watched.on_touch(exch, touch, counts) {
             self.micro.forget_last();
         }
@@ -241,6 +258,7 @@ impl Models {
     /// The stream broke.
     pub(super) fn on_gap(&mut self) {
         self.watched.on_gap();
+        self.own_costs.forget_waiting();
         self.micro.forget_last();
         self.rested = None;
     }
@@ -260,14 +278,30 @@ impl Models {
             }
             _ => {}
         }
-        if self.config.adverse_selection == Source::Tape {
-            let prior_bps = self.assumed.adverse_bps(Side::Bid, 0.0);
-            learned.adverse = Side::BOTH.map(|side| {
-                let curve = self.watched.costs(side, COST_HORIZON, exch);
-                CostCurve::measured(&curve, prior_bps, n0)
-            });
+        self.tape_costs = Side::BOTH.map(|side| {
+            let curve = self.watched.costs(side, COST_HORIZON, exch);
+            CostCurve::measured(&curve, self.assumed.adverse_bps(side, 0.0), n0)
+        });
+        if let Some(shifts_bps) = self.cost_shifts_bps(exch) {
+            let shifted = |side: Side| {
+                let side = side.index();
+                self.tape_costs[side].shifted(shifts_bps[side])
+            };
+            learned.adverse = Side::BOTH.map(shifted);
         }
         self.learned = learned;
+    }
+
+    /// What the tape's curves are shifted by before they are used; `None`: they are not.
+    fn cost_shifts_bps(&self, exch: Time) -> Option<[f64; 2]> {
+        match self.config.adverse_selection {
+            Source::Assumed => None,
+            Source::Tape => Some([0.0; 2]),
+            Source::Own => {
+                let shifts = self.own_costs.shifts(self.config.shrink_n0, exch);
+                Some(shifts.map(|one| one.shift_bps))
+            }
+        }
     }
 
     fn fair(&self, touch: &Touch, others: &Touch, tick: f64) -> f64 {
@@ -398,4 +432,4 @@ fn away_bps(side: Side, px: Px, mid: f64) -> f64 {
     (1.0 - px.as_f64() / mid) * side.sign() as f64 * 1e4
 }
 
-const _: () = assert!(HORIZONS_S[COST_HORIZON] == 5);
+const _: () = assert!(HORIZONS_S[COST_HORIZON] * SECOND == HORIZON.0);

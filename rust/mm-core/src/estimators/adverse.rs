@@ -49,9 +49,9 @@ impl Cost {
     }
 }
 
-/// Decayed sums of the moves after sweeps that came to one distance or further.
+/// Decayed sums of moves: of those after sweeps that came to one distance or further, or after our own fills.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-struct Sums {
+pub(super) struct Sums {
     as_of: Time,
     weight: f64,
     moved: f64,
@@ -64,7 +64,7 @@ struct Sums {
 }
 
 impl Sums {
-    fn decay(&mut self, now: Time, half_life_s: f64) {
+    pub(super) fn decay(&mut self, now: Time, half_life_s: f64) {
         let by = libm::exp2(-now.since(self.as_of).as_secs().max(0.0) / half_life_s);
         for sum in [
             &mut self.weight,
@@ -78,7 +78,7 @@ impl Sums {
         self.as_of = self.as_of.max(now);
     }
 
-    fn add(&mut self, begin: Time, horizon: Dur, move_bps: f64) {
+    pub(super) fn add(&mut self, begin: Time, horizon: Dur, move_bps: f64) {
         self.weight += 1.0;
         self.moved += move_bps;
         self.squared += move_bps * move_bps;
@@ -89,7 +89,7 @@ impl Sums {
         }
     }
 
-    fn cost(&self) -> Option<Cost> {
+    pub(super) fn cost(&self) -> Option<Cost> {
         let n = self.apart * self.apart / self.apart_squared;
         if !(n >= 2.0 && self.weight > 0.0) {
             return None;

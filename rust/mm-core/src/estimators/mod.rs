@@ -7,6 +7,7 @@ pub mod intensity;
 pub mod jump;
 pub mod markout;
 pub mod microprice;
+pub mod own_cost;
 pub mod regime;
 pub mod sweep;
 pub mod tape;

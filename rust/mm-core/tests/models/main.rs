@@ -20,6 +20,7 @@ mod laws;
 mod markout;
 mod microprice;
 mod own;
+mod own_cost;
 mod random;
 mod regime;
 mod volatility;
