@@ -44,6 +44,8 @@ MODELS: Mapping[str, Mapping[str, object]] = {
     "adverse tape": {"models.adverse_selection": "tape"},
     "adverse own": {"models.adverse_selection": "own"},
     "regime": {"models.regime": True},
+    "gamma usual": {"models.gamma_at": "usual"},
+    "toxic jump": {"control.toxic_jump_sigmas": 4.0},
     "toxic flow": {"control.toxic_jump_sigmas": 4.0, "control.toxic_flow_sigmas": 4.0},
     "all measured": {
         "models.fair_price": "micro",

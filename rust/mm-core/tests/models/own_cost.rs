@@ -36,8 +36,8 @@ fn filled(seed: u64, fills: i64, excess_bps: [f64; 2], mirrored: bool) -> OwnCos
             let delta_bps = 8.0 * random.uniform();
             let cost = tape_bps(side, delta_bps) + excess_bps[side.index()];
             (drift, until) = (-(side.sign() as f64) * cost / 5.0, step + 6);
-            let seen = if mirrored { side.opposite() } else { side };
-            own.filled(Time(exch.0 + 1), step as u64, seen, delta_bps, price(bps));
+            let met = if mirrored { side.opposite() } else { side };
+            own.filled(Time(exch.0 + 1), step as u64, met, delta_bps, price(bps));
         }
     }
     own
@@ -86,12 +86,8 @@ fn few_fills_stay_near_the_tape() {
     }
     println!("three fills that cost 20 bps more: a shift of {far:.2} at most");
     assert!(far < 1.5, "{far}");
-    assert_eq!(
-        OwnCosts::new(1e9)
-            .shifts(N0, Time(0))
-            .map(|one| one.shift_bps),
-        [0.0; 2]
-    );
+    let none = OwnCosts::new(1e9).shifts(N0, Time(0));
+    assert!(none.iter().all(|one| one.shift_bps.abs() < 1e-12));
 }
 
 /// A side that was never filled is pulled the way of the other, and less far.
