@@ -118,6 +118,23 @@ class EngineDesk:
         trade |= {"time": self._ms(), "hash": "0x0", "tid": self._tid, "users": [USER, USER]}
         return self.frame("trades", [trade])
 
+    def context(self, rate: str = "0.0000125", premium: str | None = None) -> list[Json]:
+        """The coin's context, of this funding rate."""
+        px = f"{self.mid:.1f}"
+        ctx = {
+            "funding": rate,
+            "openInterest": "10000.0",
+            "prevDayPx": px,
+            "dayNtlVlm": "1000000000.0",
+            "premium": premium,
+            "oraclePx": px,
+            "markPx": px,
+            "midPx": None,
+            "impactPxs": None,
+            "dayBaseVlm": "10000.0",
+        }
+        return self.frame("activeAssetCtx", {"coin": "BTC", "ctx": ctx})
+
     def account_state(self) -> Json:
         """What the venue says of the account now."""
         value = abs(self.position) * self.mid

@@ -541,14 +541,16 @@ def derive_limits(
     at_open_interest_cap: bool | None = None,
     equity_share: _Number | None = None,
     ramp_share: _Number | None = None,
+    funding_frac: _Number | None = None,
     traded_notional_1h: _Number | None = None,
     ages: Mapping[str, _Number | None] | None = None,
     previous: tuple[Limits, _Number] | None = None,
 ) -> Limits:
     """Derive the one position limit.
 
-    `V = min(account_value x max_leverage, risk_budget / (num_sigmas x sigma_eff x sqrt(T)), every
-    other cap)`, `Q = floor_to_lot(V / mid)`. A cap applies only when its inputs are given.
+    `V = min(account_value x max_leverage, risk_budget / (num_sigmas x sigma_eff x sqrt(T) +
+    funding_frac), every other cap)`, `Q = floor_to_lot(V / mid)`. A cap applies only when its
+    inputs are given.
 
     Args:
         account_value: Equity, USDC; digits beyond 1e-6 are cut. None: not known yet.
@@ -577,6 +579,7 @@ def derive_limits(
         equity_share: This coin's share of equity, 0 to 1; the term is this share times
             `account_value x max_leverage`.
         ramp_share: Share of the smallest of the terms that the capital ramp leaves, above 0.
+        funding_frac: Share of a position that funding is to take within minutes. None: none is due.
         traded_notional_1h: By everybody in the last hour, USDC.
         ages: Seconds since `market`, `account`, `head_room`, `sigma`, `own_stream` were heard of;
             what is not in it, or None, has no deadline.

@@ -16,7 +16,7 @@ import json
 import math
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +46,7 @@ MODELS: Mapping[str, Mapping[str, object]] = {
     "regime": {"models.regime": True},
     "gamma usual": {"models.gamma_at": "usual"},
     "toxic jump": {"control.toxic_jump_sigmas": 4.0},
+    "funding": {"models.funding": True},
     "toxic flow": {"control.toxic_jump_sigmas": 4.0, "control.toxic_flow_sigmas": 4.0},
     "all measured": {
         "models.fair_price": "micro",
@@ -54,6 +55,9 @@ MODELS: Mapping[str, Mapping[str, object]] = {
     },
 }
 """What differs from the defaults."""
+
+HEARS: Mapping[str, str] = {"funding": "activeAssetCtx"}
+"""Channels that a model lives on; where a recording has none, there is nothing to measure."""
 
 Json = Any  # whatever JSON holds
 
@@ -113,6 +117,7 @@ class Row:
         adverse_se_bps: Its standard error.
         bps: Profit of the volume.
         killed: What latched the kill switch; nothing was quoted after it.
+        not_measured: Why the model had nothing to go by: it did what ours did.
     """
 
     coin: str
@@ -131,6 +136,7 @@ class Row:
     adverse_se_bps: float | None
     bps: float | None
     killed: str | None
+    not_measured: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +160,8 @@ class Compared:
 
     Attributes:
         row: The maker's.
-        bps: Its profit of the volume less ours; `None`: it is ours, or one of both traded nothing.
+        bps: Its profit of the volume less ours; `None`: it is ours, it was not measured, or one of
+            both traded nothing.
     """
 
     row: Row
@@ -270,7 +277,7 @@ def compare(one: Pass, ours: Pass) -> Compared:
         one: The maker's pass.
         ours: Ours on the same market.
     """
-    if one.row.maker == OURS:
+    if one.row.maker == OURS or one.row.not_measured is not None:
         return Compared(one.row, None)
     scaled = [([1e4 * usd for usd in series.pnl_usd], series.volume_usd) for series in (one, ours)]
     return Compared(one.row, rate_difference(scaled[0], scaled[1]))
@@ -303,6 +310,7 @@ def together(passes: Sequence[Pass]) -> Pass:
         adverse_se_bps=None,
         bps=total / traded * 1e4 if traded else None,
         killed=next((row.killed for row in rows if row.killed), None),
+        not_measured=next((row.not_measured for row in rows if row.not_measured), None),
     )
     return Pass(row, pnl, volume)
 
@@ -316,10 +324,17 @@ def ablate(recordings: Sequence[Recording], equity_usd: float) -> list[Compared]
     """
     found: list[dict[str, dict[str, Pass]]] = []
     for recording in recordings:
-        makers = {
-            maker: measure(recording, maker, settings(recording, equity_usd, given))
-            for maker, given in MODELS.items()
-        }
+        makers: dict[str, dict[str, Pass]] = {}
+        for maker, given in MODELS.items():
+            lacks = _lacks(recording, maker)
+            makers[maker] = (
+                measure(recording, maker, settings(recording, equity_usd, given))
+                if lacks is None
+                else {
+                    bound: replace(ours, row=replace(ours.row, maker=maker, not_measured=lacks))
+                    for bound, ours in makers[OURS].items()
+                }
+            )
         for by in PLAIN:
             makers[by.maker] = {
                 bound: matched(recording, equity_usd, ours.row.volume_usd, bound, by)
@@ -346,6 +361,14 @@ def ablate(recordings: Sequence[Recording], equity_usd: float) -> list[Compared]
     ]
 
 
+def _lacks(recording: Recording, maker: str) -> str | None:
+    """Why a model cannot be measured there."""
+    channel = HEARS.get(maker)
+    if channel is None or f'"channel":"{channel}"'.encode() in recording.frames.replace(b" ", b""):
+        return None
+    return f"no {channel} in the recording"
+
+
 def _print(rows: Sequence[Compared]) -> None:
     print(
         f"{'coin':<6}{'bound':<12}{'maker':<16}{'pnl':>9}{'spread':>9}{'invent.':>9}{'fees':>8}"
@@ -354,6 +377,9 @@ def _print(rows: Sequence[Compared]) -> None:
     )
     for one in rows:
         row = one.row
+        if row.not_measured is not None:
+            print(f"{row.coin:<6}{row.bound:<12}{row.maker:<16}   not measured: {row.not_measured}")
+            continue
         cost = f"{_or_dash(row.adverse_bps, 8, 2)} +-{_or_dash(row.adverse_se_bps, 5, 2)}"
         print(
             f"{row.coin:<6}{row.bound:<12}{row.maker:<16}{row.pnl_usd:>9.2f}{row.spread_usd:>9.2f}"

@@ -31,6 +31,8 @@ MICRO_KEYS = ("account_value", "loss_left", "tier_notional_max")
 LOT_KEYS = ("position", "head_room", "own_increasing")
 # What one quote adds to the terms of its side.
 LEVEL_TERMS = ("level_bps", "at_touch_bps", "grid_bps", "kept_bps")
+# Terms that move both sides one way: positive is up.
+SHIFTS = ("skew_bps", "funding_bps")
 AGEING = ("market", "account", "head_room", "sigma", "own_stream")
 
 
@@ -379,7 +381,7 @@ def _readded(trace: Sequence[Json], side: str) -> dict[int, Json]:
         if row["side"].lower() != side:
             continue
         common = {
-            key: outward * value if key == "skew_bps" else value
+            key: outward * value if key in SHIFTS else value
             for key, value in row.items()
             if key.endswith("_bps")
         }

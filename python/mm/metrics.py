@@ -393,6 +393,18 @@ GAUGES = (
         (),
         _models(models_shown.regime_ratio),
     ),
+    Metric(
+        "mm_funding_rate_bps_per_h",
+        "of the hour under way, positive: longs pay, bps an hour",
+        (),
+        _models(models_shown.funding_rate),
+    ),
+    Metric(
+        "mm_funding_shift_bps",
+        "that funding shifts prices by, up positive, bps",
+        (),
+        _models(models_shown.funding_shift),
+    ),
     Metric("mm_kappa_per_bps", "decay of fills with depth, 1/bps", (), _shown("kappa_per_bps")),
     Metric("mm_arrival_per_s", "fills at no depth, 1/s", (), _models(models_shown.arrival)),
     Metric(

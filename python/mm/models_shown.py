@@ -43,6 +43,7 @@ def as_json(models: Json) -> Json:
         "regime": models["regime"],
         "regime_ratio": models["regime_ratio"],
         "toxic": models["toxic"],
+        "funding": models["funding"],
     }
 
 
@@ -96,6 +97,7 @@ def lines(shown: Json) -> list[str]:
         _volatility(shown["volatility"]),
         f"  regime {regime_text(shown)}  sides taken off: {shown['toxic']['jump']} for a jump,"
         f" {shown['toxic']['flow']} for the flow",
+        _funding(shown["funding"]),
         *(
             f"  takers of {flow['half_life_s']:g} s: buy {flow['per_s'][0]:.3g}/s"
             f"  sell {flow['per_s'][1]:.3g}/s  score {flow['score']:+.2f}"
@@ -116,6 +118,22 @@ def _volatility(shown: Json) -> str:
         f" on a grid of {shown['grid_s']} s"
         f"  over 1, 5, 30 s: {bps(shown['signature'])}"
         f"  without {shown['jumps']} jumps: {bps([shown['robust']])} bps/sqrt(s)"
+    )
+
+
+def _funding(shown: Json) -> str:
+    """The rate, what it shifts, and what of it the limit reserves; bps."""
+    rate = shown["rate"]
+    if rate is None:
+        return "  funding: not known"
+    to = rate["predicted_per_h"]
+    toward = "" if to is None else f" (toward {to * BPS:+.4g})"
+    use = "shifts" if shown["used"] else "would shift"
+    due = shown["reserved_frac"]
+    return (
+        f"  funding {rate['rate_per_h'] * BPS:+.4g} bps/h{toward}, held for"
+        f" {shown['holding_s'] / 60:,.0f} min: {use} prices {shown['shift_bps']:+.3g} bps"
+        + ("" if due is None else f", the limit reserves {due * BPS:.3g} bps")
     )
 
 
@@ -198,6 +216,20 @@ def regime_ratio(models: Json) -> Iterator[tuple[tuple[str, ...], float]]:
     """Volatility over the usual one; absent where either is not known."""
     if models["regime_ratio"] is not None:
         yield (), models["regime_ratio"]
+
+
+def funding_rate(models: Json) -> Iterator[tuple[tuple[str, ...], float]]:
+    """The hour's rate, bps; absent where not known."""
+    rate = models["funding"]["rate"]
+    if rate is not None:
+        yield (), rate["rate_per_h"] * BPS
+
+
+def funding_shift(models: Json) -> Iterator[tuple[tuple[str, ...], float]]:
+    """What prices are shifted by, bps; absent where not known or not used."""
+    shown = models["funding"]
+    if shown["used"] and shown["shift_bps"] is not None:
+        yield (), shown["shift_bps"]
 
 
 def regime(models: Json) -> Iterator[tuple[tuple[str, ...], float]]:

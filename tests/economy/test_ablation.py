@@ -33,7 +33,9 @@ def test_every_model_and_plain_maker_is_beside_ours(
         row = one["row"]
         parts = row["spread_usd"] + row["inventory_usd"] - row["fees_usd"]
         assert row["pnl_usd"] == pytest.approx(parts, abs=1e-5)
-        assert (one["bps"] is None) == (row["maker"] == "ours")
+        assert (one["bps"] is None) == (row["maker"] in ("ours", "funding"))
+        lacks = "no activeAssetCtx in the recording" if row["maker"] == "funding" else None
+        assert row["not_measured"] == lacks
     of = {(one["row"]["maker"], one["row"]["bound"]): one["row"] for one in rows[: len(rows) // 3]}
     for bound in BOUNDS:
         ours, touch = of["ours", bound], of["touch", bound]
@@ -43,7 +45,10 @@ def test_every_model_and_plain_maker_is_beside_ours(
         assert ours["fill_ratio"] > 0
     monkeypatch.setattr(sys, "argv", ["ablation", path])
     assert ablation.main() == 0
-    assert capsys.readouterr().out.splitlines()[1].startswith("BTC   ")
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1].startswith("BTC   ")
+    (funding, *_) = [line for line in lines if "funding" in line]
+    assert funding.endswith("not measured: no activeAssetCtx in the recording")
 
 
 def test_at_the_venues_cadence_we_hear_fewer_books_of_the_same_market(recording: Recording) -> None:

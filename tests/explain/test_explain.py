@@ -93,6 +93,34 @@ def test_the_terms_of_each_price_add_up_to_it(
     assert terms[-1]["level_bps"] > terms[0]["level_bps"] == 0
 
 
+def test_funding_is_a_term_of_each_price_and_is_said(tmp_path: Path) -> None:
+    """Longs pay 1 bp an hour: both sides stand lower, and the terms still add up."""
+    desk = EngineDesk({"models.funding": True}).open()
+    desk.context("0.0001", "0.001")
+    desk.after(2.0)
+    shown = explain.quotes(explain.stand(written(desk, tmp_path), None))
+    shift = shown["models"]["funding"]["shift_bps"]
+    held_s = shown["models"]["funding"]["holding_s"]
+    assert shift == pytest.approx(-1.0 * held_s / 3600.0)
+    assert shift < -0.5
+    for side, outward in (("bid", -1), ("ask", 1)):
+        for order in shown[side]["orders"]:
+            half = order["half_spread"]
+            assert half["terms"]["funding_bps"] == pytest.approx(outward * shift)
+            assert abs(half["sum_bps"] - half["half_spread_bps"]) < 0.01
+    text = "\n".join(explain.text_of_quotes(shown))
+    assert "funding +1 bps/h (toward +0.625)" in text
+    assert f"shifts prices {shift:+.3g} bps" in text
+    assert "funding_bps" in text
+
+
+def test_funding_that_nobody_told_is_not_known(tmp_path: Path) -> None:
+    desk = EngineDesk({"models.funding": True}).open()
+    shown = explain.quotes(explain.stand(written(desk, tmp_path), None))
+    assert shown["models"]["funding"]["rate"] is None
+    assert "funding: not known" in "\n".join(explain.text_of_quotes(shown))
+
+
 def test_what_recovery_brought_to_the_touch_says_so_and_the_other_side_has_no_terms(
     tmp_path: Path,
 ) -> None:

@@ -55,6 +55,7 @@ class Case:
     at_cap: bool | None
     share: Decimal | None
     ramp: Decimal | None
+    funding: Decimal | None
     traded: Decimal | None
     ages_ms: dict[str, int]
 
@@ -98,6 +99,7 @@ class Case:
             at_open_interest_cap=self.at_cap,
             equity_share=self.share,
             ramp_share=self.ramp,
+            funding_frac=self.funding,
             traded_notional_1h=self.traded,
             ages={name: Decimal(ms) / 1000 for name, ms in self.ages_ms.items()},
             previous=previous,
@@ -124,6 +126,7 @@ class Case:
             "at_open_interest_cap": self.at_cap,
             "equity_share": self.share,
             "ramp_share": self.ramp,
+            "funding_frac": self.funding,
             "traded_notional_1h": self.traded,
             "ages": {name: self.ages_ms[name] * 10**6 for name in self.ages_ms},
         }
@@ -190,6 +193,7 @@ def cases(draw: st.DrawFn, *, fresh: bool = False, ready: bool = False) -> Case:
         at_cap=draw(maybe(st.booleans())),
         share=draw(maybe(decimals("0.01", "1", 2))),
         ramp=draw(maybe(st.sampled_from([Decimal("0.25"), Decimal("0.5"), Decimal(1)]))),
+        funding=draw(maybe(decimals("0", "0.04", 7))),
         traded=draw(maybe(decimals("0", "1000000", 2))),
         ages_ms={} if fresh else draw(AGES),
     )
@@ -275,7 +279,8 @@ def test_knowing_more_never_raises_the_limit(case: Case) -> None:
     """A cap applies only when its inputs are given; giving them cannot add room."""
     bare = replace(
         case, head_room=None, asset_leverage=None, exchange_leverage=None, tier_notional=None,
-        at_cap=None, share=None, ramp=None, traded=None, cap_lots=None, loss_left=None,
+        at_cap=None, share=None, ramp=None, funding=None, traded=None, cap_lots=None,
+        loss_left=None,
     )  # fmt: skip
     assert case.derive().lots_long <= bare.derive().lots_long
     assert case.derive().lots_short <= bare.derive().lots_short
@@ -364,6 +369,7 @@ PLAIN: dict[str, Any] = {  # Any: the arguments of derive_limits
     "tier_notional_max": 1000,
     "equity_share": 1,
     "ramp_share": 1,
+    "funding_frac": 0.0001,
     "traded_notional_1h": 1000,
 }
 

@@ -155,6 +155,11 @@ def history(desk: EngineDesk) -> None:
         desk.after(1.0)
 
 
+def funded(desk: EngineDesk) -> None:
+    """Longs pay a basis point an hour."""
+    desk.context("0.0001")
+
+
 def fall(desk: EngineDesk) -> None:
     """A fall within a second that volatility does not explain."""
     desk.bbo(desk.mid * 0.998)
@@ -164,6 +169,8 @@ MOVES: dict[str, Story] = {
     "mm_regime": history,
     "mm_regime_ratio": history,
     "mm_toxic_total": fall,
+    "mm_funding_rate_bps_per_h": funded,
+    "mm_funding_shift_bps": funded,
     "mm_sigma_by_span_bps_per_sqrt_s": jump,
     "mm_sigma_without_jumps_bps_per_sqrt_s": jump,
     "mm_own_rested_seconds": lambda desk: desk.after(2.0),
@@ -238,7 +245,7 @@ def of(name: str, scraped: dict[str, float]) -> dict[str, float]:
 
 @pytest.mark.parametrize("name", sorted(MOVES))
 def test_a_metric_moves_with_what_it_shows(name: str) -> None:
-    desk = EngineDesk({"control.toxic_jump_sigmas": 4.5}).open()
+    desk = EngineDesk({"control.toxic_jump_sigmas": 4.5, "models.funding": True}).open()
     before = of(name, desk.scraped())
     MOVES[name](desk)
     after = of(name, desk.scraped())

@@ -294,7 +294,8 @@ def _volatility_limit(facts: _Facts, equity: Fraction) -> Fraction:
     if sigma_24h is not None:
         sigma = max(sigma, sigma_24h * facts.setting("sigma_floor_frac"))
     variance = confidence * sigma**2 + (1 - confidence) * prior**2
-    return budget / (facts.setting("num_sigmas") * _root(variance * horizon))
+    due = facts.number("funding_frac") or Fraction(0)
+    return budget / (facts.setting("num_sigmas") * _root(variance * horizon) + due)
 
 
 def _fallback(facts: _Facts) -> Cap:

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from mm.config.keys import COUNT, RATIO, SECONDS, SHARE, WORD, Section, key
+from mm.config.keys import BPS, COUNT, RATIO, SECONDS, SHARE, WORD, Section, key
 
 
 class ModelsConfig(Section):
@@ -50,6 +50,16 @@ class ModelsConfig(Section):
         0.7, SHARE, "of the size where volatility is 1.5 times the usual", ge=1e-3, le=1
     )
     wild_size_frac: float = key(0.4, SHARE, "the same at three times", ge=1e-3, le=1)
+    funding: bool = key(
+        False,
+        "true or false",
+        "prices shift by what funding is expected to take while a position is held, and shortly"
+        " before the hour the limit reserves what the position at the limit would pay",
+    )
+    funding_max_bps: float = key(5.0, BPS, "the largest shift of prices by funding", ge=0, le=5)
+    funding_reserve_s: float = key(
+        600.0, SECONDS, "before the hour that its payment counts against the limit", ge=0, le=3600
+    )
     calm_refresh_ratio: float = key(
         0.7, RATIO, "that divides the derived requote tolerance at half the usual", ge=0.1, le=10
     )

@@ -129,6 +129,9 @@ pub struct AssetCtx {
     pub mid_px: Option<f64>,
     /// Funding rate per hour, fraction of notional; positive: longs pay.
     pub funding_rate_per_h: f64,
+    /// Premium of the book over the oracle, a fraction; `None`: not told, or a side is too thin to say.
+    #[serde(default)]
+    pub premium: Option<f64>,
     /// Open interest, coin.
     pub open_interest: f64,
     /// Notional traded over the last day, USDC.

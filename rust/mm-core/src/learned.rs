@@ -80,6 +80,12 @@ pub struct ModelsConfig {
     pub lively_size_frac: f64,
     /// The same in a wild one.
     pub wild_size_frac: f64,
+    /// Whether prices and limit go by funding.
+    pub funding: bool,
+    /// The largest shift of the reservation price by funding, bps.
+    pub funding_max_bps: f64,
+    /// How long before the hour its payment counts against the limit, s.
+    pub funding_reserve_s: f64,
     /// What the requote tolerance is divided by in a calm market.
     pub calm_refresh_ratio: f64,
     /// The same in a lively one.
@@ -223,6 +229,9 @@ pub(crate) mod tests {
         calm_refresh_ratio: 0.7,
         lively_refresh_ratio: 1.3,
         wild_refresh_ratio: 2.0,
+        funding: false,
+        funding_max_bps: 5.0,
+        funding_reserve_s: 600.0,
     };
 
     fn cost(mean_bps: f64, n: f64) -> Cost {

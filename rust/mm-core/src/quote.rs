@@ -2,10 +2,10 @@
 //!
 //! One form everywhere (RUNTIME.md 4):
 //! `half_spread = maker fee + adverse selection + max(min edge, model's delta) + premium`, then floor
-//! and cap, `px = fair -+ half_spread + skew`. The premium is of the increasing side alone.
-//! The cap binds every level before skew, and never below the floor. The floor
-//! `fee + adverse selection + min edge` binds the increasing side; skew may carry the reducing side
-//! inside it, up to one price step short of crossing.
+//! and cap, `px = fair -+ half_spread + skew + funding`. The premium is of the increasing side alone.
+//! The cap binds every level before skew and funding, and never below the floor. The floor
+//! `fee + adverse selection + min edge` binds the increasing side; skew and funding may carry the reducing
+//! side inside it, up to one price step short of crossing.
 
 use serde::{Deserialize, Serialize};
 
@@ -88,6 +88,8 @@ pub struct Beliefs {
     pub inventory: f64,
     /// What the increasing side is moved outward by, bps, 0 or more.
     pub premium_bps: f64,
+    /// Shift of the reservation price by what funding is expected to take, bps: positive is up.
+    pub funding_bps: f64,
 }
 
 /// One wanted price before it has a size.
@@ -122,6 +124,8 @@ pub struct SpreadTrace {
     pub edge_bps: f64,
     /// Signed shift of the price from inventory: positive is up.
     pub skew_bps: f64,
+    /// Signed shift of the price from funding, whatever is held: positive is up.
+    pub funding_bps: f64,
     /// What the cap took off, 0 or less.
     pub cap_bps: f64,
     /// What the floor added to the increasing side.
@@ -160,13 +164,14 @@ pub struct RawLadder {
 
 impl RawLadder {
     /// What a fill on `side` is worth beyond its price, bps: the skew that the model pays to be rid of
-    /// inventory, on the side that reduces it; nothing on the other. Without it a reducing level that
-    /// skew carried inside its costs would seem worthless just when it is wanted most.
+    /// inventory and what funding is expected to give, on the side that they favour; nothing on the
+    /// other. Without it a reducing level that skew carried inside its costs would seem worthless just
+    /// when it is wanted most.
     #[must_use]
     pub fn relief_bps(&self, side: Side) -> f64 {
         let toward = |trace: &SpreadTrace| match side {
-            Side::Bid => trace.skew_bps,
-            Side::Ask => -trace.skew_bps,
+            Side::Bid => trace.skew_bps + trace.funding_bps,
+            Side::Ask => -trace.skew_bps - trace.funding_bps,
         };
         self.trace
             .first()
@@ -271,9 +276,10 @@ fn assemble(
     let mut ladder = RawLadder::default();
     let fee = beliefs.maker_fee_bps;
     for side in Side::BOTH {
-        let (outward_skew, increasing) = match side {
-            Side::Bid => (-shape.skew_bps, beliefs.inventory >= 0.0),
-            Side::Ask => (shape.skew_bps, beliefs.inventory <= 0.0),
+        let shift_bps = shape.skew_bps + beliefs.funding_bps;
+        let (outward_shift, increasing) = match side {
+            Side::Bid => (-shift_bps, beliefs.inventory >= 0.0),
+            Side::Ask => (shift_bps, beliefs.inventory <= 0.0),
         };
         let costs = &beliefs.learned.adverse[side.index()];
         let premium_bps = if increasing { beliefs.premium_bps } else { 0.0 };
@@ -291,7 +297,7 @@ fn assemble(
         // From fair, of a level this far behind the first: capped, and what the floor makes of it.
         let placed = |behind: f64| {
             let asked = fee + adverse_of(behind) + edge_bps + premium_bps;
-            let unfloored = (asked + behind).min(most_bps) + outward_skew;
+            let unfloored = (asked + behind).min(most_bps) + outward_shift;
             let least = if increasing { floor_bps } else { unfloored };
             (unfloored.max(least), unfloored)
         };
@@ -302,6 +308,7 @@ fn assemble(
             adverse_selection_bps: adverse,
             edge_bps,
             skew_bps: shape.skew_bps,
+            funding_bps: beliefs.funding_bps,
             cap_bps: asked.min(most_bps) - asked,
             floor_bps: half_spread_bps - unfloored,
             premium_bps,
@@ -411,6 +418,7 @@ pub(crate) mod tests {
             learned: Learned::assumed(&config(Strategy::Ladder)),
             inventory,
             premium_bps: 0.0,
+            funding_bps: 0.0,
         }
     }
 
@@ -540,6 +548,7 @@ pub(crate) mod tests {
             ] {
                 let mut widened = beliefs(inventory);
                 widened.premium_bps = 7.5;
+                widened.funding_bps = -1.25;
                 let ladder = build_ladder(&config(strategy), &widened, &btc());
                 for trace in &ladder.trace {
                     let outward = if trace.side == Side::Bid { -1.0 } else { 1.0 };
@@ -549,7 +558,7 @@ pub(crate) mod tests {
                         + trace.cap_bps
                         + trace.floor_bps
                         + trace.premium_bps
-                        + outward * trace.skew_bps;
+                        + outward * (trace.skew_bps + trace.funding_bps);
                     assert!((sum - trace.half_spread_bps).abs() < 0.01);
                     let level = ladder
                         .levels

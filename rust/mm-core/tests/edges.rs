@@ -296,6 +296,7 @@ fn a_context_proves_the_book_by_a_mid_that_lies_in_it() {
             oracle_px: 100_000.0,
             mid_px,
             funding_rate_per_h: 0.0,
+            premium: None,
             open_interest: 1e4,
             day_notional_usd: 1e9,
         }));

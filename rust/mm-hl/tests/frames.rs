@@ -98,6 +98,7 @@ fn market_channels_are_on_the_lattice() {
         oracle_px: 77_605.0,
         mid_px: Some(77_558.5),
         funding_rate_per_h: 0.000_012_5,
+        premium: Some(-0.000_592_745_3),
         open_interest: 27_353.176_82,
         day_notional_usd: 1_516_669_192.195_389_7,
     };
@@ -111,6 +112,11 @@ fn an_empty_book_has_no_mid() {
         panic!()
     };
     assert_eq!(ctx.mid_px, None);
+    let text = frame("activeAssetCtx").replace(r#""-0.0005927453""#, "null");
+    let EventBody::AssetCtx(ctx) = one(&text) else {
+        panic!()
+    };
+    assert_eq!(ctx.premium, None, "a side is too thin to say");
 }
 
 #[test]

@@ -11,8 +11,8 @@ use mm_core::units::{Dur, Px, Sz, Time, Usd};
 use mm_hl::wire::Tif::{Alo, Gtc, Ioc};
 use mm_hl::wire::{ExchangeAction, ModifyOne, OrderRef, ScheduleCancel, UpdateLeverage};
 use mm_sim::exchange::{
-    CancelStatus, FeeRate, GtcPartial, MarginMode, OrderState, Output, PlaceStatus, Response,
-    ScheduleGate, SimConfig, SimError, SimExchange,
+    CancelStatus, FeeRate, GtcPartial, MarginMode, OrderState, Output, PlaceStatus, RateE10,
+    Response, ScheduleGate, SimConfig, SimError, SimExchange,
 };
 use mm_sim::market::BookMarket;
 
@@ -700,6 +700,35 @@ fn the_report_tells_exposure_after_every_action() {
         (&"end".into(), &5.into())
     );
     assert_eq!(end["actions"], 5);
+}
+
+/// MODELS.md d.1, row "funding": at a constant 1 bp an hour the one pays 1 bp of its position, to the micro-USDC, and
+/// the other gets it.
+#[test]
+fn a_bp_an_hour_is_paid_exactly() {
+    let hour = Time::from_millis(START_MS / 3_600_000 * 3_600_000);
+    for (rate, long_gets) in [(1e-4, -599_990), (-1e-4, 599_990)] {
+        let config = SimConfig::at(Time(hour.0 - 7_000_000_000));
+        let market = Box::new(BookMarket::new(vec![desk::perp()]));
+        let mut desk = Desk::over(config, market, RICH);
+        desk.rest(4, o(Bid, "2999.9", "5", Alo));
+        desk.rest(4, o(Ask, "3000", "5", Alo));
+        desk.place(1, &[o(Bid, "3000", "2", Ioc)]);
+        let later = hour.plus(Dur(1_000_000_000));
+        let rate = RateE10::of_fraction(rate);
+        desk.exchange.spike_funding(0, rate, later);
+        let px = desk.exchange.mark(0).unwrap();
+        let value = |desk: &Desk, who| desk.exchange.account(user(who)).unwrap().value;
+        let before = [1, 4].map(|who| value(&desk, who));
+        while desk.exchange.now() < later {
+            desk.block();
+        }
+        let got = [1, 4].map(|who| value(&desk, who)).map(|usd| usd.0);
+        assert_eq!(desk.exchange.mark(0), Some(px), "only funding moved");
+        assert_eq!(px, Px(299_995), "two coins are worth 5,999.90 USDC");
+        assert_eq!(got[0] - before[0].0, long_gets);
+        assert_eq!(got[1] - before[1].0, -long_gets);
+    }
 }
 
 #[test]

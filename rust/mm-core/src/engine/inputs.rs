@@ -60,6 +60,7 @@ impl Engine {
                 .and_then(|leverage| self.instrument.notional_max_at(leverage)),
             equity_share: config.equity_share_frac(),
             ramp_share: self.ramp_share(),
+            funding_frac: self.funding_reserved(),
             at_open_interest_cap: self.market.is_at_cap(self.now),
             traded_notional_1h: self.market.tape.notional_1h(self.market.book.exch()),
             ages: Ages {

@@ -2,6 +2,7 @@
 
 use super::models::Models;
 use crate::book::{Book, Touch};
+use crate::estimators::funding::Funding;
 use crate::estimators::history::{History, Seed};
 use crate::estimators::jump::Jump;
 use crate::estimators::markout::Markouts;
@@ -32,7 +33,7 @@ pub(super) struct Market {
     pub(super) seed: Seed,
     pub(super) tape: Tape,
     pub(super) markouts: Markouts,
-    pub(super) ctx: Option<AssetCtx>,
+    pub(super) funding: Funding,
     /// Whether the coin is at its open-interest cap, and when that was told.
     open_interest_cap: Option<(bool, Time)>,
     /// Whether it was said that nobody tells any more.
@@ -58,7 +59,7 @@ impl Market {
             seed: Seed::default(),
             tape: Tape::default(),
             markouts: Markouts::default(),
-            ctx: None,
+            funding: Funding::default(),
             open_interest_cap: None,
             cap_lost_told: false,
             fresh: None,
@@ -106,7 +107,10 @@ impl Market {
 
     /// A context counts as a heartbeat only while its mid lies within our best bid and offer.
     pub(super) fn on_ctx(&mut self, ctx: &AssetCtx, instrument: &Instrument, now: Time) {
-        self.ctx = Some(*ctx);
+        if let Some(exch) = self.exch_at(now) {
+            let main_dex = !instrument.coin().contains(':');
+            self.funding.observe(exch, ctx, main_dex);
+        }
         let inside = |touch: Touch| {
             let (bid, ask) = (
                 instrument.px_f64(touch.bid.px),
@@ -117,8 +121,7 @@ impl Market {
         if self.seen_since_up && self.book.touch().is_some_and(inside) {
             self.fresh = Some(now);
             // A book confirmed unchanged is an observation too: its mid held until now.
-            if let (Some(touch), Some(sampled)) = (self.book.touch(), self.sampled) {
-                let exch = self.book.exch().plus(now.since(sampled));
+            if let (Some(touch), Some(exch)) = (self.book.touch(), self.exch_at(now)) {
                 self.volatility.observe(exch, touch.mid());
             }
         }
@@ -170,6 +173,12 @@ impl Market {
         self.models.on_gap();
         self.jump.forget();
         self.seen_since_up = false;
+    }
+
+    /// Exchange time at a receive time: that of the newest book, and what has passed since. `None`: no book.
+    pub(super) fn exch_at(&self, now: Time) -> Option<Time> {
+        self.sampled
+            .map(|sampled| self.book.exch().plus(now.since(sampled)))
     }
 
     pub(super) fn age(&self, now: Time) -> Option<Dur> {

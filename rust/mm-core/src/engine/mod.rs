@@ -7,6 +7,7 @@ mod capacity;
 mod closing;
 mod control;
 mod economy;
+mod funding;
 mod grounds;
 mod inputs;
 mod kept;
@@ -51,6 +52,7 @@ use crate::solved::Solved;
 use crate::units::{Dur, SECOND, Side, Sz, Time};
 
 use control::Control;
+pub use funding::FundingShown;
 use grounds::Grounds;
 use kept::Kept;
 use market::Market;

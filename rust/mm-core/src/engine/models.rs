@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::Engine;
+use super::{Engine, FundingShown};
 use crate::action::Tif;
 use crate::book::{Book, Touch};
 use crate::control::ToxicCounts;
@@ -58,6 +58,8 @@ pub struct ModelsShown {
     pub regime_ratio: Option<f64>,
     /// How often takers took a side off, by the sign.
     pub toxic: ToxicCounts,
+    /// What holding a position costs.
+    pub funding: FundingShown,
     /// The flow of takers, from the shortest memory to the longest.
     pub flow: [FlowShown; HALF_LIVES_S.len()],
     /// Adverse selection 5 s after a sweep as measured, by the distances of
@@ -84,6 +86,7 @@ struct OfEngine {
     volatility: VolatilityShown,
     regimes: Regimes,
     toxic: ToxicCounts,
+    funding: FundingShown,
 }
 
 /// The estimators that prices and sizes rest on.
@@ -142,6 +145,7 @@ impl Models {
             volatility,
             regimes,
             toxic,
+            funding,
         } = *of_engine;
         ModelsShown {
             fair,
@@ -149,6 +153,7 @@ impl Models {
             regime: regimes.regime(),
             regime_ratio: regimes.ratio(),
             toxic,
+            funding,
             fair_price: self.config.fair_price,
             intensity: self.config.intensity,
             adverse_selection: self.config.adverse_selection,
@@ -340,6 +345,7 @@ impl Engine {
             volatility: self.market.volatility.shown(),
             regimes: self.market.regimes,
             toxic: self.control.toxic.counts(),
+            funding: self.shown_funding(),
         };
         let exch = self.market.book.exch();
         self.market.models.shown(&of_engine, exch)

@@ -23,7 +23,7 @@ impl EngineConfig {
     }
 
     #[rustfmt::skip] // a table
-    pub(super) fn models_ranges(&self) -> [Ranged; 8] {
+    pub(super) fn models_ranges(&self) -> [Ranged; 10] {
         let m = &self.models;
         [
             ("models.intensity_half_life_s", m.intensity_half_life_s, HALF_LIFE_S, "10 to 604800 s"),
@@ -31,6 +31,8 @@ impl EngineConfig {
             ("models.shrink_n0", m.shrink_n0, (0.0, 1e6), "0 to 1000000 observations"),
             ("models.lively_size_frac", m.lively_size_frac, (1e-3, 1.0), "0.001 to 1"),
             ("models.wild_size_frac", m.wild_size_frac, (1e-3, 1.0), "0.001 to 1"),
+            ("models.funding_max_bps", m.funding_max_bps, (0.0, 5.0), "0 to 5 bps"),
+            ("models.funding_reserve_s", m.funding_reserve_s, (0.0, 3600.0), "0 to 3600 s"),
             ("models.calm_refresh_ratio", m.calm_refresh_ratio, REFRESH, "0.1 to 10"),
             ("models.lively_refresh_ratio", m.lively_refresh_ratio, REFRESH, "0.1 to 10"),
             ("models.wild_refresh_ratio", m.wild_refresh_ratio, REFRESH, "0.1 to 10"),

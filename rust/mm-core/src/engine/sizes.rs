@@ -96,6 +96,7 @@ impl Engine {
             learned: self.market.models.learned(),
             maker_fee_bps: self.maker_fee_bps()?,
             inventory: limits.inventory(self.own.position()),
+            funding_bps: self.funding_shift_bps(),
             premium_bps: self
                 .control
                 .premium

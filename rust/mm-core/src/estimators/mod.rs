@@ -2,6 +2,7 @@
 
 pub mod adverse;
 pub mod flow;
+pub mod funding;
 pub mod history;
 pub mod intensity;
 pub mod jump;

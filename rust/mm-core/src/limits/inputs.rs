@@ -52,6 +52,10 @@ pub struct LimitInputs {
     /// Share of the limit that the capital ramp leaves, above 0; `None`: there is no ramp.
     #[serde(default)]
     pub ramp_share: Option<f64>,
+    /// Share of a position that funding is to take within this hour, reserved shortly before it is paid;
+    /// `None`: none is due, or none is known.
+    #[serde(default)]
+    pub funding_frac: Option<f64>,
     /// Notional traded by everybody in the last hour, USDC.
     pub traded_notional_1h: Option<f64>,
     /// Ages of the facts above.
@@ -81,6 +85,7 @@ impl LimitInputs {
             at_open_interest_cap: None,
             equity_share: None,
             ramp_share: None,
+            funding_frac: None,
             traded_notional_1h: None,
             ages: Ages::NONE,
         }
@@ -103,6 +108,7 @@ impl LimitInputs {
         Positive.check_given("exchange_leverage", self.exchange_leverage)?;
         Share.check_given("equity_share", self.equity_share)?;
         Share.check_given("ramp_share", self.ramp_share)?;
+        NonNegative.check_given("funding_frac", self.funding_frac)?;
         NonNegative.check_given("traded_notional_1h", self.traded_notional_1h)?;
         let sizes = [
             ("position", self.position.abs()),

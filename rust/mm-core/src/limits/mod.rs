@@ -4,7 +4,7 @@
 //! leverage_limit   = account_value x max_leverage
 //! risk_budget      = max(0, min(account_value x risk_fraction, day's loss left, drawdown left))
 //! sigma_eff^2      = c x max(sigma, floor)^2 + (1 - c) x sigma_prior^2
-//! volatility_limit = risk_budget / (num_sigmas x sigma_eff x sqrt(T))
+//! volatility_limit = risk_budget / (num_sigmas x sigma_eff x sqrt(T) + funding due within minutes)
 //! V = min(leverage_limit, volatility_limit, every other cap)        max_position_value, USDC
 //! Q = floor_to_lot(V / mid)                                         effective_max_position, lots
 //! ```

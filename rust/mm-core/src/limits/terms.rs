@@ -16,7 +16,7 @@ use crate::units::{Side, Sz, Usd};
 pub enum Term {
     /// `account_value x max_leverage`.
     Leverage,
-    /// `equity_share x risk_budget / (num_sigmas x sigma_eff x sqrt(T))`.
+    /// `equity_share x risk_budget / (num_sigmas x sigma_eff x sqrt(T) + funding due)`.
     Volatility,
     /// `account_value x equity_share x initial_margin_frac x exchange_leverage`.
     InitialMargin,
@@ -247,7 +247,8 @@ fn equity_caps(
     }
 }
 
-/// `equity_share x risk_budget / (num_sigmas x sigma_eff x sqrt(T))`, USDC.
+/// `equity_share x risk_budget / (num_sigmas x sigma_eff x sqrt(T) + funding due)`, USDC: the budget covers
+/// the move and, shortly before the hour, what the position at the limit would pay.
 fn volatility_limit(equity: Usd, inputs: &LimitInputs, settings: &LimitSettings) -> f64 {
     let at_risk = equity.as_usd() * settings.risk_fraction;
     let budget = inputs
@@ -259,7 +260,8 @@ fn volatility_limit(equity: Usd, inputs: &LimitInputs, settings: &LimitSettings)
         return 0.0;
     }
     let horizon = horizon_s(inputs, settings);
-    budget / (settings.num_sigmas * sigma_eff(inputs, settings) * libm::sqrt(horizon))
+    let moved = settings.num_sigmas * sigma_eff(inputs, settings) * libm::sqrt(horizon);
+    budget / inputs.funding_frac.map_or(moved, |due| moved + due)
 }
 
 /// T: how long we may be stuck with the position, one to four configured horizons.

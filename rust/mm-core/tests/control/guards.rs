@@ -139,7 +139,7 @@ fn added_up(desk: &Desk) -> Vec<(Side, i64)> {
                 + terms.cap_bps
                 + terms.floor_bps
                 + terms.premium_bps
-                + outward * terms.skew_bps
+                + outward * (terms.skew_bps + terms.funding_bps)
         });
         for level in &side.levels {
             let own = level.level_bps + level.at_touch_bps + level.grid_bps + level.kept_bps;

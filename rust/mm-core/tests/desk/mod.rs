@@ -32,7 +32,8 @@ pub(crate) fn config(control: &str) -> EngineConfig {
         "models": {"fair_price": "mid", "intensity": "assumed", "intensity_half_life_s": 1200,
             "adverse_selection": "assumed", "adverse_half_life_s": 3600, "shrink_n0": 100,
             "gamma_at": "present", "regime": false, "lively_size_frac": 0.7, "wild_size_frac": 0.4, "calm_refresh_ratio": 0.7,
-            "lively_refresh_ratio": 1.3, "wild_refresh_ratio": 2},
+            "lively_refresh_ratio": 1.3, "wild_refresh_ratio": 2,
+            "funding": false, "funding_max_bps": 5, "funding_reserve_s": 600},
         "freshness": {"market_degraded_s": 5, "market_gone_s": 15, "account_degraded_s": 30,
             "account_gone_s": 120, "head_room_degraded_s": 60, "head_room_gone_s": 300,
             "sigma_degraded_s": 120, "sigma_gone_s": 600, "own_stream_degraded_s": 60, "own_stream_gone_s": 120},
@@ -81,6 +82,8 @@ pub(crate) struct Desk {
     pub(crate) market: bool,
     pub(crate) account: bool,
     pub(crate) user: bool,
+    /// Rate of funding in the market's context; `None`: no context is told.
+    pub(crate) rate_per_h: Option<f64>,
     /// Every new order that is not flagged reduce-only is refused so.
     pub(crate) refuses: Option<RejectionClass>,
     /// Whether it refuses those that reduce in the same way.
@@ -166,6 +169,7 @@ impl Desk {
             market: true,
             account: true,
             user: true,
+            rate_per_h: Some(0.0),
             refuses: None,
             refuses_reducing: false,
             dry: false,
@@ -323,11 +327,15 @@ impl Desk {
             },
             sz: Sz(5_000),
         }]));
+        let Some(funding_rate_per_h) = self.rate_per_h else {
+            return;
+        };
         self.tell(EventBody::AssetCtx(AssetCtx {
             mark_px: 100_000.0,
             oracle_px: 100_000.0,
             mid_px: None,
-            funding_rate_per_h: 0.0,
+            funding_rate_per_h,
+            premium: None,
             open_interest: 1e4,
             day_notional_usd: 1e9,
         }));

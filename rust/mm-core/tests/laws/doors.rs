@@ -33,7 +33,7 @@ const NO_NUMBERS: [&str; 10] = [
 /// The ends of what a float holds: numbers, but of nothing here.
 const ENDS: [&str; 2] = ["1.7e308", "-1.7e308"];
 /// Settings for which nothing may be given, and what that means.
-const OPTIONAL: [&str; 9] = [
+const OPTIONAL: [&str; 10] = [
     "/limits/gap_move_frac",
     "/limits/position_cap_usd",
     "/limits/position_cap_coin",
@@ -42,6 +42,7 @@ const OPTIONAL: [&str; 9] = [
     "/quoting/max_bps_diff",
     "/drill",
     "/AssetCtx/mid_px",
+    "/AssetCtx/premium",
     "/liquidation_px",
 ];
 
@@ -183,6 +184,7 @@ fn market() -> Vec<EventBody> {
             oracle_px: 1e5,
             mid_px: Some(1e5),
             funding_rate_per_h: 1e-5,
+            premium: None,
             open_interest: 1e4,
             day_notional_usd: 1e9,
         }),

@@ -192,6 +192,7 @@ fn quoted(market: Market, risk_aversion: f64, usual: bool) -> RawLadder {
         },
         inventory: market.inventory,
         premium_bps: 0.0,
+        funding_bps: 0.0,
     };
     build_ladder(
         &quoting,

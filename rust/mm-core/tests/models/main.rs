@@ -13,6 +13,7 @@
 mod adverse;
 mod avellaneda;
 mod flow;
+mod funding;
 mod glft;
 mod hjb;
 mod intensity;

@@ -146,6 +146,7 @@ pub(super) fn asset_ctx(
     #[serde(rename_all = "camelCase")]
     struct Ctx<'a> {
         funding: &'a str,
+        premium: Option<&'a str>,
         open_interest: &'a str,
         day_ntl_vlm: &'a str,
         oracle_px: &'a str,
@@ -161,6 +162,10 @@ pub(super) fn asset_ctx(
         oracle_px: positive("oraclePx", ctx.oracle_px)?,
         mid_px: ctx.mid_px.map(|px| positive("midPx", px)).transpose()?,
         funding_rate_per_h: fraction("funding", ctx.funding)?,
+        premium: ctx
+            .premium
+            .map(|premium| fraction("premium", premium))
+            .transpose()?,
         open_interest: not_negative("openInterest", ctx.open_interest)?,
         day_notional_usd: not_negative("dayNtlVlm", ctx.day_ntl_vlm)?,
     }))

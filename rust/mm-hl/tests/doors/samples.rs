@@ -279,6 +279,7 @@ pub(crate) fn market() -> Vec<Sample> {
                 ("funding", Needed),
                 ("openInterest", Needed),
                 ("dayNtlVlm", Needed),
+                ("premium", Nullable),
                 ("oraclePx", Needed),
                 ("markPx", Needed),
                 ("midPx", Nullable),

@@ -146,7 +146,7 @@ impl PyLimits {
     fallback_max_position, position = None, horizon_s = None, sigma_24h = None,
     daily_loss_left = None, position_cap = None, head_room = None, own_increasing = None,
     asset_max_leverage = None, exchange_leverage = None, tier_notional_max = None,
-    at_open_interest_cap = None, equity_share = None, ramp_share = None, traded_notional_1h = None, ages = None, previous = None
+    at_open_interest_cap = None, equity_share = None, ramp_share = None, funding_frac = None, traded_notional_1h = None, ages = None, previous = None
 ))]
 #[expect(
     clippy::too_many_arguments,
@@ -175,6 +175,7 @@ pub(crate) fn derive_limits(
     at_open_interest_cap: Option<bool>,
     equity_share: Option<Number>,
     ramp_share: Option<Number>,
+    funding_frac: Option<Number>,
     traded_notional_1h: Option<Number>,
     ages: Option<&Bound<'_, PyDict>>,
     previous: Option<(Bound<'_, PyLimits>, Number)>,
@@ -216,6 +217,7 @@ pub(crate) fn derive_limits(
         at_open_interest_cap,
         equity_share: belief("equity_share", equity_share)?,
         ramp_share: belief("ramp_share", ramp_share)?,
+        funding_frac: belief("funding_frac", funding_frac)?,
         traded_notional_1h: belief("traded_notional_1h", traded_notional_1h)?,
         ages: ages.map_or(Ok(Ages::NONE), read_ages)?,
     };

@@ -248,6 +248,7 @@ impl World {
                 .exchange
                 .funding_rate(ASSET)
                 .map_or(0.0, RateE10::as_fraction),
+            premium: self.exchange.premium(ASSET).map(RateE10::as_fraction),
             open_interest: self.instrument.sz_f64(interest),
             day_notional_usd: volume.as_usd(),
         }))

@@ -64,6 +64,8 @@ impl Mirror<'_> {
                     mark_px: of(ctx.mark_px),
                     oracle_px: of(ctx.oracle_px),
                     mid_px: ctx.mid_px.map(of),
+                    funding_rate_per_h: -ctx.funding_rate_per_h,
+                    premium: ctx.premium.map(|premium| -premium),
                     ..ctx
                 })
             }
