@@ -23,5 +23,6 @@ mod microprice;
 mod own;
 mod own_cost;
 mod random;
+mod realised;
 mod regime;
 mod volatility;

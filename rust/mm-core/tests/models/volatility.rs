@@ -1,6 +1,6 @@
 //! Volatility and jumps: rows "sigma", "jump robustness", "heavy jumps", "noise", "LM jump flag",
 //! "zero-inflated mid" and "serially correlated mid" of MODELS.md d.1. The truth is 1 bp per square root of a
-//! second. Bipower variation and `MedRV` are not built: the twin is truncated realised variance.
+//! second. Bipower variation and `MedRV` are references in `realised`: the twin is truncated realised variance.
 
 use mm_core::estimators::jump::Jump;
 use mm_core::estimators::volatility::{Volatility, VolatilityShown};
@@ -8,16 +8,16 @@ use mm_core::units::{Dur, Time};
 
 use crate::random::{Random, mean_sd};
 
-const SIGMA: f64 = 1e-4;
+pub(crate) const SIGMA: f64 = 1e-4;
 
 /// A path: what its log mid does in a step of so many seconds.
-trait Path {
+pub(crate) trait Path {
     fn step(&mut self, random: &mut Random, span_s: f64) -> f64;
 }
 
 /// A random walk that jumps `per_s` times a second by ten of its deviations, and more in proportion.
-struct Jumping {
-    per_s: f64,
+pub(crate) struct Jumping {
+    pub(crate) per_s: f64,
 }
 
 impl Path for Jumping {
@@ -32,7 +32,7 @@ impl Path for Jumping {
 }
 
 /// Still, but for changes as often as the recorded mid's: three of four seconds have none.
-struct Still;
+pub(crate) struct Still;
 
 impl Path for Still {
     fn step(&mut self, random: &mut Random, span_s: f64) -> f64 {
