@@ -99,8 +99,12 @@ impl Estimators {
                 self.watched.on_touch(at, *touch, |_| true);
                 self.micro.observe(touch, 100.0);
                 if at.0 % SECOND == 0 {
-                    self.regimes
-                        .observe(at, self.volatility.of_two_minutes(), Some(1e-4));
+                    self.regimes.observe(
+                        at,
+                        self.volatility.of_two_minutes(),
+                        self.volatility.recent_moves(),
+                        Some(1e-4),
+                    );
                 }
             }
             Heard::Trade(trade) => {

@@ -517,8 +517,8 @@ fn the_flow_of_takers_is_shown_by_side() {
     assert!(quick.usd_per_s.unwrap()[0] > slow.usd_per_s.unwrap()[0]);
 }
 
-/// A market of a quiet day that has become four times as lively.
-fn wild(set: impl Fn(&mut EngineConfig)) -> Desk {
+/// Quoting after a quiet day.
+fn quiet(set: impl Fn(&mut EngineConfig)) -> Desk {
     let mut desk = Desk::with(configured(set), 0);
     let closes = (0..=1_440_i64).map(|minute| {
         let open = Time(desk::START - (1_441 - minute) * 60 * SECOND);
@@ -534,11 +534,35 @@ fn wild(set: impl Fn(&mut EngineConfig)) -> Desk {
     });
     desk.tell(EventBody::Candles(closes.collect()));
     desk.open();
-    for second in 0..400 {
-        desk.mid = 1_000_005 + [0, 600][second % 2];
+    desk.seconds(80);
+    desk
+}
+
+/// The mid moves by 6 bps each second.
+fn hurry(desk: &mut Desk, seconds: usize) {
+    for second in 0..seconds {
+        desk.mid = 1_000_005 + [600, 0][second % 2];
         desk.seconds(1);
     }
+}
+
+/// A market of a quiet day that has become four times as lively.
+fn wild(set: impl Fn(&mut EngineConfig)) -> Desk {
+    let mut desk = quiet(set);
+    hurry(&mut desk, 400);
     desk
+}
+
+/// Eight busy seconds of twenty, before two minutes' memory shows it.
+#[test]
+fn a_market_that_turns_lively_is_seen_by_its_last_seconds() {
+    let mut desk = quiet(|_| {});
+    hurry(&mut desk, 7);
+    assert_eq!(models(&desk).regime, Regime::Usual);
+    hurry(&mut desk, 3);
+    let shown = models(&desk);
+    assert!(shown.regime_ratio.unwrap() < 1.5, "{shown:?}");
+    assert_eq!(shown.regime, Regime::Lively);
 }
 
 /// Sizes and the pace of requoting follow the regime; no term of the price does.

@@ -99,8 +99,12 @@ impl Market {
             self.volatility.observe(exch, touch.mid());
             if self.judged.is_none_or(|judged| exch.since(judged) >= JUDGE) {
                 self.judged = Some(exch);
-                let sigma = self.volatility.of_two_minutes();
-                self.regimes.observe(exch, sigma, self.seed.sigma_usual);
+                let (sigma, recent) = (
+                    self.volatility.of_two_minutes(),
+                    self.volatility.recent_moves(),
+                );
+                self.regimes
+                    .observe(exch, sigma, recent, self.seed.sigma_usual);
             }
         }
     }

@@ -33,6 +33,12 @@ impl Seconds {
         self.ring[self.newest]
     }
 
+    /// The move within each second, newest first, as many as are kept.
+    pub(super) fn moves(&self) -> impl Iterator<Item = f64> {
+        let at = |ago: usize| self.ring[(self.newest + KEPT - ago) % KEPT];
+        (1..self.count).map(move |ago| at(ago - 1) - at(ago))
+    }
+
     /// The move of the last `lag` seconds, fewer than are kept; `None` before so many were seen.
     pub(super) fn moved(&self, lag: usize) -> Option<f64> {
         let then = self.ring[(self.newest + KEPT - lag) % KEPT];

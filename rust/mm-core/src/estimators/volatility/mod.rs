@@ -28,6 +28,8 @@ use window::Window;
 const GRID_S: usize = 5;
 /// Spans of the signature plot, s; the middle one is the grid.
 pub const SIGNATURE_S: [usize; 3] = [1, GRID_S, 30];
+/// Seconds whose moves are told one by one.
+pub const RECENT_S: usize = 20;
 /// Half-lives of the estimates on the grid, s.
 const HALF_LIVES_S: [f64; 3] = [120.0, 600.0, 3600.0];
 /// Half-life of the twin and of the signature plot: the second of those.
@@ -227,6 +229,12 @@ impl Volatility {
     #[must_use]
     pub fn of_two_minutes(&self) -> Option<f64> {
         self.windows[0].variance().map(libm::sqrt)
+    }
+
+    /// The moves of the log mid within the last [`RECENT_S`] whole seconds, newest first; fewer after a gap.
+    pub fn recent_moves(&self) -> impl Iterator<Item = f64> {
+        let seconds = self.grid.iter().flat_map(|(grid, _)| grid.moves());
+        seconds.take(RECENT_S)
     }
 
     /// The 10 min estimate without jumps.
