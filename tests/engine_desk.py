@@ -106,12 +106,23 @@ class EngineDesk:
         levels = [{"px": f"{self.mid + side * half:g}", "sz": "5", "n": 3} for side in (-1, 1)]
         return self.frame("bbo", {"coin": "BTC", "time": self._ms(), "bbo": levels})
 
-    def trade(self, coin: float) -> list[Json]:
-        """A public trade."""
+    def book(self) -> list[Json]:
+        """A whole book: the touch, five coins beside each order of ours, and an end further out."""
+        sides = []
+        for side, sign in (("Bid", -1), ("Ask", 1)):
+            orders = [row for row in self.snapshot()["orders"] if row["side"] == side]
+            ours = {row["px"] / 10: row["sz"] / 1e5 + 5 for row in orders}
+            sizes = {self.mid + sign: 5.0, **ours, round(self.mid * (1 + sign * 0.01)): 1.0}
+            levels = sorted(sizes.items(), key=lambda level: sign * level[0])
+            sides.append([{"px": f"{px:g}", "sz": f"{sz:.5f}", "n": 1} for px, sz in levels])
+        return self.frame("l2Book", {"coin": "BTC", "time": self._ms(), "levels": sides})
+
+    def trade(self, coin: float, side: str = "B") -> list[Json]:
+        """A public trade by a buyer or a seller (`A`)."""
         self._tid += 1
         trade: dict[str, Json] = {
             "coin": "BTC",
-            "side": "B",
+            "side": side,
             "px": f"{self.mid:g}",
             "sz": f"{coin:.5f}",
         }

@@ -43,6 +43,7 @@ MODELS: Mapping[str, Mapping[str, object]] = {
     "intensity own": {"models.intensity": "own"},
     "adverse tape": {"models.adverse_selection": "tape"},
     "adverse own": {"models.adverse_selection": "own"},
+    "queue": {"models.queue": True},
     "regime": {"models.regime": True},
     "gamma usual": {"models.gamma_at": "usual"},
     "toxic jump": {"control.toxic_jump_sigmas": 4.0},

@@ -221,9 +221,13 @@ def run_passes(
 
 
 def _drilled(engine_config: str, planted: str | None) -> str:
-    """The engine's configuration with a bug to plant; no host dies here, so no stop is to rest."""
+    """The engine's configuration with a bug to plant; no host dies here, so no stop is to rest.
+
+    The books are recorded: they do not show our orders.
+    """
     whole = json.loads(engine_config)
     whole["protection"]["resident_stop"] = False
+    whole["books_show_own"] = False
     if planted is not None:
         whole["drill"] = {"room_factor": 1.0, "gate": "enforced", "bug": planted}
     return json.dumps(whole)

@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from mm import models_shown, stop_shown
+from mm import models_shown, places_shown, stop_shown
 from mm._core import stand_at
 from mm.clock import SECOND_NS
 from mm.errors import CheckFailed, ConfigError, EventError
@@ -323,6 +323,7 @@ def quotes(standing: Standing) -> Json:
                     "px": _px(order["px"], decimals),
                     "sz": coin_text(order["sz"], decimals),
                     "half_spread": terms.get(order["px"]),
+                    "place": places_shown.as_json(order, decimals),
                 }
                 for order in _best_first(snapshot["orders"], side)
             ],
@@ -520,6 +521,8 @@ def text_of_quotes(shown: Json) -> list[str]:
 def _order(order: Json) -> list[str]:
     """An order, and the terms of its price that are not nothing."""
     lines, half = [f"  {order['sz']:>12} at {order['px']}"], order["half_spread"]
+    if order["place"] is not None:
+        lines.append(f"{'':15} {places_shown.line(order['place'])}")
     if half is not None:
         terms = "  ".join(f"{name} {value:+.4f}" for name, value in half["terms"].items() if value)
         lines.append(f"{'':15} half-spread {half['half_spread_bps']:.4f} = {terms}")

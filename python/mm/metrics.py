@@ -15,7 +15,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.metrics_core import Metric as Family
 
-from mm import host_death, models_shown, stop_shown
+from mm import host_death, models_shown, places_shown, stop_shown
 from mm.cycles import utilisation
 from mm.meter import Durations, Meter
 from mm.report import Snapshot
@@ -424,6 +424,12 @@ GAUGES = (
         "what our fills cost beside the tape, pulled to none, bps",
         ("side",),
         _models(models_shown.own_cost_shift),
+    ),
+    Metric(
+        "mm_queue_chance_ratio",
+        "of a fill of our orders in their places, against an order with nobody ahead",
+        ("side",),
+        lambda reading: places_shown.mean_worth(reading.snapshot["orders"]),
     ),
     Metric(
         "mm_taker_rate_per_s",

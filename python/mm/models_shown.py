@@ -4,6 +4,8 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from mm import places_shown
+
 Json = dict[str, Any]
 
 SIDES = ("bid", "ask")
@@ -44,6 +46,7 @@ def as_json(models: Json) -> Json:
         "regime_ratio": models["regime_ratio"],
         "toxic": models["toxic"],
         "funding": models["funding"],
+        "queue": models.get("queue"),
     }
 
 
@@ -104,6 +107,7 @@ def lines(shown: Json) -> list[str]:
             for flow in shown["flow"]
             if flow["per_s"] is not None
         ),
+        *places_shown.model_lines(shown["queue"]),
     ]
 
 

@@ -121,6 +121,33 @@ def test_funding_that_nobody_told_is_not_known(tmp_path: Path) -> None:
     assert "funding: not known" in "\n".join(explain.text_of_quotes(shown))
 
 
+def test_an_order_is_shown_with_its_place_in_the_queue(tmp_path: Path) -> None:
+    """Five coins of others are beside each of ours, where nobody knew before."""
+    desk = EngineDesk({"models.queue": True}).open()
+    for step in range(35):
+        desk.bbo()
+        desk.after(1.0)
+        for side in "BA":
+            desk.trade(0.01 + step * 1e-5, side)
+    before = explain.quotes(explain.stand(written(desk, tmp_path), None))
+    assert all(order["place"] is None for order in before["bid"]["orders"])
+    desk.book()
+    desk.after(1.0)
+    shown = explain.quotes(explain.stand(written(desk, tmp_path), None))
+    place = shown["bid"]["orders"][0]["place"]
+    assert place.keys() == {"ahead", "at_least", "at_most", "level", "chance"}
+    assert (place["at_least"], place["at_most"]) == ("0", "5")
+    assert (place["ahead"], place["level"]) == ("2.5", "5")
+    assert 0.5 < place["chance"] < 1
+    text = "\n".join(explain.text_of_quotes(shown))
+    assert "behind 2.5 (0 to 5) of 5" in text
+    assert "queues: cancels" in text
+    plain = EngineDesk().open()
+    plain.book()
+    told = explain.quotes(explain.stand(written(plain, tmp_path), None))
+    assert all(order["place"] is None for order in told["bid"]["orders"])
+
+
 def test_what_recovery_brought_to_the_touch_says_so_and_the_other_side_has_no_terms(
     tmp_path: Path,
 ) -> None:

@@ -148,6 +148,19 @@ def met_again(desk: EngineDesk) -> None:
             desk.bbo(desk.mid - 1.0)
 
 
+def queued(desk: EngineDesk) -> None:
+    """Half a minute of takers at either side, and a book with others at our prices."""
+    for step in range(35):
+        desk.bbo()
+        desk.after(1.0)
+        desk.trade(0.01, "BA"[step % 2])
+        desk.after(0.5)
+        desk.trade(0.01, "AB"[step % 2])
+    desk.book()
+    desk.after(1.0)
+    desk.book()
+
+
 def history(desk: EngineDesk) -> None:
     """Three times as lively as its day was."""
     for step in range(60):
@@ -173,6 +186,7 @@ MOVES: dict[str, Story] = {
     "mm_funding_shift_bps": funded,
     "mm_sigma_by_span_bps_per_sqrt_s": jump,
     "mm_sigma_without_jumps_bps_per_sqrt_s": jump,
+    "mm_queue_chance_ratio": queued,
     "mm_own_rested_seconds": lambda desk: desk.after(2.0),
     "mm_own_arrival_per_s": lambda desk: desk.after(2.0),
     "mm_own_cost_shift_bps": met_again,
@@ -245,7 +259,8 @@ def of(name: str, scraped: dict[str, float]) -> dict[str, float]:
 
 @pytest.mark.parametrize("name", sorted(MOVES))
 def test_a_metric_moves_with_what_it_shows(name: str) -> None:
-    desk = EngineDesk({"control.toxic_jump_sigmas": 4.5, "models.funding": True}).open()
+    models = {"models.funding": True, "models.queue": True}
+    desk = EngineDesk({"control.toxic_jump_sigmas": 4.5, **models}).open()
     before = of(name, desk.scraped())
     MOVES[name](desk)
     after = of(name, desk.scraped())

@@ -36,6 +36,8 @@ def engine_config_json(config: Config, session: int, cloid_start: int = 0) -> st
     }
     for section in ("limits", "quoting", "models", "protection"):
         whole[section] = getattr(config, section).model_dump(mode="json")
+    if not books_show_own(config):
+        whole["books_show_own"] = False
     whole["control"] = control(config)
     whole["freshness"] = freshness_s(config)
     whole["recovery"] = recovery(config)
@@ -60,6 +62,12 @@ def control(config: Config) -> dict[str, Any]:  # Any: JSON
     for key in ("kill_deadline_s", "exit_deadline_s"):
         settings[key] *= speed(config)
     return settings
+
+
+def books_show_own(config: Config) -> bool:
+    """Whether the books that we hear show our own orders: a recording's and a mirror's do not."""
+    virtual = config.process.market.startswith(("replay:", "mirror"))
+    return not (virtual and config.process.network == "paper")
 
 
 def cadence(config: Config) -> str:

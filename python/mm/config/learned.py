@@ -40,6 +40,12 @@ class ModelsConfig(Section):
         " inventory is the same in every market; usual, of this hour of the day by the candles, so"
         " that skew and edge rise with volatility and fall with the arrival rate",
     )
+    queue: bool = key(
+        False,
+        "true or false",
+        "where our orders stand in their queues is estimated and is part of what each is worth; the"
+        " time that our own intensity counts is of those takers who would meet us",
+    )
     regime: bool = key(
         False,
         "true or false",

@@ -6,6 +6,15 @@ use crate::units::{Px, Side, Sz, Time};
 /// Levels kept a side; the venue sends at most this many.
 pub const DEPTH: usize = 20;
 
+/// What a book says about one price of one side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shown {
+    /// Displayed with this size; zero between two levels or inside the spread.
+    Size(Sz),
+    /// Beyond the displayed levels: nothing is known.
+    Hidden,
+}
+
 /// The order book of one coin, best level first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Book {
@@ -73,6 +82,31 @@ impl Book {
     #[must_use]
     pub fn levels(&self, side: Side) -> &[Level] {
         &self.sides[side.index()]
+    }
+
+    /// What is known of `px` on `side`.
+    #[must_use]
+    pub fn shown(&self, side: Side, px: Px) -> Shown {
+        for level in self.levels(side) {
+            if level.px == px {
+                return Shown::Size(level.sz);
+            }
+            if side.at_or_better(px, level.px) {
+                return Shown::Size(Sz::ZERO);
+            }
+        }
+        Shown::Hidden
+    }
+
+    /// What the newest bbo newly says of `px`: it speaks only of its touch and of what is better than it.
+    #[must_use]
+    pub fn touched(&self, side: Side, px: Px) -> Option<Sz> {
+        let best = self.levels(side).first()?;
+        if px == best.px {
+            Some(best.sz)
+        } else {
+            side.at_or_better(px, best.px).then_some(Sz::ZERO)
+        }
     }
 
     /// Best bid and ask, when both sides have one and they do not cross.

@@ -74,6 +74,8 @@ pub struct ModelsConfig {
     pub shrink_n0: f64,
     /// What market gamma is found for.
     pub gamma_at: GammaAt,
+    /// Whether an order's place in its queue is estimated and is part of its worth.
+    pub queue: bool,
     /// Whether sizes and the pace of requoting follow the regime.
     pub regime: bool,
     /// What sizes are multiplied by in a lively market, above 0, at most 1.
@@ -223,6 +225,7 @@ pub(crate) mod tests {
         adverse_half_life_s: 3600.0,
         shrink_n0: 100.0,
         gamma_at: GammaAt::Present,
+        queue: false,
         regime: false,
         lively_size_frac: 0.7,
         wild_size_frac: 0.4,

@@ -128,7 +128,15 @@ impl Heard {
             shown.liquidation_distance_frac,
             shown.leverage_only,
         ));
-        self.take(&(&shown.orders, shown.orphans, &shown.foreign));
+        let orders = shown.orders.iter();
+        let orders: Vec<ShownOrder> = orders
+            .map(|order| ShownOrder {
+                side: order.side,
+                px: order.px,
+                sz: order.sz,
+            })
+            .collect();
+        self.take(&(&orders, shown.orphans, &shown.foreign));
         self.take(&(
             shown.pending,
             shown.worst_case,
@@ -141,6 +149,15 @@ impl Heard {
             shown.own_stream_age_s,
         ));
     }
+}
+
+/// What is kept of an order that is shown.
+#[derive(Debug)]
+#[expect(dead_code, reason = "only written down")]
+struct ShownOrder {
+    side: Side,
+    px: Px,
+    sz: Sz,
 }
 
 /// Numbers that are the same in every run.

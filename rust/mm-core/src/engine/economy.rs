@@ -137,7 +137,7 @@ impl Engine {
         match change {
             Change::Cancel(_) => Need::Free,
             Change::Place(quote) if quote.reduce_only => Need::Free,
-            Change::Place(quote) => Need::Gain(worth.value_usd(quote.side, quote.px, quote.sz)),
+            Change::Place(quote) => Need::Gain(self.value_of_new(quote, worth)),
             Change::Amend(cloid, quote) => {
                 let Some(rests) = own.iter().find(|own| own.cloid == *cloid) else {
                     return Need::Free;
@@ -147,12 +147,7 @@ impl Engine {
                 if removes_risk(rests, quote, innermost.px, tolerance, poor) {
                     return Need::Free;
                 }
-                let age = self
-                    .orders
-                    .get(*cloid)
-                    .map_or(Dur::ZERO, |order| self.now.since(order.since));
-                let now = worth.resting_usd(quote.side, rests.px, rests.sz, age.as_secs());
-                Need::Gain(worth.value_usd(quote.side, quote.px, quote.sz) - now)
+                Need::Gain(self.gain_of_amend(rests, quote, worth))
             }
         }
     }

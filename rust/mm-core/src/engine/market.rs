@@ -1,11 +1,13 @@
 //! What we know of the market, and how fresh it is.
 
 use super::models::Models;
+use super::places::Queues;
 use crate::book::{Book, Touch};
 use crate::estimators::funding::Funding;
 use crate::estimators::history::{History, Seed};
 use crate::estimators::jump::Jump;
 use crate::estimators::markout::Markouts;
+use crate::estimators::queue::Scope;
 use crate::estimators::regime::Regimes;
 use crate::estimators::tape::Tape;
 use crate::estimators::volatility::Volatility;
@@ -23,6 +25,8 @@ const CAP_LOST: Dur = Dur(600 * SECOND);
 pub(super) struct Market {
     pub(super) book: Book,
     pub(super) models: Models,
+    /// Where our orders stand; `None`: nobody asks.
+    pub(super) queues: Option<Queues>,
     pub(super) volatility: Volatility,
     pub(super) jump: Jump,
     pub(super) regimes: Regimes,
@@ -47,10 +51,11 @@ pub(super) struct Market {
 }
 
 impl Market {
-    pub(super) fn new(models: Models) -> Self {
+    pub(super) fn new(models: Models, queues: Option<Queues>) -> Self {
         Self {
             book: Book::default(),
             models,
+            queues,
             volatility: Volatility::default(),
             jump: Jump::default(),
             regimes: Regimes::default(),
@@ -71,6 +76,9 @@ impl Market {
     pub(super) fn on_book(&mut self, snapshot: &BookSnapshot, now: Time) {
         let known = self.book.exch();
         if self.book.apply_snapshot(snapshot) {
+            if let Some(queues) = &mut self.queues {
+                queues.on_book(&self.book, Scope::Whole);
+            }
             self.on_touch(known, now);
         }
     }
@@ -78,6 +86,9 @@ impl Market {
     pub(super) fn on_bbo(&mut self, bbo: &Bbo, now: Time) {
         let known = self.book.exch();
         if self.book.apply_bbo(bbo) {
+            if let Some(queues) = &mut self.queues {
+                queues.on_book(&self.book, Scope::Touch);
+            }
             self.on_touch(known, now);
         }
     }
@@ -169,12 +180,18 @@ impl Market {
         for trade in trades {
             if self.tape.observe(trade) {
                 self.models.on_trade(trade, now);
+                if let Some(queues) = &mut self.queues {
+                    queues.on_trade(trade);
+                }
             }
         }
     }
 
     pub(super) fn on_down(&mut self) {
         self.models.on_gap();
+        if let Some(queues) = &mut self.queues {
+            queues.on_gap();
+        }
         self.jump.forget();
         self.seen_since_up = false;
     }
@@ -198,7 +215,7 @@ mod tests {
 
     fn unheard() -> Market {
         let config = crate::quote::tests::config(crate::quote::Strategy::Ladder);
-        Market::new(Models::new(&crate::learned::tests::CONFIG, &config))
+        Market::new(Models::new(&crate::learned::tests::CONFIG, &config), None)
     }
 
     fn after(dur: i64) -> Time {

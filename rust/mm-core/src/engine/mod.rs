@@ -15,6 +15,7 @@ mod learn;
 mod market;
 mod models;
 mod own;
+mod places;
 mod plan;
 mod ranges;
 mod reconcile;
@@ -59,6 +60,8 @@ use market::Market;
 use models::Models;
 pub use models::ModelsShown;
 use own::Own;
+use places::Queues;
+pub use places::{PlaceShown, QueueShown};
 pub use recover::Heard;
 use recover::Recover;
 use resident::Resident;
@@ -104,6 +107,9 @@ pub struct EngineConfig {
     pub requests: RequestsConfig,
     /// What looks after a position when nothing of ours lives any more.
     pub protection: ProtectionConfig,
+    /// Whether the books that are heard show our own orders, as a venue's do; those of a recording do not.
+    #[serde(default = "as_a_venue", skip_serializing_if = "is_as_a_venue")]
+    pub books_show_own: bool,
     /// A planted bug, to prove that those who watch would see it. Never set by a user's configuration.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub drill: Option<Drill>,
@@ -158,6 +164,15 @@ pub enum ConfigError {
         /// Legal range and unit.
         expected: &'static str,
     },
+}
+
+const fn as_a_venue() -> bool {
+    true
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "what serde passes")]
+const fn is_as_a_venue(shows: &bool) -> bool {
+    *shows
 }
 
 impl EngineConfig {
@@ -368,7 +383,13 @@ impl Engine {
             excess_since: None,
             told_supply: None,
             resident: Resident::default(),
-            market: Market::new(Models::new(&config.models, &config.quoting)),
+            market: Market::new(
+                Models::new(&config.models, &config.quoting),
+                config
+                    .models
+                    .queue
+                    .then(|| Queues::new(config.books_show_own)),
+            ),
             config,
             instrument,
             now: Time::ZERO,
@@ -413,6 +434,7 @@ impl Engine {
         self.requests.tend(self.now);
         self.count_quoted();
         self.learn(&event.body);
+        self.follow_places(&event.body);
         self.expire();
         self.watch_ledger();
         self.run_cycle(actions);

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Engine, FundingShown};
+use super::{Engine, FundingShown, QueueShown};
 use crate::action::Tif;
 use crate::book::{Book, Touch};
 use crate::control::ToxicCounts;
@@ -60,6 +60,9 @@ pub struct ModelsShown {
     pub toxic: ToxicCounts,
     /// What holding a position costs.
     pub funding: FundingShown,
+    /// What is known of queues; `None`: no model of them is on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub queue: Option<QueueShown>,
     /// The flow of takers, from the shortest memory to the longest.
     pub flow: [FlowShown; HALF_LIVES_S.len()],
     /// Adverse selection 5 s after a sweep as measured, by the distances of
@@ -87,6 +90,7 @@ struct OfEngine {
     regimes: Regimes,
     toxic: ToxicCounts,
     funding: FundingShown,
+    queue: Option<QueueShown>,
 }
 
 /// The estimators that prices and sizes rest on.
@@ -146,6 +150,7 @@ impl Models {
             regimes,
             toxic,
             funding,
+            queue,
         } = *of_engine;
         ModelsShown {
             fair,
@@ -154,6 +159,7 @@ impl Models {
             regime_ratio: regimes.ratio(),
             toxic,
             funding,
+            queue,
             fair_price: self.config.fair_price,
             intensity: self.config.intensity,
             adverse_selection: self.config.adverse_selection,
@@ -201,8 +207,9 @@ impl Models {
         Some((mid, exch.since(since?).as_secs()))
     }
 
-    fn on_rested(&mut self, side: Side, px: Px, (mid, span_s): (f64, f64)) {
-        self.own.rested(side, away_bps(side, px, mid), span_s);
+    /// `met` is the share of takers at the price who meet the order: the time of those who do not is none.
+    fn on_rested(&mut self, side: Side, px: Px, (mid, span_s): (f64, f64), met: f64) {
+        self.own.rested(side, away_bps(side, px, mid), span_s * met);
     }
 
     /// A fill of an order of ours that rested. Without a mid from before it, it was met nowhere.
@@ -346,6 +353,7 @@ impl Engine {
             regimes: self.market.regimes,
             toxic: self.control.toxic.counts(),
             funding: self.shown_funding(),
+            queue: self.shown_queue(),
         };
         let exch = self.market.book.exch();
         self.market.models.shown(&of_engine, exch)
@@ -393,14 +401,18 @@ impl Engine {
         };
         let others = self.others_touch().unwrap_or(touch);
         let (exch, tick) = (self.market.book.exch(), self.tick_at(&touch));
-        let models = &mut self.market.models;
-        if let Some(rested) = models.rest_due(exch) {
-            let makers = self.orders.iter().map(|(_, order)| order);
-            let makers = makers.filter(|o| o.order.tif == Tif::Alo && o.is_displayed());
-            for order in makers {
-                models.on_rested(order.order.side, order.order.px, rested);
+        if let Some(rested) = self.market.models.rest_due(exch) {
+            let makers = self.orders.iter();
+            let makers = makers.filter(|(_, o)| o.order.tif == Tif::Alo && o.is_displayed());
+            let makers = makers.map(|(cloid, o)| {
+                let met = self.share_met(*cloid, o.order.side, o.order.px, rested.0);
+                (o.order.side, o.order.px, met)
+            });
+            for (side, px, met) in makers.collect::<Vec<_>>() {
+                self.market.models.on_rested(side, px, rested, met);
             }
         }
+        let models = &mut self.market.models;
         models.on_touch(exch, touch, &others, tick, self.now);
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{Engine, Heard, ModelsShown, ResidentShown, SideTrace};
+use super::{Engine, Heard, ModelsShown, PlaceShown, ResidentShown, SideTrace};
 use crate::account::{Ledger, Pnl};
 use crate::budget::Restored;
 use crate::control::{
@@ -95,7 +95,7 @@ pub struct RecoveryShown {
 }
 
 /// A resting or pending order, as shown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct ShownOrder {
     /// Side.
     pub side: Side,
@@ -103,6 +103,9 @@ pub struct ShownOrder {
     pub px: crate::units::Px,
     /// Size left, or the size it is becoming.
     pub sz: Sz,
+    /// Where it stands in its queue; `None`: not known, or no model of queues is on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub place: Option<PlaceShown>,
 }
 
 /// Everything shown, as of the last step. Money in micro-USDC, prices in USDC as beliefs, sizes in lots.
@@ -337,12 +340,14 @@ impl Engine {
         self.orders
             .iter()
             .filter(|(_, order)| order.is_quote())
-            .map(|(_, order)| {
+            .map(|(cloid, order)| {
                 let (px, sz) = order.target();
+                let side = order.order.side;
                 ShownOrder {
-                    side: order.order.side,
+                    side,
                     px,
                     sz,
+                    place: self.shown_place(*cloid, side, order.order.px),
                 }
             })
             .collect()

@@ -9,6 +9,7 @@ pub mod jump;
 pub mod markout;
 pub mod microprice;
 pub mod own_cost;
+pub mod queue;
 pub mod regime;
 pub mod sweep;
 pub mod tape;

@@ -22,6 +22,8 @@ mod markout;
 mod microprice;
 mod own;
 mod own_cost;
+mod queue;
+mod queue_laws;
 mod random;
 mod realised;
 mod regime;

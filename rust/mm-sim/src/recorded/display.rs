@@ -1,17 +1,10 @@
 //! The recorded book as it was displayed: the last snapshot, its touch kept fresh by the bbo.
 
+pub use mm_core::book::Shown;
+
 use mm_core::book::Book;
 use mm_core::event::{Bbo, BookSnapshot, Level};
 use mm_core::units::{Px, Side, Sz, Time};
-
-/// What the recording says about one price of one side.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Shown {
-    /// Displayed with this size; zero between two levels or inside the spread.
-    Size(Sz),
-    /// Beyond the recorded levels: nothing is known.
-    Hidden,
-}
 
 /// Displayed levels of both sides, best first.
 #[derive(Clone, Debug, Default)]
@@ -52,28 +45,14 @@ impl Display {
     /// What is known of `px` on `side`.
     #[must_use]
     pub fn shown(&self, side: Side, px: Px) -> Shown {
-        let levels = self.levels(side);
-        for level in levels {
-            if level.px == px {
-                return Shown::Size(level.sz);
-            }
-            if side.at_or_better(px, level.px) {
-                return Shown::Size(Sz::ZERO);
-            }
-        }
-        Shown::Hidden
+        self.book.shown(side, px)
     }
 
     /// What the newest bbo or snapshot newly says of `px`: a bbo speaks only of its touch and what is
     /// better than it.
     #[must_use]
     pub fn touched(&self, side: Side, px: Px) -> Option<Sz> {
-        let best = self.best(side)?;
-        if px == best.px {
-            Some(best.sz)
-        } else {
-            side.at_or_better(px, best.px).then_some(Sz::ZERO)
-        }
+        self.book.touched(side, px)
     }
 
     /// Takes `sz` from the best level until the next frame shows it again.

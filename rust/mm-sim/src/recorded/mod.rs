@@ -16,7 +16,6 @@
 //! beside those recorded.
 
 mod display;
-mod queue;
 #[cfg(test)]
 mod tests;
 
@@ -28,11 +27,11 @@ use mm_core::units::{Dur, Px, Side, Sz, Time};
 use mm_hl::decode::DecodeError;
 
 pub use self::display::{Display, Shown};
-pub use self::queue::{Queue, QueueBound};
 use crate::frames::{LiveFeed, Step, Tape};
 use crate::market::{
     Best, CrowdBody, CrowdOrder, Depth, DepthLevel, Market, Owner, Played, Resting, Touch,
 };
+pub use mm_core::estimators::queue::{Queue, QueueBound};
 
 /// The participant behind all recorded liquidity.
 const RECORDED: u16 = 0;

@@ -1,4 +1,4 @@
-//! Where one of our orders stands in the recorded queue at its price.
+//! Where one order of ours stands in the queue at its price, told once for each belief about cancels.
 //!
 //! Known: the size displayed when it arrived (all of it ahead), the trades at the price, and each
 //! displayed size since. Not known: whether a cancel was ahead of us or behind. Three answers bound
@@ -8,8 +8,9 @@
 //! Most recorded trades arrive *after* a display frame of the same block, so a drop of the displayed
 //! size is first taken for a cancel and turned back into a trade when the trade shows up.
 
-use mm_core::units::{Dur, Sz, Time};
 use serde::{Deserialize, Serialize};
+
+use crate::units::{Dur, Sz, Time};
 
 /// A drop of the displayed size can still turn out to be a trade this long after (measured: 99 % of
 /// late trades are at most 0.6 s behind the display).
@@ -162,6 +163,34 @@ impl Queue {
         self.ahead = Some(ahead);
         self.behind = (total - ahead).max(0);
         Sz(reaches)
+    }
+
+    /// `gone` lots were likely cancelled unseen. Whoever came in their stead is behind us, which the next display
+    /// tells. A pessimist believes that they all were behind.
+    pub fn cancelled(&mut self, gone: Sz) {
+        let Some(ahead) = self.ahead.filter(|_| self.bound != QueueBound::Pessimistic) else {
+            return;
+        };
+        let gone = gone.0.min(ahead + self.behind);
+        // Counted often and in small pieces: rounded down, too much would stay ahead.
+        let twice = self.bound.ahead_of(2 * gone, 2 * ahead, 2 * self.behind);
+        let from_ahead = ((twice + 1) / 2).min(gone).min(ahead);
+        self.ahead = Some(ahead - from_ahead);
+        self.behind -= gone - from_ahead;
+    }
+
+    /// We were not met though we believed to be: at least `left` lots are still ahead.
+    pub fn outlasted(&mut self, left: Sz) {
+        if let Some(ahead) = self.ahead.filter(|ahead| *ahead < left.0) {
+            self.ahead = Some(left.0);
+            self.behind = (ahead + self.behind - left.0).max(0);
+        }
+    }
+
+    /// Lots at our price that are not ours, as we believe; `None` while nothing is known.
+    #[must_use]
+    pub fn total(&self) -> Option<Sz> {
+        self.ahead.map(|ahead| Sz(ahead + self.behind))
     }
 
     /// A trade went through our price: nobody is ahead any more.
