@@ -13,7 +13,8 @@ use desk::Desk;
 use mm_core::engine::{EngineConfig, ModelsShown};
 use mm_core::estimators::regime::Regime;
 use mm_core::event::{
-    Bbo, Candle, Command, EventBody, Fill, FillKind, Fills, Level, Stream, StreamState, Trade,
+    Bbo, BookSnapshot, Candle, Command, EventBody, Fill, FillKind, Fills, Level, Stream,
+    StreamState, Trade,
 };
 use mm_core::learned::{FairPrice, GammaAt, IntensitySource, Source};
 use mm_core::quote::Strategy;
@@ -342,6 +343,55 @@ fn the_weighted_price_leans_and_our_own_size_does_not() {
     }));
     desk.mid -= 5;
     assert!(fair(&desk).abs() < 1e-6, "{}", fair(&desk));
+}
+
+/// Inside a wide touch our own orders are the best prices, one side at a time: a mid of all orders would
+/// go up and down with them.
+#[test]
+fn our_own_orders_inside_a_wide_touch_move_no_belief() {
+    for fair_price in [FairPrice::Mid, FairPrice::Weighted, FairPrice::Micro] {
+        let mut desk = Desk::with(
+            configured(|config| {
+                config.models.fair_price = fair_price;
+                config.quoting.strategy = Strategy::Symmetric;
+                config.quoting.half_spread_bps = 5.0;
+                config.quoting.max_bps_diff = Some(50.0);
+            }),
+            0,
+        );
+        desk.half = 1_050;
+        desk.open();
+        desk.seconds(100);
+        desk.market = false;
+        for second in 0..900 {
+            desk.pass(Dur(SECOND));
+            let shown = Side::BOTH[second / 7 % 2];
+            let [bids, asks] = Side::BOTH.map(|side| levels(&desk, side, side == shown));
+            let exch = desk.now;
+            desk.tell(EventBody::Book(BookSnapshot { exch, bids, asks }));
+            let fair = models(&desk).fair.unwrap() * 10.0 - desk.mid as f64;
+            assert!(fair.abs() < 1e-6, "{fair_price:?} {second}: {fair}");
+        }
+        assert!(depth(&desk, Side::Ask) < 6.0, "ours are inside");
+        let sigma = models(&desk).volatility.half_lives[0];
+        assert!(sigma.unwrap() < 1e-5, "{sigma:?}, of the opening");
+    }
+}
+
+/// A side of the book, with ours in it or without.
+fn levels(desk: &Desk, side: Side, with_ours: bool) -> Vec<Level> {
+    let others = Level {
+        px: Px(desk.mid - side.sign() * desk.half),
+        sz: Sz(50_000),
+    };
+    let ours = desk.resting.values().filter(|order| order.side == side);
+    let ours = ours.map(|order| Level {
+        px: order.px,
+        sz: order.sz,
+    });
+    let mut levels: Vec<Level> = ours.filter(|_| with_ours).chain([others]).collect();
+    levels.sort_by_key(|level| -side.sign() * level.px.0);
+    levels
 }
 
 /// Where the mid went up from a touch that leans before, the micro-price is up now.

@@ -24,12 +24,12 @@ impl Engine {
         self.recover.on_answer(body, now);
         match body {
             EventBody::Book(snapshot) => {
-                self.market.on_book(snapshot, now);
-                self.on_touch();
+                let news = self.market.on_book(snapshot, now);
+                self.on_touch(news);
             }
             EventBody::Bbo(bbo) => {
-                self.market.on_bbo(bbo, now);
-                self.on_touch();
+                let news = self.market.on_bbo(bbo, now);
+                self.on_touch(news);
             }
             EventBody::Trades(trades) => self.market.on_trades(trades, now),
             EventBody::AssetCtx(ctx) => self.market.on_ctx(ctx, &self.instrument, now),
@@ -137,7 +137,11 @@ impl Engine {
     }
 
     /// A newer top of the book: what is held is worth something else, and a refused price may fit.
-    fn on_touch(&mut self) {
+    fn on_touch(&mut self, news: bool) {
+        if news {
+            let touch = self.touch_of_others();
+            self.market.on_touch(touch);
+        }
         self.teach_touch();
         self.recover.limiter.on_book();
         if let (Some(touch), Some(ledger)) = (self.market.book.touch(), &mut self.own.ledger) {

@@ -24,6 +24,8 @@ const CAP_LOST: Dur = Dur(600 * SECOND);
 #[derive(Clone, Debug)]
 pub(super) struct Market {
     pub(super) book: Book,
+    /// Its top without our own orders, as they were when the newest frame came.
+    pub(super) touch: Option<Touch>,
     pub(super) models: Models,
     /// Where our orders stand; `None`: nobody asks.
     pub(super) queues: Option<Queues>,
@@ -54,6 +56,7 @@ impl Market {
     pub(super) fn new(models: Models, queues: Option<Queues>) -> Self {
         Self {
             book: Book::default(),
+            touch: None,
             models,
             queues,
             volatility: Volatility::default(),
@@ -73,29 +76,32 @@ impl Market {
         }
     }
 
-    pub(super) fn on_book(&mut self, snapshot: &BookSnapshot, now: Time) {
+    /// Whether it is news.
+    pub(super) fn on_book(&mut self, snapshot: &BookSnapshot, now: Time) -> bool {
         let known = self.book.exch();
-        if self.book.apply_snapshot(snapshot) {
-            if let Some(queues) = &mut self.queues {
-                queues.on_book(&self.book, Scope::Whole);
-            }
-            self.on_touch(known, now);
+        let news = self.book.apply_snapshot(snapshot);
+        if news {
+            self.on_frame(known, Scope::Whole, now);
         }
+        news
     }
 
-    pub(super) fn on_bbo(&mut self, bbo: &Bbo, now: Time) {
+    /// Whether it is news.
+    pub(super) fn on_bbo(&mut self, bbo: &Bbo, now: Time) -> bool {
         let known = self.book.exch();
-        if self.book.apply_bbo(bbo) {
-            if let Some(queues) = &mut self.queues {
-                queues.on_book(&self.book, Scope::Touch);
-            }
-            self.on_touch(known, now);
+        let news = self.book.apply_bbo(bbo);
+        if news {
+            self.on_frame(known, Scope::Touch, now);
         }
+        news
     }
 
     /// A frame was used. One of the time that was `known` already says what the book was then: a feed
     /// that repeats itself is no sign of life.
-    fn on_touch(&mut self, known: Time, now: Time) {
+    fn on_frame(&mut self, known: Time, scope: Scope, now: Time) {
+        if let Some(queues) = &mut self.queues {
+            queues.on_book(&self.book, scope);
+        }
         let exch = self.book.exch();
         if exch > known || !self.seen_since_up {
             self.fresh = Some(now);
@@ -103,20 +109,27 @@ impl Market {
         }
         self.seen_since_up = true;
         self.tape.start(exch);
-        if let Some(touch) = self.book.touch() {
-            self.markouts.on_mid(exch, touch.mid());
-            let explained = self.volatility.without_jumps();
-            self.jump.observe(exch, touch.mid(), explained);
-            self.volatility.observe(exch, touch.mid());
-            if self.judged.is_none_or(|judged| exch.since(judged) >= JUDGE) {
-                self.judged = Some(exch);
-                let (sigma, recent) = (
-                    self.volatility.of_two_minutes(),
-                    self.volatility.recent_moves(),
-                );
-                self.regimes
-                    .observe(exch, sigma, recent, self.seed.sigma_usual);
-            }
+    }
+
+    /// The top of the newest frame without our own orders; `None`: it has none.
+    pub(super) fn on_touch(&mut self, touch: Option<Touch>) {
+        self.touch = touch;
+        let Some(mid) = touch.map(|touch| touch.mid()) else {
+            return;
+        };
+        let exch = self.book.exch();
+        self.markouts.on_mid(exch, mid);
+        let explained = self.volatility.without_jumps();
+        self.jump.observe(exch, mid, explained);
+        self.volatility.observe(exch, mid);
+        if self.judged.is_none_or(|judged| exch.since(judged) >= JUDGE) {
+            self.judged = Some(exch);
+            let (sigma, recent) = (
+                self.volatility.of_two_minutes(),
+                self.volatility.recent_moves(),
+            );
+            self.regimes
+                .observe(exch, sigma, recent, self.seed.sigma_usual);
         }
     }
 
@@ -136,7 +149,7 @@ impl Market {
         if self.seen_since_up && self.book.touch().is_some_and(inside) {
             self.fresh = Some(now);
             // A book confirmed unchanged is an observation too: its mid held until now.
-            if let (Some(touch), Some(exch)) = (self.book.touch(), self.exch_at(now)) {
+            if let (Some(touch), Some(exch)) = (self.touch, self.exch_at(now)) {
                 self.volatility.observe(exch, touch.mid());
             }
         }

@@ -14,6 +14,7 @@ mod kept;
 mod learn;
 mod market;
 mod models;
+mod others;
 mod own;
 mod places;
 mod plan;

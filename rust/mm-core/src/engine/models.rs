@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::{Engine, FundingShown, QueueShown};
 use crate::action::Tif;
-use crate::book::{Book, Touch};
+use crate::book::Touch;
 use crate::control::ToxicCounts;
 use crate::estimators::GAP;
 use crate::estimators::adverse::{Cost, DEPTHS, HORIZONS_S};
@@ -16,13 +16,13 @@ use crate::estimators::regime::{Regime, Regimes};
 use crate::estimators::sweep::Sweep;
 use crate::estimators::volatility::VolatilityShown;
 use crate::estimators::watched::Watched;
-use crate::event::{Fill, Level, Trade};
+use crate::event::{Fill, Trade};
 use crate::learned::{
     CostCurve, FairPrice, GammaAt, IntensitySource, Learned, ModelsConfig, Source,
 };
 use crate::quote::QuotingConfig;
 use crate::solved::Conditions;
-use crate::units::{Dur, Px, SECOND, Side, Sz, Time};
+use crate::units::{Dur, Px, SECOND, Side, Time};
 
 /// Where the cost of a fill is taken: after 5 s the recorded curves are flat. MODELS.md P1.2.
 const COST_HORIZON: usize = 1;
@@ -241,15 +241,8 @@ impl Models {
         self.watched.on_trade(trade, counts);
     }
 
-    /// A newer top of the book, as all see it and without our own orders; `tick` in lattice units.
-    pub(super) fn on_touch(
-        &mut self,
-        exch: Time,
-        touch: Touch,
-        others: &Touch,
-        tick: f64,
-        now: Time,
-    ) {
+    /// A newer top of the book, without our own orders; `tick` in lattice units.
+    pub(super) fn on_touch(&mut self, exch: Time, touch: Touch, tick: f64, now: Time) {
         let own_taking = self.own_taking;
         let counts = |sweep: &Sweep| own_taking[sweep.side.index()] < now;
         // Before the tape learns of the takers that end here: ours are among them.
@@ -259,7 +252,7 @@ impl Models {
         if self.watched.on_touch(exch, touch, counts) {
             self.micro.forget_last();
         }
-        self.micro.observe(others, tick);
+        self.micro.observe(&touch, tick);
         self.last = Some((exch, touch.mid()));
         if self.fitted.is_none_or(|fitted| exch.since(fitted) >= REFIT) {
             self.fitted = Some(exch);
@@ -316,11 +309,12 @@ impl Models {
         }
     }
 
-    fn fair(&self, touch: &Touch, others: &Touch, tick: f64) -> f64 {
+    /// Of the top of the book without our own orders; `tick` and the price in lattice units.
+    fn fair(&self, touch: &Touch, tick: f64) -> f64 {
         let fair = match self.config.fair_price {
             FairPrice::Mid => return touch.mid(),
-            FairPrice::Weighted => others.microprice(),
-            FairPrice::Micro => self.micro.fair(others, tick),
+            FairPrice::Weighted => touch.microprice(),
+            FairPrice::Micro => self.micro.fair(touch, tick),
         };
         fair.clamp(touch.bid.px.as_f64(), touch.ask.px.as_f64())
     }
@@ -329,13 +323,8 @@ impl Models {
 impl Engine {
     /// Our estimate of the price, lattice units; `None` without both sides of a book.
     pub(super) fn fair_px(&self) -> Option<f64> {
-        let touch = self.market.book.touch()?;
-        let others = self.others_touch().unwrap_or(touch);
-        Some(
-            self.market
-                .models
-                .fair(&touch, &others, self.tick_at(&touch)),
-        )
+        let touch = self.market.touch?;
+        Some(self.market.models.fair(&touch, self.tick_at(&touch)))
     }
 
     /// The nearest distance at which a fill earns its costs on either side, bps.
@@ -396,10 +385,9 @@ impl Engine {
 
     /// Tells the models of a newer touch.
     pub(super) fn teach_touch(&mut self) {
-        let Some(touch) = self.market.book.touch() else {
+        let Some(touch) = self.market.touch else {
             return;
         };
-        let others = self.others_touch().unwrap_or(touch);
         let (exch, tick) = (self.market.book.exch(), self.tick_at(&touch));
         if let Some(rested) = self.market.models.rest_due(exch) {
             let makers = self.orders.iter();
@@ -413,34 +401,11 @@ impl Engine {
             }
         }
         let models = &mut self.market.models;
-        models.on_touch(exch, touch, &others, tick, self.now);
+        models.on_touch(exch, touch, tick, self.now);
     }
 
     fn tick_at(&self, touch: &Touch) -> f64 {
         self.instrument.px_step(touch.ask.px).as_f64()
-    }
-
-    /// The top of the book without our own orders, as far as it is displayed; `None` where nothing is left.
-    fn others_touch(&self) -> Option<Touch> {
-        let [bid, ask] = Side::BOTH.map(|side| self.others_best(&self.market.book, side));
-        Some(Touch {
-            bid: bid?,
-            ask: ask?,
-        })
-    }
-
-    fn others_best(&self, book: &Book, side: Side) -> Option<Level> {
-        book.levels(side).iter().find_map(|level| {
-            let own: Sz = self
-                .orders
-                .iter()
-                .filter(|(_, order)| order.order.side == side && order.order.px == level.px)
-                .filter(|(_, order)| order.is_displayed())
-                .map(|(_, order)| order.remaining())
-                .sum();
-            let sz = level.sz - own;
-            (sz > Sz::ZERO).then_some(Level { sz, ..*level })
-        })
     }
 }
 
