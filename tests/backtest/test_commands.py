@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 import zstandard
 
+from mm.commands.backtest import fills_line
+
 
 def mm(*arguments: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
@@ -125,6 +127,43 @@ def test_people_get_the_three_bounds_and_what_they_assume(frames: Path) -> None:
     assert done.returncode == 0
     for word in ("pessimistic", "prorata", "optimistic", "virtual", "breaches"):
         assert word in done.stdout
+
+
+def test_people_get_what_fills_earned_and_what_followed(frames: Path, finished: Path) -> None:
+    end = json.loads((finished / "summary.json").read_text())
+    after = end["markouts"][2]
+    fills = end["fills_buy"] + end["fills_sell"]
+    assert after["n"] > 0
+    told = next(
+        line for line in mm("backtest", frames).stdout.splitlines() if line.startswith("fills ")
+    )
+    earned, lost = f"{after['half_spread_bps']:.2f}", f"{after['notional_mean_bps']:.2f}"
+    assert (
+        told == f"fills   {fills}: {earned} bps earned against the mid, {lost} bps lost 5 s later"
+    )
+    assert after["notional_se_bps"] is None, "all of its fills are within 5 s: no error is known"
+    after["notional_se_bps"] = 0.456
+    assert f" {lost} +- 0.46 bps lost 5 s later" in fills_line(end)
+
+
+def test_nothing_filled_earned_nothing(finished: Path) -> None:
+    end = json.loads((finished / "summary.json").read_text())
+    for row in end["markouts"]:
+        row["n"] = 0
+    end["fills_buy"] = end["fills_sell"] = 0
+    assert fills_line(end) == "fills   0: none with a mid before it and 5 s after it"
+
+
+def test_fills_are_split_by_side_distance_and_regime_and_pulled_to_none(finished: Path) -> None:
+    end = json.loads((finished / "summary.json").read_text())
+    split = end["markouts_split"]
+    assert [one["regime"] for one in split["regimes"]] == ["usual"]
+    heard = split["regimes"][0]["markouts"][0]
+    assert heard["n"] > 0
+    assert heard["micro_half_spread_bps"] is not None
+    after = end["markouts"][2]
+    assert abs(after["shrunk_bps"]) < abs(after["mean_bps"])
+    assert after["micro_half_spread_bps"] is None, "the exchange has no micro-price"
 
 
 def test_a_run_replays_the_same(finished: Path) -> None:

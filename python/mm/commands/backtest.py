@@ -82,6 +82,24 @@ def _progress() -> "Progress":
     return show
 
 
+AFTER_S = 5.0
+"""What a fill costs is read there: the recorded curves are flat."""
+
+
+def fills_line(run: dict[str, Any]) -> str:  # Any: JSON
+    """What the fills of the reported bound earned, and what followed, by notional."""
+    fills = run["fills_buy"] + run["fills_sell"]
+    after = next(row for row in run["markouts"] if row["horizon_s"] == AFTER_S)
+    if not after["n"]:
+        return f"fills   {fills}: none with a mid before it and {AFTER_S:g} s after it"
+    se = after["notional_se_bps"]
+    within = "" if se is None else f" +- {se:.2f}"
+    return (
+        f"fills   {fills}: {after['half_spread_bps']:.2f} bps earned against the mid,"
+        f" {after['notional_mean_bps']:.2f}{within} bps lost {AFTER_S:g} s later"
+    )
+
+
 def _show(done: "Backtested", out: Path | None) -> None:
     """The summary for people."""
     run: dict[str, Any] = done.summary  # Any: JSON
@@ -111,6 +129,7 @@ def _show(done: "Backtested", out: Path | None) -> None:
             f"{name:<12} {bound['fills_buy']:>6} {bound['fills_sell']:>6}"
             f" {bound['volume_usd']:>14} {pnl['total']:>12} {pnl['fees']:>10}"
         )
+    print(fills_line(run))
     for name, bound in run["bounds"].items():
         if bound["kill"] is not None:
             print(f"KILLED  in the {name} pass: {bound['kill']}; nothing was quoted after it")

@@ -397,7 +397,7 @@ fn levels(desk: &Desk, side: Side, with_ours: bool) -> Vec<Level> {
 /// Where the mid went up from a touch that leans before, the micro-price is up now.
 #[test]
 fn the_micro_price_learns_what_a_leaning_touch_means() {
-    let taught = |up: i64, apart_s: i64| {
+    let desk = |up: i64, apart_s: i64| {
         let micro = |config: &mut EngineConfig| config.models.fair_price = FairPrice::Micro;
         let mut desk = Desk::with(configured(micro), 0);
         desk.open();
@@ -414,8 +414,10 @@ fn the_micro_price_learns_what_a_leaning_touch_means() {
         desk.mid = 1_000_005;
         desk.pass(Dur(SECOND));
         book(&mut desk, [90_000, 10_000]);
-        models(&desk).fair.unwrap() * 10.0 - desk.mid as f64
+        desk
     };
+    let leans = |desk: &Desk| models(desk).fair.unwrap() * 10.0 - desk.mid as f64;
+    let taught = |up: i64, apart_s: i64| leans(&desk(up, apart_s));
     // A touch of one step: no further than the ask, or the bid, whatever was learned.
     let (up, down) = (taught(1, 1), taught(-1, 1));
     assert!((up - 5.0).abs() < 0.5, "{up}");
@@ -423,6 +425,17 @@ fn the_micro_price_learns_what_a_leaning_touch_means() {
     // Twenty seconds of silence between: what came after it followed nothing.
     let silent = taught(-1, 20);
     assert!(silent > 0.0, "{silent}");
+    // What a fill is worth is told from both.
+    let mut desk = desk(1, 1);
+    desk.now = desk.now.plus(Dur(SECOND));
+    desk.fill(Side::Bid, 1);
+    for _ in 0..2 {
+        desk.pass(Dur(SECOND));
+        book(&mut desk, [50_000, 50_000]);
+    }
+    let filled = desk.snapshot().markouts[0];
+    let lean = filled.micro_half_spread_bps.unwrap() - filled.half_spread_bps.unwrap();
+    assert!((lean - 0.05).abs() < 0.005, "half a step: {lean}");
 }
 
 /// The same span at full inventory; what a shorter horizon changes is the edge without any.
@@ -639,6 +652,15 @@ fn a_wild_market_is_quoted_smaller_and_closer_and_no_wider() {
     assert!((share - 0.4).abs() < 0.1, "{share}");
     let terms = |desk: &Desk| desk.snapshot().trace[0].terms.unwrap();
     assert_eq!(terms(&small), terms(&plain));
+    let mut filled = wild(|_| {});
+    filled.fill(Side::Bid, 1);
+    filled.seconds(2);
+    let split = filled.snapshot().markouts_split;
+    assert_eq!(split.regimes[0].regime, Regime::Wild);
+    assert_eq!(
+        (split.regimes.len(), split.regimes[0].markouts[0].n),
+        (1, 1)
+    );
     let mut quick = following(1.0, 10.0);
     assert!((lots(&quick) / lots(&plain) - 1.0).abs() < 0.1);
     assert_eq!(terms(&quick), terms(&plain));

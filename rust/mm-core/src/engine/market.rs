@@ -130,6 +130,7 @@ impl Market {
             );
             self.regimes
                 .observe(exch, sigma, recent, self.seed.sigma_usual);
+            self.markouts.on_regime(self.regimes.regime());
         }
     }
 

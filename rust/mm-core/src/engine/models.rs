@@ -314,9 +314,15 @@ impl Models {
         let fair = match self.config.fair_price {
             FairPrice::Mid => return touch.mid(),
             FairPrice::Weighted => touch.microprice(),
-            FairPrice::Micro => self.micro.fair(touch, tick),
+            FairPrice::Micro => return self.micro_px(touch, tick),
         };
         fair.clamp(touch.bid.px.as_f64(), touch.ask.px.as_f64())
+    }
+
+    /// The micro-price of a touch, lattice units.
+    fn micro_px(&self, touch: &Touch, tick: f64) -> f64 {
+        let micro = self.micro.fair(touch, tick);
+        micro.clamp(touch.bid.px.as_f64(), touch.ask.px.as_f64())
     }
 }
 
@@ -389,6 +395,8 @@ impl Engine {
             return;
         };
         let (exch, tick) = (self.market.book.exch(), self.tick_at(&touch));
+        let micro = self.market.models.micro_px(&touch, tick);
+        self.market.markouts.on_micro(exch, micro);
         if let Some(rested) = self.market.models.rest_due(exch) {
             let makers = self.orders.iter();
             let makers = makers.filter(|(_, o)| o.order.tif == Tif::Alo && o.is_displayed());

@@ -233,7 +233,7 @@ pub struct Snapshot {
     pub market_takers: Takers,
     /// Markouts of our fills.
     pub markouts: Vec<Markout>,
-    /// The same by side and by distance.
+    /// The same by side, by distance and by regime.
     pub markouts_split: BySideAndDepth,
 }
 

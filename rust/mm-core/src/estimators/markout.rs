@@ -7,12 +7,16 @@
 //! beside it.
 //!
 //! Fills whose horizons overlap share one move: of those only one counts for a standard error.
+//!
+//! Where the micro-price of a touch is told, fills are measured from it too: what is left of a half-spread when the
+//! lean of the touch is taken off it. Where the regime is told, they are told apart by the one before them.
 
 use std::collections::VecDeque;
 
 use serde::Serialize;
 
 use super::GAP;
+use super::regime::Regime;
 use crate::units::{Dur, Px, Side, Sz, Time};
 
 /// Horizons in milliseconds.
@@ -22,8 +26,11 @@ pub const DEPTHS_BPS: [f64; 6] = [0.0, 0.5, 1.0, 2.0, 5.0, 10.0];
 
 const HORIZONS: usize = HORIZONS_MS.len();
 const DEPTHS: usize = DEPTHS_BPS.len();
-/// All, `[bids, asks]`, then by depth.
-const GROUPS: usize = 3 + DEPTHS;
+/// All, `[bids, asks]`, then by depth, then by regime.
+const GROUPS: usize = REGIMES_FROM + Regime::ALL.len();
+const REGIMES_FROM: usize = 3 + DEPTHS;
+/// Fills that no move at all is worth beside those that are measured: as `[models] shrink_n0` is by default.
+const SHRINK_N0: f64 = 100.0;
 /// Mids that are kept: fills are heard within a second or two of their time.
 const MIDS_MAX: usize = 1_024;
 
@@ -38,6 +45,9 @@ pub struct Markout {
     pub mean_bps: Option<f64>,
     /// Its standard error, from moves that do not overlap; `None` below two of them.
     pub se_bps: Option<f64>,
+    /// The mean by count pulled to that of all fills, and that to none; each pull is worth 100 moves that do not
+    /// overlap.
+    pub shrunk_bps: f64,
     /// Mean move weighted by notional; `None` without a fill.
     pub notional_mean_bps: Option<f64>,
     /// Its standard error.
@@ -46,6 +56,8 @@ pub struct Markout {
     pub half_spread_bps: Option<f64>,
     /// That less the move, by notional: the realised half-spread.
     pub realized_bps: Option<f64>,
+    /// What fills earned against the micro-price before them, by notional; `None` where it was never told.
+    pub micro_half_spread_bps: Option<f64>,
 }
 
 /// Fills between two distances from the mid before them.
@@ -53,6 +65,15 @@ pub struct Markout {
 pub struct AtDepth {
     /// From, bps; the first has what was filled across the mid too.
     pub from_bps: f64,
+    /// All horizons.
+    pub markouts: [Markout; HORIZONS],
+}
+
+/// Fills in one regime.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct InRegime {
+    /// As it was just before them.
+    pub regime: Regime,
     /// All horizons.
     pub markouts: [Markout; HORIZONS],
 }
@@ -66,8 +87,19 @@ pub struct BySideAndDepth {
     pub ask: [Markout; HORIZONS],
     /// By distance; those that had a fill.
     pub depths: Vec<AtDepth>,
+    /// By regime, from the calmest; those that had a fill. None where the regime is not told.
+    pub regimes: Vec<InRegime>,
     /// Fills before which no mid was known, or only one from before a silence: in none of them.
     pub unknown: u64,
+}
+
+/// A mid, and what else was known of the market then.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Known {
+    at: Time,
+    mid: f64,
+    micro: Option<f64>,
+    regime: Option<Regime>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -76,6 +108,8 @@ struct Pending {
     side: Side,
     mid: f64,
     half_spread_bps: f64,
+    micro_half_spread_bps: Option<f64>,
+    regime: Option<Regime>,
     notional_usd: f64,
     next: usize,
 }
@@ -93,6 +127,9 @@ struct Sums {
     weight_squared_moved: f64,
     weight_squared_squared: f64,
     half_spread: f64,
+    /// Of the fills whose micro-price is known.
+    micro_weight: f64,
+    micro_half_spread: f64,
     /// Moves that do not overlap, and when the newest of them began.
     apart: u64,
     began: Option<Time>,
@@ -110,6 +147,10 @@ impl Sums {
         self.weight_squared_moved += weight * weight * moved;
         self.weight_squared_squared += weight * weight * moved * moved;
         self.half_spread += weight * fill.half_spread_bps;
+        if let Some(bps) = fill.micro_half_spread_bps {
+            self.micro_weight += weight;
+            self.micro_half_spread += weight * bps;
+        }
         if self
             .began
             .is_none_or(|began| fill.at.since(began) >= horizon)
@@ -119,8 +160,18 @@ impl Sums {
         }
     }
 
+    /// The mean by count, pulled to a prior.
     #[expect(clippy::cast_precision_loss, reason = "counts of fills")]
-    fn shown(&self, horizon_ms: i64) -> Markout {
+    fn shrunk_bps(&self, prior_bps: f64) -> f64 {
+        if self.n == 0 {
+            return prior_bps;
+        }
+        let (mean, apart) = (self.moved / self.n as f64, self.apart as f64);
+        (apart * mean + SHRINK_N0 * prior_bps) / (apart + SHRINK_N0)
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "counts of fills")]
+    fn shown(&self, horizon_ms: i64, prior_bps: f64) -> Markout {
         let (n, apart) = (self.n as f64, self.apart as f64);
         let (mean, notional_mean) = (self.moved / n, self.weighted / self.weight);
         let half_spread = self.half_spread / self.weight;
@@ -136,10 +187,13 @@ impl Sums {
             n: self.n,
             mean_bps: some(mean),
             se_bps: enough(libm::sqrt(variance / (apart - 1.0))),
+            shrunk_bps: self.shrunk_bps(prior_bps),
             notional_mean_bps: some(notional_mean),
             notional_se_bps: enough(libm::sqrt(alone * n / (apart - 1.0))),
             half_spread_bps: some(half_spread),
             realized_bps: some(half_spread - notional_mean),
+            micro_half_spread_bps: (self.micro_weight > 0.0)
+                .then_some(self.micro_half_spread / self.micro_weight),
         }
     }
 }
@@ -147,7 +201,9 @@ impl Sums {
 /// Collects fills and resolves them as mids come.
 #[derive(Clone, Debug, Default)]
 pub struct Markouts {
-    mids: VecDeque<(Time, f64)>,
+    mids: VecDeque<Known>,
+    /// As it is now; `None`: nobody tells.
+    regime: Option<Regime>,
     pending: VecDeque<Pending>,
     sums: [[Sums; HORIZONS]; GROUPS],
     unknown: u64,
@@ -156,7 +212,7 @@ pub struct Markouts {
 impl Markouts {
     /// A mid, lattice units, that holds from `exch` on.
     pub fn on_mid(&mut self, exch: Time, mid: f64) {
-        let newest = self.mids.back().map(|(at, _)| *at);
+        let newest = self.mids.back().map(|known| known.at);
         if newest.is_some_and(|newest| exch < newest) {
             return;
         }
@@ -166,25 +222,42 @@ impl Markouts {
         } else if self.mids.len() == MIDS_MAX {
             self.mids.pop_front();
         }
-        self.mids.push_back((exch, mid));
+        self.mids.push_back(Known {
+            at: exch,
+            mid,
+            micro: None,
+            regime: self.regime,
+        });
+    }
+
+    /// The micro-price, lattice units, of the touch whose mid came last, at `exch`.
+    pub fn on_micro(&mut self, exch: Time, micro: f64) {
+        if let Some(newest) = self.mids.back_mut().filter(|known| known.at == exch) {
+            newest.micro = Some(micro);
+        }
+    }
+
+    /// How lively the market is from the next mid on.
+    pub fn on_regime(&mut self, regime: Regime) {
+        self.regime = Some(regime);
     }
 
     /// One of our quotes traded. Without a mid before it there is no markout.
     pub fn on_fill(&mut self, at: Time, side: Side, px: Px, sz: Sz) {
-        let before = self.mids.partition_point(|(known, _)| *known < at);
-        let Some((known, mid)) = before.checked_sub(1).map(|index| self.mids[index]) else {
+        let before = self.mids.partition_point(|known| known.at < at);
+        let known = before.checked_sub(1).map(|index| self.mids[index]);
+        let Some(known) = known.filter(|known| at.since(known.at) <= GAP) else {
             self.unknown += 1;
             return;
         };
-        if at.since(known) > GAP {
-            self.unknown += 1;
-            return;
-        }
+        let from = |reference: f64| sign(side) * (reference - px.as_f64()) / reference * 1e4;
         let fill = Pending {
             at,
             side,
-            mid,
-            half_spread_bps: sign(side) * (mid - px.as_f64()) / mid * 1e4,
+            mid: known.mid,
+            half_spread_bps: from(known.mid),
+            micro_half_spread_bps: known.micro.map(from),
+            regime: known.regime,
             notional_usd: (px * sz).as_f64(),
             next: 0,
         };
@@ -225,17 +298,16 @@ impl Markouts {
     }
 
     fn add(&mut self, fill: &Pending, horizon: Dur, due: Time) {
-        let known = self.mids.partition_point(|(at, _)| *at <= due);
-        let Some((since, mid)) = known.checked_sub(1).map(|index| self.mids[index]) else {
+        let until = self.mids.partition_point(|known| known.at <= due);
+        let held = until.checked_sub(1).map(|index| self.mids[index]);
+        let Some(held) = held.filter(|held| due.since(held.at) <= GAP) else {
             return;
         };
-        if due.since(since) > GAP {
-            return;
-        }
-        let moved = -sign(fill.side) * (mid - fill.mid) / fill.mid * 1e4;
+        let moved = -sign(fill.side) * (held.mid - fill.mid) / fill.mid * 1e4;
         let depth = DEPTHS_BPS.partition_point(|from| *from <= fill.half_spread_bps);
+        let regime = Regime::ALL.iter().position(|one| Some(*one) == fill.regime);
         let groups = [0, 1 + fill.side.index(), 3 + depth.max(1) - 1];
-        for group in groups {
+        for group in groups.into_iter().chain(regime.map(|at| REGIMES_FROM + at)) {
             self.sums[group][fill.next].add(fill, horizon, moved);
         }
     }
@@ -246,23 +318,32 @@ impl Markouts {
         self.group(0)
     }
 
-    /// By side, and by distance from the mid before the fill.
+    /// By side, by distance from the mid before the fill, and by regime.
     #[must_use]
     pub fn by_side_and_depth(&self) -> BySideAndDepth {
         let depths = DEPTHS_BPS.iter().enumerate().map(|(depth, from)| AtDepth {
             from_bps: *from,
             markouts: self.group(3 + depth),
         });
+        let regimes = Regime::ALL.iter().enumerate().map(|(at, regime)| InRegime {
+            regime: *regime,
+            markouts: self.group(REGIMES_FROM + at),
+        });
         BySideAndDepth {
             bid: self.group(1),
             ask: self.group(2),
             depths: depths.filter(|at| at.markouts[0].n > 0).collect(),
+            regimes: regimes.filter(|at| at.markouts[0].n > 0).collect(),
             unknown: self.unknown,
         }
     }
 
     fn group(&self, group: usize) -> [Markout; HORIZONS] {
-        core::array::from_fn(|at| self.sums[group][at].shown(HORIZONS_MS[at]))
+        core::array::from_fn(|at| {
+            let all_bps = self.sums[0][at].shrunk_bps(0.0);
+            let prior_bps = if group == 0 { 0.0 } else { all_bps };
+            self.sums[group][at].shown(HORIZONS_MS[at], prior_bps)
+        })
     }
 }
 

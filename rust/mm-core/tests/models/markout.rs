@@ -1,6 +1,7 @@
 //! Markouts of fills on a random walk, with and without somebody who knew.
 
 use mm_core::estimators::markout::{Markout, Markouts};
+use mm_core::estimators::regime::Regime;
 use mm_core::units::{Px, SECOND, Side, Sz, Time};
 
 use crate::random::{Random, mean_sd};
@@ -138,4 +139,79 @@ fn neither_units_nor_direction_matter() {
             "{row:?} {other:?}"
         );
     }
+}
+
+/// A walk whose fills cost 4 bps where it is wild and nothing where it is usual; the touch leans half a bp up
+/// before every fill.
+fn by_regime(seed: u64, fills: usize) -> Markouts {
+    let (mut dice, mut markouts, mut bps) = (Random::new(seed), Markouts::default(), 0.0);
+    let price = |bps: f64| MID * (1.0 + bps * 1e-4);
+    for fill in 0..fills {
+        let begin = fill as i64 * 20 * SECOND;
+        let wild = dice.chance(0.5);
+        markouts.on_regime(if wild { Regime::Wild } else { Regime::Usual });
+        markouts.on_mid(Time(begin), price(bps));
+        markouts.on_micro(Time(begin), price(bps + 0.5));
+        // What is told of another time is of another touch.
+        markouts.on_micro(Time(begin - 1), price(bps + 50.0));
+        let side = Side::BOTH[fill % 2];
+        let px = Px(price(bps - side.sign() as f64) as i64);
+        markouts.on_fill(Time(begin + 1), side, px, Sz(1));
+        for second in 1..10 {
+            bps += dice.normal();
+            if wild && second == 1 {
+                bps -= 4.0 * side.sign() as f64;
+            }
+            markouts.on_mid(Time(begin + second * SECOND), price(bps));
+        }
+    }
+    markouts
+}
+
+/// What a fill costs is found by the regime before it, and pulled: all to none, each regime to all.
+#[test]
+fn fills_are_told_apart_by_the_regime_before_them() {
+    let mut scores = Vec::new();
+    for seed in 0..SEEDS {
+        let markouts = by_regime(seed, 200);
+        let split = markouts.by_side_and_depth();
+        let told: Vec<Regime> = split.regimes.iter().map(|one| one.regime).collect();
+        assert_eq!(told, [Regime::Usual, Regime::Wild]);
+        let all = markouts.table()[2];
+        let pulled = all.mean_bps.unwrap() * 200.0 / 300.0;
+        assert!((all.shrunk_bps - pulled).abs() < 1e-9);
+        for (one, cost) in split.regimes.iter().zip([0.0, 4.0]) {
+            let at = one.markouts[2];
+            let (mean, n) = (at.mean_bps.unwrap(), at.n as f64);
+            scores.push((mean - cost) / at.se_bps.unwrap());
+            let wanted = (n * mean + 100.0 * all.shrunk_bps) / (n + 100.0);
+            assert!((at.shrunk_bps - wanted).abs() < 1e-9, "{at:?}");
+        }
+        // Half a bp of lean is taken off what bids earned and added to what asks did, or the other way round.
+        for (side, wanted) in [(split.bid, 1.5), (split.ask, 0.5)] {
+            assert!((side[2].half_spread_bps.unwrap() - 1.0).abs() < 0.02);
+            assert!((side[2].micro_half_spread_bps.unwrap() - wanted).abs() < 0.02);
+        }
+    }
+    let within = scores.iter().filter(|z| z.abs() < 2.0).count();
+    let (z, sd) = mean_sd(&scores);
+    println!(
+        "by regime: off by {z:.2} +- {sd:.2} se, {within} of {} within 2",
+        scores.len()
+    );
+    assert!(within >= 72 && z.abs() < 0.35, "{within} {z}");
+}
+
+/// A few fills are hardly a mean; without any, of a regime or a micro-price that nobody tells, nothing is said.
+#[test]
+fn few_fills_are_pulled_to_none_and_what_is_not_told_is_not_shown() {
+    let few = by_regime(1, 4).table()[2];
+    assert!(
+        few.shrunk_bps.abs() < 0.05 * few.mean_bps.unwrap().abs() + 1e-9,
+        "{few:?}"
+    );
+    let (untold, _) = filled(1, 0.0, 0.0);
+    assert!(untold.by_side_and_depth().regimes.is_empty());
+    assert_eq!(untold.table()[2].micro_half_spread_bps, None);
+    assert!(Markouts::default().table()[2].shrunk_bps.abs() < 1e-12);
 }

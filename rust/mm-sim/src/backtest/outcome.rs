@@ -164,7 +164,7 @@ pub struct Outcome {
     pub pnl_usd: PnlShown,
     /// Markouts of our fills, in exchange time.
     pub markouts: Vec<Markout>,
-    /// The same by side and by distance.
+    /// The same by side and by distance; by regime as the engine saw them, who alone knows it.
     pub markouts_split: BySideAndDepth,
     /// The bound.
     pub queue_bound: QueueBound,
@@ -227,7 +227,10 @@ impl Outcome {
             open_orders_after_stop: venue.open_orders(),
             pnl_usd: pnl(&venue.pnl()),
             markouts: venue.markouts().table().to_vec(),
-            markouts_split: venue.markouts().by_side_and_depth(),
+            markouts_split: BySideAndDepth {
+                regimes: shown.markouts_split.regimes,
+                ..venue.markouts().by_side_and_depth()
+            },
             queue_bound,
             kill: shown.kill.map(|kill| kill.reason),
             decision_hash,
