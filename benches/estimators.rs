@@ -16,6 +16,7 @@ use mm_core::estimators::jump::Jump;
 use mm_core::estimators::markout::Markouts;
 use mm_core::estimators::microprice::MicroPrice;
 use mm_core::estimators::regime::Regimes;
+use mm_core::estimators::shift::{Shift, ShiftConfig};
 use mm_core::estimators::volatility::Volatility;
 use mm_core::estimators::watched::Watched;
 use mm_core::event::{Level, Trade};
@@ -75,6 +76,7 @@ struct Estimators {
     micro: MicroPrice,
     markouts: Markouts,
     regimes: Regimes,
+    shift: Shift,
 }
 
 impl Estimators {
@@ -86,6 +88,12 @@ impl Estimators {
             micro: MicroPrice::default(),
             markouts: Markouts::default(),
             regimes: Regimes::default(),
+            shift: Shift::new(ShiftConfig {
+                half_life_s: 1800.0,
+                basis_half_life_s: 2.0,
+                n0: 100.0,
+                uses_lead: false,
+            }),
         }
     }
 
@@ -98,6 +106,7 @@ impl Estimators {
                 self.volatility.observe(at, mid);
                 self.watched.on_touch(at, *touch, |_| true);
                 self.micro.observe(touch, 100.0);
+                self.shift.on_touch(at, mid, touch, mid);
                 if at.0 % SECOND == 0 {
                     self.regimes.observe(
                         at,

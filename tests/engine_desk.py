@@ -117,6 +117,15 @@ class EngineDesk:
             sides.append([{"px": f"{px:g}", "sz": f"{sz:.5f}", "n": 1} for px, sz in levels])
         return self.frame("l2Book", {"coin": "BTC", "time": self._ms(), "levels": sides})
 
+    def follow(self, seconds: int) -> None:
+        """The oracle goes up and down, and our mid goes with it half a second later."""
+        for second in range(seconds):
+            oracle = 100_000.0 + 20 * (second * 7 % 5)
+            self.context(oracle=oracle)
+            self.after(0.5)
+            self.bbo(oracle)
+            self.after(0.5)
+
     def trade(self, coin: float, side: str = "B") -> list[Json]:
         """A public trade by a buyer or a seller (`A`)."""
         self._tid += 1
@@ -129,8 +138,14 @@ class EngineDesk:
         trade |= {"time": self._ms(), "hash": "0x0", "tid": self._tid, "users": [USER, USER]}
         return self.frame("trades", [trade])
 
-    def context(self, rate: str = "0.0000125", premium: str | None = None) -> list[Json]:
-        """The coin's context, of this funding rate."""
+    def context(
+        self,
+        rate: str = "0.0000125",
+        premium: str | None = None,
+        *,
+        oracle: float | None = None,
+    ) -> list[Json]:
+        """The coin's context, of this funding rate; the oracle's price is the mid, or as given."""
         px = f"{self.mid:.1f}"
         ctx = {
             "funding": rate,
@@ -138,7 +153,7 @@ class EngineDesk:
             "prevDayPx": px,
             "dayNtlVlm": "1000000000.0",
             "premium": premium,
-            "oraclePx": px,
+            "oraclePx": px if oracle is None else f"{oracle:.1f}",
             "markPx": px,
             "midPx": None,
             "impactPxs": None,

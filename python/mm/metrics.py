@@ -15,7 +15,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.metrics_core import Metric as Family
 
-from mm import host_death, models_shown, places_shown, stop_shown
+from mm import host_death, models_shown, places_shown, shift_shown, stop_shown
 from mm.cycles import utilisation
 from mm.meter import Durations, Meter
 from mm.report import Snapshot
@@ -442,6 +442,24 @@ GAUGES = (
         "how one-sided takers come, standard deviations",
         ("memory",),
         _models(models_shown.flow_score),
+    ),
+    Metric(
+        "mm_fair_shift_bps",
+        "what a signal expects of the next second, bps",
+        ("signal",),
+        _models(shift_shown.shift_bps),
+    ),
+    Metric(
+        "mm_signal_explained_ratio",
+        "share of squared moves of the next second that a signal explained",
+        ("signal",),
+        _models(shift_shown.r2),
+    ),
+    Metric(
+        "mm_reference_age_seconds",
+        "since the reference price was heard",
+        (),
+        _models(shift_shown.reference_age_s),
     ),
     Metric(
         "mm_markout_bps",

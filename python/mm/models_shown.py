@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from mm import places_shown
+from mm import places_shown, shift_shown
 
 Json = dict[str, Any]
 
@@ -47,6 +47,7 @@ def as_json(models: Json) -> Json:
         "toxic": models["toxic"],
         "funding": models["funding"],
         "queue": models.get("queue"),
+        "shift": models["shift"],
     }
 
 
@@ -108,6 +109,7 @@ def lines(shown: Json) -> list[str]:
             if flow["per_s"] is not None
         ),
         *places_shown.model_lines(shown["queue"]),
+        *shift_shown.lines(shown["shift"]),
     ]
 
 

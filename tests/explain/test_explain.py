@@ -368,4 +368,26 @@ def test_the_text_has_every_part_of_the_object(
         assert shown["models"]["own"]["bid"]["rested_s"] > 0
         parts += ["our bids: ", "our asks: 0 fills in", "takers of 60 s: buy"]
         parts += ["sigma of 2 min, 10 min, 1 h:", "on a grid of 5 s", "jumps", "regime usual"]
+        parts += ["shift of fair +0 bps", "ofi (not used): "]
     assert [part for part in parts if part not in text] == []
+
+
+def test_what_moves_the_fair_price_is_told_with_why(tmp_path: Path) -> None:
+    """A lead that predicts, and one that is not heard any more."""
+    desk = EngineDesk({"models.reference": "oracle", "models.lead": True}).open()
+    desk.follow(150)
+    desk.context(oracle=desk.mid + 30)
+    desk.after(0.1)
+    shown = explain.quotes(explain.stand(written(desk, tmp_path), None))
+    shift = shown["models"]["shift"]
+    assert shift["lead"]["gate"] == "open"
+    assert shift["shift_bps"] > 1
+    assert shown["models"]["fair"] == pytest.approx(desk.mid + 1), "the ask, a dollar from the mid"
+    text = "\n".join(explain.text_of_quotes(shown))
+    for part in ("reference oracle 100,", "lead (used): predicts; now +", "bps in 1 s, R2 +0."):
+        assert part in text
+    desk.after(6.0)
+    late = explain.quotes(explain.stand(written(desk, tmp_path / "later"), None))
+    assert late["models"]["shift"]["lead"]["gate"] == "stale"
+    assert late["models"]["fair"] == pytest.approx(desk.mid)
+    assert "the reference is too old" in "\n".join(explain.text_of_quotes(late))

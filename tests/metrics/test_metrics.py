@@ -178,7 +178,16 @@ def fall(desk: EngineDesk) -> None:
     desk.bbo(desk.mid * 0.998)
 
 
+def lead(desk: EngineDesk) -> None:
+    """An oracle that our mid goes after."""
+    desk.follow(150)
+    desk.context(oracle=desk.mid + 30)
+
+
 MOVES: dict[str, Story] = {
+    "mm_fair_shift_bps": lead,
+    "mm_signal_explained_ratio": lead,
+    "mm_reference_age_seconds": lead,
     "mm_regime": history,
     "mm_regime_ratio": history,
     "mm_toxic_total": fall,
@@ -259,7 +268,8 @@ def of(name: str, scraped: dict[str, float]) -> dict[str, float]:
 
 @pytest.mark.parametrize("name", sorted(MOVES))
 def test_a_metric_moves_with_what_it_shows(name: str) -> None:
-    models = {"models.funding": True, "models.queue": True}
+    followed = {"models.reference": "oracle", "models.lead": True}
+    models = {"models.funding": True, "models.queue": True, **followed}
     desk = EngineDesk({"control.toxic_jump_sigmas": 4.5, **models}).open()
     before = of(name, desk.scraped())
     MOVES[name](desk)

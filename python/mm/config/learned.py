@@ -1,8 +1,12 @@
 """Which models speak, and how long they remember."""
 
-from typing import Literal
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
 
 from mm.config.keys import BPS, COUNT, RATIO, SECONDS, SHARE, WORD, Section, key
+
+REFERENCE = r"^(off|oracle|coin:[A-Za-z0-9]+(:[A-Za-z0-9]+)?)$"
 
 
 class ModelsConfig(Section):
@@ -71,3 +75,46 @@ class ModelsConfig(Section):
     )
     lively_refresh_ratio: float = key(1.3, RATIO, "the same at 1.5 times", ge=0.1, le=10)
     wild_refresh_ratio: float = key(2.0, RATIO, "the same at three times", ge=0.1, le=10)
+    reference: Annotated[str, Field(pattern=REFERENCE)] = key(
+        "off",
+        "off, oracle or coin:NAME",
+        "a price that ours may follow: oracle, the venue's, of which we hear once a second, or"
+        " another coin of the venue, at every change of its best bid or offer; a backtest needs"
+        " that coin's recording, mm backtest --reference",
+    )
+    lead: bool = key(
+        False,
+        "true or false",
+        "the fair price moves, within the touch, by what the reference's latest move predicts of"
+        " the next second, once that beat predicting nothing",
+    )
+    ofi: bool = key(
+        False,
+        "true or false",
+        "the same by what was added to and taken from the best bid and ask in the last second",
+    )
+    shift_half_life_s: float = key(1800.0, SECONDS, "of what these two remember", ge=10, le=604_800)
+    basis_half_life_s: float = key(
+        2.0,
+        SECONDS,
+        "of the average against which the reference's distance from our mid is a move of it",
+        ge=0.1,
+        le=86_400,
+    )
+    reference_stale_s: float = key(
+        5.0, SECONDS, "without the reference after which it moves nothing", ge=0.1, le=86_400
+    )
+
+    @model_validator(mode="after")
+    def _what_leads_is_named(self) -> Self:
+        if self.lead and self.reference == "off":
+            raise ValueError(
+                "lead = true: expected reference = oracle or coin:NAME, or nothing leads"
+            )
+        return self
+
+    @property
+    def followed(self) -> str | None:
+        """The other coin that the reference is; None: it is none."""
+        kind, _, coin = self.reference.partition(":")
+        return coin if kind == "coin" else None

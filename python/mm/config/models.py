@@ -550,6 +550,20 @@ class Config(Section):
         return self
 
     @model_validator(mode="after")
+    def _another_coin_is_followed(self) -> Self:
+        # Of several, each coin's own configuration is looked at.
+        coins, followed = self.process.coins or (), self.models.followed
+        if followed is None or len(coins) > 1:
+            return self
+        where = f"[models] reference = {self.models.reference!r}"
+        if followed == self.process.coin:
+            raise ValueError(
+                f"{where}: expected another coin than {followed}, which is quoted; of several coins"
+                f' [coin.{followed}.models] says reference = "off"'
+            )
+        return self
+
+    @model_validator(mode="after")
     def _money_has_an_owner(self) -> Self:
         if self.process.network != "paper" and self.account.address is None:
             raise ValueError(

@@ -32,6 +32,8 @@ pub enum EventBody {
     Trades(Vec<Trade>),
     /// Mark, oracle, funding and volume of the coin.
     AssetCtx(AssetCtx),
+    /// The price of another coin that ours may follow.
+    Reference(ReferencePx),
     /// Closed candles, oldest first: seed of the volatility estimate.
     Candles(Vec<Candle>),
     /// Whether the venue names the coin among those at their open-interest cap.
@@ -136,6 +138,15 @@ pub struct AssetCtx {
     pub open_interest: f64,
     /// Notional traded over the last day, USDC.
     pub day_notional_usd: f64,
+}
+
+/// The price of the configured reference coin. A belief, so `f64`: its lattice is not ours.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ReferencePx {
+    /// Exchange time.
+    pub exch: Time,
+    /// Mid, USDC, positive.
+    pub px: f64,
 }
 
 /// A closed candle.

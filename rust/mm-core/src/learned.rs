@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::estimators::adverse::{Cost, DEPTHS, DEPTHS_BPS};
 use crate::estimators::intensity::Fit;
 use crate::quote::QuotingConfig;
+use crate::reference::Reference;
 use crate::units::Side;
 
 /// Where a value comes from.
@@ -57,6 +58,10 @@ pub enum GammaAt {
 }
 
 /// Which models speak, and how long they remember.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each model is switched on by itself"
+)]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModelsConfig {
@@ -94,6 +99,18 @@ pub struct ModelsConfig {
     pub lively_refresh_ratio: f64,
     /// The same in a wild one.
     pub wild_refresh_ratio: f64,
+    /// A price that ours may follow.
+    pub reference: Reference,
+    /// Whether the fair price moves by what the reference predicts.
+    pub lead: bool,
+    /// Whether it moves by what the order flow at the touch predicts.
+    pub ofi: bool,
+    /// Half-life of what these two remember, s.
+    pub shift_half_life_s: f64,
+    /// Half-life of the average that the reference's basis is measured from, s.
+    pub basis_half_life_s: f64,
+    /// Age from which the reference counts as gone, s.
+    pub reference_stale_s: f64,
 }
 
 /// Steps to where a distance covers its own cost; more are a cost that rises as fast as distance does.
@@ -235,6 +252,12 @@ pub(crate) mod tests {
         funding: false,
         funding_max_bps: 5.0,
         funding_reserve_s: 600.0,
+        reference: Reference::Off,
+        lead: false,
+        ofi: false,
+        shift_half_life_s: 1800.0,
+        basis_half_life_s: 2.0,
+        reference_stale_s: 5.0,
     };
 
     fn cost(mean_bps: f64, n: f64) -> Cost {

@@ -25,6 +25,7 @@ pub mod limits;
 pub mod orders;
 pub mod quote;
 pub mod recovery;
+pub mod reference;
 pub mod requests;
 pub mod resident;
 pub mod solved;

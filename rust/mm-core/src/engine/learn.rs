@@ -8,6 +8,7 @@ use crate::control::{Alarm, KillReason, ToldFill};
 use crate::event::{
     AccountState, Command, EventBody, Fill, Fills, HeadRoom, ItemStatus, Novelty, NoveltyPlace,
     OpenOrder, OrderFate, Rejection, RejectionClass, Reply, ReplyOutcome, Stream, StreamState,
+    StreamStatus,
 };
 use crate::orders::{Look, Owner};
 use crate::recovery::ask::Ask;
@@ -32,7 +33,8 @@ impl Engine {
                 self.on_touch(news);
             }
             EventBody::Trades(trades) => self.market.on_trades(trades, now),
-            EventBody::AssetCtx(ctx) => self.market.on_ctx(ctx, &self.instrument, now),
+            EventBody::AssetCtx(ctx) => self.on_context(ctx),
+            EventBody::Reference(px) => self.on_reference(px),
             EventBody::Candles(candles) => self.market.on_candles(candles, now),
             EventBody::AtOpenInterestCap(is_at) => self.market.on_cap(*is_at, now),
             EventBody::Account(report) => {
@@ -75,20 +77,22 @@ impl Engine {
                 self.own.on_transfer(*transfer);
             }
             EventBody::Novelty(novelty) => self.on_novelty(novelty),
-            EventBody::Stream(status) => {
-                self.own.on_stream(status.stream, status.state, now);
-                match (status.stream, status.state) {
-                    (Stream::Market, StreamState::Down) => {
-                        self.market.on_down();
-                        self.control.jumps.forget();
-                    }
-                    (Stream::User, StreamState::Down) => self.recover.on_user_down(),
-                    (Stream::User, StreamState::Up) => self.recover.on_user_up(),
-                    (Stream::Market, StreamState::Up) => {}
-                }
-            }
+            EventBody::Stream(status) => self.on_stream(*status),
             EventBody::Timer => {}
             EventBody::Command(command) => self.on_command(*command),
+        }
+    }
+
+    fn on_stream(&mut self, status: StreamStatus) {
+        self.own.on_stream(status.stream, status.state, self.now);
+        match (status.stream, status.state) {
+            (Stream::Market, StreamState::Down) => {
+                self.market.on_down();
+                self.control.jumps.forget();
+            }
+            (Stream::User, StreamState::Down) => self.recover.on_user_down(),
+            (Stream::User, StreamState::Up) => self.recover.on_user_up(),
+            (Stream::Market, StreamState::Up) => {}
         }
     }
 

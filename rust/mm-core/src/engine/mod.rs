@@ -23,6 +23,7 @@ mod reconcile;
 mod recover;
 mod replies;
 mod resident;
+mod shifted;
 mod sizes;
 mod snapshot;
 mod trace;
@@ -67,6 +68,7 @@ pub use recover::Heard;
 use recover::Recover;
 use resident::Resident;
 pub use resident::ResidentShown;
+pub use shifted::ShiftedShown;
 pub use snapshot::{Counts, RecoveryShown, Snapshot};
 use trace::Pricing;
 pub use trace::{LevelTrace, SideTrace};
@@ -165,6 +167,9 @@ pub enum ConfigError {
         /// Legal range and unit.
         expected: &'static str,
     },
+    /// The reference is the coin that is quoted.
+    #[error("models.reference was coin:{0}, expected another coin than the one that is quoted")]
+    FollowsItself(String),
 }
 
 const fn as_a_venue() -> bool {
@@ -370,6 +375,9 @@ impl Engine {
     /// [`ConfigError`] when a number is outside its range.
     pub fn new(config: EngineConfig, instrument: Instrument) -> Result<Self, ConfigError> {
         config.check()?;
+        if config.models.reference.coin() == Some(instrument.coin()) {
+            return Err(ConfigError::FollowsItself(instrument.coin().to_owned()));
+        }
         let widen_dwell_s = config.control.widen_dwell_s;
         Ok(Self {
             orders: Orders::new(

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::shifted::{Shifted, ShiftedShown};
 use super::{Engine, FundingShown, QueueShown};
 use crate::action::Tif;
 use crate::book::Touch;
@@ -65,6 +66,8 @@ pub struct ModelsShown {
     pub queue: Option<QueueShown>,
     /// The flow of takers, from the shortest memory to the longest.
     pub flow: [FlowShown; HALF_LIVES_S.len()],
+    /// What moves the fair price from where `fair_price` puts it.
+    pub shift: ShiftedShown,
     /// Adverse selection 5 s after a sweep as measured, by the distances of
     /// [`DEPTHS_BPS`](crate::estimators::adverse::DEPTHS_BPS); `None`: too few came.
     pub costs: [[Option<Cost>; DEPTHS]; 2],
@@ -91,6 +94,7 @@ struct OfEngine {
     toxic: ToxicCounts,
     funding: FundingShown,
     queue: Option<QueueShown>,
+    shift: ShiftedShown,
 }
 
 /// The estimators that prices and sizes rest on.
@@ -100,6 +104,8 @@ pub(super) struct Models {
     assumed: Learned,
     watched: Watched,
     micro: MicroPrice,
+    /// What moves the fair price from there.
+    pub(super) shifted: Shifted,
     learned: Learned,
     fits: [Option<Fit>; 2],
     fitted: Option<Time>,
@@ -124,6 +130,7 @@ impl Models {
             config: config.clone(),
             watched: Watched::new(config.intensity_half_life_s, config.adverse_half_life_s),
             micro: MicroPrice::default(),
+            shifted: Shifted::new(config),
             learned: assumed,
             assumed,
             fits: [None; 2],
@@ -143,7 +150,7 @@ impl Models {
         self.learned
     }
 
-    fn shown(&self, of_engine: &OfEngine, now: Time) -> ModelsShown {
+    fn shown(&self, of_engine: OfEngine, now: Time) -> ModelsShown {
         let OfEngine {
             fair,
             volatility,
@@ -151,7 +158,8 @@ impl Models {
             toxic,
             funding,
             queue,
-        } = *of_engine;
+            shift,
+        } = of_engine;
         ModelsShown {
             fair,
             volatility,
@@ -160,6 +168,7 @@ impl Models {
             toxic,
             funding,
             queue,
+            shift,
             fair_price: self.config.fair_price,
             intensity: self.config.intensity,
             adverse_selection: self.config.adverse_selection,
@@ -253,6 +262,8 @@ impl Models {
             self.micro.forget_last();
         }
         self.micro.observe(&touch, tick);
+        let base = self.base(&touch, tick);
+        self.shifted.on_touch(exch, &touch, base, now);
         self.last = Some((exch, touch.mid()));
         if self.fitted.is_none_or(|fitted| exch.since(fitted) >= REFIT) {
             self.fitted = Some(exch);
@@ -265,6 +276,7 @@ impl Models {
         self.watched.on_gap();
         self.own_costs.forget_waiting();
         self.micro.forget_last();
+        self.shifted.on_gap();
         self.rested = None;
     }
 
@@ -309,8 +321,9 @@ impl Models {
         }
     }
 
-    /// Of the top of the book without our own orders; `tick` and the price in lattice units.
-    fn fair(&self, touch: &Touch, tick: f64) -> f64 {
+    /// Of the top of the book without our own orders, before it is shifted; `tick` and the price in lattice
+    /// units; never outside that top.
+    pub(super) fn base(&self, touch: &Touch, tick: f64) -> f64 {
         let fair = match self.config.fair_price {
             FairPrice::Mid => return touch.mid(),
             FairPrice::Weighted => touch.microprice(),
@@ -327,12 +340,6 @@ impl Models {
 }
 
 impl Engine {
-    /// Our estimate of the price, lattice units; `None` without both sides of a book.
-    pub(super) fn fair_px(&self) -> Option<f64> {
-        let touch = self.market.touch?;
-        Some(self.market.models.fair(&touch, self.tick_at(&touch)))
-    }
-
     /// The nearest distance at which a fill earns its costs on either side, bps.
     pub(super) fn break_even_bps(&self) -> Option<f64> {
         let (fee, learned) = (self.maker_fee_bps()?, self.market.models.learned());
@@ -349,9 +356,10 @@ impl Engine {
             toxic: self.control.toxic.counts(),
             funding: self.shown_funding(),
             queue: self.shown_queue(),
+            shift: self.shown_shift(),
         };
         let exch = self.market.book.exch();
-        self.market.models.shown(&of_engine, exch)
+        self.market.models.shown(of_engine, exch)
     }
 
     /// What gamma is found for: the market as it usually is, where that is configured and known, or as it is.
@@ -412,7 +420,7 @@ impl Engine {
         models.on_touch(exch, touch, tick, self.now);
     }
 
-    fn tick_at(&self, touch: &Touch) -> f64 {
+    pub(super) fn tick_at(&self, touch: &Touch) -> f64 {
         self.instrument.px_step(touch.ask.px).as_f64()
     }
 }

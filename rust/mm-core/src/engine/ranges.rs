@@ -23,7 +23,7 @@ impl EngineConfig {
     }
 
     #[rustfmt::skip] // a table
-    pub(super) fn models_ranges(&self) -> [Ranged; 10] {
+    pub(super) fn models_ranges(&self) -> [Ranged; 13] {
         let m = &self.models;
         [
             ("models.intensity_half_life_s", m.intensity_half_life_s, HALF_LIFE_S, "10 to 604800 s"),
@@ -36,6 +36,9 @@ impl EngineConfig {
             ("models.calm_refresh_ratio", m.calm_refresh_ratio, REFRESH, "0.1 to 10"),
             ("models.lively_refresh_ratio", m.lively_refresh_ratio, REFRESH, "0.1 to 10"),
             ("models.wild_refresh_ratio", m.wild_refresh_ratio, REFRESH, "0.1 to 10"),
+            ("models.shift_half_life_s", m.shift_half_life_s, HALF_LIFE_S, "10 to 604800 s"),
+            ("models.basis_half_life_s", m.basis_half_life_s, (0.1, 86_400.0), "0.1 to 86400 s"),
+            ("models.reference_stale_s", m.reference_stale_s, (0.1, 86_400.0), "0.1 to 86400 s"),
         ]
     }
 

@@ -1,6 +1,7 @@
 //! Estimators: small pure state machines from timed observations to a value with its uncertainty.
 
 pub mod adverse;
+pub mod basis;
 pub mod flow;
 pub mod funding;
 pub mod history;
@@ -8,9 +9,12 @@ pub mod intensity;
 pub mod jump;
 pub mod markout;
 pub mod microprice;
+pub mod ofi;
 pub mod own_cost;
 pub mod queue;
 pub mod regime;
+pub mod ridge;
+pub mod shift;
 pub mod sweep;
 pub mod tape;
 pub mod volatility;

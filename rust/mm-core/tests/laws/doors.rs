@@ -7,7 +7,8 @@ use mm_core::event::{
     AccountState, AssetCtx, Bbo, BookSnapshot, Candle, Command, Event, EventBody, Fees, Fill,
     FillKind, Fills, Funding, HeadRoom, ItemStatus, Level, Novelty, NoveltyPlace, OpenOrder,
     OpenOrders, OrderFate, OrderStatus, OrderUpdate, OtherCoins, OtherFill, OtherFunding,
-    RateLimit, Reply, ReplyOutcome, Stream, StreamState, StreamStatus, Trade, Transfer,
+    RateLimit, ReferencePx, Reply, ReplyOutcome, Stream, StreamState, StreamStatus, Trade,
+    Transfer,
 };
 use mm_core::gate::Enforcement;
 use mm_core::instrument::Instrument;
@@ -188,6 +189,7 @@ fn market() -> Vec<EventBody> {
             open_interest: 1e4,
             day_notional_usd: 1e9,
         }),
+        EventBody::Reference(ReferencePx { exch: T, px: 4e3 }),
         EventBody::Candles(vec![Candle {
             open: T,
             close: T,
@@ -351,10 +353,11 @@ const fn is_here(body: &EventBody) -> bool {
         | EventBody::Novelty(_)
         | EventBody::Stream(_)
         | EventBody::Timer
+        | EventBody::Reference(_)
         | EventBody::Command(_) => true,
     }
 }
-const KINDS: usize = 23;
+const KINDS: usize = 24;
 
 #[test]
 fn every_number_of_an_event_must_be_one() {

@@ -6,6 +6,7 @@ use mm_core::estimators::flow::{Flow, FlowShown, HALF_LIVES_S};
 use mm_core::estimators::intensity::{Fit, MarketIntensity, OwnIntensity};
 use mm_core::estimators::jump::Jump;
 use mm_core::estimators::microprice::MicroPrice;
+use mm_core::estimators::shift::{Shift, ShiftConfig, SignalShown};
 use mm_core::estimators::sweep::Sweep;
 use mm_core::estimators::volatility::{Volatility, VolatilityShown};
 use mm_core::estimators::watched::Watched;
@@ -79,6 +80,7 @@ struct World {
     volatility: Volatility,
     jump: Jump,
     micro: MicroPrice,
+    shift: Shift,
     tick: f64,
     last: Option<(Time, Touch)>,
 }
@@ -91,6 +93,7 @@ struct Shown {
     flow: Vec<FlowShown>,
     volatility: VolatilityShown,
     jump: f64,
+    signals: [SignalShown; 2],
     offset_ticks: f64,
 }
 
@@ -101,6 +104,12 @@ impl World {
             volatility: Volatility::default(),
             jump: Jump::default(),
             micro: MicroPrice::default(),
+            shift: Shift::new(ShiftConfig {
+                half_life_s: 1200.0,
+                basis_half_life_s: 2.0,
+                n0: 100.0,
+                uses_lead: true,
+            }),
             tick,
             last: None,
         }
@@ -122,6 +131,11 @@ impl World {
                 self.jump.observe(*at, touch.mid(), sigma);
                 self.volatility.observe(*at, touch.mid());
                 self.micro.observe(touch, self.tick);
+                // A reference that is our own mid of the touch before.
+                if let Some((_, before)) = self.last {
+                    self.shift.on_reference(*at, before.mid());
+                }
+                self.shift.on_touch(*at, touch.mid(), touch, touch.mid());
                 self.last = Some((*at, *touch));
             }
             Heard::Taker(trades) => {
@@ -142,6 +156,7 @@ impl World {
                 .collect(),
             volatility: self.volatility.shown(),
             jump: self.jump.score(),
+            signals: [self.shift.lead(at), self.shift.flow(at)],
             offset_ticks: self.micro.offset_ticks(&touch, self.tick).0,
         }
     }
@@ -178,6 +193,12 @@ impl Shown {
                 .chain([robust])
                 .flatten(),
         );
+        for signal in &self.signals {
+            all.extend(signal.value);
+            all.push(signal.shift_bps);
+            let slope = signal.slope.iter();
+            all.extend(slope.flat_map(|found| [found.value, found.se, found.n, found.r2]));
+        }
         for flow in &self.flow {
             all.extend(flow.per_s.into_iter().flatten());
             all.extend(flow.imbalance);
@@ -199,6 +220,10 @@ impl Shown {
         shown.fits.swap(0, 1);
         shown.costs.swap(0, 1);
         shown.jump = -self.jump;
+        for signal in &mut shown.signals {
+            signal.value = signal.value.map(|value| -value);
+            signal.shift_bps = -signal.shift_bps;
+        }
         shown.offset_ticks = -self.offset_ticks;
         for flow in &mut shown.flow {
             flow.per_s = flow.per_s.map(|[buys, sells]| [sells, buys]);

@@ -27,4 +27,6 @@ mod queue_laws;
 mod random;
 mod realised;
 mod regime;
+mod ridge;
+mod shift;
 mod volatility;

@@ -1,0 +1,109 @@
+//! Order-flow imbalance at the touch: what was added to the best bid and taken from the best ask, less the
+//! reverse (Cont, Kukanov and Stoikov 2014). MODELS.md P1.5.
+//!
+//! A change of the touch counts `[b >= b'] q_b - [b <= b'] q_b' - [a <= a'] q_a + [a >= a'] q_a'`, primes before.
+//! The sum of these, decayed with a half-life of half a second, is measured in its own root mean square, so
+//! that no size has a unit, and cut at one: on recorded markets a larger one moved the mid no further.
+
+use super::GAP;
+use crate::book::Touch;
+use crate::units::Time;
+
+/// Of the flow: on recorded markets it predicts the next second best.
+const HALF_LIFE_S: f64 = 0.5;
+/// Looks at the flow before its usual size is known.
+const LOOKS_LEAST: f64 = 30.0;
+
+/// The imbalance, and how large it usually is.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Imbalance {
+    /// Half-life of the usual size, s.
+    half_life_s: f64,
+    flow: f64,
+    as_of: Time,
+    last: Option<(Time, Touch)>,
+    /// Squares of the flow and looks at it, decayed.
+    squares: (f64, f64),
+    looked: Option<Time>,
+}
+
+impl Imbalance {
+    /// Nothing seen yet; half-life of the memory of its usual size, s.
+    #[must_use]
+    pub const fn new(half_life_s: f64) -> Self {
+        Self {
+            half_life_s,
+            flow: 0.0,
+            as_of: Time::ZERO,
+            last: None,
+            squares: (0.0, 0.0),
+            looked: None,
+        }
+    }
+
+    /// A newer touch, without our own orders. What follows a gap follows nothing.
+    pub fn on_touch(&mut self, exch: Time, touch: &Touch) {
+        let last = self.last.replace((exch, *touch));
+        let Some((_, before)) = last.filter(|(since, _)| exch.since(*since) <= GAP) else {
+            self.flow = 0.0;
+            return;
+        };
+        let change = change(&before, touch);
+        if change != 0.0 {
+            self.flow = self.flow_at(exch) + change;
+            self.as_of = self.as_of.max(exch);
+        }
+    }
+
+    /// The stream broke.
+    pub fn on_gap(&mut self) {
+        self.last = None;
+        self.flow = 0.0;
+    }
+
+    /// A look at a regular time, from which it is known how large the flow usually is.
+    pub fn look(&mut self, at: Time) {
+        let (sum, n) = self.squares;
+        let span_s = self
+            .looked
+            .map_or(0.0, |looked| at.since(looked).as_secs().max(0.0));
+        let by = libm::exp2(-span_s / self.half_life_s);
+        let flow = self.flow_at(at);
+        self.squares = (sum * by + flow * flow, n * by + 1.0);
+        self.looked = Some(at);
+    }
+
+    /// The imbalance in its usual size, -1 to 1, positive where the bid grows; `None` until that is known.
+    #[must_use]
+    pub fn value(&self, at: Time) -> Option<f64> {
+        let (sum, n) = self.squares;
+        let usual = libm::sqrt(sum / n);
+        (n >= LOOKS_LEAST && usual > 0.0).then(|| (self.flow_at(at) / usual).clamp(-1.0, 1.0))
+    }
+
+    fn flow_at(&self, at: Time) -> f64 {
+        let span_s = at.since(self.as_of).as_secs().max(0.0);
+        if self.flow == 0.0 {
+            return 0.0;
+        }
+        self.flow * libm::exp2(-span_s / HALF_LIFE_S)
+    }
+}
+
+/// What a change of the touch counts, lots.
+fn change(before: &Touch, after: &Touch) -> f64 {
+    let mut sum = 0.0;
+    if after.bid.px >= before.bid.px {
+        sum += after.bid.sz.as_f64();
+    }
+    if after.bid.px <= before.bid.px {
+        sum -= before.bid.sz.as_f64();
+    }
+    if after.ask.px <= before.ask.px {
+        sum -= after.ask.sz.as_f64();
+    }
+    if after.ask.px >= before.ask.px {
+        sum += before.ask.sz.as_f64();
+    }
+    sum
+}
