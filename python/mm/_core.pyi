@@ -953,6 +953,18 @@ class Tape:
             EventError: With the number of the line that cannot be used.
         """
 
+    def with_reference(self, coin: str, frames: bytes, *, feed_s: float | None = None) -> Tape:
+        """This tape beside a recording of the coin that it may follow (`models.reference`).
+
+        Args:
+            coin: The other coin; of its frames best bids and offers alone are read.
+            frames: The lines, decompressed.
+            feed_s: Seconds from exchange time to our receiving; None: as recorded.
+
+        Raises:
+            EventError: With the number of the line that cannot be used.
+        """
+
     def chained(self, duration_s: float) -> Tape:
         """This tape and its mirror image in turn, end to start, without a jump of the price.
 

@@ -20,7 +20,14 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from mm.backtest import Recording, read_recording, run_passes, tape_of
+from mm.backtest import (
+    Followed,
+    Recording,
+    read_followed,
+    read_recording,
+    run_passes,
+    tape_of,
+)
 from mm.config import Config, load
 from mm.paired import Interval, each, rate_difference, summed
 
@@ -39,6 +46,7 @@ MODELS: Mapping[str, Mapping[str, object]] = {
     OURS: {},
     "weighted": {"models.fair_price": "weighted"},
     "micro": {"models.fair_price": "micro"},
+    "ofi": {"models.ofi": True},
     "intensity tape": {"models.intensity": "tape"},
     "intensity own": {"models.intensity": "own"},
     "adverse tape": {"models.adverse_selection": "tape"},
@@ -59,6 +67,12 @@ MODELS: Mapping[str, Mapping[str, object]] = {
 
 HEARS: Mapping[str, str] = {"funding": "activeAssetCtx"}
 """Channels that a model lives on; where a recording has none, there is nothing to measure."""
+
+FOLLOWING: Mapping[str, Mapping[str, object]] = {
+    "lead": {"models.lead": True},
+    "lead and ofi": {"models.lead": True, "models.ofi": True},
+}
+"""The same for a coin with another one's recording beside it."""
 
 Json = Any  # whatever JSON holds
 
@@ -191,7 +205,12 @@ def settings(recording: Recording, equity_usd: float, given: Mapping[str, object
 
 
 def measure(
-    recording: Recording, maker: str, config: Config, *, bound: str | None = None
+    recording: Recording,
+    maker: str,
+    config: Config,
+    *,
+    bound: str | None = None,
+    followed: Followed | None = None,
 ) -> dict[str, Pass]:
     """The passes of one maker, by queue bound.
 
@@ -200,11 +219,12 @@ def measure(
         maker: Its name; `touch` follows the best price.
         config: The engine's.
         bound: Only this one, which the configuration reports; `None`: all three.
+        followed: The recording of the coin that is its reference.
     """
     touch = maker == TOUCH
     result = run_passes(
         recording,
-        tape_of(recording, config),
+        tape_of(recording, config, followed),
         config,
         planted=TOUCH if touch else None,
         all_bounds=bound is None,
@@ -316,12 +336,15 @@ def together(passes: Sequence[Pass]) -> Pass:
     return Pass(row, pnl, volume)
 
 
-def ablate(recordings: Sequence[Recording], equity_usd: float) -> list[Compared]:
+def ablate(
+    recordings: Sequence[Recording], equity_usd: float, followed: Followed | None = None
+) -> list[Compared]:
     """Every maker on every recording and on all together, at every bound.
 
     Args:
         recordings: One coin each, of the same time.
         equity_usd: Of the account.
+        followed: One of a coin that the others may follow.
     """
     found: list[dict[str, dict[str, Pass]]] = []
     for recording in recordings:
@@ -336,6 +359,11 @@ def ablate(recordings: Sequence[Recording], equity_usd: float) -> list[Compared]
                     for bound, ours in makers[OURS].items()
                 }
             )
+        if followed is not None and followed.coin != recording.instrument.coin:
+            beside: dict[str, object] = {"models.reference": f"coin:{followed.coin}"}
+            for maker, given in FOLLOWING.items():
+                config = settings(recording, equity_usd, {**beside, **given})
+                makers[maker] = measure(recording, maker, config, followed=followed)
         for by in PLAIN:
             makers[by.maker] = {
                 bound: matched(recording, equity_usd, ours.row.volume_usd, bound, by)
@@ -352,6 +380,7 @@ def ablate(recordings: Sequence[Recording], equity_usd: float) -> list[Compared]
                     if all(bound in makers[maker] for makers in found)
                 }
                 for maker in found[0]
+                if all(maker in makers for makers in found)
             }
         )
     return [
@@ -407,9 +436,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make ablation", description=__doc__)
     parser.add_argument("frames", nargs="+", type=Path, help="recordings, one coin each")
     parser.add_argument("--equity", type=float, default=10_000.0, help="USDC")
+    parser.add_argument("--reference", type=Path, help="a recording of a coin to follow")
     parser.add_argument("--json", action="store_true", help="one object on stdout")
     given = parser.parse_args()
-    rows = ablate([read_recording([path]) for path in given.frames], given.equity)
+    followed = None if given.reference is None else read_followed([given.reference])
+    rows = ablate([read_recording([path]) for path in given.frames], given.equity, followed)
     if given.json:
         print(json.dumps([asdict(one) for one in rows]))
     else:

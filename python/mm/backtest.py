@@ -46,6 +46,23 @@ class Recording:
 
 
 @dataclass(frozen=True, slots=True)
+class Followed:
+    """Frames of the coin that another one may follow.
+
+    Attributes:
+        paths: Where they came from, in order of time.
+        coin: The perp.
+        frames: The lines of all files.
+        first_lines: Number of each file's first line among all.
+    """
+
+    paths: tuple[Path, ...]
+    coin: str
+    frames: bytes
+    first_lines: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Backtested:
     """A finished backtest.
 
@@ -87,16 +104,7 @@ def read_recording(
         ConfigError: The perp's decimals and leverage are not known.
         EventError: A file cannot be read; with its path and line.
     """
-    parts, first_lines, lines = [], [], 1
-    for path in paths:
-        part = read_frames(path)
-        if not part:
-            raise EventError(f"{path}: the file is empty")
-        # Only the last file may end without a line end: the core tells when it is cut off.
-        whole = part.endswith(b"\n") or path is paths[-1]
-        parts.append(part if whole else part + b"\n")
-        first_lines.append(lines)
-        lines += parts[-1].count(b"\n")
+    parts, first_lines = _parts(paths)
     coin = coin or _coin_of(parts[0], paths[0])
     listed: tuple[int | None, int | None] = LISTED.get(coin, (None, None))
     if (told := listing_beside(paths[0])) is not None and told.coin == coin:
@@ -109,7 +117,38 @@ def read_recording(
             " give --sz-decimals and --max-leverage as the venue lists it"
         )
     instrument = Instrument(coin, 0, decimals, leverage)
-    return Recording(tuple(paths), instrument, b"".join(parts), tuple(first_lines))
+    return Recording(tuple(paths), instrument, b"".join(parts), first_lines)
+
+
+def read_followed(paths: Sequence[Path], coin: str | None = None) -> Followed:
+    """Read the recording of the coin that another one may follow.
+
+    Args:
+        paths: Frames, `.zst` or plain, in order of time.
+        coin: The perp; None: the one that the first frame speaks of.
+
+    Raises:
+        EventError: A file cannot be read; with its path and line.
+    """
+    parts, first_lines = _parts(paths)
+    coin = coin or _coin_of(parts[0], paths[0])
+    return Followed(tuple(paths), coin, b"".join(parts), first_lines)
+
+
+def _parts(paths: Sequence[Path]) -> tuple[list[bytes], tuple[int, ...]]:
+    """The lines of each file, and the number of its first among all."""
+    parts: list[bytes] = []
+    first_lines, lines = [], 1
+    for path in paths:
+        part = read_frames(path)
+        if not part:
+            raise EventError(f"{path}: the file is empty")
+        # Only the last file may end without a line end: the core tells when it is cut off.
+        whole = part.endswith(b"\n") or path is paths[-1]
+        parts.append(part if whole else part + b"\n")
+        first_lines.append(lines)
+        lines += parts[-1].count(b"\n")
+    return parts, tuple(first_lines)
 
 
 def _coin_of(frames: bytes, path: Path) -> str:
@@ -132,6 +171,7 @@ def run_backtest(
     recording: Recording,
     config: Config,
     progress: Progress | None = None,
+    followed: Followed | None = None,
 ) -> Backtested:
     """Run one coin's recording through the engine.
 
@@ -139,6 +179,7 @@ def run_backtest(
         recording: The frames.
         config: An effective configuration; `process.speed` 1 and the recording as its market.
         progress: Called with queue bound, frames done and frames in all.
+        followed: Frames of the coin that is its reference.
 
     Returns:
         The result, audited.
@@ -149,7 +190,7 @@ def run_backtest(
     session = session_of(config, recording)
     pieces: list[bytes] = []
     started = time.perf_counter()
-    tape = tape_of(recording, config)
+    tape = tape_of(recording, config, followed)
     result = run_passes(recording, tape, config, progress, pieces.append)
     wall_s = time.perf_counter() - started
     log = b"".join(pieces)
@@ -157,25 +198,41 @@ def run_backtest(
     return Backtested(summary, log, result.sends, result.report, result.events, wall_s)
 
 
-def tape_of(recording: Recording, config: Config) -> Tape:
+def tape_of(recording: Recording, config: Config, followed: Followed | None = None) -> Tape:
     """The recording as the core plays it.
 
     Args:
         recording: The frames.
-        config: With the feed's latency.
+        config: With the feed's latency, and with the coin that is followed.
+        followed: Frames of that coin.
 
     Raises:
+        ConfigError: Another coin is to be followed than was recorded, or none was.
         EventError: A line cannot be used; with its file and number.
     """
+    coin = config.models.followed
+    if coin is not None and (followed is None or followed.coin != coin):
+        raise ConfigError(
+            f"[models] reference = coin:{coin}: expected a recording of {coin} beside that of"
+            f" {recording.instrument.coin}, --reference PATH,"
+            f" and found {'none' if followed is None else f'one of {followed.coin}'}"
+        )
+    feed_s = config.backtest.feed_latency_s
     try:
-        return Tape(
+        tape = Tape(
             recording.instrument,
             recording.frames,
-            feed_s=config.backtest.feed_latency_s,
+            feed_s=feed_s,
             book_every_s=config.backtest.book_every_s,
         )
     except EventError as error:
         raise EventError(_placed(str(error), recording)) from error
+    if followed is None or coin is None:
+        return tape
+    try:
+        return tape.with_reference(coin, followed.frames, feed_s=feed_s)
+    except EventError as error:
+        raise EventError(_placed(str(error), followed)) from error
 
 
 def run_passes(
@@ -240,7 +297,7 @@ def session_of(config: Config, recording: Recording) -> int:
     return int.from_bytes(digest.digest()[:8]) >> (64 - SESSION_BITS)
 
 
-def _placed(text: str, recording: Recording) -> str:
+def _placed(text: str, recording: Recording | Followed) -> str:
     """An error of the core with its line's own file and number."""
     words = text.split(":", 1)
     number = words[0].removeprefix("line ")

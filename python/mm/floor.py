@@ -18,7 +18,7 @@ from mm.control_socket import ControlSocket
 from mm.desk import Desk, Place, open_desk
 from mm.hyperliquid.account import Account
 from mm.hyperliquid.http import HttpClient
-from mm.hyperliquid.meta import load_perp
+from mm.hyperliquid.meta import load_listing, load_perp
 from mm.hyperliquid.nonces import MILLISECOND_NS, nonces_of
 from mm.hyperliquid.order_line import OrderLine
 from mm.hyperliquid.pacing import WEIGHT_PER_MINUTE, Pacer
@@ -109,7 +109,10 @@ async def open_floor(
     session_id = state.new_session(time.time_ns() // MILLISECOND_NS)
     pacer = Pacer(clock, WEIGHT_PER_MINUTE - watchdog_weight(config))
     queues = {perp.instrument.coin: Inbox() for perp in perps}
-    inboxes, meters = Inboxes(queues), [Meter() for _ in each]
+    follows = {one.process.coin: coin for one in each if (coin := one.models.followed)}
+    for coin in set(follows.values()):
+        await load_listing(http, coin)
+    inboxes, meters = Inboxes(queues, follows), [Meter() for _ in each]
     accounts = [
         Account(http, pacer, venue.user, perp.instrument.coin, session_id) for perp in perps
     ]
@@ -180,7 +183,8 @@ def _streams(config: Config, venue: Venue, inboxes: Inboxes) -> tuple[Stream, St
     url = "ws" + venue.base_url.removeprefix("http") + "/ws"
     stale_s = min(freshness_s(one)["own_stream_degraded_s"] for one in config.each())
     deadlines = Deadlines(ping_s=min(PING_S, stale_s / PINGS_PER_DEADLINE / clock.speed))
-    asked = market_subscriptions(*coins)
+    followed = [coin for one in config.each() if (coin := one.models.followed)]
+    asked = market_subscriptions(*coins, followed=followed)
     market = Stream(MARKET, url, asked, clock, inboxes, deadlines=deadlines)
     subscriptions = user_subscriptions(venue.user, *coins)
     on_clock = None

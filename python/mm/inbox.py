@@ -18,7 +18,8 @@ from mm.errors import InvariantError
 log = structlog.get_logger(__name__)
 
 # Channels whose newest frame says all.
-STATE_LIKE = frozenset({"l2Book", "bbo", "allMids", "activeAssetCtx"})
+REFERENCE = "bbo of the reference"
+STATE_LIKE = frozenset({"l2Book", "bbo", "allMids", "activeAssetCtx", REFERENCE})
 BOUND = 20_000
 ALARM = BOUND // 2
 

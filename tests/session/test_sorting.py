@@ -1,6 +1,7 @@
 """Whose queue a frame goes into where several coins share a connection."""
 
-from mm.inbox import Command, Frame, Inbox, StreamState
+from mm.hyperliquid.streams import market_subscriptions
+from mm.inbox import REFERENCE, Command, Frame, Inbox, StreamState
 from mm.sorting import Inboxes
 
 BOOK = b'{"channel":"l2Book","data":{"coin":"%s","time":1}}'
@@ -46,3 +47,31 @@ def test_what_concerns_all_is_put_and_taken_back_everywhere() -> None:
     assert ((len(btc), len(gold)), len(inboxes)) == ((1, 2), 2)
     inboxes.drop_up("user")
     assert (len(btc), len(gold)) == (0, 1)
+
+
+def test_the_price_of_a_coin_that_is_followed_goes_to_who_follows_it() -> None:
+    """Beside the coin's own queue, in a place of its own: no price takes that of another coin."""
+    btc, eth = Inbox(), Inbox()
+    inboxes = Inboxes({"BTC": btc, "ETH": eth}, {"ETH": "BTC"})
+    top = b'{"channel":"bbo","data":{"coin":"%s","time":1}}'
+    assert inboxes.about(top % b"BTC") == (btc,)
+    assert inboxes.followers("bbo", top % b"BTC") == (eth,)
+    assert inboxes.followers("bbo", top % b"ETH") == ()
+    assert inboxes.followers("l2Book", BOOK % b"BTC") == ()
+    alone = Inboxes({"ETH": eth}, {"ETH": "BTC"})
+    assert alone.about(top % b"BTC") == ()
+    assert alone.about(BOOK % b"ETH") == (eth,)
+    assert alone.about(b'{"channel":"error","data":"x"}') == (eth,)
+    assert alone.followers("bbo", top % b"BTC") == (eth,)
+    eth.put_frame("bbo", Frame(1, 1, top % b"ETH"))
+    eth.put_frame(REFERENCE, Frame(2, 2, top % b"BTC"))
+    eth.put_frame(REFERENCE, Frame(3, 3, top % b"BTC"))
+    assert (len(eth), eth.conflated) == (2, 1)
+
+
+def test_of_a_coin_that_is_followed_only_the_touch_is_asked_for() -> None:
+    asked = market_subscriptions("ETH", "SOL", followed=["BTC", "ETH", "BTC"])
+    told = [(one["type"], one["coin"]) for one in asked]
+    assert told.count(("bbo", "BTC")) == 1
+    assert [kind for kind, coin in told if coin == "BTC"] == ["bbo"]
+    assert len(told) == 9

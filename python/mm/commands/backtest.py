@@ -29,6 +29,10 @@ Leverage = Annotated[
 Out = Annotated[
     Path | None, typer.Option(help="A directory for the event log, for mm replay and the audit.")
 ]
+Reference = Annotated[
+    Path | None,
+    typer.Option(help="A recording of the coin to follow: models.reference, and lead uses it."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="The summary as one object on stdout.")]
 
 
@@ -39,6 +43,7 @@ def backtest(
     queue_bound: Bound = None,
     sz_decimals: Decimals = None,
     max_leverage: Leverage = None,
+    reference: Reference = None,
     out: Out = None,
     as_json: AsJson = False,
 ) -> None:
@@ -46,11 +51,13 @@ def backtest(
     import json
     import sys
 
-    from mm.backtest import read_recording, run_backtest, write_run
+    from mm.backtest import read_followed, read_recording, run_backtest, write_run
     from mm.config import load
 
     recording = read_recording(frames, coin, sz_decimals, max_leverage)
+    followed = None if reference is None else read_followed([reference])
     given = {
+        "models.reference": followed and f"coin:{followed.coin}",
         "process.coin": recording.instrument.coin,
         "process.market": f"replay:{frames[0]}",
         # Backtests keep market time alone: no deadline is stretched for a clock.
@@ -58,7 +65,8 @@ def backtest(
         "backtest.queue_bound": queue_bound,
     }
     effective = load(config, {key: value for key, value in given.items() if value is not None})
-    done = run_backtest(recording, effective, _progress() if sys.stderr.isatty() else None)
+    progress = _progress() if sys.stderr.isatty() else None
+    done = run_backtest(recording, effective, progress, followed)
     if out is not None:
         write_run(out, done)
     rate = done.events / done.wall_s

@@ -6,22 +6,26 @@ They are apart so that the loss of one is seen as the loss of one.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from mm.clock import Clock
 from mm.hyperliquid.meta import dex_of
 from mm.hyperliquid.socket import BOOKKEEPING, Deadlines, Socket
-from mm.inbox import Frame, StreamState
+from mm.inbox import REFERENCE, Frame, StreamState
 from mm.sorting import Inboxes
 
 MARKET = "market"
 USER = "user"
 
 
-def market_subscriptions(*coins: str) -> list[dict[str, object]]:
-    """Book, best bid and offer, trades and context of each coin."""
+def market_subscriptions(*coins: str, followed: Iterable[str] = ()) -> list[dict[str, object]]:
+    """Book, best bid and offer, trades and context of each coin; of those followed the second."""
     kinds = ("l2Book", "bbo", "trades", "activeAssetCtx")
-    return [{"type": kind, "coin": coin} for coin in coins for kind in kinds]
+    wanted: list[dict[str, object]] = [
+        {"type": kind, "coin": coin} for coin in coins for kind in kinds
+    ]
+    others = sorted(set(followed) - set(coins))
+    return wanted + [{"type": "bbo", "coin": coin} for coin in others]
 
 
 def user_subscriptions(user: str, *coins: str) -> list[dict[str, object]]:
@@ -103,6 +107,8 @@ class Stream:
             arrived_ns, about_us = time.perf_counter_ns(), self.name == USER
             for inbox in self._inboxes if about_us else self._inboxes.about(frame):
                 inbox.put_frame(channel, Frame(recv_ns, arrived_ns, frame, about_us))
+            for inbox in () if about_us else self._inboxes.followers(channel, frame):
+                inbox.put_frame(REFERENCE, Frame(recv_ns, arrived_ns, frame))
 
     def announce(self) -> None:
         """Tell the engine that the stream delivers."""

@@ -92,7 +92,7 @@ struct Follower {
     random: ChaCha8Rng,
     leader_bps: f64,
     coming: VecDeque<f64>,
-    follower_bps: f64,
+    own_bps: f64,
 }
 
 impl Follower {
@@ -106,7 +106,7 @@ impl Follower {
             random: ChaCha8Rng::seed_from_u64(5),
             leader_bps: 0.0,
             coming: VecDeque::from(vec![0.0; LAG]),
-            follower_bps: 0.0,
+            own_bps: 0.0,
         };
         (follower, desk)
     }
@@ -122,11 +122,11 @@ impl Follower {
             let moved = unit - 0.5 - 0.01 * self.leader_bps;
             self.leader_bps += moved;
             self.coming.push_back(moved);
-            self.follower_bps += self.coming.pop_front().unwrap();
+            self.own_bps += self.coming.pop_front().unwrap();
             desk.pass(STEP);
             let told = heard(desk, self.price());
             desk.tell(told);
-            desk.mid = MID + libm::round(self.follower_bps * 10.0) as i64 * 10;
+            desk.mid = MID + libm::round(self.own_bps * 10.0) as i64 * 10;
             bbo(desk, [50_000, 50_000]);
         }
     }
@@ -229,7 +229,7 @@ fn only_the_configured_reference_is_heard() {
         (Reference::Coin("ETH".to_owned()), oracle),
     ] {
         let (mut follower, mut desk) = Follower::open(configured(|config| {
-            config.models.reference = reference.clone()
+            config.models.reference = reference.clone();
         }));
         desk.stream(Stream::Market, StreamState::Down);
         desk.stream(Stream::Market, StreamState::Up);

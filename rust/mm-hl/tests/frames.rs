@@ -15,6 +15,7 @@ use mm_core::instrument::Instrument;
 use mm_core::units::{Px, Side, Sz, Time, Usd};
 use mm_hl::decode::{
     DecodeError, Decoded, InfoKind, PaperClock, decode_frame, decode_info, decode_order_status,
+    decode_reference,
 };
 use samples::{BODIES, FRAMES};
 
@@ -759,4 +760,35 @@ fn only_closed_candles_count() {
         at(1_681_923_719_999),
         EventBody::Candles(both[..1].to_vec())
     );
+}
+
+/// Another coin's price is of no lattice of ours: the middle of both sides, and nothing else of it.
+#[test]
+fn the_price_of_a_coin_that_is_followed_is_read_off_its_touch() {
+    let top = |bid: &str, ask: &str| {
+        format!(
+            r#"{{"channel":"bbo","data":{{"coin":"kPEPE","time":1769916002123,"bbo":[{bid},{ask}]}}}}"#
+        )
+    };
+    let level = |px: &str| format!(r#"{{"px":"{px}","sz":"1","n":2}}"#);
+    let read = |coin: &str, frame: &str| decode_reference(coin, frame.as_bytes());
+    let told = top(&level("0.0101234567"), &level("0.0101234569"));
+    let px = read("kPEPE", &told).unwrap().unwrap();
+    assert_eq!(px.exch, STAMP);
+    assert!((px.px - 0.010_123_456_8).abs() < 1e-15);
+    assert_eq!(read("PEPE", &told).unwrap(), None);
+    for nothing in [
+        top("null", &level("2")),
+        top(&level("2"), &level("2")),
+        frame("l2Book").to_owned(),
+    ] {
+        assert_eq!(read("kPEPE", &nothing).unwrap(), None, "{nothing}");
+    }
+    for bad in ["0", "-1", "NaN", "inf", "1e999", ""] {
+        assert!(
+            read("kPEPE", &top(&level(bad), &level("2"))).is_err(),
+            "{bad}"
+        );
+    }
+    assert!(read("kPEPE", "{}").is_err());
 }

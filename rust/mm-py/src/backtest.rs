@@ -40,8 +40,7 @@ impl PyTape {
         feed_s: Option<f64>,
         book_every_s: Option<f64>,
     ) -> PyResult<Self> {
-        let feed = feed_s.map(|secs| seconds("feed_s", secs)).transpose()?;
-        let feed = feed.map_or(Feed::Recorded, Feed::Constant);
+        let feed = feed_of(feed_s)?;
         let every = book_every_s.map(|secs| seconds("book_every_s", secs));
         let every = every.transpose()?;
         let instrument = instrument.0.clone();
@@ -52,6 +51,26 @@ impl PyTape {
                 None => tape,
             })
         };
+        let tape: Result<Tape, FrameError> = py.detach(read);
+        tape.map(|tape| Self(Arc::new(tape)))
+            .map_err(|error| EventError::new_err(error.to_string()))
+    }
+
+    /// This tape beside a recording of the coin that it may follow.
+    #[pyo3(signature = (coin, frames, *, feed_s = None))]
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "PyO3 hands the bytes over; a borrow could not outlive the interpreter's release"
+    )]
+    fn with_reference(
+        &self,
+        py: Python<'_>,
+        coin: &str,
+        frames: PyBackedBytes,
+        feed_s: Option<f64>,
+    ) -> PyResult<Self> {
+        let feed = feed_of(feed_s)?;
+        let read = || Tape::clone(&self.0).with_reference(coin, &frames, feed);
         let tape: Result<Tape, FrameError> = py.detach(read);
         tape.map(|tape| Self(Arc::new(tape)))
             .map_err(|error| EventError::new_err(error.to_string()))
@@ -356,6 +375,11 @@ fn seconds(field: &str, secs: f64) -> PyResult<Dur> {
     Err(ConfigError::new_err(format!(
         "{field} was {secs}, expected 0 to 86400 seconds"
     )))
+}
+
+fn feed_of(feed_s: Option<f64>) -> PyResult<Feed> {
+    let feed = feed_s.map(|secs| seconds("feed_s", secs)).transpose()?;
+    Ok(feed.map_or(Feed::Recorded, Feed::Constant))
 }
 
 fn before(usd: f64) -> PyResult<Usd> {

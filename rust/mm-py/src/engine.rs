@@ -14,7 +14,8 @@ use mm_core::recovery::ask::Ask;
 use mm_core::requests::spending::Spending;
 use mm_core::units::Time;
 use mm_hl::decode::{
-    Decoded, InfoKind, decode_frame, decode_info, decode_order_status, decode_reply,
+    Decoded, InfoKind, decode_frame, decode_info, decode_order_status, decode_reference,
+    decode_reply,
 };
 use mm_sim::eventlog::EventLog;
 use numpy::{PyArray2, ToPyArray, ndarray::Array2};
@@ -69,7 +70,8 @@ impl PyEngine {
                 Ok(self.step_all(recv_ns, [up(Stream::Market), up(Stream::User)]))
             }
             Decoded::Error(text) => Err(EventError::new_err(text)),
-            Decoded::Ack | Decoded::Clock(_) | Decoded::Ignored => Ok(Vec::new()),
+            Decoded::Ack | Decoded::Clock(_) => Ok(Vec::new()),
+            Decoded::Ignored => self.on_other_coin(recv_ns, frame),
         }
     }
 
@@ -295,6 +297,15 @@ impl PyEngine {
 }
 
 impl PyEngine {
+    /// A frame that says nothing of our coin may say where the one is that ours follows.
+    fn on_other_coin(&mut self, recv_ns: i64, frame: &[u8]) -> PyResult<Vec<PyAction>> {
+        let Some(coin) = self.engine.config().models.reference.coin() else {
+            return Ok(Vec::new());
+        };
+        let told = decode_reference(coin, frame).map_err(event_error)?;
+        Ok(self.step_all(recv_ns, told.map(EventBody::Reference)))
+    }
+
     fn info(&self, kind: &str, body: &[u8], recv_ns: i64) -> PyResult<EventBody> {
         let kind: InfoKind = kind.parse().map_err(event_error)?;
         decode_info(kind, self.engine.instrument(), body, Time(recv_ns)).map_err(event_error)

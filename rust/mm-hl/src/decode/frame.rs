@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use mm_core::event::{EventBody, NoveltyPlace};
+use mm_core::event::{EventBody, NoveltyPlace, ReferencePx};
 use mm_core::instrument::Instrument;
 use mm_core::units::Time;
 use serde::Deserialize;
@@ -44,15 +44,28 @@ pub fn decode_frame(instrument: &Instrument, frame: &[u8]) -> Result<Decoded, De
     }
 }
 
+/// Reads the price of another coin from a websocket frame of its best bid and offer; `None` for any other frame.
+///
+/// # Errors
+/// [`DecodeError`] where the frame is not of its channel's form, or a price is none.
+pub fn decode_reference(coin: &str, frame: &[u8]) -> Result<Option<ReferencePx>, DecodeError> {
+    let Frame { channel, data } = parse("frame", utf8("frame", frame)?)?;
+    match data {
+        Some(data) if channel == "bbo" => market::reference(coin, data.get()),
+        _ => Ok(None),
+    }
+}
+
+#[derive(Deserialize)]
+struct Frame<'a> {
+    #[serde(borrow)]
+    channel: Cow<'a, str>,
+    #[serde(borrow)]
+    data: Option<&'a RawValue>,
+}
+
 /// [`decode_frame`] without the shortcut for books.
 pub(super) fn general(instrument: &Instrument, frame: &[u8]) -> Result<Decoded, DecodeError> {
-    #[derive(Deserialize)]
-    struct Frame<'a> {
-        #[serde(borrow)]
-        channel: Cow<'a, str>,
-        #[serde(borrow)]
-        data: Option<&'a RawValue>,
-    }
     let Frame { channel, data } = parse("frame", utf8("frame", frame)?)?;
     let data = data.map_or("null", RawValue::get);
     let event = match channel.as_ref() {

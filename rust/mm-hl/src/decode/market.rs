@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use mm_core::event::{AssetCtx, Bbo, BookSnapshot, Level, Trade};
+use mm_core::event::{AssetCtx, Bbo, BookSnapshot, Level, ReferencePx, Trade};
 use mm_core::instrument::Instrument;
 use mm_core::units::Side;
 use serde::Deserialize;
@@ -94,6 +94,34 @@ pub(super) fn bbo(instrument: &Instrument, data: &str) -> Result<Option<Bbo>, De
         exch: time.time(),
         bid: level(bid)?,
         ask: level(ask)?,
+    }))
+}
+
+/// The middle of another coin's best bid and offer, whose lattice is not ours; `None` for any other coin, and
+/// where a side is empty or both cross.
+pub(super) fn reference(coin: &str, data: &str) -> Result<Option<ReferencePx>, DecodeError> {
+    #[derive(Deserialize)]
+    struct Top<'a> {
+        coin: &'a str,
+        time: Millis,
+        #[serde(borrow)]
+        bbo: [Option<Best<'a>>; 2],
+    }
+    #[derive(Deserialize)]
+    struct Best<'a> {
+        px: &'a str,
+    }
+    let top: Top<'_> = parse("data", data)?;
+    let [Some(bid), Some(ask)] = top.bbo else {
+        return Ok(None);
+    };
+    if top.coin != coin {
+        return Ok(None);
+    }
+    let (bid, ask) = (positive("px", bid.px)?, positive("px", ask.px)?);
+    Ok((bid < ask).then(|| ReferencePx {
+        exch: top.time.time(),
+        px: f64::midpoint(bid, ask),
     }))
 }
 

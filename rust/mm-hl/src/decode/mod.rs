@@ -20,7 +20,7 @@ use mm_core::instrument::InstrumentError;
 use mm_core::units::Time;
 
 pub use archive::{ArchiveLine, archive_line};
-pub use frame::decode_frame;
+pub use frame::{decode_frame, decode_reference};
 pub use info::{InfoKind, decode_info, decode_meta, decode_order_status};
 pub use reply::{classify, decode_reply};
 

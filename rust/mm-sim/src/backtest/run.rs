@@ -91,8 +91,14 @@ impl<'a> Pass<'a> {
                 body,
             })?;
         }
+        let mut references = tape.references().iter().peekable();
+        while references.next_if(|told| told.recv < self.now).is_some() {}
         for (done, step) in steps.iter().enumerate() {
             if step.heard {
+                while let Some(told) = references.next_if(|told| told.recv <= step.event.recv) {
+                    self.until(told.recv)?;
+                    self.step(told)?;
+                }
                 self.until(step.event.recv)?;
                 self.step(&step.event)?;
             }

@@ -87,10 +87,11 @@ impl Tape {
             sum: self.seam(),
             instrument: &self.instrument,
         };
-        let mut steps = history.to_vec();
+        let (mut steps, mut references) = (history.to_vec(), Vec::new());
         let (mut takers, mut taker) = (Takers::default(), None);
         for (piece, times) in (0..=duration.0 / span.0).zip(0_u64..) {
             let shift = Dur(span.0 * piece);
+            references.extend(self.references_of_piece(shift, piece % 2 == 1));
             for step in played {
                 let exch = step.exch.plus(shift);
                 if exch > until {
@@ -114,6 +115,7 @@ impl Tape {
             instrument: self.instrument.clone(),
             steps,
             takers,
+            references,
             ..*self
         })
     }

@@ -2,6 +2,7 @@
 
 mod chain;
 mod live;
+mod reference;
 
 use std::collections::{HashSet, VecDeque};
 
@@ -54,6 +55,14 @@ pub enum FrameError {
     #[error("{lines} lines, but no book or bbo frame of {coin}")]
     NoBook {
         /// The perp asked for.
+        coin: String,
+        /// Lines read.
+        lines: usize,
+    },
+    /// Nothing to follow.
+    #[error("{lines} lines, but no bbo frame of {coin} with both sides")]
+    NoBbo {
+        /// The coin to follow.
         coin: String,
         /// Lines read.
         lines: usize,
@@ -118,6 +127,8 @@ pub struct Tape {
     takers: Takers,
     lines: usize,
     repeated: usize,
+    /// What is heard of the coin that this one may follow.
+    references: Vec<Event>,
 }
 
 impl Tape {
@@ -356,6 +367,7 @@ impl Reader {
             takers: self.takers,
             lines: self.lines,
             repeated: self.repeated,
+            references: Vec::new(),
         })
     }
 }
