@@ -101,7 +101,7 @@ economy: build ## requests for a USDC traded, against a plain maker (ARGS: recor
 	@$(BIN)/python -m mm.economy $(ARGS)
 
 .PHONY: ablation
-ablation: build ## what each model is worth on recorded markets (ARGS: recordings, --equity, --json)
+ablation: build ## what each model is worth on recorded markets (ARGS: recordings, --equity, --json, --out FILE)
 	@$(BIN)/python -m mm.ablation $(ARGS)
 
 .PHONY: laws

@@ -29,7 +29,8 @@ from mm.backtest import (
     tape_of,
 )
 from mm.config import Config, load
-from mm.paired import Interval, each, rate_difference, summed
+from mm.paired import BLOCK, Interval, each, rate_difference, summed
+from mm.student import quantile
 
 TOUCH = "touch"
 OURS = "ours"
@@ -39,8 +40,10 @@ TOUCH_TRADED_USD = 1e9
 """Before: the touch is followed at every tick, whatever requests cost."""
 MATCHED_WITHIN = 0.05
 MATCHES = 8
-COST_AT = 2
-"""Index of the horizon at which adverse selection is read: 5 s."""
+AFTER_S = (1.0, 5.0, 30.0)
+"""Horizons at which adverse selection is read."""
+UPPER = 0.975
+"""Of a value, the upper end of its 95 % interval."""
 
 MODELS: Mapping[str, Mapping[str, object]] = {
     OURS: {},
@@ -112,6 +115,24 @@ PLAIN = (
 
 
 @dataclass(frozen=True, slots=True)
+class Adverse:
+    """How far the mid went against us after fills, by notional, bps.
+
+    Attributes:
+        horizon_s: After a fill.
+        bps: The mean; `None` without a fill.
+        low: Lower end of its 95 % interval, by Student's t of the moves that do not overlap; `None`
+            below two of them.
+        high: Upper end of it.
+    """
+
+    horizon_s: float
+    bps: float | None
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
     """One maker on one recording, at one queue bound. Money in USDC.
 
@@ -119,6 +140,7 @@ class Row:
         coin: The perp; `all`: every recording of the same minutes together.
         maker: Which.
         bound: Of the queue.
+        minutes: That it is compared by.
         pnl_usd: By the exchange's account value.
         spread_usd: Fills against the mid before them.
         inventory_usd: Positions carried through moves of the mid, adverse selection included.
@@ -128,8 +150,7 @@ class Row:
         fill_ratio: Of the orders that rested at a price: fills over placements and amends.
         requests: Of the address budget.
         half_spread_bps: Earned against the mid before a fill, by notional.
-        adverse_bps: Move against us 5 s after it, by notional.
-        adverse_se_bps: Its standard error.
+        adverse: Moves against us after it; of `all` none.
         bps: Profit of the volume.
         killed: What latched the kill switch; nothing was quoted after it.
         not_measured: Why the model had nothing to go by: it did what ours did.
@@ -138,6 +159,7 @@ class Row:
     coin: str
     maker: str
     bound: str
+    minutes: int
     pnl_usd: float
     spread_usd: float
     inventory_usd: float
@@ -147,8 +169,7 @@ class Row:
     fill_ratio: float | None
     requests: int
     half_spread_bps: float | None
-    adverse_bps: float | None
-    adverse_se_bps: float | None
+    adverse: tuple[Adverse, ...]
     bps: float | None
     killed: str | None
     not_measured: str | None = None
@@ -236,7 +257,7 @@ def measure(
 
 def _pass(whole: Json, maker: str, bound: str) -> Pass:
     of, minutes = whole["bounds"][bound], whole["courses"][bound]["minutes"]
-    pnl, cost = of["pnl_usd"], of["markouts"][COST_AT]
+    pnl, costs = of["pnl_usd"], {cost["horizon_s"]: cost for cost in of["markouts"]}
     volume_usd, total = float(of["volume_usd"]), float(pnl["total"])
     fills = of["fills_buy"] + of["fills_sell"]
     rested = of["orders"]["placed"] + of["orders"]["modified"]
@@ -244,6 +265,7 @@ def _pass(whole: Json, maker: str, bound: str) -> Pass:
         coin=whole["coin"],
         maker=maker,
         bound=bound,
+        minutes=len(minutes),
         pnl_usd=total,
         spread_usd=float(pnl["spread_capture"]),
         inventory_usd=float(pnl["inventory"]),
@@ -252,13 +274,20 @@ def _pass(whole: Json, maker: str, bound: str) -> Pass:
         fills=fills,
         fill_ratio=fills / rested if rested else None,
         requests=int(minutes[-1]["requests"]),
-        half_spread_bps=cost["half_spread_bps"],
-        adverse_bps=cost["notional_mean_bps"],
-        adverse_se_bps=cost["notional_se_bps"],
+        half_spread_bps=costs[AFTER_S[1]]["half_spread_bps"],
+        adverse=tuple(_adverse(costs[horizon_s]) for horizon_s in AFTER_S),
         bps=total / volume_usd * 1e4 if volume_usd else None,
         killed=of["kill"],
     )
     return Pass(row, each(minutes, "pnl_usd"), each(minutes, "volume_usd"))
+
+
+def _adverse(cost: Json) -> Adverse:
+    mean, se = cost["notional_mean_bps"], cost["notional_se_bps"]
+    if se is None:
+        return Adverse(cost["horizon_s"], mean, None, None)
+    half = quantile(UPPER, cost["apart"] - 1) * se
+    return Adverse(cost["horizon_s"], mean, mean - half, mean + half)
 
 
 def matched(recording: Recording, equity_usd: float, volume_usd: float, bound: str, by: By) -> Pass:
@@ -318,6 +347,7 @@ def together(passes: Sequence[Pass]) -> Pass:
         coin="all",
         maker=rows[0].maker,
         bound=rows[0].bound,
+        minutes=len(pnl),
         pnl_usd=total,
         spread_usd=sum(row.spread_usd for row in rows),
         inventory_usd=sum(row.inventory_usd for row in rows),
@@ -327,8 +357,7 @@ def together(passes: Sequence[Pass]) -> Pass:
         fill_ratio=None,
         requests=sum(row.requests for row in rows),
         half_spread_bps=None,
-        adverse_bps=None,
-        adverse_se_bps=None,
+        adverse=(),
         bps=total / traded * 1e4 if traded else None,
         killed=next((row.killed for row in rows if row.killed), None),
         not_measured=next((row.not_measured for row in rows if row.not_measured), None),
@@ -402,7 +431,7 @@ def _lacks(recording: Recording, maker: str) -> str | None:
 def _print(rows: Sequence[Compared]) -> None:
     print(
         f"{'coin':<6}{'bound':<12}{'maker':<16}{'pnl':>9}{'spread':>9}{'invent.':>9}{'fees':>8}"
-        f"{'volume':>10}{'fills':>7}{'ratio':>7}{'reqs':>7}{'half':>7}{'adverse 5 s':>15}{'bps':>8}"
+        f"{'volume':>10}{'fills':>7}{'ratio':>7}{'reqs':>7}{'half':>7}{'bps':>8}"
         "   bps less ours [95 %], detectable"
     )
     for one in rows:
@@ -410,15 +439,38 @@ def _print(rows: Sequence[Compared]) -> None:
         if row.not_measured is not None:
             print(f"{row.coin:<6}{row.bound:<12}{row.maker:<16}   not measured: {row.not_measured}")
             continue
-        cost = f"{_or_dash(row.adverse_bps, 8, 2)} +-{_or_dash(row.adverse_se_bps, 5, 2)}"
         print(
             f"{row.coin:<6}{row.bound:<12}{row.maker:<16}{row.pnl_usd:>9.2f}{row.spread_usd:>9.2f}"
             f"{row.inventory_usd:>9.2f}{row.fees_usd:>8.2f}{row.volume_usd:>10,.0f}{row.fills:>7}"
             f"{_or_dash(row.fill_ratio, 7, 3)}{row.requests:>7}"
-            f"{_or_dash(row.half_spread_bps, 7, 2)}{cost:>16}{_or_dash(row.bps, 8, 2)}   "
+            f"{_or_dash(row.half_spread_bps, 7, 2)}{_or_dash(row.bps, 8, 2)}   "
             + _told(one.bps)
             + (f"  killed: {row.killed}" if row.killed else "")
         )
+    print("\nmove of the mid against us after fills, bps [95 %]")
+    print(
+        f"{'coin':<6}{'bound':<12}{'maker':<16}"
+        + "".join(f"{f'{after_s:g} s':>26}" for after_s in AFTER_S)
+    )
+    for row in (one.row for one in rows if one.row.adverse and one.row.not_measured is None):
+        print(
+            f"{row.coin:<6}{row.bound:<12}{row.maker:<16}"
+            + "".join(f"{_moved(adverse):>26}" for adverse in row.adverse)
+        )
+
+
+def _print_blocks(minutes: int) -> None:
+    print(
+        f"\nDifferences are drawn from {minutes} minutes in blocks of {BLOCK}:"
+        f" {math.ceil(minutes / BLOCK)} of them. The fewer, the more of the intervals are too"
+        " narrow: docs/models.md."
+    )
+
+
+def _moved(adverse: Adverse) -> str:
+    if adverse.bps is None or adverse.low is None:
+        return _or_dash(adverse.bps, 0, 2)
+    return f"{adverse.bps:.2f} [{adverse.low:+.2f}, {adverse.high:+.2f}]"
 
 
 def _or_dash(value: float | None, width: int, digits: int) -> str:
@@ -432,19 +484,24 @@ def _told(bps: Interval | None) -> str:
 
 
 def main() -> int:
-    """Print a table, or JSON."""
+    """Print tables, or JSON."""
     parser = argparse.ArgumentParser(prog="make ablation", description=__doc__)
     parser.add_argument("frames", nargs="+", type=Path, help="recordings, one coin each")
     parser.add_argument("--equity", type=float, default=10_000.0, help="USDC")
     parser.add_argument("--reference", type=Path, help="a recording of a coin to follow")
-    parser.add_argument("--json", action="store_true", help="one object on stdout")
+    parser.add_argument("--json", action="store_true", help="an array on stdout, no tables")
+    parser.add_argument("--out", type=Path, help="a file for the same array beside the tables")
     given = parser.parse_args()
     followed = None if given.reference is None else read_followed([given.reference])
     rows = ablate([read_recording([path]) for path in given.frames], given.equity, followed)
+    told = json.dumps([asdict(one) for one in rows])
+    if given.out:
+        given.out.write_text(told + "\n", encoding="utf-8")
     if given.json:
-        print(json.dumps([asdict(one) for one in rows]))
+        print(told)
     else:
         _print(rows)
+        _print_blocks(min(one.row.minutes for one in rows))
     return 0
 
 

@@ -2,10 +2,11 @@
 
 import json
 import sys
+from pathlib import Path
 
 import pytest
 
-from made_recording import made_recording
+from made_recording import lively_recording, made_recording
 from mm import ablation
 from mm.backtest import Recording, run_passes, tape_of
 
@@ -41,14 +42,62 @@ def test_every_model_and_plain_maker_is_beside_ours(
         ours, touch = of["ours", bound], of["touch", bound]
         assert 0 < touch["half_spread_bps"] < 0.6, "the touch is 0.5 bps from the mid, and moves"
         assert ours["half_spread_bps"] > 1
-        assert 0.5 < touch["volume_usd"] / ours["volume_usd"] < 2
+        for by in ablation.PLAIN:
+            traded = of[by.maker, bound]["volume_usd"] / ours["volume_usd"]
+            assert abs(traded - 1) < ablation.MATCHED_WITHIN, by.maker
         assert ours["fill_ratio"] > 0
-    monkeypatch.setattr(sys, "argv", ["ablation", path])
+        for adverse in ours["adverse"]:
+            assert adverse["low"] < adverse["bps"] < adverse["high"]
+        assert [adverse["horizon_s"] for adverse in ours["adverse"]] == [1, 5, 30]
+
+
+def test_tables_have_every_bound_and_json_stands_beside_them(
+    recording: Recording,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    models = {maker: ablation.MODELS[maker] for maker in ("ours", "weighted", "funding")}
+    monkeypatch.setattr(ablation, "MODELS", models)
+    monkeypatch.setattr(ablation, "PLAIN", ())
+    beside, path = tmp_path / "rows.json", str(recording.paths[0])
+    monkeypatch.setattr(sys, "argv", ["ablation", path, "--out", str(beside)])
     assert ablation.main() == 0
     lines = capsys.readouterr().out.splitlines()
+    rows = [one["row"] for one in json.loads(beside.read_text())]
+    assert sorted((row["maker"], row["bound"]) for row in rows) == sorted(
+        (maker, bound) for bound in BOUNDS for maker in models
+    )
+    at = lines.index("move of the mid against us after fills, bps [95 %]")
+    moves = [line for line in lines[at + 2 :] if line.startswith("BTC")]
+    measured = [row for row in rows if row["not_measured"] is None]
+    for row, line in zip(measured, moves, strict=True):
+        for adverse in row["adverse"]:
+            bps, low, high = (adverse[key] for key in ("bps", "low", "high"))
+            assert f"{bps:.2f} [{low:+.2f}, {high:+.2f}]" in line
+    assert "5 minutes in blocks of 5: 1 of them" in lines[-1]
     assert lines[1].startswith("BTC   ")
     (funding, *_) = [line for line in lines if "funding" in line]
     assert funding.endswith("not measured: no activeAssetCtx in the recording")
+
+
+def test_a_model_that_can_act_makes_a_difference(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Eight minutes know no usual hour and no funding; every other model changes what is done."""
+    monkeypatch.setattr(ablation, "PLAIN", ())
+    found = ablation.ablate([lively_recording(tmp_path)], 10_000.0)
+    for bound in BOUNDS:
+        rows = {one.row.maker: one.row for one in found if one.row.bound == bound}
+        ours = rows.pop("ours")
+        same = {
+            maker
+            for maker, row in rows.items()
+            if (row.volume_usd, row.fills, row.pnl_usd)
+            == (ours.volume_usd, ours.fills, ours.pnl_usd)
+        }
+        assert same == {"regime", "gamma usual", "funding"}
+        assert rows["toxic flow"].pnl_usd != rows["toxic jump"].pnl_usd
 
 
 def test_at_the_venues_cadence_we_hear_fewer_books_of_the_same_market(recording: Recording) -> None:

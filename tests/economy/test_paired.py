@@ -5,6 +5,7 @@ import random
 
 import pytest
 
+from mm import paired
 from mm.paired import difference, rate_difference
 
 
@@ -30,6 +31,23 @@ def test_the_interval_is_as_wide_as_noise_makes_it() -> None:
     assert found.detectable == pytest.approx(2.8 * 40.0, rel=0.15)
     again = random.Random(1)
     assert found == difference([again.gauss(0.0, 2.0) for _ in range(400)], [0.0] * 400)
+
+
+@pytest.mark.parametrize(
+    ("minutes", "least", "most"), [(35, 0.86, 0.92), (200, 0.92, 0.96)], ids=["seven blocks", "40"]
+)
+def test_few_blocks_promise_too_much(
+    minutes: int, least: float, most: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """How often an interval of 95 % holds nothing, where there is nothing; docs/models.md."""
+    monkeypatch.setattr(paired, "DRAWS", 200)
+    dice = random.Random(5)
+    held = 0
+    for _ in range(400):
+        found = difference([dice.gauss(0.0, 1.0) for _ in range(minutes)], [0.0] * minutes)
+        held += found.low <= 0.0 <= found.high
+    print(f"{minutes} minutes: {held / 400:.3f}")
+    assert least < held / 400 < most
 
 
 def test_minutes_that_belong_together_are_drawn_together() -> None:

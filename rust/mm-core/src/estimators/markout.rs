@@ -41,6 +41,8 @@ pub struct Markout {
     pub horizon_s: f64,
     /// Fills resolved.
     pub n: u64,
+    /// Of them, moves that do not overlap: standard errors rest on these.
+    pub apart: u64,
     /// Mean move against us by count, bps of the mid before the fill; `None` without a fill.
     pub mean_bps: Option<f64>,
     /// Its standard error, from moves that do not overlap; `None` below two of them.
@@ -185,6 +187,7 @@ impl Sums {
         Markout {
             horizon_s: horizon_ms as f64 / 1e3,
             n: self.n,
+            apart: self.apart,
             mean_bps: some(mean),
             se_bps: enough(libm::sqrt(variance / (apart - 1.0))),
             shrunk_bps: self.shrunk_bps(prior_bps),
