@@ -75,7 +75,6 @@ fn sweeps_that_know_nothing_cost_nothing() {
 fn what_far_sweeps_know_is_found_at_their_depth() {
     // From 4 bps on a sweep is followed by 3 bps, a nearer one by 0.2.
     let informed = |reach: f64| if reach >= 4.0 { 3.0 } else { 0.2 };
-    let adverse = told(11, 8, false, informed);
     let truth = |depth: f64| {
         if depth >= 4.0 {
             return 3.0;
@@ -83,24 +82,39 @@ fn what_far_sweeps_know_is_found_at_their_depth() {
         let far = libm::exp(-0.25 * (4.0 - depth));
         3.0 * far + 0.2 * (1.0 - far)
     };
-    for side in Side::BOTH {
-        for depth in DEPTHS_BPS.into_iter().filter(|depth| *depth <= 14.0) {
-            let cost = adverse.cost(side, FIVE_S, depth, end(8)).unwrap();
-            println!(
-                "{side:?} {depth:4} bps: {:.2} +- {:.2}, true {:.2}, n {:.0}",
-                cost.mean_bps,
-                cost.se_bps,
-                truth(depth),
-                cost.n
-            );
-            assert!(
-                (cost.mean_bps - truth(depth)).abs() < 3.0 * cost.se_bps,
-                "{depth} {cost:?}"
-            );
+    let mut all = Vec::new();
+    let markets: Vec<_> = (11..21)
+        .map(|seed| told(seed, 8, false, informed))
+        .collect();
+    for depth in DEPTHS_BPS.into_iter().filter(|depth| *depth <= 14.0) {
+        let costs = markets
+            .iter()
+            .flat_map(|market| Side::BOTH.map(|side| market.cost(side, FIVE_S, depth, end(8))));
+        let z: Vec<f64> = costs
+            .map(|cost| cost.unwrap())
+            .map(|cost| (cost.mean_bps - truth(depth)) / cost.se_bps)
+            .collect();
+        let (mean, sd) = mean_sd(&z);
+        println!(
+            "{depth:4} bps, true {:.2}: z {mean:.2}, sd {sd:.2}",
+            truth(depth)
+        );
+        all.extend(z);
+    }
+    let within = |most: f64| all.iter().filter(|z| z.abs() <= most).count();
+    println!(
+        "{} of {} within 2, {} within 3",
+        within(2.0),
+        all.len(),
+        within(3.0)
+    );
+    assert!(within(3.0) == all.len() && within(2.0) as f64 >= 0.95 * all.len() as f64);
+    for market in &markets {
+        for side in Side::BOTH {
+            let [near, far] = [0.0, 5.0].map(|depth| market.cost(side, FIVE_S, depth, end(8)));
+            let (near, far) = (near.unwrap().mean_bps, far.unwrap().mean_bps);
+            assert!(far > near + 1.0, "{near} {far}");
         }
-        let near = adverse.cost(side, FIVE_S, 0.0, end(8)).unwrap().mean_bps;
-        let far = adverse.cost(side, FIVE_S, 5.0, end(8)).unwrap().mean_bps;
-        assert!(far > near + 1.0, "{near} {far}");
     }
 }
 

@@ -63,7 +63,7 @@ fn nobody_who_knows_costs_nothing() {
         assert_eq!(seen.n, FILLS as u64);
         let (mean, se) = (seen.mean_bps.unwrap(), seen.se_bps.unwrap());
         assert!((se - 0.1).abs() < 0.035, "seed {seed}: SE {se}");
-        assert!(mean.abs() < 3.5 * se, "seed {seed}: {mean} +- {se}");
+        assert!(mean.abs() < 3.0 * se, "seed {seed}: {mean} +- {se}");
         standardised.push(mean / se);
         unsigned.push(moves.iter().map(|moved| moved.abs()).sum::<f64>() / moves.len() as f64);
         for side in [
@@ -75,7 +75,10 @@ fn nobody_who_knows_costs_nothing() {
     }
     let (mean, sd) = mean_sd(&standardised);
     let (naive, _) = mean_sd(&unsigned);
-    println!("mean over SE: {mean:.3} +- {sd:.3}; without signs {naive:.3} bp");
+    let farthest = standardised.iter().fold(0.0_f64, |far, z| far.max(z.abs()));
+    println!(
+        "mean over SE: {mean:.3} +- {sd:.3}, at most {farthest:.2}; without signs {naive:.3} bp"
+    );
     assert!(mean.abs() < 3.0 / (SEEDS as f64).sqrt() && (0.7..1.35).contains(&sd));
     assert!((naive - 0.80).abs() < 0.02, "{naive}");
 }

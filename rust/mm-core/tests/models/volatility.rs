@@ -104,8 +104,8 @@ fn at_the_end<P: Path>(path: impl Fn() -> P, seeds: u64, span_s: f64) -> Vec<Vol
 /// minute; ours is of returns over 5 s in ten.
 #[test]
 fn a_random_walk_gives_back_its_sigma_at_any_rate_of_updates() {
-    for rate in [0.5, 2.0, 10.0] {
-        let found: Vec<f64> = (0..40)
+    for (rate, sd_most) in [(0.5, 0.12), (2.0, 0.07), (10.0, 0.035)] {
+        let found: Vec<f64> = (0..200)
             .map(|seed| {
                 let mut random = Random::new(seed);
                 let wait = |random: &mut Random| random.wait(rate);
@@ -116,7 +116,7 @@ fn a_random_walk_gives_back_its_sigma_at_any_rate_of_updates() {
             .collect();
         let (mean, sd) = mean_sd(&found);
         println!("{rate} updates a second: sigma {mean:.3} of the true one, sd {sd:.3}");
-        assert!((mean - 1.0).abs() < 0.03 && sd < 0.07, "{mean} {sd}");
+        assert!((mean - 1.0).abs() < 0.03 && sd < sd_most, "{mean} {sd}");
     }
 }
 
