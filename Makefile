@@ -107,6 +107,7 @@ ablation: build ## what each model is worth on recorded markets (ARGS: recording
 .PHONY: laws
 laws: build $(VENV)/.dev ## the laws in depth: proptest and hypothesis, tens of minutes
 	PROPTEST_CASES=5000 cargo test --locked --quiet --release -p mm-core -p mm-hl -p mm-sim -- prop_
+	MM_LAWS=deep cargo test --locked --quiet --release -p mm-core --test models -- long_run
 	MM_LAWS=deep HYPOTHESIS_PROFILE=deep $(BIN)/python -m pytest -o timeout=3600 tests/laws \
 		tests/scenarios/test_reconnects.py $(ARGS)
 

@@ -3,7 +3,7 @@
 use mm_core::book::Touch;
 use mm_core::estimators::adverse::Cost;
 use mm_core::estimators::flow::{Flow, FlowShown, HALF_LIVES_S};
-use mm_core::estimators::intensity::{Fit, MarketIntensity, OwnIntensity};
+use mm_core::estimators::intensity::{Fit, OwnIntensity};
 use mm_core::estimators::jump::Jump;
 use mm_core::estimators::microprice::MicroPrice;
 use mm_core::estimators::shift::{Shift, ShiftConfig, SignalShown};
@@ -409,53 +409,4 @@ fn stretched_time_scales_as_it_should() {
     let (sigma, rate) = (found[0].0 / found[1].0, found[0].1 / found[1].1);
     println!("four times as slow: sigma by {sigma:.3}, takers by {rate:.3}");
     assert!((sigma / 2.0 - 1.0).abs() < 0.05 && (rate / 4.0 - 1.0).abs() < 0.02);
-}
-
-/// Law 10: after a million updates the running sums are those that the last of them make when they are summed
-/// anew. What an hour's memory holds is computed from two days.
-#[test]
-fn a_long_run_does_not_drift() {
-    const MEMORY_S: f64 = 60.0;
-    let (mut random, mut flow, mut at) = (Random::new(1), Flow::default(), 0_i64);
-    let (mut own, mut intensity) = (OwnIntensity::new(MEMORY_S), MarketIntensity::new(MEMORY_S));
-    let mut tail: Vec<i64> = Vec::new();
-    let total = 1_000_000;
-    for count in 0..total {
-        at += 1 + (random.wait(4.0) * 1e9) as i64;
-        let exch = Time(at);
-        let sweep = Sweep {
-            exch,
-            side: Side::Bid,
-            mid: 1.0,
-            reach_bps: 1.1,
-            notional: 1.0,
-        };
-        flow.observe(&sweep);
-        intensity.observe(&sweep);
-        own.on_time(exch);
-        own.rested(Side::Ask, 1.1, 1.0);
-        if count > total - 40_000 {
-            tail.push(at);
-        }
-    }
-    let weights: f64 = tail
-        .iter()
-        .map(|then| libm::exp2(-((at - then) as f64) * 1e-9 / MEMORY_S))
-        .sum();
-    let watched_s = MEMORY_S / core::f64::consts::LN_2;
-    for (name, found, wanted) in [
-        ("flow", flow.shown(2).per_s.unwrap()[0] * watched_s, weights),
-        (
-            "intensity",
-            intensity.counted_rate(Side::Ask, 1.0).unwrap() * watched_s,
-            weights,
-        ),
-        ("own", own.seen(Side::Ask).0, weights),
-    ] {
-        println!("{name}: {:.1e} apart", found / wanted - 1.0);
-        assert!(
-            (found / wanted - 1.0).abs() < 1e-9,
-            "{name} {found} {wanted}"
-        );
-    }
 }

@@ -18,6 +18,7 @@ mod glft;
 mod hjb;
 mod intensity;
 mod laws;
+mod long_run;
 mod markout;
 mod microprice;
 mod own;
