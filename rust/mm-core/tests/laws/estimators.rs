@@ -1,5 +1,5 @@
 //! What is told twice, or to a maker that holds something, teaches the models the same; and what they teach moves
-//! a quote. Laws 1, 6 and 8 of MODELS.md d.2; the others are in `tests/models/laws.rs`.
+//! a quote. Laws 1, 6 and 8 of MODELS.md d.2; law 7 is in `own_orders.rs`, the others in `tests/models/laws.rs`.
 
 use mm_core::book::Touch;
 use mm_core::engine::ModelsShown;

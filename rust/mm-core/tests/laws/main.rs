@@ -14,6 +14,7 @@ mod history;
 mod horizon;
 mod limits;
 mod mirror;
+mod own_orders;
 mod still;
 
 use mm_core::engine::EngineConfig;
