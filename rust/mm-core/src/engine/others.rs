@@ -10,6 +10,9 @@ impl Engine {
     /// be asked when a frame has just come: later our orders are others than those in it.
     pub(super) fn touch_of_others(&self) -> Option<Touch> {
         let touch = self.market.book.touch()?;
+        if !self.config.books_show_own {
+            return Some(touch);
+        }
         let [bid, ask] = Side::BOTH.map(|side| self.others_best(side));
         Some(bid.zip(ask).map_or(touch, |(bid, ask)| Touch { bid, ask }))
     }
@@ -25,8 +28,7 @@ impl Engine {
     ///
     /// News of our orders and of the book come on two streams. An order that was just sent or moved may be
     /// in the book before we are told, so a level that is exactly what may be ours is. A level smaller than
-    /// what is ours by what we were told does not show it: it is gone, not there yet, or, in a market that
-    /// was recorded or is mirrored, never there.
+    /// what is ours by what we were told does not show it: it is gone, or not there yet.
     fn of_others(&self, side: Side, level: Level) -> Option<Level> {
         let (mut shown, mut sent) = (Sz::ZERO, Sz::ZERO);
         for (_, order) in self.orders.iter() {
