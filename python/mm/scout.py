@@ -2,26 +2,45 @@
 
 A maker at `depth` earns `depth - cost - fee` bps of a sweep that reaches it; the cost is the mean
 move of the mid against it (MODELS.md P1.2b). Only an interval that leaves zero out says anything,
-and many distances are looked at: the intervals hold for all of them at once (Bonferroni).
+and many distances are looked at: the intervals hold for all of them at once (Bonferroni), by
+Student's t of each distance's own number of moves. Fee tiers need no wider ones: a fee is known,
+and only shifts the one interval of the cost that all tiers of a distance are judged by.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
-from statistics import NormalDist
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from mm._core import Tape
 from mm._core import scout as scout_core
 from mm.backtest import Recording
 from mm.errors import EventError
+from mm.student import quantile
 
 Verdict = Literal["edge", "loss", "cannot tell", "too few"]
 
 MOVES_MIN = 10
 """Moves apart below which a mean has no interval worth a verdict."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tier:
+    """One distance at one fee tier of the venue.
+
+    Attributes:
+        volume_usd: Of fourteen days, from which the tier holds; 0: the base.
+        maker_bps: Its maker fee.
+        net_bps: Left after the cost and that fee.
+        verdict: What the interval of the net says.
+    """
+
+    volume_usd: int
+    maker_bps: float
+    net_bps: float
+    verdict: Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +56,7 @@ class Row:
         half_width_bps: Half of the interval of it that holds for all rows at once.
         net_bps: Left after the cost and the fee.
         verdict: What the interval of the net says.
+        tiers: The same at each fee tier of the venue, base first.
     """
 
     side: str
@@ -47,11 +67,17 @@ class Row:
     half_width_bps: float
     net_bps: float
     verdict: Verdict
+    tiers: tuple[Tier, ...]
 
     @property
     def break_even_fee_bps(self) -> float:
         """The fee that leaves nothing."""
         return self.depth_bps - self.cost_bps
+
+    @property
+    def edge_from(self) -> Tier | None:
+        """The first tier with an edge; `None`: no tier has one."""
+        return next((tier for tier in self.tiers if tier.verdict == "edge"), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +111,8 @@ class Scouted:
                 "net_bps": row.net_bps,
                 "break_even_fee_bps": row.break_even_fee_bps,
                 "verdict": row.verdict,
+                "tiers": [asdict(tier) for tier in row.tiers],
+                "edge_from_volume_usd": row.edge_from.volume_usd if row.edge_from else None,
             }
             for row in self.rows
         ]
@@ -111,11 +139,12 @@ def scout(
     """
     seen = [_seen(recording) for recording in recordings]
     judged = [cell for one in seen for cell in _cells(one, horizon_s) if _is_enough(cell)]
-    z = NormalDist().inv_cdf(1.0 - (1.0 - level) / (2.0 * max(len(judged), 1)))
+    within = 1.0 - (1.0 - level) / (2.0 * max(len(judged), 1))
     found = []
     for one in seen:
         fee = one["fee_tiers"][0]["maker_bps"] if fee_bps is None else fee_bps
-        rows = tuple(_row(cell, z, fee) for cell in _cells(one, horizon_s))
+        cells = _cells(one, horizon_s)
+        rows = tuple(_row(cell, within, fee, one["fee_tiers"]) for cell in cells)
         found.append(Scouted(one, horizon_s, fee, level, rows))
     return found
 
@@ -150,12 +179,18 @@ def _cells(seen: dict[str, Any], horizon_s: int) -> list[Cell]:
     return sorted(cells, key=lambda cell: (cell[1]["depth_bps"], cell[0] != "bid"))
 
 
-def _row(cell: Cell, z: float, fee_bps: float) -> Row:
+def _row(cell: Cell, within: float, fee_bps: float, tiers: Sequence[dict[str, Any]]) -> Row:
+    """`within`: the probability of a mean below the upper end of its interval."""
     side, depth, cost = cell
-    net, half = depth["depth_bps"] - cost["mean_bps"] - fee_bps, z * cost["se_bps"]
-    verdict: Verdict = "edge" if net > half else "loss" if net < -half else "cannot tell"
-    if not _is_enough(cell):
-        verdict = "too few"
+    half = quantile(within, cost["n"] - 1.0) * cost["se_bps"]
+
+    def judged(fee_bps: float) -> tuple[float, Verdict]:
+        net = depth["depth_bps"] - cost["mean_bps"] - fee_bps
+        if not _is_enough(cell):
+            return net, "too few"
+        return net, "edge" if net > half else "loss" if net < -half else "cannot tell"
+
+    net, verdict = judged(fee_bps)
     return Row(
         side=side,
         depth_bps=depth["depth_bps"],
@@ -165,4 +200,8 @@ def _row(cell: Cell, z: float, fee_bps: float) -> Row:
         half_width_bps=half,
         net_bps=net,
         verdict=verdict,
+        tiers=tuple(
+            Tier(tier["volume_usd"], tier["maker_bps"], *judged(tier["maker_bps"]))
+            for tier in tiers
+        ),
     )

@@ -7,10 +7,13 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from statistics import NormalDist
 from typing import Any
 
 import pytest
 import zstandard
+
+from mm.student import quantile
 
 
 def mm(*arguments: object) -> subprocess.CompletedProcess[str]:
@@ -122,6 +125,51 @@ def test_where_nobody_knows_anything_a_distance_beyond_the_fee_is_an_edge(innoce
     (at_one,) = [row for row in rows(free, 1.0) if row["side"] == "bid"]
     assert at_one["net_bps"] == pytest.approx(at_one["break_even_fee_bps"])
     assert at_one["verdict"] == "edge"
+
+
+def test_a_tier_with_a_lower_fee_is_judged_by_the_same_interval(innocent: Path) -> None:
+    (found,) = scouted(innocent)
+    fees = [tier["maker_bps"] for tier in found["fee_tiers"]]
+    assert (fees[0], fees[-1]) == (1.5, 0.0)
+    for row in found["rows"]:
+        assert [tier["maker_bps"] for tier in row["tiers"]] == fees
+        assert row["tiers"][0]["verdict"] == row["verdict"]
+        for tier in row["tiers"]:
+            net, half = row["break_even_fee_bps"] - tier["maker_bps"], row["half_width_bps"]
+            assert tier["net_bps"] == pytest.approx(net)
+            if tier["verdict"] != "too few":
+                assert tier["verdict"] == (
+                    "edge" if net > half else "loss" if net < -half else "cannot tell"
+                )
+        first = [tier["volume_usd"] for tier in row["tiers"] if tier["verdict"] == "edge"][:1]
+        assert row["edge_from_volume_usd"] == (first[0] if first else None)
+    # Nobody knows anything: at 1 bp the base fee leaves nothing, and who pays none earns.
+    (near,) = [row for row in rows(found, 1.0) if row["side"] == "bid"]
+    assert near["verdict"] != "edge"
+    assert near["edge_from_volume_usd"] in {25_000_000, 100_000_000, 500_000_000}
+    shown = mm("scout", innocent).stdout
+    assert any(line.split()[:2] == ["base", "1.5"] for line in shown.splitlines())
+    assert any(line.split()[:2] == ["500M", "0"] for line in shown.splitlines())
+    assert f"{near['edge_from_volume_usd'] // 1_000_000}M" in shown
+
+
+def test_few_moves_have_the_wide_interval_that_they_need(innocent: Path, knowing: Path) -> None:
+    """Half-widths over standard errors: Student's t of each row's own number of moves."""
+    both = scouted(innocent, knowing)
+    judged = [row for one in both for row in one["rows"] if row["verdict"] != "too few"]
+    within = 1.0 - 0.05 / (2 * len(judged))
+    seen = []
+    for one in both:
+        for row in one["rows"]:
+            (side,) = [side for side in one["sides"] if side["side"].lower() == row["side"]]
+            (at,) = [at for at in side["depths"] if at["depth_bps"] == row["depth_bps"]]
+            (cost,) = [cost for cost in at["costs"] if cost["horizon_s"] == 5]
+            times = row["half_width_bps"] / cost["se_bps"]
+            assert times == pytest.approx(quantile(within, row["n"] - 1))
+            seen.append((row["n"], times))
+    normal = NormalDist().inv_cdf(within)
+    assert max(times for n, times in seen if n >= 10) > 1.1 * normal
+    assert min(times for n, times in seen) < 1.02 * normal
 
 
 def test_more_rows_and_recordings_make_every_interval_wider(innocent: Path, knowing: Path) -> None:

@@ -1,12 +1,13 @@
 """`mm scout`."""
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 if TYPE_CHECKING:
-    from mm.scout import Scouted
+    from mm.scout import Row, Scouted, Tier
 
 Frames = Annotated[
     list[Path], typer.Argument(help="Recordings, .zst or plain, each of one coin and its own.")
@@ -57,7 +58,8 @@ def scout(
     print(
         "A maker earns depth - cost - fee of each sweep that comes to its price; of the queue there"
         " nothing is said.\nCosts cannot fall with depth: neighbours are pooled until none does."
-        " What is not known better than chance is no edge."
+        " What is not known better than chance is no edge.\n"
+        "`edge from`: the first fee tier (USDC traded in 14 days) at which there is one."
     )
 
 
@@ -73,16 +75,24 @@ def _show(found: "Scouted") -> None:
     cost, within = f"cost after {found.horizon_s} s", f"+- ({found.level:.0%} all at once)"
     print(
         f"  {'depth':>6} {'side':>4} {'sweeps/h':>9} {'n':>6} {cost:>15} {within:>22}"
-        f" {'break-even fee':>15} {f'net at {found.fee_bps:g}':>11}"
+        f" {'break-even fee':>15} {f'net at {found.fee_bps:g}':>11} {'edge from':>10}"
     )
     for row in found.rows:
         inside = "  inside the spread" if row.depth_bps < seen["half_spread_bps"] else ""
         print(
             f"  {row.depth_bps:>6g} {row.side:>4} {row.sweeps_per_h:>9.1f} {row.n:>6.0f}"
             f" {row.cost_bps:>15.2f} {row.half_width_bps:>22.2f} {row.break_even_fee_bps:>15.2f}"
-            f" {row.net_bps:>11.2f}  {row.verdict}{inside}"
+            f" {row.net_bps:>11.2f} {_tier(row.edge_from):>10}  {row.verdict}{inside}"
         )
     print(f"  {_conclusion(found)}")
+    print("  by fee tier (traded in 14 days, maker fee), the distances outside the spread:")
+    for at, tier in enumerate(seen["fee_tiers"]):
+        verdicts = Counter(row.tiers[at].verdict for row in _outside(found))
+        print(
+            f"    {_volume(tier['volume_usd']):>6} {tier['maker_bps']:>5g} bps:"
+            f" {verdicts['edge']} with an edge, {verdicts['loss']} lose,"
+            f" {verdicts['cannot tell']} cannot be told, {verdicts['too few']} had too few sweeps"
+        )
 
 
 def _fit(fit: dict[str, Any] | None) -> str:
@@ -95,15 +105,25 @@ def _fit(fit: dict[str, Any] | None) -> str:
     )
 
 
+def _tier(tier: "Tier | None") -> str:
+    return "-" if tier is None else _volume(tier.volume_usd)
+
+
+def _volume(usd: int) -> str:
+    return f"{usd / 1e6:g}M" if usd else "base"
+
+
+def _outside(found: "Scouted") -> "list[Row]":
+    return [row for row in found.rows if row.depth_bps >= found.seen["half_spread_bps"]]
+
+
 def _conclusion(found: "Scouted") -> str:
-    outside = [row for row in found.rows if row.depth_bps >= found.seen["half_spread_bps"]]
+    outside = _outside(found)
     with_edge = [row for row in outside if row.verdict == "edge"]
     if with_edge:
         at = ", ".join(f"{row.side} {row.depth_bps:g}" for row in with_edge)
         return f"edge at {found.fee_bps:g} bps of fee: {at}"
-    count = {verdict: 0 for verdict in ("loss", "cannot tell", "too few")}
-    for row in outside:
-        count[row.verdict] += 1
+    count = Counter(row.verdict for row in outside)
     return (
         f"no edge at {found.fee_bps:g} bps of fee: of {len(outside)} distances"
         f" {count['loss']} lose, {count['cannot tell']} cannot be told, {count['too few']} had too"

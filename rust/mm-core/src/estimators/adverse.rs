@@ -4,7 +4,7 @@
 //! A maker at `delta` earns `delta - move - fee` of a sweep that reaches it, where `move` is the mid's
 //! signed move from before the sweep until a horizon after it, bps. `AS(delta)` is the mean move over the
 //! sweeps that came to `delta` or further. It cannot fall with depth except by chance, so it is made monotone by
-//! pooling neighbours (Barlow et al. 1972, weights the effective numbers).
+//! pooling neighbours (Barlow et al. 1972, weights the effective numbers); a pool's error is that of its mean.
 //!
 //! Moves of sweeps that follow each other within a horizon are one and the same move: of those only one
 //! counts for the standard error.
@@ -231,30 +231,71 @@ impl AdverseSelection {
     }
 }
 
-/// Pools neighbours until no mean falls with depth.
-fn make_monotone(costs: &mut [Option<Cost>; DEPTHS]) {
-    // Of each pool: its members, weight, and weighted mean.
-    let mut pools: Vec<(usize, f64, f64)> = Vec::with_capacity(DEPTHS);
-    let known = costs.iter().flatten().count();
-    for cost in costs.iter().flatten() {
-        pools.push((1, cost.n, cost.mean_bps));
-        while let [
-            ..,
-            (count, weight, mean),
-            (last_count, last_weight, last_mean),
-        ] = pools[..]
-            && last_mean < mean
-        {
-            pools.truncate(pools.len() - 2);
-            let both = weight + last_weight;
-            let pooled = (weight * mean + last_weight * last_mean) / both;
-            pools.push((count + last_count, both, pooled));
+/// Neighbours of one mean.
+#[derive(Clone, Copy)]
+struct Pool {
+    count: usize,
+    weight: f64,
+    mean_bps: f64,
+    /// Sum of `(n se)^2`.
+    squared: f64,
+    /// Variance of the sum of all `n mean`.
+    variance: f64,
+}
+
+impl Pool {
+    fn of(cost: &Cost) -> Self {
+        let squared = (cost.n * cost.se_bps) * (cost.n * cost.se_bps);
+        Self {
+            count: 1,
+            weight: cost.n,
+            mean_bps: cost.mean_bps,
+            squared,
+            variance: squared,
         }
     }
-    let means = pools
+
+    /// What came to a distance came to every nearer one too: two means `i`, `j` of which `j` is the further have the
+    /// covariance `se_j^2 n_j / n_i`, so that its `(n_j se_j)^2` stands twice for each that is nearer.
+    #[expect(clippy::cast_precision_loss, reason = "a few distances")]
+    fn joined(self, further: Self) -> Self {
+        let weight = self.weight + further.weight;
+        let moved = self.weight * self.mean_bps + further.weight * further.mean_bps;
+        let shared = 2.0 * self.count as f64 * further.squared;
+        Self {
+            count: self.count + further.count,
+            weight,
+            mean_bps: moved / weight,
+            squared: self.squared + further.squared,
+            variance: self.variance + further.variance + shared,
+        }
+    }
+
+    fn se_bps(&self) -> f64 {
+        libm::sqrt(self.variance) / self.weight
+    }
+}
+
+/// Pools neighbours until no mean falls with depth. A pool has one mean and its error; `n` stays that of each depth.
+fn make_monotone(costs: &mut [Option<Cost>; DEPTHS]) {
+    let mut pools: Vec<Pool> = Vec::with_capacity(DEPTHS);
+    for cost in costs.iter().flatten() {
+        let mut pool = Pool::of(cost);
+        while let Some(nearer) = pools.last().copied()
+            && pool.mean_bps < nearer.mean_bps
+        {
+            pools.pop();
+            pool = nearer.joined(pool);
+        }
+        pools.push(pool);
+    }
+    let each = pools
         .iter()
-        .flat_map(|(count, _, mean)| core::iter::repeat_n(*mean, *count));
-    for (cost, mean) in costs.iter_mut().take(known).flatten().zip(means) {
-        cost.mean_bps = mean;
+        .flat_map(|pool| core::iter::repeat_n(pool, pool.count));
+    for (cost, pool) in costs.iter_mut().flatten().zip(each) {
+        cost.mean_bps = pool.mean_bps;
+        if pool.count > 1 {
+            cost.se_bps = pool.se_bps();
+        }
     }
 }

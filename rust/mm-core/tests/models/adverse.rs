@@ -132,6 +132,55 @@ fn it_does_not_fall_with_depth_and_says_nothing_where_nothing_came() {
     }
 }
 
+/// A sweep every 20 s with an exponential reach of mean 4 bps; a second later the mid is 1 bp further on average,
+/// sd 3, whatever the reach was.
+fn flat(seed: u64, sweeps: i64) -> AdverseSelection {
+    let mut random = Random::new(seed);
+    let mut adverse = AdverseSelection::new(1e9);
+    for begin in (0..sweeps).map(|sweep| Time(sweep * 20 * SECOND)) {
+        adverse.on_mid(begin, 1e6);
+        adverse.observe(&Sweep {
+            exch: Time(begin.0 + 1),
+            side: Side::Bid,
+            mid: 1e6,
+            reach_bps: random.wait(0.25),
+            notional: 1.0,
+        });
+        let moved_bps = 1.0 + 3.0 * random.normal();
+        adverse.on_mid(
+            Time(begin.0 + SECOND / 2),
+            1e6 * libm::exp(moved_bps * 1e-4),
+        );
+    }
+    adverse
+}
+
+/// Where all depths cost the same most of them are pooled, and the error is the pool's: one's own is too narrow
+/// near (sd 1.06) and too wide far away (0.7).
+#[test]
+fn a_pool_has_its_own_error() {
+    let mut scores = vec![Vec::new(); DEPTHS_BPS.len()];
+    for seed in 0..400 {
+        let curve = flat(seed, 400).curve(Side::Ask, 0, Time(8_000 * SECOND));
+        for (found, cost) in scores.iter_mut().zip(curve) {
+            found.extend(
+                cost.filter(|c| c.n >= 10.0)
+                    .map(|c| (c.mean_bps - 1.0) / c.se_bps),
+            );
+        }
+    }
+    for (scores, depth) in scores.iter().zip(DEPTHS_BPS) {
+        if scores.len() == 400 {
+            let (mean, sd) = mean_sd(scores);
+            println!("pooled, {depth:4} bps: z mean {mean:+.2}, sd {sd:.2}");
+            assert!(
+                (0.89..1.11).contains(&sd) && mean.abs() < 0.5,
+                "{depth}: {mean} {sd}"
+            );
+        }
+    }
+}
+
 /// Twice the horizon apart or not at all: a burst of sweeps in one second is one observation.
 #[test]
 fn moves_that_overlap_are_one_observation() {
