@@ -119,20 +119,30 @@ impl Follower {
     fn run(&mut self, desk: &mut Desk, seconds: usize, heard: Heard) {
         for _ in 0..seconds * 8 {
             let unit: f64 = self.random.random();
-            let moved = unit - 0.5 - 0.01 * self.leader_bps;
-            self.leader_bps += moved;
-            self.coming.push_back(moved);
-            self.own_bps += self.coming.pop_front().unwrap();
-            desk.pass(STEP);
-            let told = heard(desk, self.price());
-            desk.tell(told);
-            desk.mid = MID + libm::round(self.own_bps * 10.0) as i64 * 10;
-            bbo(desk, [50_000, 50_000]);
+            self.step(desk, unit - 0.5 - 0.01 * self.leader_bps, heard);
         }
+    }
+
+    /// Both stand still until ours is where the leader is, and the average of the basis too.
+    fn rest(&mut self, desk: &mut Desk, heard: Heard) {
+        for _ in 0..20 * 8 {
+            self.step(desk, 0.0, heard);
+        }
+    }
+
+    fn step(&mut self, desk: &mut Desk, moved_bps: f64, heard: Heard) {
+        self.leader_bps += moved_bps;
+        self.coming.push_back(moved_bps);
+        self.own_bps += self.coming.pop_front().unwrap();
+        desk.pass(STEP);
+        let told = heard(desk, self.price());
+        desk.tell(told);
+        desk.mid = MID + libm::round(self.own_bps * 10.0) as i64 * 10;
+        bbo(desk, [50_000, 50_000]);
     }
 }
 
-/// The leader jumps by three bps: our quotes' middle is there before our mid is, and no further than the touch.
+/// The leader jumps by six bps: our quotes' middle is there before our mid is, and no further than the touch.
 /// Without the setting nothing moves, whatever is measured.
 #[test]
 fn quotes_follow_what_leads_where_they_are_told_to() {
@@ -147,9 +157,7 @@ fn quotes_follow_what_leads_where_they_are_told_to() {
                 config.models.lead = lead;
             }));
             follower.run(&mut desk, 180, heard);
-            let told = heard(&desk, follower.price());
-            desk.tell(told);
-            desk.pass(Dur(SECOND / 100));
+            follower.rest(&mut desk, heard);
             let (before, open) = (centre(&desk), shift(&desk));
             assert_eq!(open.lead.gate, Gate::Open, "{reference:?} {open:?}");
             let jumped = heard(&desk, follower.price() * libm::exp(up * 6e-4));
