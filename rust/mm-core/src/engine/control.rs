@@ -143,7 +143,7 @@ impl Engine {
 
     /// A mid of a fresh book.
     pub(super) fn govern_mid(&mut self) {
-        if let Some(touch) = self.market.touch {
+        if let Some(touch) = self.market.book.touch() {
             let config = &self.config.control;
             self.control.jumps.observe(self.now, touch.mid(), config);
             let signs = Signs {

@@ -143,8 +143,8 @@ impl Engine {
     /// A newer top of the book: what is held is worth something else, and a refused price may fit.
     fn on_touch(&mut self, news: bool) {
         if news {
-            let touch = self.touch_of_others();
-            self.market.on_touch(touch);
+            let others = self.touch_of_others();
+            self.market.on_touch(others);
         }
         self.teach_touch();
         self.recover.limiter.on_book();

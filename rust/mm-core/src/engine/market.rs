@@ -25,7 +25,7 @@ const CAP_LOST: Dur = Dur(600 * SECOND);
 pub(super) struct Market {
     pub(super) book: Book,
     /// Its top without our own orders, as they were when the newest frame came.
-    pub(super) touch: Option<Touch>,
+    pub(super) others: Option<Touch>,
     pub(super) models: Models,
     /// Where our orders stand; `None`: nobody asks.
     pub(super) queues: Option<Queues>,
@@ -56,7 +56,7 @@ impl Market {
     pub(super) fn new(models: Models, queues: Option<Queues>) -> Self {
         Self {
             book: Book::default(),
-            touch: None,
+            others: None,
             models,
             queues,
             volatility: Volatility::default(),
@@ -111,10 +111,16 @@ impl Market {
         self.tape.start(exch);
     }
 
-    /// The top of the newest frame without our own orders; `None`: it has none.
-    pub(super) fn on_touch(&mut self, touch: Option<Touch>) {
-        self.touch = touch;
-        let Some(mid) = touch.map(|touch| touch.mid()) else {
+    /// The top of the book as all see it, and without our own orders.
+    pub(super) fn touches(&self) -> Option<(Touch, Touch)> {
+        let touch = self.book.touch()?;
+        Some((touch, self.others.unwrap_or(touch)))
+    }
+
+    /// A newer top, and the same without our own orders; `None`: it has none.
+    pub(super) fn on_touch(&mut self, others: Option<Touch>) {
+        self.others = others;
+        let Some(mid) = self.book.touch().map(|touch| touch.mid()) else {
             return;
         };
         let exch = self.book.exch();
@@ -150,7 +156,7 @@ impl Market {
         if self.seen_since_up && self.book.touch().is_some_and(inside) {
             self.fresh = Some(now);
             // A book confirmed unchanged is an observation too: its mid held until now.
-            if let (Some(touch), Some(exch)) = (self.touch, self.exch_at(now)) {
+            if let (Some(touch), Some(exch)) = (self.book.touch(), self.exch_at(now)) {
                 self.volatility.observe(exch, touch.mid());
             }
         }

@@ -250,8 +250,15 @@ impl Models {
         self.watched.on_trade(trade, counts);
     }
 
-    /// A newer top of the book, without our own orders; `tick` in lattice units.
-    pub(super) fn on_touch(&mut self, exch: Time, touch: Touch, tick: f64, now: Time) {
+    /// A newer top of the book, as all see it and without our own orders; `tick` in lattice units.
+    pub(super) fn on_touch(
+        &mut self,
+        exch: Time,
+        touch: Touch,
+        others: &Touch,
+        tick: f64,
+        now: Time,
+    ) {
         let own_taking = self.own_taking;
         let counts = |sweep: &Sweep| own_taking[sweep.side.index()] < now;
         // Before the tape learns of the takers that end here: ours are among them.
@@ -261,9 +268,9 @@ impl Models {
         if self.watched.on_touch(exch, touch, counts) {
             self.micro.forget_last();
         }
-        self.micro.observe(&touch, tick);
-        let base = self.base(&touch, tick);
-        self.shifted.on_touch(exch, &touch, base, now);
+        self.micro.observe(others, tick);
+        let base = self.base(&touch, others, tick);
+        self.shifted.on_touch(exch, touch.mid(), others, base, now);
         self.last = Some((exch, touch.mid()));
         if self.fitted.is_none_or(|fitted| exch.since(fitted) >= REFIT) {
             self.fitted = Some(exch);
@@ -321,20 +328,20 @@ impl Models {
         }
     }
 
-    /// Of the top of the book without our own orders, before it is shifted; `tick` and the price in lattice
-    /// units; never outside that top.
-    pub(super) fn base(&self, touch: &Touch, tick: f64) -> f64 {
+    /// The fair price before it is shifted, from the top of the book and the same without our own orders;
+    /// `tick` and the price in lattice units; never outside the top.
+    pub(super) fn base(&self, touch: &Touch, others: &Touch, tick: f64) -> f64 {
         let fair = match self.config.fair_price {
             FairPrice::Mid => return touch.mid(),
-            FairPrice::Weighted => touch.microprice(),
-            FairPrice::Micro => return self.micro_px(touch, tick),
+            FairPrice::Weighted => others.microprice(),
+            FairPrice::Micro => return self.micro_px(touch, others, tick),
         };
         fair.clamp(touch.bid.px.as_f64(), touch.ask.px.as_f64())
     }
 
     /// The micro-price of a touch, lattice units.
-    fn micro_px(&self, touch: &Touch, tick: f64) -> f64 {
-        let micro = self.micro.fair(touch, tick);
+    fn micro_px(&self, touch: &Touch, others: &Touch, tick: f64) -> f64 {
+        let micro = self.micro.fair(others, tick);
         micro.clamp(touch.bid.px.as_f64(), touch.ask.px.as_f64())
     }
 }
@@ -399,11 +406,11 @@ impl Engine {
 
     /// Tells the models of a newer touch.
     pub(super) fn teach_touch(&mut self) {
-        let Some(touch) = self.market.touch else {
+        let Some((touch, others)) = self.market.touches() else {
             return;
         };
         let (exch, tick) = (self.market.book.exch(), self.tick_at(&touch));
-        let micro = self.market.models.micro_px(&touch, tick);
+        let micro = self.market.models.micro_px(&touch, &others, tick);
         self.market.markouts.on_micro(exch, micro);
         if let Some(rested) = self.market.models.rest_due(exch) {
             let makers = self.orders.iter();
@@ -417,7 +424,7 @@ impl Engine {
             }
         }
         let models = &mut self.market.models;
-        models.on_touch(exch, touch, tick, self.now);
+        models.on_touch(exch, touch, &others, tick, self.now);
     }
 
     pub(super) fn tick_at(&self, touch: &Touch) -> f64 {

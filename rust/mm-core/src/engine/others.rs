@@ -1,4 +1,4 @@
-//! The book that others make: what we believe of the market must not follow our own orders.
+//! The book that others make: sizes that lean a price must not be our own.
 
 use super::Engine;
 use crate::book::Touch;

@@ -61,13 +61,13 @@ impl Shifted {
         }
     }
 
-    /// A newer touch, without our own orders; `base` is the fair price as it is before it is shifted. Prices
-    /// in lattice units.
-    pub(super) fn on_touch(&mut self, exch: Time, touch: &Touch, base: f64, now: Time) {
+    /// A newer touch, its mid as all see it, and without our own orders; `base` is the fair price as it is
+    /// before it is shifted. Prices in lattice units.
+    pub(super) fn on_touch(&mut self, exch: Time, mid: f64, others: &Touch, base: f64, now: Time) {
         if self.is_stale(now) {
             self.shift.lose_reference();
         }
-        self.shift.on_touch(exch, touch.mid(), touch, base);
+        self.shift.on_touch(exch, mid, others, base);
     }
 
     /// The stream broke: what the reference is now nobody knows.
@@ -137,9 +137,9 @@ impl Shifted {
 impl Engine {
     /// Our estimate of the price, lattice units; `None` without both sides of a book. Never outside the touch.
     pub(super) fn fair_px(&self) -> Option<f64> {
-        let touch = self.market.touch?;
+        let (touch, others) = self.market.touches()?;
         let models = &self.market.models;
-        let base = models.base(&touch, self.tick_at(&touch));
+        let base = models.base(&touch, &others, self.tick_at(&touch));
         let shift_bps = models.shifted.used_bps(self.exch_now(), self.now);
         let fair = base + touch.mid() * shift_bps / 1e4;
         Some(fair.clamp(touch.bid.px.as_f64(), touch.ask.px.as_f64()))
