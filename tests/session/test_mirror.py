@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from given_account import give_key
-from maker_process import Maker, wait_for
+from maker_process import Maker, has_quoted, wait_for
 from mm.cli import run
 from mm.errors import ConfigError, VenueError
 from paper_process import serving
@@ -77,6 +77,7 @@ def test_a_position_on_a_mirror_has_its_stop_there_alone(tmp_path: Path) -> None
             assert agreed(venue.url, mirror.url)
             buy_by_hand("0.01", mirror.url)
             maker = Maker("--base-url", mirror.url, "--config", str(config))
+            wait_for(lambda: has_quoted(2), maker)
             wait_for(lambda: bool(stops(mirror.url)), maker)
             [stop] = stops(mirror.url)
             assert (stop["side"], stop["reduceOnly"], stop["isPositionTpsl"]) == ("A", True, True)
