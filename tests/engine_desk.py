@@ -13,7 +13,8 @@ from mm._core import Action, Engine, Instrument
 from mm.config import engine_config_json, load
 from mm.cycles import CycleWatch
 from mm.meter import Meter
-from mm.metrics import Metrics, Reading
+from mm.metrics import Metrics
+from mm.samples import Reading
 
 Json = Any  # whatever JSON holds
 

@@ -28,8 +28,9 @@ from mm.inbox import Inbox
 from mm.keeper import Keepers
 from mm.lease import Lease
 from mm.meter import Meter
-from mm.metrics import Metrics, Reading
+from mm.metrics import Metrics
 from mm.paper.process import read_announcement
+from mm.samples import Reading
 from mm.shared import Shared
 from mm.sorting import Inboxes
 from mm.state import StateDir, coin_dir

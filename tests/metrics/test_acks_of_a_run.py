@@ -3,7 +3,8 @@
 import pytest
 
 from mm.meter import Meter
-from mm.metrics import Metrics, Reading
+from mm.metrics import Metrics
+from mm.samples import Reading
 from stage.script import Stage
 
 pytestmark = pytest.mark.virtual
