@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from mm import places_shown, shift_shown
+from mm import edge_shown, places_shown, shift_shown
 
 Json = dict[str, Any]
 
@@ -48,6 +48,7 @@ def as_json(models: Json) -> Json:
         "funding": models["funding"],
         "queue": models.get("queue"),
         "shift": models["shift"],
+        "edge": edge_shown.as_json(models),
     }
 
 
@@ -110,6 +111,7 @@ def lines(shown: Json) -> list[str]:
         ),
         *places_shown.model_lines(shown["queue"]),
         *shift_shown.lines(shown["shift"]),
+        *edge_shown.lines(shown["edge"]),
     ]
 
 
