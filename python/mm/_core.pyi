@@ -1061,10 +1061,12 @@ def backtest(
     traded_before_usd: float = 0.0,
     progress: Callable[[str, int, int], object] | None = None,
     log: Callable[[bytes], object] | None = None,
+    look: Callable[[int, dict[str, Any]], object] | None = None,
+    look_s: float = 1.0,
 ) -> BacktestResult:
     """Run the engine over a tape, once for each queue bound, the reported one first.
 
-    The interpreter is released; both callables are called from within, and what they raise ends
+    The interpreter is released; the callables are called from within, and what they raise ends
     the run and is raised here.
 
     Args:
@@ -1083,6 +1085,11 @@ def backtest(
         traded_before_usd: What the address traded before: it earned a request a USDC.
         progress: Called with bound, frames done and frames in all.
         log: Called with pieces of the reported pass's event log, whole lines.
+        look: Called in the reported pass with a receive time, nanoseconds, and what the engine
+            shows then (as `Engine.snapshot`): it knows of nothing that is received at that time
+            or later.
+        look_s: Seconds between two looks, above 0: they are at whole multiples of it. A silence
+            has one.
 
     Raises:
         ConfigError: With the key, its value and what is legal.

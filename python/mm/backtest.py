@@ -12,7 +12,6 @@ from typing import Any
 
 import zstandard
 
-from mm import edge_shown
 from mm._core import BacktestResult, Instrument, Tape
 from mm._core import backtest as run_core
 from mm.audit.breaches import find_breaches
@@ -236,7 +235,7 @@ def tape_of(recording: Recording, config: Config, followed: Followed | None = No
         raise EventError(_placed(str(error), followed)) from error
 
 
-def run_passes(
+def run_passes(  # noqa: PLR0913 - keywords of one call of the core
     recording: Recording,
     tape: Tape,
     config: Config,
@@ -246,6 +245,8 @@ def run_passes(
     planted: str | None = None,
     all_bounds: bool = True,
     traded_before_usd: float = 0.0,
+    look: Callable[[int, dict[str, Any]], object] | None = None,
+    look_s: float = 1.0,
 ) -> BacktestResult:
     """The core's passes over a tape, not audited.
 
@@ -258,6 +259,8 @@ def run_passes(
         planted: A bug of the core to plant, as a drill names it; `refresh` is the plain maker.
         all_bounds: Whether the bounds that are not reported have their passes too.
         traded_before_usd: By the address: it earned a request a USDC.
+        look: Called in the reported pass with a receive time and what the engine shows then.
+        look_s: Seconds between two looks.
     """
     return run_core(
         _drilled(engine_config_json(config, session_of(config, recording)), planted),
@@ -275,6 +278,8 @@ def run_passes(
         traded_before_usd=traded_before_usd,
         progress=progress,
         log=log,
+        look=look,
+        look_s=look_s,
     )
 
 
@@ -330,7 +335,6 @@ def _summary(
         "pnl_usd": top["pnl_usd"],
         "markouts": top["markouts"],
         "markouts_split": top["markouts_split"],
-        "edge": edge_shown.as_json(top),
         "latency_us": {
             "step_p50": result.step_us(0.5),
             "step_p99": result.step_us(0.99),

@@ -135,7 +135,7 @@ def _figure(one: Comparison, plot: Plot) -> str:
     else:
         drawn = [(seed, SEED, 0.7) for seed in seeds]
         drawn += [(_mean(seeds), SYNTHETIC, 1.8), (recorded, RECORDED, 1.8)]
-    return f"<figure><figcaption>{plot.title}</figcaption>{_svg(plot, drawn)}</figure>"
+    return f"<figure><figcaption>{plot.title}</figcaption>{svg(plot, drawn)}</figure>"
 
 
 def _mean(seeds: list[Curve]) -> Curve:
@@ -145,7 +145,13 @@ def _mean(seeds: list[Curve]) -> Curve:
     return [(x, sum(table[x] for table in tables) / len(tables)) for x in shared]
 
 
-def _svg(plot: Plot, drawn: list[tuple[Curve, str, float]]) -> str:
+def svg(plot: Plot, drawn: Sequence[tuple[Curve, str, float]]) -> str:
+    """A picture of curves.
+
+    Args:
+        plot: Its title and axes.
+        drawn: Curve, colour and width of each, the topmost last.
+    """
     shown = [
         ([(x, y) for x, y in curve if _fits(plot, x, y)], colour, width)
         for curve, colour, width in drawn

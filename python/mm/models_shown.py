@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from mm import edge_shown, places_shown, shift_shown
+from mm import places_shown, shift_shown
 
 Json = dict[str, Any]
 
@@ -48,7 +48,6 @@ def as_json(models: Json) -> Json:
         "funding": models["funding"],
         "queue": models.get("queue"),
         "shift": models["shift"],
-        "edge": edge_shown.as_json(models),
     }
 
 
@@ -111,7 +110,6 @@ def lines(shown: Json) -> list[str]:
         ),
         *places_shown.model_lines(shown["queue"]),
         *shift_shown.lines(shown["shift"]),
-        *edge_shown.lines(shown["edge"]),
     ]
 
 

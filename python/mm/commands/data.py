@@ -1,9 +1,11 @@
-"""`mm data compare`."""
+"""`mm data compare` and `mm data forecast`."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
+
+from mm.commands.options import File
 
 if TYPE_CHECKING:
     from mm.compare import Comparison
@@ -23,6 +25,10 @@ Out = Annotated[
     Path | None, typer.Option(help="Report to write: an HTML file; beside it the same as .json.")
 ]
 Force = Annotated[bool, typer.Option("--force", help="Replace reports that exist.")]
+Reference = Annotated[
+    Path | None,
+    typer.Option(help="A recording of the coin that may lead the others: models.lead is judged."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="One array on stdout, an object a recording.")]
 
 
@@ -76,6 +82,58 @@ def compare(
         out.with_suffix(".json").write_text(text + "\n", encoding="utf-8")
         print(f"wrote {out} and {out.with_suffix('.json')}", file=sys.stderr)
     raise typer.Exit(Exit.DONE if all(one.is_good for one in found) else Exit.DIFFERENCE)
+
+
+@app.command()
+def forecast(
+    frames: Frames,
+    config: File = None,
+    reference: Reference = None,
+    out: Out = None,
+    force: Force = False,
+    as_json: AsJson = False,
+) -> None:
+    """Set what the engine expected beside what came: does each model forecast better than none?
+
+    The engine hears each recording as in a backtest. Several recordings are judged together too.
+    """
+    import json
+    import sys
+
+    from mm.backtest import read_followed, read_recording
+    from mm.config import load
+    from mm.forecast.evaluation import evaluate
+    from mm.forecast.report import html_report
+    from mm.forecast.shown import lines
+    from mm.forecast.watched import BOOK_EVERY_S
+
+    if out is not None:
+        _check(out, force)
+    recordings = [read_recording([path]) for path in frames]
+    followed = None if reference is None else read_followed([reference])
+    configs = [
+        load(
+            config,
+            {
+                "process.coin": one.instrument.coin,
+                "process.market": f"replay:{path}",
+                "process.speed": 1.0,
+                "backtest.book_every_s": BOOK_EVERY_S,
+            },
+        )
+        for path, one in zip(frames, recordings, strict=True)
+    ]
+    found = evaluate(recordings, configs, followed)
+    text = json.dumps([one.as_json() for one in found], allow_nan=False)
+    if as_json:
+        print(text)
+    else:
+        for one in found:
+            print("\n".join(lines(one)) + "\n")
+    if out is not None:
+        out.write_text(html_report(found), encoding="utf-8")
+        out.with_suffix(".json").write_text(text + "\n", encoding="utf-8")
+        print(f"wrote {out} and {out.with_suffix('.json')}", file=sys.stderr)
 
 
 def _check(out: Path, force: bool) -> None:

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use mm_core::engine::EngineConfig;
-use mm_core::units::{Dur, Usd};
+use mm_core::engine::{EngineConfig, Snapshot};
+use mm_core::units::{Dur, Time, Usd};
 use mm_sim::backtest::{
     self as sim, Backtest, BacktestConfig, BacktestError, Latency, Progress, Watch,
 };
@@ -17,6 +17,7 @@ use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::PyBytes;
 
+use crate::engine::as_python;
 use crate::error::{ConfigError, EventError, MmError};
 use crate::instrument::PyInstrument;
 use crate::number::Number;
@@ -182,6 +183,7 @@ impl PyBacktestResult {
 struct Caller {
     progress: Option<Py<PyAny>>,
     log: Option<Py<PyAny>>,
+    look: Option<(Dur, Py<PyAny>)>,
     clock: Instant,
     raised: Option<PyErr>,
 }
@@ -216,6 +218,20 @@ impl Watch for Caller {
     fn now_ns(&mut self) -> u64 {
         u64::try_from(self.clock.elapsed().as_nanos()).unwrap_or(u64::MAX)
     }
+
+    fn look_every(&self) -> Option<Dur> {
+        self.look.as_ref().map(|(every, _)| *every)
+    }
+
+    fn look(&mut self, at: Time, shown: &Snapshot) {
+        self.call(|caller, py| match &caller.look {
+            Some((_, callable)) => {
+                let shown = as_python(py, shown)?;
+                callable.call1(py, (at.0, shown)).map(|_| ())
+            }
+            None => Ok(()),
+        });
+    }
 }
 
 /// Runs the engine over a tape. See `_core.pyi` for the contract.
@@ -223,7 +239,7 @@ impl Watch for Caller {
 #[pyo3(signature = (
     config_json, tape, *, equity_usd, leverage, maker_fee_bps, taker_fee_bps, order_s, ack_s,
     block_s, expires_after_s, queue_bound = "pessimistic", all_bounds = true,
-    traded_before_usd = 0.0, progress = None, log = None
+    traded_before_usd = 0.0, progress = None, log = None, look = None, look_s = 1.0
 ))]
 #[expect(
     clippy::too_many_arguments,
@@ -246,6 +262,8 @@ pub(crate) fn backtest(
     traded_before_usd: f64,
     progress: Option<Py<PyAny>>,
     log: Option<Py<PyAny>>,
+    look: Option<Py<PyAny>>,
+    look_s: f64,
 ) -> PyResult<PyBacktestResult> {
     let engine: EngineConfig = serde_json::from_str(config_json)
         .map_err(|error| ConfigError::new_err(error.to_string()))?;
@@ -267,9 +285,15 @@ pub(crate) fn backtest(
         bound: bound_of(queue_bound)?,
         all_bounds,
     };
+    let look_every = seconds("look_s", look_s)?;
+    if look_every.0 <= 0 {
+        let text = format!("look_s was {look_s}, expected more than 0 seconds");
+        return Err(ConfigError::new_err(text));
+    }
     let mut caller = Caller {
         progress,
         log,
+        look: look.map(|callable| (look_every, callable)),
         clock: Instant::now(),
         raised: None,
     };

@@ -161,9 +161,7 @@ fn a_long_run_does_not_drift_in_adverse_selection() {
         weights += weight;
         of_squares += weight * weight;
     }
-    // The newest is half a second old.
-    let newest = weight(0.5, MEMORY_S);
-    let (mean, n) = (moved / weights, newest * weights * weights / of_squares);
+    let (mean, n) = (moved / weights, weights * weights / of_squares);
     let se = ((squared / weights - mean * mean) / (n - 1.0)).sqrt();
     same("adverse n", found.n, n, n);
     same("adverse se", found.se_bps, se, se);

@@ -13,8 +13,8 @@ mod venue;
 use std::io;
 use std::sync::Arc;
 
-use mm_core::engine::{ConfigError, EngineConfig};
-use mm_core::units::{Dur, Usd};
+use mm_core::engine::{ConfigError, EngineConfig, Snapshot};
+use mm_core::units::{Dur, Time, Usd};
 use mm_hl::EncodeError;
 
 pub use self::course::{Course, Stood};
@@ -104,6 +104,15 @@ pub trait Watch {
 
     /// A monotonic clock, ns, to time the engine's steps; it decides nothing.
     fn now_ns(&mut self) -> u64;
+
+    /// Between two looks at the engine; `None`: nobody looks.
+    fn look_every(&self) -> Option<Dur> {
+        None
+    }
+
+    /// What the engine of the reported pass shows at a receive time: it was told everything before that and
+    /// nothing of it or after. Of a silence that is longer than two looks are apart, the first look.
+    fn look(&mut self, _at: Time, _shown: &Snapshot) {}
 }
 
 /// Nobody watches, nothing is timed.

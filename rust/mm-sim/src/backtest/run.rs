@@ -45,6 +45,8 @@ pub(super) struct Pass<'a> {
     step_ns: Vec<u64>,
     quoted: Quoted,
     minutes: Minutes,
+    /// When the next look is due; `None`: nobody looks.
+    next_look: Option<Time>,
     watch: &'a mut dyn Watch,
 }
 
@@ -76,6 +78,7 @@ impl<'a> Pass<'a> {
             step_ns: Vec::new(),
             quoted: Quoted::default(),
             minutes: Minutes::new(tape.start()),
+            next_look: None,
             watch,
         })
     }
@@ -150,7 +153,20 @@ impl<'a> Pass<'a> {
             .map(|wake| wake.max(self.now.plus(Dur(1))))
     }
 
+    /// Shows the engine to who watches, where a look is due before what is received at `recv`. Looks are at
+    /// multiples of their distance, so that two passes over a tape are looked at together.
+    fn look_before(&mut self, recv: Time) {
+        let Some(every) = self.watch.look_every().filter(|_| self.shown) else {
+            return;
+        };
+        if let Some(at) = self.next_look.filter(|at| *at <= recv) {
+            self.watch.look(at, &self.engine.snapshot());
+        }
+        self.next_look = Some(Time((recv.0.div_euclid(every.0) + 1) * every.0));
+    }
+
     fn step(&mut self, event: &Event) -> Result<(), BacktestError> {
+        self.look_before(event.recv);
         self.now = event.recv;
         self.events += 1;
         if self.shown {

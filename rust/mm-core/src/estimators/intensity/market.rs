@@ -7,8 +7,8 @@
 //! distance cannot be seen, and to count as though they could is off by `1 / (1/k + h)` instead of `k`.
 
 use super::Fit;
+use crate::estimators::GAP;
 use crate::estimators::sweep::Sweep;
-use crate::estimators::{GAP, effective};
 use crate::units::{Side, Time};
 
 /// Width of a bin, bps.
@@ -27,10 +27,8 @@ const GROWTH_MAX: f64 = 1e12;
 struct Reaches {
     /// Weighted sweeps that ended in each bin; the last one holds all beyond.
     ended: Vec<f64>,
-    /// Sum of the squared weights of all sweeps.
+    /// Sum of squared weights of all sweeps over the sum of weights gives the effective number.
     squares: f64,
-    /// Weight of the newest.
-    latest: f64,
 }
 
 /// Decayed counts of sweeps by side and distance, and the time they were counted over.
@@ -52,7 +50,6 @@ impl MarketIntensity {
         let reaches = Reaches {
             ended: vec![0.0; BINS + 1],
             squares: 0.0,
-            latest: 0.0,
         };
         Self {
             half_life_s,
@@ -101,7 +98,6 @@ impl MarketIntensity {
         let side = &mut self.sides[sweep.side.opposite().index()];
         side.ended[bin(sweep.reach_bps.max(0.0)).min(BINS)] += self.growth;
         side.squares += self.growth * self.growth;
-        side.latest = self.growth;
     }
 
     /// The fit of the distances from `low_bps`, at least the half-spread, to `high_bps` of our orders on
@@ -114,11 +110,12 @@ impl MarketIntensity {
         let ended: f64 = inside.iter().sum();
         let beyond: f64 = reaches.ended[last..].iter().sum();
         let passed = steps(inside) + beyond * as_f64(last - first);
-        let total = ended + beyond;
+        let (total, all) = (ended + beyond, reaches.ended.iter().sum::<f64>());
         if ended <= 0.0 || passed <= 0.0 || self.observed_s <= 0.0 {
             return None;
         }
-        let worth = self.worth(reaches);
+        // A weight is worth this much of a sweep: the effective number over the sum of weights.
+        let worth = all / reaches.squares;
         let n = total * worth;
         if n < SWEEPS_MIN {
             return None;
@@ -135,7 +132,6 @@ impl MarketIntensity {
             var_kappa,
             covariance: low * var_kappa,
             n,
-            as_of: self.as_of?,
             range_bps: (low, as_f64(last) * BIN_BPS),
         })
     }
@@ -145,7 +141,7 @@ impl MarketIntensity {
     #[must_use]
     pub fn fit_where_known(&self, side: Side, near_bps: f64) -> Option<Fit> {
         let reaches = &self.sides[side.index()];
-        let worth = self.worth(reaches);
+        let worth = reaches.ended.iter().sum::<f64>() / reaches.squares;
         let mut beyond = 0.0;
         let far = (0..=BINS).rev().find(|bin| {
             beyond += reaches.ended[*bin];
@@ -162,14 +158,6 @@ impl MarketIntensity {
         (self.observed_s > 0.0).then(|| beyond.iter().sum::<f64>() / self.observed_s)
     }
 
-    /// What a weight is worth of a sweep now: the effective number over the sum of weights. It falls while nobody
-    /// comes, and while nobody watches.
-    fn worth(&self, reaches: &Reaches) -> f64 {
-        let sum = reaches.ended.iter().sum::<f64>();
-        let now = 1.0 / self.growth;
-        effective(sum * now, reaches.squares * now * now, reaches.latest * now) / sum
-    }
-
     fn scale_back(&mut self) {
         let by = 1.0 / self.growth;
         for side in &mut self.sides {
@@ -177,7 +165,6 @@ impl MarketIntensity {
                 *weight *= by;
             }
             side.squares *= by * by;
-            side.latest *= by;
         }
         self.observed_s *= by;
         self.growth = 1.0;

@@ -1,0 +1,1 @@
+"""The estimates of the engine beside what came after them, on recordings: `mm data forecast`."""
