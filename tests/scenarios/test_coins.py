@@ -124,6 +124,8 @@ async def test_a_fill_moves_its_own_coin_and_is_no_strangers_to_the_other(stage:
     opened(stage)
     await quoting(stage)
     stage.fill("bid", "0.05", coin=ETH)
+    # The taker emptied the crowd's side too: without it the price would have fallen, for good.
+    stage.house.book(ETH_MID, coin=ETH, sz="0.01", deep="100")
     await stage.wait(5)
     assert positions(stage) == believed(stage) == (Decimal(0), Decimal("0.05"))
     for coin in (BTC, ETH):

@@ -345,11 +345,11 @@ fn the_weighted_price_leans_and_our_own_size_does_not() {
     assert!(fair(&desk).abs() < 1e-6, "{}", fair(&desk));
 }
 
-/// Inside a wide touch our own orders are the best prices, one side at a time: a price that weighs sizes
-/// would lean to them.
+/// Inside a wide touch our own orders are the best prices, one side at a time: a mid of all orders would
+/// go up and down with them.
 #[test]
-fn our_own_orders_inside_a_wide_touch_lean_no_price() {
-    for fair_price in [FairPrice::Weighted, FairPrice::Micro] {
+fn our_own_orders_inside_a_wide_touch_move_no_belief() {
+    for fair_price in [FairPrice::Mid, FairPrice::Weighted, FairPrice::Micro] {
         let mut desk = Desk::with(
             configured(|config| {
                 config.models.fair_price = fair_price;
@@ -373,6 +373,8 @@ fn our_own_orders_inside_a_wide_touch_lean_no_price() {
             assert!(fair.abs() < 1e-6, "{fair_price:?} {second}: {fair}");
         }
         assert!(depth(&desk, Side::Ask) < 6.0, "ours are inside");
+        let sigma = models(&desk).volatility.half_lives[0];
+        assert!(sigma.unwrap() < 1e-5, "{sigma:?}, of the opening");
     }
 }
 

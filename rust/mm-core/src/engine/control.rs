@@ -143,9 +143,9 @@ impl Engine {
 
     /// A mid of a fresh book.
     pub(super) fn govern_mid(&mut self) {
-        if let Some(touch) = self.market.book.touch() {
+        if let Some(mid) = self.market.mid_of_others() {
             let config = &self.config.control;
-            self.control.jumps.observe(self.now, touch.mid(), config);
+            self.control.jumps.observe(self.now, mid, config);
             let signs = Signs {
                 jump: self.market.jump.score(),
                 flow: match config.toxic_flow_sigmas {

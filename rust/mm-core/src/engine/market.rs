@@ -117,10 +117,15 @@ impl Market {
         Some((touch, self.others.unwrap_or(touch)))
     }
 
+    /// The mid that others make, lattice units: what we believe of the market must not follow our own orders.
+    pub(super) fn mid_of_others(&self) -> Option<f64> {
+        self.touches().map(|(_, others)| others.mid())
+    }
+
     /// A newer top, and the same without our own orders; `None`: it has none.
     pub(super) fn on_touch(&mut self, others: Option<Touch>) {
         self.others = others;
-        let Some(mid) = self.book.touch().map(|touch| touch.mid()) else {
+        let Some(mid) = self.mid_of_others() else {
             return;
         };
         let exch = self.book.exch();
@@ -156,8 +161,8 @@ impl Market {
         if self.seen_since_up && self.book.touch().is_some_and(inside) {
             self.fresh = Some(now);
             // A book confirmed unchanged is an observation too: its mid held until now.
-            if let (Some(touch), Some(exch)) = (self.book.touch(), self.exch_at(now)) {
-                self.volatility.observe(exch, touch.mid());
+            if let (Some(mid), Some(exch)) = (self.mid_of_others(), self.exch_at(now)) {
+                self.volatility.observe(exch, mid);
             }
         }
     }

@@ -264,14 +264,14 @@ impl Models {
         // Before the tape learns of the takers that end here: ours are among them.
         let tape = self.tape_costs;
         let tape_bps = |side: Side, depth_bps| tape[side.index()].at(depth_bps);
-        self.own_costs.on_mid(exch, touch.mid(), tape_bps);
-        if self.watched.on_touch(exch, touch, counts) {
+        self.own_costs.on_mid(exch, others.mid(), tape_bps);
+        if self.watched.on_touch(exch, *others, counts) {
             self.micro.forget_last();
         }
         self.micro.observe(others, tick);
         let base = self.base(&touch, others, tick);
-        self.shifted.on_touch(exch, touch.mid(), others, base, now);
-        self.last = Some((exch, touch.mid()));
+        self.shifted.on_touch(exch, others, base, now);
+        self.last = Some((exch, others.mid()));
         if self.fitted.is_none_or(|fitted| exch.since(fitted) >= REFIT) {
             self.fitted = Some(exch);
             self.refit(exch);
@@ -332,7 +332,7 @@ impl Models {
     /// `tick` and the price in lattice units; never outside the top.
     pub(super) fn base(&self, touch: &Touch, others: &Touch, tick: f64) -> f64 {
         let fair = match self.config.fair_price {
-            FairPrice::Mid => return touch.mid(),
+            FairPrice::Mid => others.mid(),
             FairPrice::Weighted => others.microprice(),
             FairPrice::Micro => return self.micro_px(touch, others, tick),
         };

@@ -61,13 +61,13 @@ impl Shifted {
         }
     }
 
-    /// A newer touch, its mid as all see it, and without our own orders; `base` is the fair price as it is
-    /// before it is shifted. Prices in lattice units.
-    pub(super) fn on_touch(&mut self, exch: Time, mid: f64, others: &Touch, base: f64, now: Time) {
+    /// A newer touch, without our own orders; `base` is the fair price as it is before it is shifted. Prices
+    /// in lattice units.
+    pub(super) fn on_touch(&mut self, exch: Time, others: &Touch, base: f64, now: Time) {
         if self.is_stale(now) {
             self.shift.lose_reference();
         }
-        self.shift.on_touch(exch, mid, others, base);
+        self.shift.on_touch(exch, others.mid(), others, base);
     }
 
     /// The stream broke: what the reference is now nobody knows.

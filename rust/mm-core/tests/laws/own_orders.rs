@@ -157,12 +157,13 @@ fn play(fair_price: &str, frames: &[Frame], fair: impl Fn(&MicroPrice, &Touch) -
 proptest! {
     #![proptest_config(cases(2))]
 
-    /// The size-weighted mid and the micro-price are of the others' book, whether ours stand in it or before it.
+    /// Mid, size-weighted mid and micro-price are of the others' book, whether ours stand in it or before it.
     #[test]
     fn prop_our_own_orders_move_no_fair_price(frames in frames()) {
+        let mid = play("mid", &frames, |_, others| others.mid());
         let weighted = play("weighted", &frames, |_, others| others.microprice());
         let micro = play("micro", &frames, |micro, others| micro.fair(others, TICK_PX));
-        println!("ours at the top: {weighted} and {micro} of {SECONDS} s");
-        prop_assert!(weighted.min(micro) > SECONDS / 4, "{weighted} {micro}");
+        println!("ours at the top: {mid}, {weighted} and {micro} of {SECONDS} s");
+        prop_assert!(mid.min(weighted).min(micro) > SECONDS / 4, "{mid} {weighted} {micro}");
     }
 }
