@@ -1198,7 +1198,8 @@ def stand_at(lines: bytes, at_ns: int | None = None) -> dict[str, Any]:
 
     Returns:
         `snapshot`, `refusals` of the last step, `config`, `instrument`, `first_ns` and `last_ns` of
-        the events stepped (None without one), `events`, and `more`: whether the log goes on.
+        the events stepped (None without one), `quoted_ns` of the last of them with which
+        quotes were out (None without one), `events`, and `more`: whether the log goes on.
 
     Raises:
         ConfigError: The engine refuses the configuration in the header.

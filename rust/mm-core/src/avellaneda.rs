@@ -25,6 +25,12 @@ impl Avellaneda {
     /// Half of the spread with `left` to go; inventory is not in it.
     #[must_use]
     pub fn half_spread(&self, left: f64) -> f64 {
-        self.skew_per_unit(left) / 2.0 + libm::log1p(self.gamma / self.kappa) / self.gamma
+        self.skew_per_unit(left) / 2.0 + self.edge()
+    }
+
+    /// `ln(1 + gamma/k) / gamma`: the part of it without inventory risk.
+    #[must_use]
+    pub fn edge(&self) -> f64 {
+        libm::log1p(self.gamma / self.kappa) / self.gamma
     }
 }

@@ -74,19 +74,64 @@ pub enum Change {
     Cancel(Cloid),
 }
 
+/// Why one of our orders stands for a wanted one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Because {
+    /// It is within the tolerance: it stays.
+    Near,
+    /// It waits for an answer: nothing can be done about it yet.
+    Unanswered,
+    /// It is to become the wanted one.
+    Amended,
+}
+
+/// One of our orders, and the wanted one that it stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pair {
+    /// The order.
+    pub cloid: Cloid,
+    /// What it stands for.
+    pub wanted: Quote,
+    /// Why.
+    pub because: Because,
+}
+
+/// What one side wants changed, and what it pairs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// The changes.
+    pub changes: Vec<Change>,
+    /// Each order that stands for something; of the others nothing is wanted.
+    pub pairs: Vec<Pair>,
+}
+
+/// Plans one side: the changes alone, see [`plan_orders`].
+#[must_use]
+pub fn diff_orders(wanted: &[Quote], own: &[Own], tolerance: &Tolerance) -> Vec<Change> {
+    plan_orders(wanted, own, tolerance).changes
+}
+
 /// Plans one side. `wanted` and `own` are sorted from the touch outward (see [`sort_outward`]).
 ///
 /// Applying the changes gives the wanted orders within tolerance; planning again then gives nothing.
 #[must_use]
-pub fn diff_orders(wanted: &[Quote], own: &[Own], tolerance: &Tolerance) -> Vec<Change> {
+pub fn plan_orders(wanted: &[Quote], own: &[Own], tolerance: &Tolerance) -> Plan {
     let [have, want] = [
         own.iter().map(|own| own.sz).sum::<Sz>(),
         wanted.iter().map(|wanted| wanted.sz).sum(),
     ];
     let shrinks = (have - want).as_f64() > tolerance.sz_frac * want.as_f64();
     let stays = |(own, wanted)| tolerance.cost(own, wanted, shrinks).is_some();
+    let near = |(own, wanted): (&Own, &Quote)| Pair {
+        cloid: own.cloid,
+        wanted: *wanted,
+        because: Because::Near,
+    };
     if wanted.len() == own.len() && own.iter().zip(wanted).all(stays) {
-        return Vec::new();
+        return Plan {
+            pairs: own.iter().zip(wanted).map(near).collect(),
+            changes: Vec::new(),
+        };
     }
     let pairs = cheapest_pairs(wanted.len(), own.len(), tolerance.px.0, |at, by| {
         tolerance.cost(&own[by], &wanted[at], shrinks)
@@ -102,25 +147,44 @@ pub fn diff_orders(wanted: &[Quote], own: &[Own], tolerance: &Tolerance) -> Vec<
         .collect();
     let spare = own.iter().zip(kept).filter(|(_, kept)| !kept);
     let spare: Vec<Own> = spare.map(|(own, _)| *own).collect();
-    pair(&missing, &spare)
+    let kept = wanted.iter().zip(&pairs);
+    let kept = kept.filter_map(|(level, by)| Some(near((&own[(*by)?], level))));
+    let mut plan = Plan {
+        changes: Vec::with_capacity(missing.len() + spare.len()),
+        pairs: kept.collect(),
+    };
+    pair(&missing, &spare, &mut plan);
+    plan
 }
 
 /// Pairs what is missing with what is spare: first with orders that wait for an answer (no change),
 /// then with settled ones (amend); the rest is placed or cancelled.
-fn pair(missing: &[Quote], spare: &[Own]) -> Vec<Change> {
-    let waiting = spare.iter().filter(|own| !own.settled).count();
+fn pair(missing: &[Quote], spare: &[Own], plan: &mut Plan) {
+    let mut stand = |own: &Own, wanted: &Quote, because| {
+        plan.pairs.push(Pair {
+            cloid: own.cloid,
+            wanted: *wanted,
+            because,
+        });
+    };
     // An unanswered order stands in for the level nearest to it in rank.
-    let skip = missing.len().min(waiting);
+    let waiting = spare.iter().filter(|own| !own.settled);
+    let mut skip = 0;
+    for (own, wanted) in waiting.zip(missing) {
+        stand(own, wanted, Because::Unanswered);
+        skip += 1;
+    }
     let mut settled = spare.iter().filter(|own| own.settled);
-    let mut changes = Vec::with_capacity(missing.len() + spare.len());
     for wanted in &missing[skip..] {
-        changes.push(match settled.next() {
-            Some(own) => Change::Amend(own.cloid, *wanted),
-            None => Change::Place(*wanted),
+        plan.changes.push(if let Some(own) = settled.next() {
+            stand(own, wanted, Because::Amended);
+            Change::Amend(own.cloid, *wanted)
+        } else {
+            Change::Place(*wanted)
         });
     }
-    changes.extend(settled.map(|own| Change::Cancel(own.cloid)));
-    changes
+    let gone = settled.map(|own| Change::Cancel(own.cloid));
+    plan.changes.extend(gone);
 }
 
 /// Sorts orders of a side from the touch outward.
@@ -155,6 +219,37 @@ mod tests {
             reduce_only: false,
             settled,
         }
+    }
+
+    /// A ladder that moved by more than its levels are apart: what an order stands for is what it is paired with,
+    /// not what is nearest to it.
+    #[test]
+    fn an_order_stands_for_what_it_is_paired_with() {
+        let wide = Tolerance {
+            px: Px(5),
+            ..TOLERANCE
+        };
+        let orders = [own(1, 100, 100, true), own(2, 98, 100, true)];
+        let ladder = [wanted(98, 100), wanted(96, 100)];
+        let plan = plan_orders(&ladder, &orders, &wide);
+        let of = |cloid, wanted, because| Pair {
+            cloid: Cloid(cloid),
+            wanted,
+            because,
+        };
+        let both = [
+            of(1, ladder[0], Because::Near),
+            of(2, ladder[1], Because::Near),
+        ];
+        assert_eq!((plan.changes, plan.pairs), (vec![], both.to_vec()));
+        let far = [own(1, 120, 100, true), own(2, 110, 100, false)];
+        let plan = plan_orders(&ladder, &far, &wide);
+        assert_eq!(plan.changes, [Change::Amend(Cloid(1), ladder[1])]);
+        let both = [
+            of(2, ladder[0], Because::Unanswered),
+            of(1, ladder[1], Because::Amended),
+        ];
+        assert_eq!(plan.pairs, both);
     }
 
     #[test]

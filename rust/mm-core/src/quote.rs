@@ -102,6 +102,19 @@ struct Shape {
     skew_bps: f64,
 }
 
+/// Where the edge of a ladder's first levels comes from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EdgeFrom {
+    /// The quoting model's delta.
+    Model,
+    /// The first of `depths_bps`, less costs.
+    Depths,
+    /// `half_spread_bps`, less costs.
+    #[default]
+    HalfSpread,
+}
+
 /// A ladder without sizes, best level first on each side, with the trace of its first levels.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct RawLadder {
@@ -109,6 +122,10 @@ pub struct RawLadder {
     pub levels: Vec<RawLevel>,
     /// Terms of the first bid and the first ask.
     pub trace: Vec<SpreadTrace>,
+    /// Where their edge comes from.
+    pub edge_from: EdgeFrom,
+    /// The model in force; `None`: what is configured is quoted.
+    pub solved: Option<Solved>,
 }
 
 impl RawLadder {
@@ -143,8 +160,12 @@ pub fn build_ladder(
     beliefs: &Beliefs,
     instrument: &Instrument,
 ) -> RawLadder {
-    let (asked, skew_bps) = match (config.strategy, beliefs.solved) {
-        (Strategy::Ladder | Strategy::Glft | Strategy::AvellanedaStoikov, Some(solved)) => (
+    let solved = match config.strategy {
+        Strategy::Ladder | Strategy::Glft | Strategy::AvellanedaStoikov => beliefs.solved,
+        Strategy::InventoryAware | Strategy::Symmetric => None,
+    };
+    let (asked, skew_bps) = match (config.strategy, solved) {
+        (_, Some(solved)) => (
             Asked::OverCosts(solved.delta_bps),
             -solved.skew_bps_full * beliefs.inventory,
         ),
@@ -160,7 +181,16 @@ pub fn build_ladder(
         skew_bps,
     };
     let offsets_bps = config.offsets_bps(beliefs.learned.kappa_per_bps);
-    assemble(config, beliefs, instrument, shape, &offsets_bps)
+    let edge_from = match (first, asked) {
+        (Some(_), _) => EdgeFrom::Depths,
+        (None, Asked::OverCosts(_)) => EdgeFrom::Model,
+        (None, Asked::HalfSpread(_)) => EdgeFrom::HalfSpread,
+    };
+    RawLadder {
+        edge_from,
+        solved,
+        ..assemble(config, beliefs, instrument, shape, &offsets_bps)
+    }
 }
 
 /// One level a side at the configured half-spread: the opening phase.

@@ -5,11 +5,13 @@
 //! the market as it usually is, and skew and edge then follow the market as it is: or for the one it is, and
 //! then no volatility changes the skew.
 
+use serde::Serialize;
+
 use crate::avellaneda::Avellaneda;
 use crate::glft::Glft;
 
 /// What the market is like.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Conditions {
     /// Volatility, bps per square root of a second.
     pub sigma_bps: f64,
@@ -20,7 +22,7 @@ pub struct Conditions {
 }
 
 /// What is asked of the model.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Wish {
     /// From a ladder's first level to its last, bps.
     pub span_bps: f64,
@@ -36,12 +38,22 @@ impl Wish {
     }
 }
 
-/// A solution.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// A solution, with what it was found from.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Solved {
     at: Conditions,
     /// What gamma is for.
     usual: Conditions,
+    wish: Wish,
+    /// Time left of a model that has an end, s.
+    horizon_s: Option<f64>,
+    /// Risk aversion, 1/(bps x unit).
+    gamma: f64,
+    /// `ln(1 + gamma/k) / gamma`: of the edge what no inventory risk is in, bps. The rest is half of the shift that a
+    /// unit makes.
+    riskless_bps: f64,
+    /// Shift of both prices for each unit held, bps.
+    skew_per_unit_bps: f64,
     /// Edge above costs without inventory, bps.
     pub(crate) delta_bps: f64,
     /// Shift of both prices at full inventory, bps.
@@ -63,6 +75,11 @@ impl Solved {
         Self {
             at,
             usual,
+            wish: *wish,
+            horizon_s: None,
+            gamma,
+            riskless_bps: model.edge(gamma),
+            skew_per_unit_bps: skew_per_unit,
             delta_bps: model.edge(gamma) + skew_per_unit / 2.0,
             skew_bps_full: skew_per_unit * wish.limit_units,
         }
@@ -77,12 +94,24 @@ impl Solved {
             kappa: at.kappa,
             gamma: wish.risk_aversion * wish.skew_per_unit_bps() / variance,
         };
+        let skew_per_unit = model.skew_per_unit(horizon_s);
         Self {
             at,
             usual,
+            wish: *wish,
+            horizon_s: Some(horizon_s),
+            gamma: model.gamma,
+            riskless_bps: model.edge(),
+            skew_per_unit_bps: skew_per_unit,
             delta_bps: model.half_spread(horizon_s),
-            skew_bps_full: model.skew_per_unit(horizon_s) * wish.limit_units,
+            skew_bps_full: skew_per_unit * wish.limit_units,
         }
+    }
+
+    /// Risk aversion, 1/(bps x unit).
+    #[must_use]
+    pub const fn gamma(&self) -> f64 {
+        self.gamma
     }
 
     /// Whether it was found for just this.

@@ -26,6 +26,7 @@ pub(crate) fn stand_at(
         engine,
         first,
         last,
+        quoted,
         events,
         more,
     } = stand.map_err(|error| match error {
@@ -39,6 +40,7 @@ pub(crate) fn stand_at(
     shown.set_item("instrument", as_python(py, engine.instrument())?)?;
     shown.set_item("first_ns", first.map(|time| time.0))?;
     shown.set_item("last_ns", last.map(|time| time.0))?;
+    shown.set_item("quoted_ns", quoted.map(|time| time.0))?;
     shown.set_item("events", events)?;
     shown.set_item("more", more)?;
     Ok(shown)

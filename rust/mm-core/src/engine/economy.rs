@@ -2,7 +2,7 @@
 
 use super::{Engine, Sent};
 use crate::control::Alarm;
-use crate::diff::{Change, Own, Tolerance, diff_orders};
+use crate::diff::{Change, Own, Plan, Tolerance, plan_orders};
 use crate::event::{ItemStatus, RejectionClass, ReplyOutcome};
 use crate::filter::Quote;
 use crate::recovery::ask::Ask;
@@ -97,7 +97,7 @@ impl Engine {
 
     /// What a plain maker does: in the first cycle of a second it replaces everything, in the others
     /// nothing.
-    pub(super) fn refreshed(&self, side: Side, wanted: &[Quote], own: &[Own]) -> SidePlan {
+    pub(super) fn refreshed(&mut self, side: Side, wanted: &[Quote], own: &[Own]) -> SidePlan {
         let second = |at: Time| at.0.div_euclid(SECOND);
         let last = self.limits.as_ref().map(|(_, at)| second(*at));
         let nothing_stays = Tolerance {
@@ -105,18 +105,20 @@ impl Engine {
             sz_frac: -1.0,
             break_even: None,
         };
-        let changes = if last == Some(second(self.now)) && !wanted.is_empty() {
-            Vec::new()
+        let plan = if last == Some(second(self.now)) && !wanted.is_empty() {
+            Plan::default()
         } else {
-            diff_orders(wanted, own, &nothing_stays)
+            plan_orders(wanted, own, &nothing_stays)
         };
+        self.pricing.pair(&plan.pairs);
         let need = Need::Free;
         SidePlan {
             side,
             is_bare: own.is_empty(),
             is_unwanted: wanted.is_empty(),
             only_reduces: only_reduces(wanted),
-            candidates: changes
+            candidates: plan
+                .changes
                 .into_iter()
                 .map(|change| Candidate { side, change, need })
                 .collect(),

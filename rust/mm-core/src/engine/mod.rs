@@ -18,6 +18,7 @@ mod others;
 mod own;
 mod places;
 mod plan;
+mod priced;
 mod ranges;
 mod reconcile;
 mod recover;
@@ -64,14 +65,15 @@ pub use models::ModelsShown;
 use own::Own;
 use places::Queues;
 pub use places::{PlaceShown, QueueShown};
+pub use priced::{Estimates, PricedFrom, PricingShown, SizeTrace, SizedFrom, ToleranceShown};
 pub use recover::Heard;
 use recover::Recover;
 use resident::Resident;
 pub use resident::ResidentShown;
 pub use shifted::ShiftedShown;
-pub use snapshot::{Counts, RecoveryShown, Snapshot};
+pub use snapshot::{Counts, RecoveryShown, ShownOrder, Snapshot};
 use trace::Pricing;
-pub use trace::{LevelTrace, SideTrace};
+pub use trace::{LevelTrace, SideTrace, Stands};
 use turnover::Turnover;
 
 /// Key, value, legal range, and the range in words.
@@ -309,6 +311,8 @@ pub struct CycleRecord {
     pub suppressed: SuppressedSides,
     /// The one limit of the cycle, with every term and input.
     pub limits: Limits,
+    /// What prices rest on.
+    pub estimates: Estimates,
     /// Terms of the quoted prices.
     pub trace: Vec<SideTrace>,
 }

@@ -8,7 +8,7 @@ use crate::action::Tif;
 use crate::book::Touch;
 use crate::control::ToxicCounts;
 use crate::estimators::GAP;
-use crate::estimators::adverse::{Cost, DEPTHS, HORIZONS_S};
+use crate::estimators::adverse::{Cost, DEPTHS, DEPTHS_BPS, HORIZONS_S};
 use crate::estimators::flow::{FlowShown, HALF_LIVES_S};
 use crate::estimators::intensity::{Fit, OwnIntensity};
 use crate::estimators::microprice::MicroPrice;
@@ -39,6 +39,8 @@ const REST: Dur = Dur(SECOND);
 pub struct ModelsShown {
     /// What quotes are centred on, USDC.
     pub fair: Option<f64>,
+    /// The same against the mid of the book, bps.
+    pub fair_from_mid_bps: Option<f64>,
     /// Where that comes from.
     pub fair_price: FairPrice,
     /// Where the intensity comes from.
@@ -47,6 +49,8 @@ pub struct ModelsShown {
     pub adverse_selection: Source,
     /// Intensity and adverse selection as they are used.
     pub used: Learned,
+    /// Exchange time as of which the intensity was fitted; `None`: it was not.
+    pub fitted: Option<Time>,
     /// The intensity as measured for our `[bids, asks]`, used or not; `None`: too few sweeps.
     pub fits: [Option<Fit>; 2],
     /// What our own orders of `[bids, asks]` saw, used or not.
@@ -68,6 +72,8 @@ pub struct ModelsShown {
     pub flow: [FlowShown; HALF_LIVES_S.len()],
     /// What moves the fair price from where `fair_price` puts it.
     pub shift: ShiftedShown,
+    /// Distances that costs are told apart by, bps: of `costs`, and of the curves in `used`.
+    pub cost_depths_bps: [f64; DEPTHS],
     /// Adverse selection 5 s after a sweep as measured, by the distances of
     /// [`DEPTHS_BPS`](crate::estimators::adverse::DEPTHS_BPS); `None`: too few came.
     pub costs: [[Option<Cost>; DEPTHS]; 2],
@@ -89,6 +95,7 @@ pub struct OwnShown {
 /// What others than [`Models`] know of what it shows.
 struct OfEngine {
     fair: Option<f64>,
+    fair_from_mid_bps: Option<f64>,
     volatility: VolatilityShown,
     regimes: Regimes,
     toxic: ToxicCounts,
@@ -153,6 +160,7 @@ impl Models {
     fn shown(&self, of_engine: OfEngine, now: Time) -> ModelsShown {
         let OfEngine {
             fair,
+            fair_from_mid_bps,
             volatility,
             regimes,
             toxic,
@@ -162,6 +170,7 @@ impl Models {
         } = of_engine;
         ModelsShown {
             fair,
+            fair_from_mid_bps,
             volatility,
             regime: regimes.regime(),
             regime_ratio: regimes.ratio(),
@@ -173,9 +182,11 @@ impl Models {
             intensity: self.config.intensity,
             adverse_selection: self.config.adverse_selection,
             used: self.learned,
+            fitted: self.fitted,
             fits: self.fits,
             own: Side::BOTH.map(|side| self.own_shown(side)),
             flow: core::array::from_fn(|window| self.watched.flow().shown(window)),
+            cost_depths_bps: DEPTHS_BPS,
             costs: Side::BOTH.map(|side| self.watched.costs(side, COST_HORIZON, now)),
             own_costs: self.own_costs.shifts(self.config.shrink_n0, now),
         }
@@ -347,6 +358,11 @@ impl Models {
 }
 
 impl Engine {
+    /// By how much the fair price is above the mid of the book, bps.
+    fn fair_from_mid_bps(&self) -> Option<f64> {
+        Some((self.fair_px()? / self.market.book.touch()?.mid() - 1.0) * 1e4)
+    }
+
     /// The nearest distance at which a fill earns its costs on either side, bps.
     pub(super) fn break_even_bps(&self) -> Option<f64> {
         let (fee, learned) = (self.maker_fee_bps()?, self.market.models.learned());
@@ -358,6 +374,7 @@ impl Engine {
         let fair = self.fair_px().map(|px| px / self.instrument.px_scale());
         let of_engine = OfEngine {
             fair,
+            fair_from_mid_bps: self.fair_from_mid_bps(),
             volatility: self.market.volatility.shown(),
             regimes: self.market.regimes,
             toxic: self.control.toxic.counts(),

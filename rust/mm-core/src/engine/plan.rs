@@ -1,12 +1,13 @@
 //! One quote cycle: what is wanted against what is out there, through the gate.
 
 use super::economy::{SidePlan, only_reduces};
-use super::trace::Pricing;
+use super::priced::ToleranceShown;
+use super::trace::{Pricing, Stands};
 use super::turnover::Turnover;
 use super::{Bug, CycleRecord, Engine};
 use crate::action::{Action, ActionBody, Amend, Cancel, Cloid, NewOrder, Reason, Tif};
 use crate::control::{Mode, Phase};
-use crate::diff::{Change, Own, diff_orders, sort_outward};
+use crate::diff::{Change, Own, plan_orders, sort_outward};
 use crate::excess::{Standing, to_cancel};
 use crate::filter::{Quote, Refusal, RefusalReason};
 use crate::gate::{Enforcement, Exposure, Gate};
@@ -35,10 +36,7 @@ impl Engine {
         let verdict = self.govern(&limits);
         let unwind = self.recover_from(&limits, &verdict);
         let close = self.close();
-        self.pricing = Pricing {
-            fair_px: self.fair_px(),
-            ..Pricing::default()
-        };
+        self.pricing = Pricing::at(self.fair_px());
         let wanted = if self.control.can_quote {
             let wanted = self.wanted(&limits, &verdict);
             let wanted = self.worked(wanted, unwind);
@@ -46,7 +44,6 @@ impl Engine {
         } else {
             Vec::new()
         };
-        self.pricing.wanted.clone_from(&wanted);
         let enforcement = self
             .config
             .drill
@@ -175,8 +172,13 @@ impl Engine {
         if self.is_planted(Bug::Refresh) {
             return self.refreshed(side, &wanted, &own);
         }
-        let changes = diff_orders(&wanted, &own, &tolerance);
-        self.judged(side, changes, &wanted, &own, &tolerance)
+        self.pricing.tolerance[side.index()] = self
+            .pricing
+            .fair_px
+            .map(|fair_px| ToleranceShown::of(&tolerance, fair_px));
+        let plan = plan_orders(&wanted, &own, &tolerance);
+        self.pricing.pair(&plan.pairs);
+        self.judged(side, plan.changes, &wanted, &own, &tolerance)
     }
 
     /// Carries out what one side wants and does not have to wait.
@@ -277,6 +279,7 @@ impl Engine {
         if gate.admit(quote.side, quote.sz, quote.reduce_only) {
             let order = new_order(self.orders.next_cloid(), &quote, Reason::NewLevel);
             self.orders.placed(order, self.now);
+            self.pricing.became(order.cloid, &quote, Stands::New);
             self.note_increase(&quote, limit, gate);
             batch.places.push(order);
         } else {
@@ -289,6 +292,7 @@ impl Engine {
             return;
         };
         if self.crosses_own(&quote) {
+            self.pricing.became(cloid, &quote, Stands::Refused);
             self.refuse(&quote, limit, RefusalReason::OwnCross);
             return;
         }
@@ -300,6 +304,7 @@ impl Engine {
         if gate.admit(quote.side, quote.sz, quote.reduce_only) {
             let order = new_order(cloid, &quote, Reason::Requote);
             self.orders.amending(order, self.now);
+            self.pricing.became(cloid, &quote, Stands::Moved);
             self.note_increase(&quote, limit, gate);
             batch.amends.push(Amend { oid, order });
         } else {
@@ -402,6 +407,7 @@ impl Engine {
                 mode_reason,
                 suppressed,
                 limits: limits.clone(),
+                estimates: self.estimates(),
                 trace: self.trace(),
             });
         }

@@ -25,6 +25,7 @@ impl Engine {
         } else {
             build_ladder(&self.config.quoting, &beliefs, &self.instrument)
         };
+        self.pricing.from = Some(self.priced_from(&beliefs, &raw, limits));
         let sized = self.size(&raw, &beliefs, limits, verdict, opening);
         self.pricing.model = raw;
         self.filtered(&sized, verdict, limits)
@@ -178,6 +179,7 @@ impl Engine {
             margin_left: self.margin_left(&beliefs.touch),
         };
         let ladder = size_ladder(limits, [&levels[0], &levels[1]], &sizing, &self.instrument);
+        self.keep_sizes(limits, target, smallest, &ladder);
         self.refusals.extend(ladder.refusals);
         let shares = Side::BOTH.map(|side| self.share_of(side));
         let quotes = if shares.iter().any(|share| *share < 1.0) {

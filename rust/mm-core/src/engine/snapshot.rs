@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{Engine, Heard, ModelsShown, PlaceShown, ResidentShown, SideTrace};
+use super::priced::{PricingShown, SizeTrace};
+use super::{Engine, Heard, LevelTrace, ModelsShown, PlaceShown, ResidentShown, SideTrace};
 use crate::account::{Ledger, Pnl};
 use crate::budget::Restored;
 use crate::control::{
@@ -106,6 +107,10 @@ pub struct ShownOrder {
     /// Where it stands in its queue; `None`: not known, or no model of queues is on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub place: Option<PlaceShown>,
+    /// What it stands for, and the terms of its price; `None`: it is no post-only order, or there is no book.
+    pub trace: Option<LevelTrace>,
+    /// What its size is made of; `None`: it stands for nothing.
+    pub size: Option<SizeTrace>,
 }
 
 /// Everything shown, as of the last step. Money in micro-USDC, prices in USDC as beliefs, sizes in lots.
@@ -215,6 +220,9 @@ pub struct Snapshot {
     pub resident: ResidentShown,
     /// Changes that were wanted and wait for requests.
     pub withheld: Vec<Withheld>,
+    /// What prices and sizes were made from.
+    #[serde(flatten)]
+    pub pricing: PricingShown,
     /// Terms of what is quoted, by side.
     pub trace: Vec<SideTrace>,
     /// Live orders.
@@ -242,8 +250,7 @@ impl Engine {
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
         let (market, scale) = (&self.market, self.instrument.px_scale());
-        let touch = market.book.touch();
-        let ledger = self.own.ledger.as_ref();
+        let (touch, ledger) = (market.book.touch(), self.own.ledger.as_ref());
         let (report, exposure) = (self.reported(), self.exposure());
         let worst = |side| exposure.worst(self.own.position(), side);
         let age = |dur: Option<crate::units::Dur>| dur.map(crate::units::Dur::as_secs);
@@ -300,6 +307,7 @@ impl Engine {
             requests: self.requests.shown(),
             resident: self.resident(),
             withheld: self.withheld.clone(),
+            pricing: self.shown_pricing(),
             trace: self.trace(),
             orders: self.shown_orders(),
             orphans: self.orders.orphans().count(),
@@ -334,23 +342,6 @@ impl Engine {
             findings: recover.findings.clone(),
             heard: recover.heard(),
         }
-    }
-
-    fn shown_orders(&self) -> Vec<ShownOrder> {
-        self.orders
-            .iter()
-            .filter(|(_, order)| order.is_quote())
-            .map(|(cloid, order)| {
-                let (px, sz) = order.target();
-                let side = order.order.side;
-                ShownOrder {
-                    side,
-                    px,
-                    sz,
-                    place: self.shown_place(*cloid, side, order.order.px),
-                }
-            })
-            .collect()
     }
 
     fn expected_fills_per_h(&self) -> f64 {

@@ -1,10 +1,16 @@
 //! The terms of every price that is out there: what the model asked, and what became of it on the way.
+//!
+//! What an order stands for is what the plan of its side paired it with, and no other price.
 
 use serde::Serialize;
 
-use super::Engine;
-use crate::action::Tif;
+use super::priced::{PricedFrom, SizeTrace, Sizes, ToleranceShown};
+use super::{Engine, ShownOrder};
+use crate::action::{Cloid, Tif};
+use crate::control::Phase;
+use crate::diff::{Because, Pair};
 use crate::filter::Quote;
+use crate::orders::Order;
 use crate::quote::{RawLadder, SpreadTrace};
 use crate::units::{Px, Side};
 
@@ -13,9 +19,73 @@ use crate::units::{Px, Side};
 pub(super) struct Pricing {
     /// Our estimate of price, lattice units; `None` without a book.
     pub(super) fair_px: Option<f64>,
+    pub(super) from: Option<PricedFrom>,
     pub(super) model: RawLadder,
-    /// With its sizes, as it was compared with what rests.
-    pub(super) wanted: Vec<Quote>,
+    pub(super) sizes: Sizes,
+    /// Of each side's plan.
+    pub(super) tolerance: [Option<ToleranceShown>; 2],
+    /// What our orders stand for; one that is not here stands for nothing.
+    stands: Vec<(Cloid, Quote, Stands)>,
+}
+
+/// What became of an order in the last cycle, against what is wanted in its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stands {
+    /// It was placed.
+    New,
+    /// It was moved there.
+    Moved,
+    /// It is near enough and stays.
+    Kept,
+    /// It waits for an answer: until then nothing can be done about it.
+    Unanswered,
+    /// It is to move, and waits for requests.
+    Withheld,
+    /// It is to move, and may not now: the refusals say why.
+    Refused,
+    /// Nothing is wanted in its place.
+    Unwanted,
+}
+
+impl Pricing {
+    /// Before a cycle has decided on anything.
+    pub(super) fn at(fair_px: Option<f64>) -> Self {
+        Self {
+            fair_px,
+            ..Self::default()
+        }
+    }
+
+    /// Takes what a side's plan pairs. What is to be amended waits, until it is.
+    pub(super) fn pair(&mut self, pairs: &[Pair]) {
+        let stands = |because| match because {
+            Because::Near => Stands::Kept,
+            Because::Unanswered => Stands::Unanswered,
+            Because::Amended => Stands::Withheld,
+        };
+        let pairs = pairs.iter();
+        self.stands
+            .extend(pairs.map(|pair| (pair.cloid, pair.wanted, stands(pair.because))));
+    }
+
+    /// Says what became of an order that is to be `wanted`.
+    pub(super) fn became(&mut self, cloid: Cloid, wanted: &Quote, stands: Stands) {
+        self.stands.retain(|(known, ..)| *known != cloid);
+        self.stands.push((cloid, *wanted, stands));
+    }
+
+    fn stands_for(&self, cloid: Cloid) -> Option<(Quote, Stands)> {
+        let mut all = self.stands.iter();
+        let found = all.find(|(known, ..)| *known == cloid)?;
+        Some((found.1, found.2))
+    }
+
+    /// Whether the model has a level there; what has none was brought to the touch.
+    fn has_level(&self, quote: &Quote) -> bool {
+        let mut levels = self.model.levels.iter();
+        levels.any(|level| level.side == quote.side && level.px == quote.px)
+    }
 }
 
 /// The prices of a side that is quoted: the terms common to them, then those of each.
@@ -35,13 +105,17 @@ pub struct SideTrace {
 pub struct LevelTrace {
     /// Its price.
     pub px: Px,
+    /// The price that is wanted in its place; `None`: none is.
+    pub wanted: Option<Px>,
+    /// What became of it.
+    pub stands: Stands,
     /// Distance behind the first level.
     pub level_bps: f64,
     /// Where recovery, or the end of trading, brought it to the touch: what that moved it by.
     pub at_touch_bps: f64,
     /// Rounding onto the grid, and staying a step short of crossing.
     pub grid_bps: f64,
-    /// An order that stays where it was, or waits to move, although another price is wanted now.
+    /// From the wanted price to its own. Of one that is not wanted: from the first level's, before rounding.
     pub kept_bps: f64,
     /// Fair price to this quote: the sum.
     pub half_spread_bps: f64,
@@ -57,47 +131,45 @@ impl Engine {
     }
 
     fn trace_of(&self, side: Side) -> Option<SideTrace> {
-        let fair_px = self.pricing.fair_px?;
-        let terms = self.pricing.model.terms_of(side);
-        let mut quoted: Vec<Px> = self
+        let mut levels: Vec<LevelTrace> = self
             .orders
             .iter()
-            .filter(|(_, order)| order.is_quote() && order.order.side == side)
-            .filter(|(_, order)| order.order.tif == Tif::Alo)
-            .map(|(_, order)| order.target().0)
+            .filter(|(_, order)| order.order.side == side)
+            .filter_map(|(cloid, order)| self.level_trace(*cloid, order))
             .collect();
-        quoted.sort_by_key(|px| -side.sign() * px.0);
-        let levels: Vec<LevelTrace> = quoted
-            .into_iter()
-            .filter_map(|px| self.level_trace(side, px, fair_px, terms.as_ref()))
-            .collect();
+        levels.sort_by_key(|level| -side.sign() * level.px.0);
         (!levels.is_empty()).then_some(SideTrace {
             side,
-            terms,
+            terms: self.pricing.model.terms_of(side),
             levels,
         })
     }
 
-    /// The terms of a quote at `px`, by the wanted price that is nearest to it.
-    fn level_trace(
-        &self,
-        side: Side,
-        px: Px,
-        fair_px: f64,
-        terms: Option<&SpreadTrace>,
-    ) -> Option<LevelTrace> {
-        let of_side = self
-            .pricing
-            .wanted
-            .iter()
-            .filter(|quote| quote.side == side);
-        let wanted = of_side.min_by_key(|quote| (quote.px.0 - px.0).abs())?.px;
-        let levels = &self.pricing.model.levels;
-        let from_model = levels
-            .iter()
-            .find(|level| level.side == side && level.px == wanted);
+    /// The terms of a quote; `None`: it is none, or there is no fair price.
+    fn level_trace(&self, cloid: Cloid, order: &Order) -> Option<LevelTrace> {
+        if !order.is_quote() || order.order.tif != Tif::Alo {
+            return None;
+        }
+        let (side, px) = (order.order.side, order.target().0);
+        let fair_px = self.pricing.fair_px?;
+        let terms = self.pricing.model.terms_of(side);
         let asked_bps = terms.map_or(0.0, |terms| terms.half_spread_bps);
-        let wanted_bps = distance_bps(side, wanted, fair_px);
+        let half_spread_bps = distance_bps(side, px, fair_px);
+        let Some((wanted, stands)) = self.pricing.stands_for(cloid) else {
+            return Some(LevelTrace {
+                px,
+                wanted: None,
+                stands: Stands::Unwanted,
+                level_bps: 0.0,
+                at_touch_bps: 0.0,
+                grid_bps: 0.0,
+                kept_bps: half_spread_bps - asked_bps,
+                half_spread_bps,
+            });
+        };
+        let mut levels = self.pricing.model.levels.iter();
+        let from_model = levels.find(|level| level.side == side && level.px == wanted.px);
+        let wanted_bps = distance_bps(side, wanted.px, fair_px);
         let (level_bps, at_touch_bps, grid_bps) = match from_model {
             Some(level) => {
                 let behind_bps = level.behind_bps;
@@ -105,15 +177,50 @@ impl Engine {
             }
             None => (0.0, wanted_bps - asked_bps, 0.0),
         };
-        let half_spread_bps = distance_bps(side, px, fair_px);
         Some(LevelTrace {
             px,
+            wanted: Some(wanted.px),
+            stands,
             level_bps,
             at_touch_bps,
             grid_bps,
             kept_bps: half_spread_bps - wanted_bps,
             half_spread_bps,
         })
+    }
+
+    /// Whether it quotes: an order of ours is out that may make, and trading does not end.
+    #[must_use]
+    pub fn is_quoting(&self) -> bool {
+        let mut orders = self.orders.iter().map(|(_, order)| order);
+        self.phases.phase() != Phase::Stopping
+            && orders.any(|order| order.is_quote() && order.order.tif == Tif::Alo)
+    }
+
+    /// The live orders, with what each stands for and how its price and size came about.
+    pub(super) fn shown_orders(&self) -> Vec<ShownOrder> {
+        let quotes = self.orders.iter().filter(|(_, order)| order.is_quote());
+        quotes
+            .map(|(cloid, order)| {
+                let (px, sz) = order.target();
+                let side = order.order.side;
+                ShownOrder {
+                    side,
+                    px,
+                    sz,
+                    place: self.shown_place(*cloid, side, order.order.px),
+                    trace: self.level_trace(*cloid, order),
+                    size: self.size_trace(*cloid, order),
+                }
+            })
+            .collect()
+    }
+
+    fn size_trace(&self, cloid: Cloid, order: &Order) -> Option<SizeTrace> {
+        let pricing = &self.pricing;
+        let (wanted, _) = pricing.stands_for(cloid)?;
+        let at_touch = !pricing.has_level(&wanted);
+        pricing.sizes.of(&wanted, at_touch, order.target().1)
     }
 }
 

@@ -103,6 +103,21 @@ pub struct Ladder {
     pub refusals: Vec<Refusal>,
     /// Room of each side, `[bid, ask]`.
     pub rooms: [Sz; 2],
+    /// What each side was to show in all, `[bid, ask]`.
+    pub totals: [Sz; 2],
+    /// What fell to each level by its weight, before small ones merged; bids, then asks.
+    pub parts: Vec<Part>,
+}
+
+/// What of its side's total fell to a level by its weight.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part {
+    /// Side.
+    pub side: Side,
+    /// Price.
+    pub px: Px,
+    /// Lots.
+    pub sz: Sz,
 }
 
 /// Lots that may be quoted on each side, `[bid, ask]`, zero or more.
@@ -158,7 +173,9 @@ pub fn size_ladder(
         plan
     });
     for mut plan in within_margin(plans, sizing.margin_left) {
+        ladder.totals[plan.side.index()] = plan.total;
         plan.distribute();
+        ladder.parts.append(&mut plan.parts);
         ladder.quotes.append(&mut plan.quotes);
         ladder.refusals.append(&mut plan.refusals);
     }

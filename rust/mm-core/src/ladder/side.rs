@@ -1,13 +1,13 @@
 //! One side of a ladder while it is being sized.
 
-use super::{LadderLevel, Sizing};
+use super::{LadderLevel, Part, Sizing};
 use crate::filter::{Quote, ReduceOnly, ReduceOnlyReason, Refusal, RefusalReason, reaches};
 use crate::instrument::{Instrument, Round};
 use crate::units::{Px, Side, Sz, Usd};
 
 /// Levels, total and verdict of a side; at the end its orders and what got none.
 pub(super) struct SidePlan {
-    side: Side,
+    pub(super) side: Side,
     limit: Sz,
     verdict: ReduceOnly,
     min_level: Usd,
@@ -15,10 +15,12 @@ pub(super) struct SidePlan {
     held: Sz,
     /// Lots of the plan that only reduce: what unreplaced orders leave of `held`.
     reducible: Sz,
-    total: Sz,
+    pub(super) total: Sz,
     /// On the grid, from the inside out, no two alike.
     levels: Vec<LadderLevel>,
     pub(super) quotes: Vec<Quote>,
+    /// What fell to each by its weight.
+    pub(super) parts: Vec<Part>,
     pub(super) refusals: Vec<Refusal>,
 }
 
@@ -35,6 +37,7 @@ impl SidePlan {
             total: Sz::ZERO,
             levels: Vec::new(),
             quotes: Vec::new(),
+            parts: Vec::new(),
             refusals: Vec::new(),
         }
     }
@@ -43,6 +46,7 @@ impl SidePlan {
     pub(super) fn place(&mut self, levels: &[LadderLevel], instrument: &Instrument) {
         self.levels.reserve_exact(levels.len());
         self.quotes.reserve_exact(levels.len());
+        self.parts.reserve_exact(levels.len());
         let round = match self.side {
             Side::Bid => Round::Down,
             Side::Ask => Round::Up,
@@ -124,6 +128,11 @@ impl SidePlan {
         for (level, sz) in levels.iter().zip(sizes) {
             if sz > Sz::ZERO {
                 let reduce_only = self.verdict.mode.is_reduce_only();
+                self.parts.push(Part {
+                    side: self.side,
+                    px: level.px,
+                    sz,
+                });
                 self.quotes.push(Quote {
                     side: self.side,
                     px: level.px,

@@ -229,6 +229,11 @@ impl Replayer {
         }
     }
 
+    /// The time of the last event, where quotes were out after it.
+    pub(super) fn quoted(&self) -> Option<Time> {
+        self.engine.is_quoting().then_some(self.last)
+    }
+
     /// Takes a line of the log. `true`: it was the closing one.
     pub(super) fn line(&mut self, line: &[u8], number: usize) -> Result<bool, Stop> {
         match line.get(..5) {

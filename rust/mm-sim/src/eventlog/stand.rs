@@ -15,6 +15,8 @@ pub struct Stand {
     pub first: Option<Time>,
     /// Receive time of the last event stepped; `None` without one.
     pub last: Option<Time>,
+    /// Receive time of the last event, up to then, with which the engine had quotes out; `None`: there was none.
+    pub quoted: Option<Time>,
     /// Events stepped.
     pub events: u64,
     /// Whether the log goes on after it.
@@ -37,7 +39,7 @@ pub fn stand_at(lines: &[u8], at: Option<Time>) -> Result<Stand, ReplayError> {
     let header = read_header(header)?;
     let (session, coin) = (header.session, header.instrument.coin().to_owned());
     let mut replayer = Replayer::new(header)?;
-    let (mut first, mut more) = (None, false);
+    let (mut first, mut quoted, mut more) = (None, None, false);
     while let Some(line) = rest.next() {
         let number = rest.number;
         let stepped = recv(line, number).and_then(|recv| {
@@ -45,6 +47,10 @@ pub fn stand_at(lines: &[u8], at: Option<Time>) -> Result<Stand, ReplayError> {
                 return Ok(true);
             }
             first = first.or(recv);
+            // Of events at one time the last counts: that is what a look at that time shows.
+            if recv.is_some_and(|recv| recv > replayer.last) {
+                quoted = replayer.quoted().or(quoted);
+            }
             replayer.line(line, number).map(|_| false)
         });
         match stepped {
@@ -64,6 +70,7 @@ pub fn stand_at(lines: &[u8], at: Option<Time>) -> Result<Stand, ReplayError> {
     }
     Ok(Stand {
         first,
+        quoted: replayer.quoted().or(quoted),
         last: first.map(|_| replayer.last),
         events: replayer.events,
         more,

@@ -57,6 +57,11 @@ pub struct VolatilityShown {
     pub grid_s: usize,
     /// Of 2 min, 10 min and 1 h.
     pub half_lives: [Option<f64>; 3],
+    /// Effective number of returns in each: of normal ones the standard error is `sigma / sqrt(2 n)`, of the heavier
+    /// tails of recorded ones two to three times that.
+    pub effective_n: [Option<f64>; 3],
+    /// Exchange time at the end of the newest return; `None`: none came.
+    pub as_of: Option<Time>,
     /// Of returns over 1, 5 and 30 s, remembered for 10 min: flat where the grid is long enough.
     pub signature: [Option<f64>; 3],
     /// Of 10 min without jumps.
@@ -250,6 +255,8 @@ impl Volatility {
         VolatilityShown {
             grid_s: GRID_S,
             half_lives: self.windows.each_ref().map(sigma),
+            effective_n: core::array::from_fn(|window| Some(self.estimate(window)?.n)),
+            as_of: (self.as_of > Time::ZERO).then_some(self.as_of),
             signature: [&self.finer, &self.windows[1], &self.coarser].map(sigma),
             robust: self.without_jumps(),
             jumps: self.jumps,
