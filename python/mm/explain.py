@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from mm import models_shown, places_shown, stop_shown
+from mm import quotes_shown, stop_shown
 from mm._core import stand_at
 from mm.clock import SECOND_NS
 from mm.errors import CheckFailed, ConfigError, EventError
-from mm.figures import coin_text, decimal_text, usd_text
+from mm.figures import coin_text, decimal_text, iso, plain, usd_text
 from mm.replay import LOG, logs, read_run
 from mm.state import state_root
 
@@ -26,13 +26,8 @@ Json = dict[str, Any]
 
 LONGEST_S = 1e9
 LATEST_NS = 2**63 - 1
-SIDES = ("bid", "ask")
 MICRO_KEYS = ("account_value", "loss_left", "tier_notional_max")
 LOT_KEYS = ("position", "head_room", "own_increasing")
-# What one quote adds to the terms of its side.
-LEVEL_TERMS = ("level_bps", "at_touch_bps", "grid_bps", "kept_bps")
-# Terms that move both sides one way: positive is up.
-SHIFTS = ("skew_bps", "funding_bps")
 AGEING = ("market", "account", "head_room", "sigma", "own_stream")
 
 
@@ -49,6 +44,8 @@ class Standing:
         config: What the engine was built from.
         coin: The perp.
         sz_decimals: Of its sizes.
+        before_end_s: How long before the end of its log, where that was not asked for; `None`: it
+            was, or this is the end.
     """
 
     log: Path
@@ -59,6 +56,7 @@ class Standing:
     config: Json
     coin: str
     sz_decimals: int
+    before_end_s: float | None = None
 
 
 def newest_run() -> Path:
@@ -88,13 +86,14 @@ def one_log(run: Path, coin: str | None) -> Path:
     return found[0]
 
 
-def stand(run: Path, at: str | None) -> Standing:
+def stand(run: Path, at: str | None, *, quoting: bool = False) -> Standing:
     """Step a run, live or ended, up to a time.
 
     Args:
         run: Its directory, or its event log.
         at: Exchange time, ISO 8601 (UTC unless it says otherwise), or seconds from the first
             event; `None`: as far as the log goes.
+        quoting: Without a time, as far as it last had quotes out, where it ever had.
 
     Raises:
         CheckFailed: What was journalled does not come again.
@@ -102,9 +101,14 @@ def stand(run: Path, at: str | None) -> Standing:
         EventError: The log cannot be read.
     """
     log, lines = read_run(run)
+    before_end_s = None
     try:
         at_ns = None if at is None else read_time(at, _first_ns(log, lines))
         found = stand_at(lines, at_ns)
+        quoted_ns = found["quoted_ns"] if at is None and quoting else None
+        if quoted_ns is not None and quoted_ns < found["last_ns"]:
+            before_end_s = (found["last_ns"] - quoted_ns) / SECOND_NS
+            found = stand_at(lines, quoted_ns)
     except EventError as error:
         raise _trouble(log, str(error)) from error
     except ConfigError as error:
@@ -121,6 +125,7 @@ def stand(run: Path, at: str | None) -> Standing:
         config=found["config"],
         coin=instrument["coin"],
         sz_decimals=instrument["sz_decimals"],
+        before_end_s=before_end_s,
     )
 
 
@@ -181,13 +186,6 @@ def read_time(text: str, first_ns: int) -> int:
     since_ns = since // timedelta(microseconds=1) * 1000
     # No log holds a later time, and no earlier one: 64 bits of nanoseconds.
     return min(max(since_ns, -LATEST_NS), LATEST_NS)
-
-
-def iso(time_ns: int) -> str:
-    """An exchange time to the microsecond, UTC; up, so that as `--at` it includes the event."""
-    seconds, nanos = divmod(time_ns, SECOND_NS)
-    moment = datetime.fromtimestamp(seconds, UTC) + timedelta(microseconds=-(-nanos // 1000))
-    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def _head(standing: Standing) -> Json:
@@ -309,91 +307,14 @@ def _previous(previous: Mapping[str, Any] | None, decimals: int) -> Json | None:
 
 
 def quotes(standing: Standing) -> Json:
-    """Prices from the terms of their half-spreads, sizes and what was refused, by side."""
-    snapshot, decimals = standing.snapshot, standing.sz_decimals
-    found = snapshot["limits"]
-    sides: Json = {}
-    for index, side in enumerate(SIDES):
-        terms = _readded(snapshot["trace"], side)
-        sides[side] = {
-            "quoting": any(order["side"].lower() == side for order in snapshot["orders"]),
-            "limit": None if found is None else coin_text(found["lots"][index], decimals),
-            "orders": [
-                {
-                    "px": _px(order["px"], decimals),
-                    "sz": coin_text(order["sz"], decimals),
-                    "half_spread": terms.get(order["px"]),
-                    "place": places_shown.as_json(order, decimals),
-                }
-                for order in _best_first(snapshot["orders"], side)
-            ],
-            "refusals": [
-                {
-                    "px": _px(refusal["px"], decimals),
-                    "sz": coin_text(refusal["sz"], decimals),
-                    "reason": refusal["reason"],
-                    "limit": coin_text(refusal["limit"], decimals),
-                }
-                for refusal in standing.refusals
-                if refusal["side"].lower() == side
-            ],
-            "withheld": [
-                {
-                    "px": _px(change["px"], decimals),
-                    "sz": coin_text(change["sz"], decimals),
-                    "amends": change["amends"],
-                    "why": change["why"],
-                    "gain_usd": change["gain_usd"],
-                    "price_usd": change["price_usd"],
-                }
-                for change in snapshot["withheld"]
-                if change["side"].lower() == side
-            ],
-        }
+    """Quotes from what they were made of to prices and sizes, by side, and what was refused."""
     return {
         **_head(standing),
-        "mid": snapshot["mid"],
-        "microprice": snapshot["microprice"],
-        "position": coin_text(snapshot["position"], decimals),
-        "sigma": snapshot["sigma_quotes"],
-        "kappa_per_bps": snapshot["kappa_per_bps"],
-        "models": models_shown.as_json(snapshot["models"]),
-        "requests": snapshot["requests"],
-        "not_quoting": snapshot["not_quoting"],
-        "suppressed": snapshot["suppressed"],
-        **sides,
+        "before_end_s": standing.before_end_s,
+        **quotes_shown.as_json(
+            standing.snapshot, standing.refusals, standing.config, standing.sz_decimals
+        ),
     }
-
-
-def _best_first(orders: Sequence[Json], side: str) -> list[Json]:
-    ours = [order for order in orders if order["side"].lower() == side]
-    return sorted(ours, key=lambda order: order["px"], reverse=side == "bid")
-
-
-def _px(px: int, sz_decimals: int) -> str:
-    return decimal_text(px, 6 - sz_decimals)
-
-
-def _readded(trace: Sequence[Json], side: str) -> dict[int, Json]:
-    """The terms of each quote of a side, by its price: outward from fair, and their sum."""
-    outward = -1.0 if side == "bid" else 1.0
-    found = {}
-    for row in trace:
-        if row["side"].lower() != side:
-            continue
-        common = {
-            key: outward * value if key in SHIFTS else value
-            for key, value in row.items()
-            if key.endswith("_bps")
-        }
-        for level in row["levels"]:
-            own = {key: level[key] for key in LEVEL_TERMS}
-            found[level["px"]] = {
-                "terms": common | own,
-                "sum_bps": sum(common.values()) + sum(own.values()),
-                "half_spread_bps": level["half_spread_bps"],
-            }
-    return found
 
 
 def mode(standing: Standing) -> Json:
@@ -444,7 +365,7 @@ def text_of_mode(shown: Json) -> list[str]:
     if kill is not None:
         state = "done" if kill["done"] else "under way"
         lines.append(
-            f"killed    {kill['reason']} at {kill['at']}, equity {_plain(kill['equity'])} USD,"
+            f"killed    {kill['reason']} at {kill['at']}, equity {plain(kill['equity'])} USD,"
             f" position {kill['position']} {shown['coin']}; {kill['on_kill']} {state}"
         )
     return lines
@@ -475,11 +396,11 @@ def text_of_limits(shown: Json) -> list[str]:
         for term in shown["terms"]
     ]
     lines += ["", f"{'input':<22}value"]
-    lines += [f"{key:<22}{_plain(value)}" for key, value in shown["inputs"].items()]
+    lines += [f"{key:<22}{plain(value)}" for key, value in shown["inputs"].items()]
     lines += ["", f"{'age':<14}{'s':>12}{'degraded':>10}{'gone':>8}"]
     lines += [
         f"{name:<14}{'-' if row['age_s'] is None else format(row['age_s'], '.3f'):>12}"
-        f"{_plain(row['degraded_s']):>10}{_plain(row['gone_s']):>8}  {row['state']}"
+        f"{plain(row['degraded_s']):>10}{plain(row['gone_s']):>8}  {row['state']}"
         for name, row in shown["ages"].items()
     ]
     if shown["previous"] is not None:
@@ -494,69 +415,10 @@ def text_of_limits(shown: Json) -> list[str]:
 
 def text_of_quotes(shown: Json) -> list[str]:
     """`quotes` for a person."""
-    lines = [
-        _title(shown),
-        f"mid {_plain(shown['mid'])}  position {shown['position']} {shown['coin']}"
-        f"  sigma {_plain(shown['sigma'])}",
-        *models_shown.lines(shown["models"]),
-    ]
-    if shown["not_quoting"] is not None:
-        lines.append(f"not quoting: {shown['not_quoting']}")
-    for side in SIDES:
-        rows = shown[side]
-        lines += ["", f"{side}  limit {_plain(rows['limit'])} {shown['coin']}"]
-        lines += [line for order in rows["orders"] for line in _order(order)]
-        lines += [
-            f"  refused {refusal['sz']} at {refusal['px']}: {refusal['reason']}"
-            f" (limit {refusal['limit']})"
-            for refusal in rows["refusals"]
-        ]
-        lines += [_waiting(change) for change in rows["withheld"]]
-        why = shown["suppressed"][side]
-        if why is not None:
-            lines.append(f"  no order: {why}")
-    return lines
-
-
-def _order(order: Json) -> list[str]:
-    """An order, and the terms of its price that are not nothing."""
-    lines, half = [f"  {order['sz']:>12} at {order['px']}"], order["half_spread"]
-    if order["place"] is not None:
-        lines.append(f"{'':15} {places_shown.line(order['place'])}")
-    if half is not None:
-        terms = "  ".join(f"{name} {value:+.4f}" for name, value in half["terms"].items() if value)
-        lines.append(f"{'':15} half-spread {half['half_spread_bps']:.4f} = {terms}")
-    return lines
-
-
-WAITS = {
-    "not_worth": "not worth its request",
-    "plan": "more was spent than earned and planned",
-    "reserve": "only the reserve is left",
-    "empty": "the budget is empty, one action in ten seconds passes",
-    "unknown": "the venue has not said what is left",
-    "weight": "the IP address, or the line, carries enough",
-}
-
-
-def _waiting(change: Json) -> str:
-    """A change that waits for requests, with what it would earn and what a request must."""
-    what = "a move" if change["amends"] else "an order"
-    gain = change["gain_usd"]
-    earns = "removes risk" if gain is None else f"earns {gain:.6f} USDC"
-    return (
-        f"  waiting {what} to {change['sz']} at {change['px']}: {WAITS[change['why']]}"
-        f" ({earns}, a request must earn {change['price_usd']:.6f})"
-    )
+    before_s = shown["before_end_s"]
+    last = [] if before_s is None else [f"its last quotes, {before_s:.3f} s before its log ends"]
+    return [_title(shown), *last, *quotes_shown.lines(shown)]
 
 
 def _title(shown: Json) -> str:
     return f"{shown['coin']}, cycle {shown['cycle']} at {shown['at']} ({shown['seconds']:.3f} s)"
-
-
-def _plain(value: object) -> str:
-    if value is None:
-        return "-"
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return ", ".join(_plain(part) for part in value)
-    return f"{value:.6g}" if isinstance(value, float) else str(value)

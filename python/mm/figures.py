@@ -1,8 +1,12 @@
-"""Lattice integers as the decimal strings that people and programs read."""
+"""Lattice integers, times and numbers as the strings that people and programs read."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+
+from mm.clock import SECOND_NS
 
 MICRO_DECIMALS = 6
 
@@ -26,3 +30,19 @@ def coin_text(lots: int | None, sz_decimals: int) -> str | None:
 def ratio_text(part: int, whole: int) -> str | None:
     """A share to six decimals; `None` when there is no whole."""
     return f"{Decimal(part) / Decimal(whole):.6f}" if whole else None
+
+
+def iso(time_ns: int) -> str:
+    """An exchange time to the microsecond, UTC; up, so that as `--at` it includes the event."""
+    seconds, nanos = divmod(time_ns, SECOND_NS)
+    moment = datetime.fromtimestamp(seconds, UTC) + timedelta(microseconds=-(-nanos // 1000))
+    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def plain(value: object) -> str:
+    """Six digits of a number, the parts of a list; `-` for what is not known."""
+    if value is None:
+        return "-"
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return ", ".join(plain(part) for part in value)
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

@@ -115,6 +115,18 @@ GAUGES = (
     Metric("mm_daily_pnl_usd", "profit of the UTC day, USDC", (), samples.shown("day_pnl", MICRO)),
     Metric("mm_drawdown_ratio", "loss from peak equity, a share", (), samples.shown("drawdown")),
     Metric("mm_mid_price", "mid of the book, USDC", (), samples.shown("mid")),
+    Metric(
+        "mm_fair_price",
+        "what quotes are centred on, USDC",
+        (),
+        samples.models(models_shown.fair_price),
+    ),
+    Metric(
+        "mm_fair_from_mid_bps",
+        "the fair price against the mid, up positive, bps",
+        (),
+        samples.models(models_shown.fair_from_mid),
+    ),
     Metric("mm_spread_bps", "full spread of the book, bps", (), samples.shown("spread_bps")),
     Metric(
         "mm_half_spread_bps", "fair price to our first quote, bps", ("side",), samples.half_spread
@@ -124,6 +136,12 @@ GAUGES = (
         "volatility of the limit, bps per sqrt(second)",
         (),
         samples.sigma_bps,
+    ),
+    Metric(
+        "mm_sigma_by_half_life_bps_per_sqrt_s",
+        "volatility by how long it is remembered, bps per sqrt(second)",
+        ("half_life",),
+        samples.models(models_shown.sigma_by_half_life),
     ),
     Metric(
         "mm_sigma_by_span_bps_per_sqrt_s",
@@ -156,6 +174,13 @@ GAUGES = (
         (),
         samples.models(models_shown.funding_shift),
     ),
+    Metric(
+        "mm_gamma_per_bps_unit",
+        "risk aversion of the model in force, 1/(bps x unit)",
+        (),
+        samples.gamma,
+    ),
+    Metric("mm_inventory_units", "position in sizes of one level", (), samples.inventory_units),
     Metric(
         "mm_kappa_per_bps", "decay of fills with depth, 1/bps", (), samples.shown("kappa_per_bps")
     ),

@@ -5,12 +5,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mm import places_shown, shift_shown
+from mm.figures import iso
 
 Json = dict[str, Any]
 
 SIDES = ("bid", "ask")
 TAKERS = ("buy", "sell")
 SPANS = ("1s", "5s", "30s")
+HALF_LIVES = ("2min", "10min", "1h")
 BPS = 1e4
 REGIMES = ("calm", "usual", "lively", "wild")
 
@@ -28,6 +30,8 @@ def as_json(models: Json) -> Json:
     used = models["used"]
     return {
         "fair": models["fair"],
+        "fair_from_mid_bps": models["fair_from_mid_bps"],
+        "fitted_at": None if models["fitted"] is None else iso(models["fitted"]),
         "fair_price": models["fair_price"],
         "intensity": models["intensity"],
         "arrival_per_s": used["arrival_per_s"],
@@ -65,6 +69,8 @@ def _beside_tape(own: Json) -> Json:
 def _fitted(fit: Json) -> Json:
     return {
         "arrival_per_s": math.exp(fit["log_arrival"]),
+        "log_arrival_se": math.sqrt(fit["var_log_arrival"]),
+        "range_bps": fit["range_bps"],
         "kappa_per_bps": fit["kappa"],
         "kappa_se": math.sqrt(fit["var_kappa"]),
         "n": fit["n"],
@@ -75,18 +81,19 @@ def lines(shown: Json) -> list[str]:
     """The same for a person."""
     fair = "-" if shown["fair"] is None else f"{shown['fair']:,.10g}"
     return [
-        f"fair {fair} ({shown['fair_price']})  A {shown['arrival_per_s']:.4g}/s"
+        f"fair {fair} ({shown['fair_price']}{_from_mid(shown)})  A {shown['arrival_per_s']:.4g}/s"
         f"  k {shown['kappa_per_bps']:.4g}/bps ({shown['intensity']})"
         f"  adverse selection {shown['adverse_selection']}",
         *(
-            f"  takers that reach our {side}s: A {fit['arrival_per_s']:.4g}/s"
-            f"  k {fit['kappa_per_bps']:.4g} +- {fit['kappa_se']:.2g}/bps"
+            f"  takers that reach our {side}s: A {_arrival(fit)}"
+            f"  k {fit['kappa_per_bps']:.4g} +- {fit['kappa_se']:.2g}/bps  (n {fit['n']:.3g}, at"
+            f" {fit['range_bps'][0]:g} to {fit['range_bps'][1]:g} bps, as of {shown['fitted_at']})"
             for side, fit in shown["measured"].items()
             if fit is not None
         ),
         *(
             f"  our {side}s: {own['fills']:.3g} fills in {own['rested_s']:,.0f} s at rest,"
-            f" A {own['arrival_per_s']:.4g}/s"
+            f" A {_arrival(own)}"
             f"  k {own['kappa_per_bps']:.4g} +- {own['kappa_se']:.2g}/bps"
             for side, own in shown["own"].items()
             if own["rested_s"] > 0
@@ -113,17 +120,45 @@ def lines(shown: Json) -> list[str]:
     ]
 
 
+def _from_mid(shown: Json) -> str:
+    shift = shown["fair_from_mid_bps"]
+    return "" if shift is None else f", {shift:+.4f} bps from mid"
+
+
+def _arrival(fit: Json) -> str:
+    arrival = fit["arrival_per_s"]
+    return f"{arrival:.4g} +- {arrival * fit['log_arrival_se']:.2g}/s"
+
+
+def sigma_se(shown: Json) -> list[float | None]:
+    """Standard errors of the volatilities of 2 min, 10 min and 1 h, as of normal returns.
+
+    `sigma / sqrt(2 n)`; the tails of recorded returns make it two to three times that.
+    """
+    return [
+        None if sigma is None or n is None else sigma / math.sqrt(2 * n)
+        for sigma, n in zip(shown["half_lives"], shown["effective_n"], strict=True)
+    ]
+
+
 def _volatility(shown: Json) -> str:
     """Bps per square root of a second, `-` where not ready."""
+    spans = [
+        "-"
+        if sigma is None
+        else f"{sigma * BPS:.3g}" + ("" if se is None else f" +- {se * BPS:.2g}")
+        for sigma, se in zip(shown["half_lives"], sigma_se(shown), strict=True)
+    ]
+    as_of = "" if shown["as_of"] is None else f"  as of {iso(shown['as_of'])}"
 
     def bps(sigmas: list[float | None]) -> str:
         return " ".join("-" if sigma is None else f"{sigma * BPS:.3g}" for sigma in sigmas)
 
     return (
-        f"  sigma of 2 min, 10 min, 1 h: {bps(shown['half_lives'])}"
+        f"  sigma of 2 min, 10 min, 1 h: {', '.join(spans)}"
         f" on a grid of {shown['grid_s']} s"
         f"  over 1, 5, 30 s: {bps(shown['signature'])}"
-        f"  without {shown['jumps']} jumps: {bps([shown['robust']])} bps/sqrt(s)"
+        f"  without {shown['jumps']} jumps: {bps([shown['robust']])} bps/sqrt(s){as_of}"
     )
 
 
@@ -153,9 +188,44 @@ def regime_text(shown: Json) -> str:
 def market_line(models: Json) -> str:
     """The market as it is measured, for the first screen."""
     shown = models["volatility"]
-    sigma = shown["half_lives"][1]
-    measured = "volatility not ready" if sigma is None else f"sigma {sigma * BPS:.3g} bps/sqrt(s)"
+    measured = "volatility not ready"
+    if shown["half_lives"][1] is not None:
+        measured = f"sigma {_compact(shown['half_lives'], ' ')} bps/sqrt(s) of 2 min, 10 min, 1 h"
     return f"{measured}, {regime_text(models)}"
+
+
+def fair_line(models: Json) -> str:
+    """What prices are centred on and how one-sided takers come, for the first screen."""
+    if models["fair"] is None:
+        return "no book yet"
+    flow = models["flow"][-1]
+    takers = f"takers of {flow['half_life_s']:g} s"
+    if flow["per_s"] is not None:
+        buy, sell = flow["per_s"]
+        takers += f": buy {buy:.3g}/s, sell {sell:.3g}/s, score {flow['score']:+.2f}"
+    else:
+        takers += ": none yet"
+    return (
+        f"{models['fair']:,.10g} by {models['fair_price']},"
+        f" {models['fair_from_mid_bps']:+.3g} bps from mid; {takers}"
+    )
+
+
+def status_text(models: Json) -> str:
+    """The same on the status line, as far as it is known; else nothing."""
+    told = []
+    if models["fair"] is not None:
+        told.append(f"fair {models['fair_from_mid_bps']:+.2f} bps")
+    if any(sigma is not None for sigma in models["volatility"]["half_lives"]):
+        told.append(f"sigma {_compact(models['volatility']['half_lives'], '/')}")
+    flow = models["flow"][-1]
+    if flow["per_s"] is not None:
+        told.append(f"flow {flow['score']:+.1f}")
+    return f" | {' '.join(told)}" if told else ""
+
+
+def _compact(sigmas: list[float | None], between: str) -> str:
+    return between.join("-" if sigma is None else f"{sigma * BPS:.2f}" for sigma in sigmas)
 
 
 def taken_off_text(snapshot: Mapping[str, Any]) -> str:
@@ -202,6 +272,25 @@ def flow_score(models: Json) -> Iterator[tuple[tuple[str, ...], float]]:
     for flow in models["flow"]:
         if flow["per_s"] is not None:
             yield (f"{flow['half_life_s']:g}s",), flow["score"]
+
+
+def fair_price(models: Json) -> Iterator[tuple[tuple[str, ...], float]]:
+    """Samples of a metric: what quotes are centred on, USDC; absent without a book."""
+    if models["fair"] is not None:
+        yield (), models["fair"]
+
+
+def fair_from_mid(models: Json) -> Iterator[tuple[tuple[str, ...], float]]:
+    """The same against the mid, bps."""
+    if models["fair_from_mid_bps"] is not None:
+        yield (), models["fair_from_mid_bps"]
+
+
+def sigma_by_half_life(models: Json) -> Iterator[tuple[tuple[str, ...], float]]:
+    """Volatility by its memory, bps per square root of a second; absent where not ready."""
+    for memory, sigma in zip(HALF_LIVES, models["volatility"]["half_lives"], strict=True):
+        if sigma is not None:
+            yield (memory,), sigma * BPS
 
 
 def sigma_by_span(models: Json) -> Iterator[tuple[tuple[str, ...], float]]:

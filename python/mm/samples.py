@@ -146,6 +146,20 @@ def utilisation_of_limit(reading: Reading) -> Iterator[Sample]:
         yield (), utilisation(position, limits["lots"][position <= 0])
 
 
+def inventory_units(reading: Reading) -> Iterator[Sample]:
+    """The position in sizes of one level; absent while nothing is priced."""
+    found = reading.snapshot["priced_from"]
+    if found is not None:
+        yield (), found["inventory_units"]
+
+
+def gamma(reading: Reading) -> Iterator[Sample]:
+    """Risk aversion of the model in force, 1/(bps x unit); absent while none is."""
+    found = reading.snapshot["priced_from"]
+    if found is not None and found["solved"] is not None:
+        yield (), found["solved"]["gamma"]
+
+
 def drift(reading: Reading) -> Iterator[Sample]:
     """The exchange's position less ours, coin."""
     lots = reading.snapshot["drift"]

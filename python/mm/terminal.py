@@ -7,6 +7,7 @@ all of this goes to standard error.
 from __future__ import annotations
 
 import math
+import os
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -138,12 +139,21 @@ class Terminal:
         if not self._in_place:
             self._write("\n".join(lines) + "\n")
             return
-        # One line over the one before; of several, from the first that stands there on.
+        # One line over the one before; of several, from the first that stands there on. A line that
+        # wraps would not be written over.
+        lines = [line[: self._columns()] for line in lines]
         up = f"\x1b[{len(lines) - 1}A" if self._open_line and len(lines) > 1 else ""
         clear = "\x1b[K" if len(lines) == 1 else "\x1b[J"
         text = "\n".join(lines)
         self._put(f"{up}\r{clear}{text}")
         self._open_line = True
+
+    def _columns(self) -> int | None:
+        """How many characters a line of the terminal holds; `None`: nobody knows."""
+        try:
+            return os.get_terminal_size(self._stream.fileno()).columns or None
+        except (OSError, ValueError):
+            return None
 
     def say(self, text: str) -> None:
         """Write a line that is shown whatever was asked for."""
@@ -208,7 +218,8 @@ def coin_lines(quoted: Quoted, snapshot: Snapshot) -> list[str]:
         f"  Levels       {levels_line(config, snapshot)}",
         f"  Break-even   {break_even_line(snapshot)}",
         f"  Fills        {fills_line(config, snapshot)}",
-        f"  Market       {models_shown.market_line(snapshot['models'])}",
+        *_wrapped("  Market       ", models_shown.market_line(snapshot["models"])),
+        *_wrapped("  Fair price   ", models_shown.fair_line(snapshot["models"])),
     ]
     if quoted.inherited:
         held = coin_text(quoted.inherited, sz_decimals)
@@ -341,7 +352,7 @@ def fills_line(config: Config, snapshot: Snapshot) -> str:
 
 
 def status_line(snapshot: Snapshot, coin: str, sz_decimals: int) -> str:
-    """One line: phase, price, position, limit, orders, fills, profit."""
+    """One line: phase, price, position, limit, orders, fills, profit, estimates."""
     limits, counts, pnl = snapshot["limits"], snapshot["counts"], snapshot["pnl"]
     mid = "-" if snapshot["mid"] is None else f"{snapshot['mid']:g}"
     long, short = limits["lots"] if limits is not None else (0, 0)
@@ -355,7 +366,7 @@ def status_line(snapshot: Snapshot, coin: str, sz_decimals: int) -> str:
         f" ({percent(used)} % of {coin_text(bound, sz_decimals)})"
         f" | {bids} bids {asks} asks{models_shown.taken_off_text(snapshot)}"
         f" | fills {counts['fills_buy']}+{counts['fills_sell']}"
-        f" | ${total}"
+        f" | ${total}{models_shown.status_text(snapshot['models'])}"
     )
 
 

@@ -13,6 +13,7 @@ from mm import explain
 from mm.cli import run as mm
 from mm.errors import CheckFailed, ConfigError, EventError
 from mm.exits import Exit, exit_of
+from mm.figures import iso
 
 MOMENTS_S = (3.5, 4.0, 6.5, 9.0)
 
@@ -211,7 +212,7 @@ def test_the_journal_alone_tells_why_a_side_has_no_order(tmp_path: Path) -> None
     codes = set()
     for record, following in zip(records, [*records[1:], None], strict=True):
         # Right before the next record, or at the end, it is still what stands.
-        at = None if following is None else explain.iso(following["recv"] - 1_000)
+        at = None if following is None else iso(following["recv"] - 1_000)
         if following is not None and following["recv"] - 1_000 < record["recv"]:
             continue
         shown = explain.mode(explain.stand(run, at))

@@ -17,6 +17,7 @@ from maker_process import runs
 from mm import explain
 from mm.config import load
 from mm.cycles import CycleWatch
+from mm.figures import iso
 from mm.log import writing
 from mm.recorder import read_lines
 from mm.replay import LOG
@@ -140,7 +141,7 @@ async def test_a_whole_run_shows_one_number_for_each_cycle(
         assert Decimal(journalled["limits"]["lots"][0]) / 10**5 == long, cycle
         updated = [line for line in updates if line["cycle"] <= cycle][-1]
         assert Decimal(updated["new_long"]) == long, cycle
-        at = explain.iso(journalled["recv"])
+        at = iso(journalled["recv"])
         explained = explain.limits(explain.stand(directory, at))
         assert Decimal(explained["long"]) == long, cycle
 

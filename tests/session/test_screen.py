@@ -2,6 +2,7 @@
 
 import json
 import os
+import termios
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,15 @@ def quoting(unknown: Json, **more: object) -> Json:
     known = {"limits": limits, "leverage_only": 50_000_000_000, "mid": 100_000.0}
     fees = {"break_even_bps": 2.0, "maker_fee_bps": 1.5}
     return {**unknown, **known, **fees, "not_quoting": None, **more}
+
+
+def estimated(snapshot: Json) -> Json:
+    """The same, with what the models make of a market; of an hour nothing is ready."""
+    models = snapshot["models"]
+    volatility = {**models["volatility"], "half_lives": [1.04e-4, 1.19e-4, None]}
+    flow = [*models["flow"][:-1], {"half_life_s": 60.0, "per_s": [0.641, 0.806], "score": -1.37}]
+    fair = {"fair": 100_001.25, "fair_from_mid_bps": 0.125}
+    return {**snapshot, "models": {**models, **fair, "volatility": volatility, "flow": flow}}
 
 
 def paper(speed: float = 20.0) -> Venue:
@@ -114,6 +124,30 @@ def test_the_first_screen_says_the_speed_of_the_exchange_and_commands_that_work(
     assert ".venv/bin/mm replay /runs/a" in text
 
 
+def test_the_first_screen_says_what_is_estimated(unknown: Json) -> None:
+    text = screen(estimated(quoting(unknown)))
+    flowing = " ".join(text.split())
+    for said in (
+        "Market       sigma 1.04 1.19 - bps/sqrt(s) of 2 min, 10 min, 1 h, usual (",
+        "Fair price   100,001.25 by mid, +0.125 bps from mid;"
+        " takers of 60 s: buy 0.641/s, sell 0.806/s, score -1.37",
+    ):
+        assert " ".join(said.split()) in flowing
+    assert max(map(len, text.splitlines())) <= 100
+    assert "Fair price   no book yet" in screen(unknown)
+
+
+def test_a_status_line_does_not_wrap(unknown: Json) -> None:
+    """On a terminal of 40 columns: a second row would not be written over."""
+    leader, follower = os.openpty()
+    termios.tcsetwinsize(follower, (24, 40))
+    with os.fdopen(follower, "w") as stream, os.fdopen(leader, "rb", buffering=0) as seen:
+        Terminal(stream, shown=True).status([(estimated(quoting(unknown)), "BTC", 5)])
+        line = seen.read(1000).decode().removeprefix("\r\x1b[K")
+    assert len(line) == 40
+    assert line == status_line(estimated(quoting(unknown)), "BTC", 5)[:40]
+
+
 def test_a_screen_that_nobody_reads_any_more_is_closed_and_no_error(unknown: Json) -> None:
     reading, writing_end = os.pipe()
     os.close(reading)
@@ -163,6 +197,9 @@ def test_the_status_line_is_one_line(unknown: Json) -> None:
         " | fills 0+0 | $-1.23"
     )
     assert "starting; not quoting: not anchored" in status_line(unknown, "BTC", 5)
+    assert status_line(estimated(snapshot), "BTC", 5) == (
+        f"{line} | fair +0.12 bps sigma 1.04/1.19/- flow -1.4"
+    )
     snapshot["suppressed"] = {"bid": "toxic", "ask": None}
     assert "2 bids 1 asks (bid off: toxic) | fills" in status_line(snapshot, "BTC", 5)
 

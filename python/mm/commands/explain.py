@@ -30,10 +30,13 @@ def limits(run: Run = None, at: At = None, coin: Coin = None, as_json: AsJson = 
 
 @app.command()
 def quotes(run: Run = None, at: At = None, coin: Coin = None, as_json: AsJson = False) -> None:
-    """Show the terms of each price, the orders and what was refused, with the reason."""
+    """Show what each price and size is made of, what each order stands for, what was refused.
+
+    Without --at: as the run last quoted.
+    """
     from mm import explain
 
-    _show(explain.quotes, explain.text_of_quotes, (run, coin), at, as_json)
+    _show(explain.quotes, explain.text_of_quotes, (run, coin), at, as_json, quoting=True)
 
 
 @app.command()
@@ -50,13 +53,15 @@ def _show(
     which: tuple[Path | None, str | None],
     at: str | None,
     as_json: bool,
+    *,
+    quoting: bool = False,
 ) -> None:
     import json
 
     from mm.explain import newest_run, one_log, stand
 
     run, coin = which
-    shown = answer(stand(one_log(run or newest_run(), coin), at))
+    shown = answer(stand(one_log(run or newest_run(), coin), at, quoting=quoting))
     if as_json:
         print(json.dumps(shown))
         return
