@@ -14,6 +14,7 @@ use std::collections::VecDeque;
 use serde::Serialize;
 
 use super::GAP;
+use super::decay::{Left, log_move};
 use super::sweep::Sweep;
 use crate::units::{Dur, SECOND, Side, Time};
 
@@ -64,8 +65,8 @@ pub(super) struct Sums {
 }
 
 impl Sums {
-    pub(super) fn decay(&mut self, now: Time, half_life_s: f64) {
-        let by = libm::exp2(-now.since(self.as_of).as_secs().max(0.0) / half_life_s);
+    pub(super) fn decay(&mut self, now: Time, left: &mut Left) {
+        let by = left.after(now.since(self.as_of));
         for sum in [
             &mut self.weight,
             &mut self.moved,
@@ -115,6 +116,8 @@ pub struct AdverseSelection {
     waiting: VecDeque<Sweep>,
     /// Of them, from the oldest, those whose move to each horizon is known: a mid costs no look at the rest.
     resolved: [usize; HORIZONS_S.len()],
+    /// When the first horizon that is not ends: mids before that end none.
+    due: Option<Time>,
     mid: Option<(Time, f64)>,
 }
 
@@ -127,6 +130,7 @@ impl AdverseSelection {
             sums: [[[Sums::default(); DEPTHS]; HORIZONS_S.len()]; 2],
             waiting: VecDeque::new(),
             resolved: [0; HORIZONS_S.len()],
+            due: None,
             mid: None,
         }
     }
@@ -140,12 +144,14 @@ impl AdverseSelection {
         let place = self.waiting.partition_point(|one| one.exch <= sweep.exch);
         let place = place.max(self.resolved[0]);
         self.waiting.insert(place, *sweep);
+        self.due = self.next_due();
     }
 
     /// A newer mid, lattice units: horizons that ended before it had the mid before it.
     pub fn on_mid(&mut self, exch: Time, mid: f64) {
         if let Some((since, before)) = self.mid
             && since < exch
+            && self.due.is_some_and(|due| due < exch)
         {
             self.resolve(since, before, exch);
         }
@@ -161,6 +167,16 @@ impl AdverseSelection {
     fn forget_oldest(&mut self, count: usize) {
         self.waiting.drain(..count);
         self.resolved = self.resolved.map(|known| known.saturating_sub(count));
+        self.due = self.next_due();
+    }
+
+    fn next_due(&self) -> Option<Time> {
+        let next = HORIZONS_S.iter().zip(self.resolved);
+        let due = next.filter_map(|(horizon_s, known)| {
+            let sweep = self.waiting.get(known)?;
+            Some(sweep.exch.plus(Dur(horizon_s * SECOND)))
+        });
+        due.min()
     }
 
     fn resolve(&mut self, since: Time, mid: f64, now: Time) {
@@ -179,21 +195,20 @@ impl AdverseSelection {
         }
         // The longest horizon is the last to be known.
         let [.., over] = self.resolved;
-        if over > 0 {
-            self.forget_oldest(over);
-        }
+        self.forget_oldest(over);
     }
 
     #[expect(clippy::cast_precision_loss, reason = "sign is -1 or 1")]
     fn add(&mut self, horizon_index: usize, horizon: Dur, sweep: &Sweep, mid: f64) {
-        let move_bps = libm::log(mid / sweep.mid) * sweep.side.sign() as f64 * 1e4;
+        let move_bps = log_move(sweep.mid, mid) * sweep.side.sign() as f64 * 1e4;
         let maker = sweep.side.opposite();
+        let mut left = Left::new(self.half_life_s);
         let cells = &mut self.sums[maker.index()][horizon_index];
         for (cell, depth) in cells.iter_mut().zip(DEPTHS_BPS) {
             if depth > sweep.reach_bps.max(0.0) {
                 break;
             }
-            cell.decay(sweep.exch.plus(horizon), self.half_life_s);
+            cell.decay(sweep.exch.plus(horizon), &mut left);
             cell.add(sweep.exch, horizon, move_bps);
         }
     }
@@ -202,8 +217,12 @@ impl AdverseSelection {
     /// `HORIZONS_S`; `None` where fewer than two moves apart are known.
     #[must_use]
     pub fn curve(&self, side: Side, horizon: usize, now: Time) -> [Option<Cost>; DEPTHS] {
+        let mut left = Left::new(self.half_life_s);
         let mut costs = self.sums[side.index()][horizon].map(|mut sums| {
-            sums.decay(now, self.half_life_s);
+            if sums.weight == 0.0 {
+                return None;
+            }
+            sums.decay(now, &mut left);
             sums.cost()
         });
         make_monotone(&mut costs);

@@ -1,6 +1,7 @@
 //! The basis between a reference price and our mid, less its slow average: what the one has done and the other
 //! has not yet. MODELS.md P2.5.
 
+use super::decay::left_after;
 use crate::units::Time;
 
 /// What steps further than this from its average is no lead but another price: a percent.
@@ -12,9 +13,11 @@ const LEAST_BPS: f64 = 1e-6;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Basis {
     half_life_s: f64,
-    /// Logs of the reference and of our mid, each in a unit of its own; `None`: not heard since a gap.
+    /// Log of the reference, and our mid, each in a unit of its own; `None`: not heard since a gap.
     reference: Option<f64>,
     mid: Option<f64>,
+    /// Difference of their logs, where both are known.
+    log_ratio: Option<f64>,
     /// Sum of the basis times seconds, and the seconds, decayed.
     sums: (f64, f64),
     as_of: Time,
@@ -28,6 +31,7 @@ impl Basis {
             half_life_s,
             reference: None,
             mid: None,
+            log_ratio: None,
             sums: (0.0, 0.0),
             as_of: Time::ZERO,
         }
@@ -43,7 +47,7 @@ impl Basis {
     pub fn on_reference(&mut self, at: Time, px: f64) {
         self.hold(at);
         self.reference = Some(libm::log(px));
-        self.doubt();
+        self.compare();
     }
 
     /// A newer mid of ours, above 0 in any unit.
@@ -52,14 +56,13 @@ impl Basis {
             self.hold(at);
         }
         self.mid = Some(mid);
-        if self.reference.is_some() {
-            self.doubt();
-        }
+        self.compare();
     }
 
     /// Either stream broke, or the reference is too old: what is known of it is forgotten.
     pub fn forget(&mut self) {
         self.reference = None;
+        self.log_ratio = None;
         self.sums = (0.0, 0.0);
     }
 
@@ -67,7 +70,7 @@ impl Basis {
     /// mid. `None` until the average covers its own half-life.
     #[must_use]
     pub fn value_bps(&self, at: Time) -> Option<f64> {
-        let basis = self.basis()?;
+        let basis = self.log_ratio?;
         let (sum, seconds) = self.sums_at(at, basis);
         // Watched for ever they are half-life / ln 2; after one half-life half of that.
         let known = seconds >= 0.5 * self.half_life_s / core::f64::consts::LN_2 * (1.0 - 1e-9);
@@ -81,23 +84,23 @@ impl Basis {
         })
     }
 
-    /// A step of a percent is no lead: the average begins anew.
-    fn doubt(&mut self) {
+    /// What the basis is now. A step of a percent is no lead: the average begins anew.
+    fn compare(&mut self) {
+        self.log_ratio = self
+            .reference
+            .zip(self.mid)
+            .map(|(log, mid)| log - libm::log(mid));
         let (sum, seconds) = self.sums;
-        if let Some(basis) = self.basis().filter(|_| seconds > 0.0)
+        if let Some(basis) = self.log_ratio.filter(|_| seconds > 0.0)
             && (basis - sum / seconds).abs() * 1e4 > MOST_BPS
         {
             self.sums = (0.0, 0.0);
         }
     }
 
-    fn basis(&self) -> Option<f64> {
-        Some(self.reference? - libm::log(self.mid?))
-    }
-
     /// The basis was what it is until `at`.
     fn hold(&mut self, at: Time) {
-        if let Some(basis) = self.basis() {
+        if let Some(basis) = self.log_ratio {
             self.sums = self.sums_at(at, basis);
         }
         self.as_of = self.as_of.max(at);
@@ -105,7 +108,7 @@ impl Basis {
 
     fn sums_at(&self, at: Time, basis: f64) -> (f64, f64) {
         let span_s = at.since(self.as_of).as_secs().max(0.0);
-        let by = libm::exp2(-span_s / self.half_life_s);
+        let by = left_after(span_s, self.half_life_s);
         let held_s = self.half_life_s / core::f64::consts::LN_2 * (1.0 - by);
         let (sum, seconds) = self.sums;
         (sum * by + basis * held_s, seconds * by + held_s)

@@ -11,6 +11,7 @@
 use serde::Serialize;
 
 use super::GAP;
+use super::decay::left_after;
 use super::sweep::Sweep;
 use crate::units::Time;
 
@@ -38,7 +39,7 @@ struct Sums {
 impl Sums {
     /// As they are `span_s` later.
     fn later(mut self, half_life_s: f64, span_s: f64, is_watched: bool) -> Self {
-        let by = libm::exp2(-span_s / half_life_s);
+        let by = left_after(span_s, half_life_s);
         for side in 0..2 {
             self.count[side] *= by;
             self.notional[side] *= by;
@@ -151,7 +152,7 @@ impl Flow {
         if seen == as_of {
             return;
         }
-        let by = libm::exp2(-seen.since(as_of).as_secs() / MEAN_HALF_LIFE_S);
+        let by = left_after(seen.since(as_of).as_secs(), MEAN_HALF_LIFE_S);
         self.signs = (self.signs.0 * by, self.signs.1 * by);
         self.windows = self.at(seen, true);
         self.known = Some((seen, seen));

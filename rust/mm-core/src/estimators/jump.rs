@@ -44,7 +44,9 @@ impl Jump {
         self.began = Some((at, from));
         self.last = Some((exch, mid));
         self.score = sigma.filter(|sigma| *sigma > 0.0).map_or(0.0, |sigma| {
-            (mid / from - 1.0) / (sigma * libm::sqrt(SPAN.as_secs()))
+            // Sigma is per square root of a second, and a second is the span.
+            const { assert!(SPAN.0 == SECOND) };
+            (mid / from - 1.0) / sigma
         });
     }
 

@@ -116,6 +116,14 @@ struct Pending {
     next: usize,
 }
 
+impl Pending {
+    /// When its next horizon ends; `None`: all did.
+    fn due(&self) -> Option<Time> {
+        let horizon_ms = HORIZONS_MS.get(self.next)?;
+        Some(self.at.plus(Dur::from_millis(*horizon_ms)))
+    }
+}
+
 /// Sums over the fills of one group at one horizon.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 struct Sums {
@@ -208,6 +216,8 @@ pub struct Markouts {
     /// As it is now; `None`: nobody tells.
     regime: Option<Regime>,
     pending: VecDeque<Pending>,
+    /// When the first of their horizons ends: a mid before it resolves none.
+    due: Option<Time>,
     sums: [[Sums; HORIZONS]; GROUPS],
     unknown: u64,
 }
@@ -266,6 +276,7 @@ impl Markouts {
         };
         let later = self.pending.partition_point(|other| other.at <= at);
         self.pending.insert(later, fill);
+        self.due = self.pending.iter().filter_map(Pending::due).min();
     }
 
     /// Nothing more comes: the newest mid held until `end`.
@@ -275,6 +286,9 @@ impl Markouts {
 
     /// Every horizon that is `over` has the mid that held then.
     fn resolve(&mut self, now: Time, over: impl Fn(Time) -> bool) {
+        if !self.due.is_some_and(&over) {
+            return;
+        }
         for index in 0..self.pending.len() {
             let mut fill = self.pending[index];
             if fill.at > now {
@@ -298,6 +312,7 @@ impl Markouts {
         {
             self.pending.pop_front();
         }
+        self.due = self.pending.iter().filter_map(Pending::due).min();
     }
 
     fn add(&mut self, fill: &Pending, horizon: Dur, due: Time) {

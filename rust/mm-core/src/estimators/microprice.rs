@@ -13,6 +13,16 @@ const IMBALANCES: usize = 5;
 /// Classes of the spread: one tick, two, more.
 const SPREADS: usize = 3;
 const STATES: usize = IMBALANCES * SPREADS;
+/// States that lean to the ask; their mirrors lean to the bid, the others to neither.
+const LEANING: [usize; SPREADS * (IMBALANCES / 2)] = {
+    let mut states = [0; SPREADS * (IMBALANCES / 2)];
+    let mut at = 0;
+    while at < states.len() {
+        states[at] = at / (IMBALANCES / 2) * IMBALANCES + at % (IMBALANCES / 2);
+        at += 1;
+    }
+    states
+};
 /// Changes of the touch that are remembered, by their decay: about two hours of a busy book.
 const MEMORY: f64 = 50_000.0;
 /// Visits that a state's own answer needs to count as much as the prior's.
@@ -22,6 +32,14 @@ const SOLVE_EVERY: u32 = 250;
 /// Sweeps of the iteration, and the change, in ticks, that ends it.
 const ROUNDS_MAX: usize = 2_000;
 const ROUNDS_ENOUGH: f64 = 1e-7;
+
+/// What a state says.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Solved {
+    ticks: f64,
+    visits: f64,
+    share: f64,
+}
 
 /// Rolling estimate of the micro-price's distance from the mid.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,8 +51,8 @@ pub struct MicroPrice {
     growth: f64,
     last: Option<(usize, f64)>,
     since_solved: u32,
-    /// `G` in ticks, and the visits it rests on.
-    solved: [(f64, f64); STATES],
+    /// `G` in ticks, the visits it rests on, and what share of it those are worth.
+    solved: [Solved; STATES],
 }
 
 impl Default for MicroPrice {
@@ -45,7 +63,7 @@ impl Default for MicroPrice {
             growth: 1.0,
             last: None,
             since_solved: 0,
-            solved: [(0.0, 0.0); STATES],
+            solved: [Solved::default(); STATES],
         }
     }
 }
@@ -80,17 +98,17 @@ impl MicroPrice {
     /// How far the micro-price is above the mid, ticks, with the visits of the state that it rests on.
     #[must_use]
     pub fn offset_ticks(&self, touch: &Touch, tick: f64) -> (f64, f64) {
-        self.solved[state(touch, tick)]
+        let Solved { ticks, visits, .. } = self.solved[state(touch, tick)];
+        (ticks, visits)
     }
 
     /// The fair price, lattice units: the size-weighted mid, moved to the micro-price by as much of `n /
     /// (n + 100)` as the state's visits are worth; never outside the touch.
     #[must_use]
     pub fn fair(&self, touch: &Touch, tick: f64) -> f64 {
-        let (offset, visits) = self.offset_ticks(touch, tick);
+        let Solved { ticks, share, .. } = self.solved[state(touch, tick)];
         let weighted = touch.microprice();
-        let share = visits / (visits + VISITS_HALF);
-        let fair = weighted + share * (touch.mid() + offset * tick - weighted);
+        let fair = weighted + share * (touch.mid() + ticks * tick - weighted);
         fair.clamp(touch.bid.px.as_f64(), touch.ask.px.as_f64())
     }
 
@@ -99,56 +117,72 @@ impl MicroPrice {
         self.moves[from] += self.growth * moved;
     }
 
-    /// Iterates `G <- r + P G`, kept odd.
+    /// Iterates `G <- r + P G`. It is odd, so only the states that lean to the ask are unknown: what follows
+    /// counts for them, and where it leans to the bid against them.
     fn solve(&mut self) {
         let visits: [f64; STATES] = core::array::from_fn(|from| self.counts[from].iter().sum());
-        let mut odd = [0.0; STATES];
+        let worth = visits.map(|seen| if seen > 0.0 { 1.0 / seen } else { 0.0 });
+        let moves = LEANING.map(|from| self.moves[from] * worth[from]);
+        let onward = LEANING.map(|from| {
+            let odd = |to| (self.counts[from][to] - self.counts[from][mirror(to)]) * worth[from];
+            LEANING.map(odd)
+        });
+        let mut solved = [0.0; LEANING.len()];
         for _ in 0..ROUNDS_MAX {
-            let next: [f64; STATES] = core::array::from_fn(|from| {
-                if visits[from] <= 0.0 {
-                    return 0.0;
-                }
-                let onward = self.counts[from]
-                    .iter()
-                    .zip(odd)
-                    .map(|(n, g)| n * g)
-                    .sum::<f64>();
-                (self.moves[from] + onward) / visits[from]
+            let next: [f64; LEANING.len()] = core::array::from_fn(|from| {
+                let then = onward[from].iter().zip(solved).map(|(p, g)| p * g);
+                moves[from] + then.sum::<f64>()
             });
-            let kept: [f64; STATES] =
-                core::array::from_fn(|state| (next[state] - next[mirror(state)]) / 2.0);
-            let changed = kept.iter().zip(odd).map(|(new, old)| libm::fabs(new - old));
+            let changed = next
+                .iter()
+                .zip(solved)
+                .map(|(new, old)| libm::fabs(new - old));
             let is_enough = changed.fold(0.0, f64::max) < ROUNDS_ENOUGH;
-            odd = kept;
+            solved = next;
             if is_enough {
                 break;
             }
         }
-        let growth = core::mem::replace(&mut self.growth, 1.0);
+        self.take(visits, solved);
+    }
+
+    fn take(&mut self, visits: [f64; STATES], solved: [f64; LEANING.len()]) {
+        let worth = 1.0 / core::mem::replace(&mut self.growth, 1.0);
         for (from, seen) in visits.iter().enumerate() {
-            self.solved[from] = (odd[from], seen / growth);
-            self.moves[from] /= growth;
+            let visits = seen * worth;
+            self.solved[from] = Solved {
+                ticks: 0.0,
+                visits,
+                share: visits / (visits + VISITS_HALF),
+            };
+            self.moves[from] *= worth;
             for count in &mut self.counts[from] {
-                *count /= growth;
+                *count *= worth;
             }
+        }
+        for (state, ticks) in LEANING.into_iter().zip(solved) {
+            self.solved[state].ticks = ticks;
+            self.solved[mirror(state)].ticks = -ticks;
         }
     }
 }
 
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    clippy::cast_precision_loss,
-    reason = "cut to the classes"
-)]
+/// Each class reaches half of one to either side of its middle: of five imbalances the bounds are a fifth and
+/// three fifths of both sizes.
 fn state(touch: &Touch, tick: f64) -> usize {
+    const HALF: usize = IMBALANCES / 2;
+    const { assert!(IMBALANCES == 5 && SPREADS == 3) };
     let (bid, ask) = (touch.bid.sz.as_f64(), touch.ask.sz.as_f64());
     // Odd under mirroring: classes are counted from the middle outward.
-    let lean = (bid - ask) / (bid + ask) * IMBALANCES as f64 / 2.0;
-    let half = (IMBALANCES / 2) as f64;
-    let imbalance = (libm::round(lean).clamp(-half, half) + half) as usize;
-    let ticks = libm::round((touch.ask.px.as_f64() - touch.bid.px.as_f64()) / tick);
-    let spread = (ticks.max(1.0) - 1.0).min((SPREADS - 1) as f64) as usize;
+    let (lean, both) = (5.0 * libm::fabs(bid - ask), bid + ask);
+    let outward = usize::from(lean >= both) + usize::from(lean >= 3.0 * both);
+    let imbalance = if bid < ask {
+        HALF - outward
+    } else {
+        HALF + outward
+    };
+    let wide = touch.ask.px.as_f64() - touch.bid.px.as_f64();
+    let spread = usize::from(wide >= 1.5 * tick) + usize::from(wide >= 2.5 * tick);
     spread * IMBALANCES + imbalance
 }
 

@@ -2,6 +2,7 @@
 
 pub mod adverse;
 pub mod basis;
+mod decay;
 pub mod flow;
 pub mod funding;
 pub mod history;

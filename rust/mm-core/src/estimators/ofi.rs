@@ -6,6 +6,7 @@
 //! that no size has a unit, and cut at one: on recorded markets a larger one moved the mid no further.
 
 use super::GAP;
+use super::decay::left_after;
 use crate::book::Touch;
 use crate::units::Time;
 
@@ -61,24 +62,29 @@ impl Imbalance {
         self.flow = 0.0;
     }
 
-    /// A look at a regular time, from which it is known how large the flow usually is.
-    pub fn look(&mut self, at: Time) {
+    /// A look at a regular time, from which it is known how large the flow usually is; gives its [`value`](Self::value).
+    pub fn look(&mut self, at: Time) -> Option<f64> {
         let (sum, n) = self.squares;
         let span_s = self
             .looked
             .map_or(0.0, |looked| at.since(looked).as_secs().max(0.0));
-        let by = libm::exp2(-span_s / self.half_life_s);
+        let by = left_after(span_s, self.half_life_s);
         let flow = self.flow_at(at);
         self.squares = (sum * by + flow * flow, n * by + 1.0);
         self.looked = Some(at);
+        self.in_usual_sizes(flow)
     }
 
     /// The imbalance in its usual size, -1 to 1, positive where the bid grows; `None` until that is known.
     #[must_use]
     pub fn value(&self, at: Time) -> Option<f64> {
+        self.in_usual_sizes(self.flow_at(at))
+    }
+
+    fn in_usual_sizes(&self, flow: f64) -> Option<f64> {
         let (sum, n) = self.squares;
         let usual = libm::sqrt(sum / n);
-        (n >= LOOKS_LEAST && usual > 0.0).then(|| (self.flow_at(at) / usual).clamp(-1.0, 1.0))
+        (n >= LOOKS_LEAST && usual > 0.0).then(|| (flow / usual).clamp(-1.0, 1.0))
     }
 
     fn flow_at(&self, at: Time) -> f64 {
@@ -90,20 +96,11 @@ impl Imbalance {
     }
 }
 
-/// What a change of the touch counts, lots.
+/// What a change of the touch counts, lots. Without a branch: which way prices go nobody can guess.
 fn change(before: &Touch, after: &Touch) -> f64 {
-    let mut sum = 0.0;
-    if after.bid.px >= before.bid.px {
-        sum += after.bid.sz.as_f64();
-    }
-    if after.bid.px <= before.bid.px {
-        sum -= before.bid.sz.as_f64();
-    }
-    if after.ask.px <= before.ask.px {
-        sum -= after.ask.sz.as_f64();
-    }
-    if after.ask.px >= before.ask.px {
-        sum += before.ask.sz.as_f64();
-    }
-    sum
+    let counts = |is: bool| f64::from(u8::from(is));
+    counts(after.bid.px >= before.bid.px) * after.bid.sz.as_f64()
+        - counts(after.bid.px <= before.bid.px) * before.bid.sz.as_f64()
+        - counts(after.ask.px <= before.ask.px) * after.ask.sz.as_f64()
+        + counts(after.ask.px >= before.ask.px) * before.ask.sz.as_f64()
 }

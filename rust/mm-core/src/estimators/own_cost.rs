@@ -15,6 +15,7 @@ use serde::Serialize;
 
 use super::GAP;
 use super::adverse::{Cost, Sums};
+use super::decay::Left;
 use crate::units::{Dur, SECOND, Side, Time};
 
 /// Where the recorded curves are flat.
@@ -104,7 +105,7 @@ impl OwnCosts {
                     let moved_bps = against_bps(&fill, before);
                     let residual = moved_bps - tape_bps(fill.side, fill.delta_bps);
                     let sums = &mut self.sums[fill.side.index()];
-                    sums.decay(fill.exch.plus(HORIZON), self.half_life_s);
+                    sums.decay(fill.exch.plus(HORIZON), &mut Left::new(self.half_life_s));
                     sums.add(fill.exch, HORIZON, residual);
                 }
             }
@@ -122,7 +123,7 @@ impl OwnCosts {
     #[must_use]
     pub fn shifts(&self, n0: f64, now: Time) -> [OwnCost; 2] {
         let residuals = self.sums.map(|mut sums| {
-            sums.decay(now, self.half_life_s);
+            sums.decay(now, &mut Left::new(self.half_life_s));
             sums.cost()
         });
         let known = || residuals.iter().flatten();

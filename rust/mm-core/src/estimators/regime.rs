@@ -71,12 +71,12 @@ impl Regimes {
             let (enter, leave) = BUSY_BOUNDS;
             let is_lively = self.regime >= Regime::Lively;
             let enough = if is_lively { leave } else { enter };
-            let least = if recent.filter(beyond).count() >= enough {
+            let of_ratio = self.of(sigma / usual);
+            if of_ratio < Regime::Lively && recent.filter(beyond).count() >= enough {
                 Regime::Lively
             } else {
-                Regime::Calm
-            };
-            self.of(sigma / usual).max(least)
+                of_ratio
+            }
         });
         let may_calm = self.since.is_none_or(|since| exch.since(since) >= DWELL);
         if wanted > self.regime || (wanted < self.regime && may_calm) {

@@ -10,6 +10,7 @@
 
 use serde::Serialize;
 
+use super::decay::left_after;
 use crate::units::Time;
 
 /// Pairs, decayed, before the gate can open.
@@ -93,7 +94,7 @@ impl Ridge {
     /// A pair whose outcome is now known, and what [`Ridge::predict`] said of it when only `x` was.
     pub fn observe(&mut self, at: Time, x: f64, y: f64, predicted: f64) {
         if let Some(as_of) = self.as_of {
-            let by = libm::exp2(-at.since(as_of).as_secs().max(0.0) / self.half_life_s);
+            let by = left_after(at.since(as_of).as_secs().max(0.0), self.half_life_s);
             self.n *= by;
             self.xx *= by;
             self.xy *= by;

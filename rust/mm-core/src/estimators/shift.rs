@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::GAP;
 use super::basis::Basis;
+use super::decay::log_move;
 use super::ofi::Imbalance;
 use super::ridge::{Ridge, Slope};
 use crate::book::Touch;
@@ -95,7 +96,7 @@ pub struct Shift {
     /// When the running second ends.
     due: Option<Time>,
     open: Option<Open>,
-    /// Newest touch: time, mid in lattice units, and what the fair price expects without us, bps.
+    /// Newest touch: time, mid, and the fair price without us, in lattice units.
     last: Option<(Time, f64, f64)>,
 }
 
@@ -123,7 +124,7 @@ impl Shift {
         let at = self.advance(exch);
         self.flow.on_touch(at, others);
         self.basis.on_mid(at, mid);
-        self.last = Some((at, mid, (fair / mid - 1.0) * 1e4));
+        self.last = Some((at, mid, fair));
         if self.due.is_none() {
             self.begin(at);
         }
@@ -190,11 +191,11 @@ impl Shift {
 
     /// A second begins with what is known then.
     fn begin(&mut self, at: Time) {
-        let Some((_, mid, base_bps)) = self.last else {
+        let Some((_, mid, fair)) = self.last else {
             self.drop_second();
             return;
         };
-        self.flow.look(at);
+        let flow = self.flow.look(at);
         let expected = |signal: Option<f64>, ridge: &Ridge| {
             signal.map(|signal| Expected {
                 signal,
@@ -208,9 +209,9 @@ impl Shift {
         };
         self.open = Some(Open {
             mid,
-            base_bps,
+            base_bps: (fair / mid - 1.0) * 1e4,
             lead,
-            flow: expected(self.flow.value(at), &self.flow_ridge),
+            flow: expected(flow, &self.flow_ridge),
             lead_used_bps,
         });
         self.due = Some(at.plus(HORIZON));
@@ -220,7 +221,7 @@ impl Shift {
         let (Some(open), Some((_, mid, _))) = (self.open.take(), self.last) else {
             return;
         };
-        let left_bps = libm::log(mid / open.mid) * 1e4 - open.base_bps;
+        let left_bps = log_move(open.mid, mid) * 1e4 - open.base_bps;
         if let Some(Expected { signal, bps }) = open.lead {
             self.lead_ridge.observe(at, signal, left_bps, bps);
         }

@@ -2,6 +2,7 @@
 
 use super::GAP;
 use super::adverse::{AdverseSelection, Cost, DEPTHS};
+use super::decay::left_after;
 use super::flow::Flow;
 use super::intensity::{Fit, MarketIntensity};
 use super::sweep::{Sweep, Sweeps};
@@ -19,6 +20,8 @@ pub struct Watched {
     flow: Flow,
     /// Half of the spread times seconds, and the seconds, decayed like the intensity, bps s and s.
     half_spread: (f64, f64),
+    /// The same of the second that runs, all of it alike: it is forgotten when it is over.
+    running: (f64, f64),
     last: Option<(Time, Touch)>,
     count: u64,
 }
@@ -34,6 +37,7 @@ impl Watched {
             intensity: MarketIntensity::new(intensity_half_life_s),
             flow: Flow::default(),
             half_spread: (0.0, 0.0),
+            running: (0.0, 0.0),
             last: None,
             count: 0,
         }
@@ -81,10 +85,18 @@ impl Watched {
     }
 
     fn count_spread(&mut self, touch: &Touch, span_s: f64) {
-        let by = libm::exp2(-span_s / self.half_life_s);
+        self.running.0 += touch.spread_bps() / 2.0 * span_s;
+        self.running.1 += span_s;
+        if self.running.1 >= 1.0 {
+            self.half_spread = self.half_spread_sums();
+            self.running = (0.0, 0.0);
+        }
+    }
+
+    fn half_spread_sums(&self) -> (f64, f64) {
+        let by = left_after(self.running.1, self.half_life_s);
         let (sum, seconds) = self.half_spread;
-        let half_bps = touch.spread_bps() / 2.0;
-        self.half_spread = (sum * by + half_bps * span_s, seconds * by + span_s);
+        (sum * by + self.running.0, seconds * by + self.running.1)
     }
 
     /// Sweeps that counted.
@@ -95,14 +107,14 @@ impl Watched {
 
     /// Seconds watched, decayed, gaps left out.
     #[must_use]
-    pub const fn watched_s(&self) -> f64 {
-        self.half_spread.1
+    pub fn watched_s(&self) -> f64 {
+        self.half_spread_sums().1
     }
 
     /// Half of the spread, mean over the time watched, bps; `None` before two touches.
     #[must_use]
     pub fn half_spread_bps(&self) -> Option<f64> {
-        let (sum, seconds) = self.half_spread;
+        let (sum, seconds) = self.half_spread_sums();
         (seconds > 0.0).then(|| sum / seconds)
     }
 

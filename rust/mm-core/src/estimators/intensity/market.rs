@@ -27,8 +27,22 @@ const GROWTH_MAX: f64 = 1e12;
 struct Reaches {
     /// Weighted sweeps that ended in each bin; the last one holds all beyond.
     ended: Vec<f64>,
+    /// Bins up to here: none ended beyond.
+    end: usize,
     /// Sum of squared weights of all sweeps over the sum of weights gives the effective number.
     squares: f64,
+}
+
+impl Reaches {
+    /// The bins from `first` to before `end` that anything ended in.
+    fn between(&self, first: usize, end: usize) -> &[f64] {
+        let bins = self.ended.get(first..end.min(self.end));
+        bins.unwrap_or_default()
+    }
+
+    fn all(&self) -> f64 {
+        self.between(0, self.end).iter().sum()
+    }
 }
 
 /// Decayed counts of sweeps by side and distance, and the time they were counted over.
@@ -40,7 +54,9 @@ pub struct MarketIntensity {
     observed_s: f64,
     /// What an observation weighs now: it grows instead of all others shrinking.
     growth: f64,
-    as_of: Option<Time>,
+    /// Exchange time that these are of, and until when the market was watched since, at most a gap later; `None`:
+    /// never. What time alone changes is computed when something is counted or read.
+    known: Option<(Time, Time)>,
 }
 
 impl MarketIntensity {
@@ -49,6 +65,7 @@ impl MarketIntensity {
     pub fn new(half_life_s: f64) -> Self {
         let reaches = Reaches {
             ended: vec![0.0; BINS + 1],
+            end: 0,
             squares: 0.0,
         };
         Self {
@@ -56,47 +73,75 @@ impl MarketIntensity {
             sides: [reaches.clone(), reaches],
             observed_s: 0.0,
             growth: 1.0,
-            as_of: None,
+            known: None,
         }
     }
 
     /// The market was watched until `exch`: silence counts too, unless it is a gap.
     pub fn on_time(&mut self, exch: Time) {
-        let Some(known) = self.as_of else {
-            self.as_of = Some(exch);
+        let Some((as_of, seen)) = self.known else {
+            self.known = Some((exch, exch));
             return;
         };
-        if exch <= known {
+        if exch <= seen {
             return;
         }
-        self.as_of = Some(exch);
-        let (span, rate) = (
-            exch.since(known).as_secs(),
-            core::f64::consts::LN_2 / self.half_life_s,
-        );
-        let grown = libm::exp(span * rate);
-        if exch.since(known) <= GAP {
-            // The weight grows while it is watched: its integral over the span.
-            self.observed_s += self.growth * (grown - 1.0) / rate;
+        if exch.since(as_of) <= GAP {
+            self.known = Some((as_of, exch));
+            return;
         }
-        self.growth *= grown;
-        if self.growth > GROWTH_MAX {
-            self.scale_back();
+        if exch.since(seen) > GAP {
+            self.settle(seen);
+            self.growth = self.at(exch).0;
+            self.known = Some((exch, exch));
+            self.bound();
+        } else {
+            self.settle(exch);
         }
+    }
+
+    /// Counts the time watched until `exch`.
+    fn settle(&mut self, exch: Time) {
+        (self.growth, self.observed_s) = self.at(exch);
+        self.known = Some((exch, exch));
+        self.bound();
+    }
+
+    /// What an observation weighs at `exch`, and the weighted seconds observed, if the market was watched.
+    fn at(&self, exch: Time) -> (f64, f64) {
+        let span_s = self
+            .known
+            .map_or(0.0, |(as_of, _)| exch.since(as_of).as_secs());
+        let rate = core::f64::consts::LN_2 / self.half_life_s;
+        let grown = libm::exp(span_s * rate);
+        // The weight grows while it is watched: its integral over the span.
+        let observed_s = self.observed_s + self.growth * (grown - 1.0) / rate;
+        (self.growth * grown, observed_s)
+    }
+
+    /// The same as of now.
+    fn now(&self) -> (f64, f64) {
+        self.known
+            .map_or((self.growth, self.observed_s), |(_, seen)| self.at(seen))
     }
 
     /// Exchange time until which the market was watched.
     #[must_use]
-    pub const fn as_of(&self) -> Option<Time> {
-        self.as_of
+    pub fn as_of(&self) -> Option<Time> {
+        self.known.map(|(_, seen)| seen)
     }
 
     /// A sweep that ended. Those that came to nobody's distance, inside the spread, are in the first bin.
     pub fn observe(&mut self, sweep: &Sweep) {
         self.on_time(sweep.exch);
+        if let Some((_, seen)) = self.known {
+            self.settle(seen);
+        }
         // The side of the makers that it met.
         let side = &mut self.sides[sweep.side.opposite().index()];
-        side.ended[bin(sweep.reach_bps.max(0.0)).min(BINS)] += self.growth;
+        let bin = bin(sweep.reach_bps.max(0.0)).min(BINS);
+        side.ended[bin] += self.growth;
+        side.end = side.end.max(bin + 1);
         side.squares += self.growth * self.growth;
     }
 
@@ -106,12 +151,13 @@ impl MarketIntensity {
     pub fn fit(&self, side: Side, low_bps: f64, high_bps: f64) -> Option<Fit> {
         let reaches = &self.sides[side.index()];
         let (first, last) = (bin_from(low_bps), bin(high_bps).min(BINS));
-        let inside = reaches.ended.get(first..last)?;
+        let inside = reaches.between(first, last);
         let ended: f64 = inside.iter().sum();
-        let beyond: f64 = reaches.ended[last..].iter().sum();
-        let passed = steps(inside) + beyond * as_f64(last - first);
-        let (total, all) = (ended + beyond, reaches.ended.iter().sum::<f64>());
-        if ended <= 0.0 || passed <= 0.0 || self.observed_s <= 0.0 {
+        let beyond: f64 = reaches.between(last, reaches.end).iter().sum();
+        let passed = steps(inside) + beyond * as_f64(last.checked_sub(first)?);
+        let (total, all) = (ended + beyond, reaches.all());
+        let (_, observed_s) = self.now();
+        if ended <= 0.0 || passed <= 0.0 || observed_s <= 0.0 {
             return None;
         }
         // A weight is worth this much of a sweep: the effective number over the sum of weights.
@@ -126,7 +172,7 @@ impl MarketIntensity {
         let var_kappa = 1.0 / information / (q * BIN_BPS) / (q * BIN_BPS);
         let low = as_f64(first) * BIN_BPS;
         Some(Fit {
-            log_arrival: libm::log(total / self.observed_s) + kappa * low,
+            log_arrival: libm::log(total / observed_s) + kappa * low,
             kappa,
             var_log_arrival: 1.0 / n + low * low * var_kappa,
             var_kappa,
@@ -141,9 +187,9 @@ impl MarketIntensity {
     #[must_use]
     pub fn fit_where_known(&self, side: Side, near_bps: f64) -> Option<Fit> {
         let reaches = &self.sides[side.index()];
-        let worth = reaches.ended.iter().sum::<f64>() / reaches.squares;
+        let worth = reaches.all() / reaches.squares;
         let mut beyond = 0.0;
-        let far = (0..=BINS).rev().find(|bin| {
+        let far = (0..reaches.end).rev().find(|bin| {
             beyond += reaches.ended[*bin];
             beyond * worth >= SWEEPS_MIN
         })?;
@@ -155,10 +201,14 @@ impl MarketIntensity {
     #[must_use]
     pub fn counted_rate(&self, side: Side, delta_bps: f64) -> Option<f64> {
         let beyond = self.sides[side.index()].ended.get(bin_from(delta_bps)..)?;
-        (self.observed_s > 0.0).then(|| beyond.iter().sum::<f64>() / self.observed_s)
+        let (_, observed_s) = self.now();
+        (observed_s > 0.0).then(|| beyond.iter().sum::<f64>() / observed_s)
     }
 
-    fn scale_back(&mut self) {
+    fn bound(&mut self) {
+        if self.growth <= GROWTH_MAX {
+            return;
+        }
         let by = 1.0 / self.growth;
         for side in &mut self.sides {
             for weight in &mut side.ended {

@@ -80,6 +80,8 @@ pub struct Volatility {
     coarser: Window,
     /// Without jumps.
     robust: Window,
+    /// Its deviation, asked for by every mid and new once a second.
+    robust_sigma: Option<f64>,
     jumps: u64,
     /// Seconds that moved and all seconds, decayed like the twin.
     moving: (f64, f64),
@@ -103,6 +105,7 @@ impl Default for Volatility {
             finer: Window::new(TEN_MINUTES_S),
             coarser: Window::new(TEN_MINUTES_S),
             robust: Window::new(TEN_MINUTES_S),
+            robust_sigma: None,
             jumps: 0,
             moving: (0.0, 0.0),
             grid: None,
@@ -131,10 +134,10 @@ impl Volatility {
             return;
         }
         if self.next_sample <= exch {
-            let (before, now) = (libm::log(last_mid), libm::log(mid));
+            let before = libm::log(last_mid);
             while self.next_sample <= exch {
                 let at_boundary = if self.next_sample == exch {
-                    now
+                    libm::log(mid)
                 } else {
                     before
                 };
@@ -186,6 +189,7 @@ impl Volatility {
                 add(window, r, lag);
             }
         }
+        self.robust_sigma = self.robust.variance().map(libm::sqrt);
     }
 
     /// The square beyond which a second's move is a jump; `None` before anything is known.
@@ -224,6 +228,7 @@ impl Volatility {
                 self.robust.add_old(one.squared, one.span_s, weight);
             }
         }
+        self.robust_sigma = self.robust.variance().map(libm::sqrt);
     }
 
     fn estimate(&self, window: usize) -> Option<Sigma> {
@@ -244,8 +249,8 @@ impl Volatility {
 
     /// The 10 min estimate without jumps.
     #[must_use]
-    pub fn without_jumps(&self) -> Option<f64> {
-        self.robust.variance().map(libm::sqrt)
+    pub const fn without_jumps(&self) -> Option<f64> {
+        self.robust_sigma
     }
 
     /// All of it.
