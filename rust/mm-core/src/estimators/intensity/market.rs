@@ -36,8 +36,8 @@ struct Reaches {
 impl Reaches {
     /// The bins from `first` to before `end` that anything ended in.
     fn between(&self, first: usize, end: usize) -> &[f64] {
-        let bins = self.ended.get(first..end.min(self.end));
-        bins.unwrap_or_default()
+        let end = end.min(self.end);
+        &self.ended[first.min(end)..end]
     }
 
     fn all(&self) -> f64 {
