@@ -8,14 +8,16 @@
 //!
 //! Moves of sweeps that follow each other within a horizon are one and the same move: of those only one
 //! counts for the standard error.
+//!
+//! Their effective number falls in silence, and errors widen with it.
 
 use std::collections::VecDeque;
 
 use serde::Serialize;
 
-use super::GAP;
 use super::decay::{Left, log_move};
 use super::sweep::Sweep;
+use super::{GAP, effective};
 use crate::units::{Dur, SECOND, Side, Time};
 
 /// Times after a sweep, s.
@@ -36,7 +38,7 @@ pub struct Cost {
     pub mean_bps: f64,
     /// Its standard error, bps.
     pub se_bps: f64,
-    /// Effective number of moves that do not overlap.
+    /// Effective number of moves that do not overlap, forgotten until now.
     pub n: f64,
     /// End of the newest one, exchange time.
     pub as_of: Time,
@@ -57,11 +59,14 @@ pub(super) struct Sums {
     weight: f64,
     moved: f64,
     squared: f64,
-    /// The same weights, and their squares, of moves that do not overlap.
+    /// The same weights, and their squares, of moves that do not overlap, and what the newest of them weighs.
     apart: f64,
     apart_squared: f64,
+    latest: f64,
     /// When the newest that counts as apart began.
     began: Option<Time>,
+    /// End of the newest move.
+    newest: Time,
 }
 
 impl Sums {
@@ -72,6 +77,7 @@ impl Sums {
             &mut self.moved,
             &mut self.squared,
             &mut self.apart,
+            &mut self.latest,
         ] {
             *sum *= by;
         }
@@ -83,15 +89,17 @@ impl Sums {
         self.weight += 1.0;
         self.moved += move_bps;
         self.squared += move_bps * move_bps;
+        self.newest = self.newest.max(begin.plus(horizon));
         if self.began.is_none_or(|began| begin.since(began) >= horizon) {
             self.began = Some(begin);
             self.apart += 1.0;
             self.apart_squared += 1.0;
+            self.latest = 1.0;
         }
     }
 
     pub(super) fn cost(&self) -> Option<Cost> {
-        let n = self.apart * self.apart / self.apart_squared;
+        let n = effective(self.apart, self.apart_squared, self.latest);
         if !(n >= 2.0 && self.weight > 0.0) {
             return None;
         }
@@ -101,7 +109,7 @@ impl Sums {
             mean_bps,
             se_bps: libm::sqrt(variance / (n - 1.0)),
             n,
-            as_of: self.as_of,
+            as_of: self.newest,
         })
     }
 }

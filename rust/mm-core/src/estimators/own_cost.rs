@@ -30,6 +30,8 @@ pub struct OwnCost {
     pub residual: Option<Cost>,
     /// That, pulled to the one of both sides, and that to none: what the side's curve is shifted by, bps.
     pub shift_bps: f64,
+    /// Standard error of that by the chance of the fills, bps; 0: none are known, and nothing is shifted.
+    pub shift_se_bps: f64,
 }
 
 /// A fill whose move is not known yet.
@@ -130,11 +132,26 @@ impl OwnCosts {
         let n: f64 = known().map(|cost| cost.n).sum();
         let sum: f64 = known().map(|cost| cost.n * cost.mean_bps).sum();
         let both_bps = if n > 0.0 { sum / (n + n0) } else { 0.0 };
-        residuals.map(|residual| OwnCost {
-            residual,
-            shift_bps: residual.map_or(both_bps, |cost| cost.shrunk_bps(both_bps, n0)),
+        core::array::from_fn(|side| OwnCost {
+            residual: residuals[side],
+            shift_bps: residuals[side].map_or(both_bps, |cost| cost.shrunk_bps(both_bps, n0)),
+            shift_se_bps: shift_se_bps(&residuals, side, n, n0),
         })
     }
+}
+
+/// Standard error of a side's shift, `n` the fills of both: each side's mean has its share in it, and they are
+/// independent.
+fn shift_se_bps(residuals: &[Option<Cost>; 2], side: usize, n: f64, n0: f64) -> f64 {
+    let own = residuals[side].map_or(0.0, |cost| cost.n / (cost.n + n0));
+    let squared = residuals.iter().enumerate().map(|(index, cost)| {
+        cost.map_or(0.0, |cost| {
+            let alone = if index == side { own } else { 0.0 };
+            let error = (alone + (1.0 - own) * cost.n / (n + n0)) * cost.se_bps;
+            error * error
+        })
+    });
+    libm::sqrt(squared.sum::<f64>())
 }
 
 /// How far `mid` lies against a fill, bps.

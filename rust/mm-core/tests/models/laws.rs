@@ -11,6 +11,7 @@ use mm_core::estimators::sweep::Sweep;
 use mm_core::estimators::volatility::{Volatility, VolatilityShown};
 use mm_core::estimators::watched::Watched;
 use mm_core::event::{Level, Trade};
+use mm_core::learned::CostCurve;
 use mm_core::units::{Px, SECOND, Side, Sz, Time};
 use proptest::prelude::*;
 
@@ -74,6 +75,10 @@ fn market(seed: u64) -> Vec<Heard> {
     heard
 }
 
+/// Half-lives of what is remembered of takers, s.
+const INTENSITY_S: f64 = 1200.0;
+const ADVERSE_S: f64 = 3600.0;
+
 /// Everything that is estimated.
 struct World {
     watched: Watched,
@@ -100,7 +105,7 @@ struct Shown {
 impl World {
     fn new(tick: f64) -> Self {
         Self {
-            watched: Watched::new(1200.0, 3600.0),
+            watched: Watched::new(INTENSITY_S, ADVERSE_S),
             volatility: Volatility::default(),
             jump: Jump::default(),
             micro: MicroPrice::default(),
@@ -317,18 +322,20 @@ proptest! {
         near(&two.numbers(), &one.numbers(), 1e-9)?;
     }
 
-    /// Law 5: a minute without takers, in which the book stands still.
+    /// Law 5: a minute without takers, in which the book stands still. What is known of them is a minute older:
+    /// less of it counts, by the half-life alone, its errors widen, and it is as of when it was.
     #[test]
     fn prop_silence_fades(seed in any::<u64>()) {
         let mut world = World::after(&market(seed), 1.0);
         let (at, touch) = world.last.unwrap();
-        for second in 1..=3 {
+        // The moves after the last takers are waited for.
+        for second in 1..=40 {
             world.hear(&Heard::Touch(Time(at.0 + second * SECOND), touch));
         }
         let before = world.shown();
         let rate = |world: &World| world.watched.counted_rate(Side::Bid, 0.5).unwrap();
         let counted = rate(&world);
-        for second in 4..=63 {
+        for second in 41..=100 {
             world.hear(&Heard::Touch(Time(at.0 + second * SECOND), touch));
         }
         let after = world.shown();
@@ -340,8 +347,25 @@ proptest! {
         prop_assert!(rate(&world) < 0.98 * counted);
         prop_assert!(after.volatility.half_lives[0] < before.volatility.half_lives[0]);
         prop_assert!(after.jump.abs() < 1e-9);
-        let aged = |shown: &Shown| shown.costs[0][0].unwrap().n;
-        prop_assert!(aged(&after) <= aged(&before) + 3.0);
+        let (by_cost, by_fit) = (libm::exp2(-60.0 / ADVERSE_S), libm::exp2(-60.0 / INTENSITY_S));
+        for (after, before) in after.costs.iter().flatten().zip(before.costs.iter().flatten()) {
+            let (Some(after), Some(before)) = (after, before) else { continue };
+            prop_assert!((after.n / before.n / by_cost - 1.0).abs() < 1e-9, "{after:?} {before:?}");
+            prop_assert!(after.se_bps > before.se_bps && after.as_of == before.as_of);
+            prop_assert!((after.mean_bps - before.mean_bps).abs() < 1e-9);
+        }
+        let kept = |shown: &Shown| shown.costs.iter().flatten().flatten().count();
+        prop_assert!(kept(&before) > 10 && kept(&after) > 10);
+        for (after, before) in after.fits.iter().zip(&before.fits) {
+            let (after, before) = (after.unwrap(), before.unwrap());
+            // The farthest distance that enough came to moves in meanwhile: bins further in are told from each other.
+            if after.range_bps == before.range_bps {
+                prop_assert!((after.n / before.n / by_fit - 1.0).abs() < 1e-9, "{after:?} {before:?}");
+                prop_assert!(after.var_kappa > before.var_kappa);
+                prop_assert!(after.var_log_arrival > before.var_log_arrival);
+            }
+            prop_assert!(after.n < 1.001 * by_fit * before.n);
+        }
     }
 
     /// Law 11: whatever finite is heard, everything that is known is finite.
@@ -375,6 +399,36 @@ proptest! {
             prop_assert!(fit.kappa.is_finite() && fit.log_arrival.is_finite() && fit.var_kappa > 0.0);
         }
     }
+}
+
+/// Law 5: half a day without a taker: nothing is known of them any more, and what is used is what was assumed.
+#[test]
+fn a_long_silence_leaves_what_was_assumed() {
+    let mut world = World::after(&market(1), 1.0);
+    let (at, touch) = world.last.unwrap();
+    let assumed = CostCurve::flat(0.5);
+    let far = |world: &World, second: i64| {
+        let costs = world
+            .watched
+            .costs(Side::Bid, 1, Time(at.0 + second * SECOND));
+        let used = CostCurve::measured(&costs, 0.5, 100.0);
+        (0..100)
+            .map(|bps| (used.at(f64::from(bps)) - assumed.at(0.0)).abs())
+            .fold(0.0, f64::max)
+    };
+    let mut apart = vec![far(&world, 0)];
+    for second in 1..=43_200 {
+        world.hear(&Heard::Touch(Time(at.0 + second * SECOND), touch));
+        if second % 3_600 == 0 {
+            apart.push(far(&world, second));
+        }
+    }
+    println!("a silence, by the hour: off what is assumed by at most {apart:.3?} bps");
+    assert!(
+        apart[0] > 0.05 && apart[2] < 0.6 * apart[0] && apart[12] < 1e-12,
+        "{apart:?}"
+    );
+    assert!(world.shown().fits.iter().all(Option::is_none));
 }
 
 /// Law 3: the same path four times as slow has half the volatility and a quarter of the takers.

@@ -161,7 +161,9 @@ fn a_long_run_does_not_drift_in_adverse_selection() {
         weights += weight;
         of_squares += weight * weight;
     }
-    let (mean, n) = (moved / weights, weights * weights / of_squares);
+    // The newest is half a second old.
+    let newest = weight(0.5, MEMORY_S);
+    let (mean, n) = (moved / weights, newest * weights * weights / of_squares);
     let se = ((squared / weights - mean * mean) / (n - 1.0)).sqrt();
     same("adverse n", found.n, n, n);
     same("adverse se", found.se_bps, se, se);

@@ -17,6 +17,7 @@ fn vague() -> Fit {
         var_kappa: 0.25,
         covariance: 0.0,
         n: 0.0,
+        as_of: Time(0),
         range_bps: (0.0, 25.0),
     }
 }

@@ -53,14 +53,20 @@ fn what_own_fills_cost_beside_the_tape_is_found() {
     for excess in [0.0, 1.0, 4.0] {
         let mut scores = Vec::new();
         let mut shifted = Vec::new();
+        let mut by_error = Vec::new();
         for seed in 0..40 {
             for one in shifts(&filled(seed, 200, [excess; 2], false), 200) {
                 let residual = one.residual.unwrap();
                 assert!((residual.n - 100.0).abs() < 1e-3, "{residual:?}");
                 scores.push((residual.mean_bps - excess) / residual.se_bps);
                 shifted.push(one.shift_bps);
+                let pulled = excess * (0.5 + 0.5 * 2.0 / 3.0);
+                by_error.push((one.shift_bps - pulled) / one.shift_se_bps);
             }
         }
+        // The error of the shift is the one it has.
+        let (_, shift_sd) = mean_sd(&by_error);
+        assert!((0.75..1.3).contains(&shift_sd), "{shift_sd}");
         let within = scores.iter().filter(|z| z.abs() < 2.0).count();
         let ((z, sd), (shift, spread)) = (mean_sd(&scores), mean_sd(&shifted));
         println!(
@@ -182,7 +188,15 @@ fn it_forgets_and_pieces_of_one_fill_are_one() {
         let residual = one.shifts(N0, Time(seconds * SECOND))[0].residual;
         residual.map(|cost| cost.n)
     };
-    assert!((n(500).unwrap() / n(1_100).unwrap() - 1.0).abs() < 1e-9);
+    // Half of what is forgotten in ten minutes is known ten minutes later, and in the end nothing.
+    assert!((n(500).unwrap() / n(1_100).unwrap() - 2.0).abs() < 1e-9);
+    assert_eq!(n(10_000), None);
+    let shown = |seconds: i64| one.shifts(100.0, Time(seconds * SECOND))[0];
+    let (early, later) = (shown(500), shown(2_300));
+    assert!(later.shift_bps < 0.5 * early.shift_bps && later.shift_se_bps > 0.0);
+    assert!(later.residual.unwrap().se_bps > 1.5 * early.residual.unwrap().se_bps);
+    assert_eq!(later.residual.unwrap().as_of, early.residual.unwrap().as_of);
+    assert!(shown(100_000).shift_bps.abs() < 1e-12);
     let late = one.shifts(0.0, Time(500 * SECOND))[0].shift_bps;
     assert!((late - 4.0).abs() < 0.1, "{late}");
 }

@@ -7,8 +7,8 @@
 //! distance cannot be seen, and to count as though they could is off by `1 / (1/k + h)` instead of `k`.
 
 use super::Fit;
-use crate::estimators::GAP;
 use crate::estimators::sweep::Sweep;
+use crate::estimators::{GAP, effective};
 use crate::units::{Side, Time};
 
 /// Width of a bin, bps.
@@ -29,8 +29,10 @@ struct Reaches {
     ended: Vec<f64>,
     /// Bins up to here: none ended beyond.
     end: usize,
-    /// Sum of squared weights of all sweeps over the sum of weights gives the effective number.
+    /// Sum of the squared weights of all sweeps.
     squares: f64,
+    /// Weight of the newest.
+    latest: f64,
 }
 
 impl Reaches {
@@ -67,6 +69,7 @@ impl MarketIntensity {
             ended: vec![0.0; BINS + 1],
             end: 0,
             squares: 0.0,
+            latest: 0.0,
         };
         Self {
             half_life_s,
@@ -143,6 +146,7 @@ impl MarketIntensity {
         side.ended[bin] += self.growth;
         side.end = side.end.max(bin + 1);
         side.squares += self.growth * self.growth;
+        side.latest = self.growth;
     }
 
     /// The fit of the distances from `low_bps`, at least the half-spread, to `high_bps` of our orders on
@@ -155,13 +159,12 @@ impl MarketIntensity {
         let ended: f64 = inside.iter().sum();
         let beyond: f64 = reaches.between(last, reaches.end).iter().sum();
         let passed = steps(inside) + beyond * as_f64(last.checked_sub(first)?);
-        let (total, all) = (ended + beyond, reaches.all());
+        let total = ended + beyond;
         let (_, observed_s) = self.now();
         if ended <= 0.0 || passed <= 0.0 || observed_s <= 0.0 {
             return None;
         }
-        // A weight is worth this much of a sweep: the effective number over the sum of weights.
-        let worth = all / reaches.squares;
+        let worth = self.worth(reaches);
         let n = total * worth;
         if n < SWEEPS_MIN {
             return None;
@@ -178,6 +181,7 @@ impl MarketIntensity {
             var_kappa,
             covariance: low * var_kappa,
             n,
+            as_of: self.as_of()?,
             range_bps: (low, as_f64(last) * BIN_BPS),
         })
     }
@@ -187,7 +191,7 @@ impl MarketIntensity {
     #[must_use]
     pub fn fit_where_known(&self, side: Side, near_bps: f64) -> Option<Fit> {
         let reaches = &self.sides[side.index()];
-        let worth = reaches.all() / reaches.squares;
+        let worth = self.worth(reaches);
         let mut beyond = 0.0;
         let far = (0..reaches.end).rev().find(|bin| {
             beyond += reaches.ended[*bin];
@@ -205,6 +209,14 @@ impl MarketIntensity {
         (observed_s > 0.0).then(|| beyond.iter().sum::<f64>() / observed_s)
     }
 
+    /// What a weight is worth of a sweep now: the effective number over the sum of weights. It falls while nobody
+    /// comes, and while nobody watches.
+    fn worth(&self, reaches: &Reaches) -> f64 {
+        let sum = reaches.all();
+        let now = 1.0 / self.now().0;
+        effective(sum * now, reaches.squares * now * now, reaches.latest * now) / sum
+    }
+
     fn bound(&mut self) {
         if self.growth <= GROWTH_MAX {
             return;
@@ -215,6 +227,7 @@ impl MarketIntensity {
                 *weight *= by;
             }
             side.squares *= by * by;
+            side.latest *= by;
         }
         self.observed_s *= by;
         self.growth = 1.0;

@@ -5,6 +5,8 @@
 
 use serde::Serialize;
 
+use crate::units::Time;
+
 mod market;
 mod own;
 
@@ -26,6 +28,8 @@ pub struct Fit {
     pub covariance: f64,
     /// Effective number of events in it.
     pub n: f64,
+    /// Until when what it is of was watched, exchange time: that nobody came is an observation.
+    pub as_of: Time,
     /// Distances it was fitted on, bps: outside of them it says nothing.
     pub range_bps: (f64, f64),
 }
@@ -42,6 +46,7 @@ impl Fit {
             var_kappa: kappa_per_bps * kappa_per_bps / n,
             covariance: 0.0,
             n,
+            as_of: Time::ZERO,
             range_bps: (0.0, f64::MAX),
         }
     }

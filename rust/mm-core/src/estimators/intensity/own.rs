@@ -144,6 +144,7 @@ impl OwnIntensity {
             var_kappa,
             covariance,
             n: market.n + self.seen(side).1,
+            as_of: self.as_of.map_or(market.as_of, |own| own.max(market.as_of)),
             range_bps: market.range_bps,
         }
     }
