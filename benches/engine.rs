@@ -35,7 +35,7 @@ fn config(levels: u32) -> EngineConfig {
             "sweep_guard": true},
         "models": {"fair_price": "mid", "intensity": "assumed", "intensity_half_life_s": 1200,
             "adverse_selection": "assumed", "adverse_half_life_s": 3600, "shrink_n0": 100,
-            "gamma_at": "present", "queue": false, "regime": false, "lively_size_frac": 0.7, "wild_size_frac": 0.4, "calm_refresh_ratio": 0.7,
+            "gamma_at": "present", "no_edge": "quote", "queue": false, "regime": false, "lively_size_frac": 0.7, "wild_size_frac": 0.4, "calm_refresh_ratio": 0.7,
             "lively_refresh_ratio": 1.3, "wild_refresh_ratio": 2,
             "funding": false, "funding_max_bps": 5, "funding_reserve_s": 600,
             "reference": "off", "lead": false, "ofi": false, "shift_half_life_s": 1800, "basis_half_life_s": 2,

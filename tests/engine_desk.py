@@ -127,17 +127,28 @@ class EngineDesk:
             self.bbo(oracle)
             self.after(0.5)
 
-    def trade(self, coin: float, side: str = "B") -> list[Json]:
-        """A public trade by a buyer or a seller (`A`)."""
+    def trade(self, coin: float, side: str = "B", px: float | None = None) -> list[Json]:
+        """A public trade by a buyer or a seller (`A`), at the mid or a price, USDC."""
         self._tid += 1
         trade: dict[str, Json] = {
             "coin": "BTC",
             "side": side,
-            "px": f"{self.mid:g}",
+            "px": f"{self.mid if px is None else px:g}",
             "sz": f"{coin:.5f}",
         }
         trade |= {"time": self._ms(), "hash": "0x0", "tid": self._tid, "users": [USER, USER]}
         return self.frame("trades", [trade])
+
+    def informed(self, buyers: int) -> None:
+        """Buyers who come 11 bps far and know of 20, a quarter of a minute apart."""
+        for _ in range(buyers):
+            self.after(1.0)
+            mid = self.mid
+            self.trade(0.5, px=round(mid * 1.0011))
+            self.bbo(round(mid * 1.002))
+            self.after(7.0)
+            self.bbo(mid)
+            self.after(7.0)
 
     def context(
         self,

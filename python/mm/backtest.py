@@ -12,6 +12,7 @@ from typing import Any
 
 import zstandard
 
+from mm import edge_shown
 from mm._core import BacktestResult, Instrument, Tape
 from mm._core import backtest as run_core
 from mm.audit.breaches import find_breaches
@@ -335,6 +336,7 @@ def _summary(
         "pnl_usd": top["pnl_usd"],
         "markouts": top["markouts"],
         "markouts_split": top["markouts_split"],
+        "edge": edge_shown.as_json(top),
         "latency_us": {
             "step_p50": result.step_us(0.5),
             "step_p99": result.step_us(0.99),

@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.metrics_core import Metric as Family
 
-from mm import models_shown, places_shown, samples, shift_shown
+from mm import edge_shown, models_shown, places_shown, samples, shift_shown
 from mm.meter import Durations, Meter
 from mm.samples import MICRO, Reading, Sample
 
@@ -186,6 +186,18 @@ GAUGES = (
     ),
     Metric("mm_arrival_per_s", "fills at no depth, 1/s", (), samples.models(models_shown.arrival)),
     Metric(
+        "mm_net_edge_bps",
+        "left of a fill at a distance after fee and adverse selection, bps",
+        ("side", "depth_bps"),
+        samples.models(edge_shown.nets),
+    ),
+    Metric(
+        "mm_net_edge_half_width_bps",
+        "half of its interval, all distances at once, bps",
+        ("side", "depth_bps"),
+        samples.models(edge_shown.half_widths),
+    ),
+    Metric(
         "mm_own_rested_seconds",
         "that our orders rested, as remembered, s",
         ("side",),
@@ -317,6 +329,12 @@ COUNTERS = (
     Metric("mm_requests_sent_total", "requests that the engine sent", (), samples.ledger("sent")),
     Metric(
         "mm_requests_earned_total", "requests that its fills earned", (), samples.ledger("earned")
+    ),
+    Metric(
+        "mm_stood_back_seconds_total",
+        "that a side stood back where no distance is without a loss, s",
+        ("side",),
+        samples.models(edge_shown.backs),
     ),
     Metric("mm_toxic_total", "sides taken off", ("sign",), samples.models(models_shown.toxic)),
     Metric("mm_time_in_mode_seconds_total", "spent in each mode", ("mode",), samples.time_in_mode),

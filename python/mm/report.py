@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from mm import edge_shown
 from mm.figures import coin_text, ratio_text, usd_text
 
 # JSON of the engine's snapshot.
@@ -92,6 +93,7 @@ def summary(facts: RunFacts, snapshot: Snapshot) -> dict[str, object]:
         "pnl_usd": _pnl(snapshot["pnl"]),
         "markouts": snapshot["markouts"],
         "markouts_split": snapshot["markouts_split"],
+        "edge": edge_shown.as_json(snapshot["models"]),
         "latency_us": dict(facts.latency_us),
         "queue_bound": facts.queue_bound,
         "bounds": None,

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from contextlib import closing, suppress
 from typing import Any
 
-from mm import host_death, stop_shown
+from mm import edge_shown, host_death, stop_shown
 from mm.control_socket import NobodyAnswersError, ask_running
 from mm.figures import coin_text, usd_text
 from mm.report import Snapshot, binding_text
@@ -58,6 +58,7 @@ def standing(snapshot: Snapshot, coin: str, sz_decimals: int) -> Json:
             "bids": sum(order["side"] == "Bid" for order in orders),
             "asks": sum(order["side"] == "Ask" for order in orders),
         },
+        "edge": edge_shown.as_json(snapshot["models"]),
         "requests": requests(snapshot),
         "stop": stop_shown.shown(snapshot["resident"], sz_decimals),
         "ages_s": {kind: snapshot[f"{kind}_age_s"] for kind in ("market", "account", "own_stream")},
@@ -211,6 +212,7 @@ def _coin_lines(stands: Mapping[str, Any], then: str) -> list[str]:
         f"  Position     {stands['position']} {stands['coin']}{then}",
         f"  Stop         {_stop(stands)}{then}",
         "  Limit        " + ("not derived" if limit is None else _limit(limit, stands["coin"])),
+        f"  Edge         {_edge(stands)}",
     ]
 
 
@@ -280,6 +282,12 @@ def _mode(stands: Mapping[str, Any]) -> str:
 
 def _side(orders: int, reason: str | None) -> str:
     return f"{orders} orders" if reason is None else f"none: {reason.replace('_', ' ')}"
+
+
+def _edge(stands: Mapping[str, Any]) -> str:
+    # Kept by an earlier version of this program there is none.
+    edge = stands.get("edge")
+    return "not known" if edge is None else f"{edge_shown.text(edge)}{edge_shown.back_text(edge)}"
 
 
 def _stop(stands: Mapping[str, Any]) -> str:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
-from mm import models_shown
+from mm import edge_shown, models_shown
 from mm.budget import Outlook
 from mm.config import MADE_UP, Config, ProcessConfig
 from mm.cycles import percent, position_text, utilisation
@@ -217,6 +217,7 @@ def coin_lines(quoted: Quoted, snapshot: Snapshot) -> list[str]:
         f"  Phase        {phase_line(snapshot)}",
         f"  Levels       {levels_line(config, snapshot)}",
         f"  Break-even   {break_even_line(snapshot)}",
+        *_wrapped("  Edge         ", edge_shown.text(edge_shown.as_json(snapshot["models"]))),
         f"  Fills        {fills_line(config, snapshot)}",
         *_wrapped("  Market       ", models_shown.market_line(snapshot["models"])),
         *_wrapped("  Fair price   ", models_shown.fair_line(snapshot["models"])),
@@ -365,6 +366,7 @@ def status_line(snapshot: Snapshot, coin: str, sz_decimals: int) -> str:
         f"{phase_line(snapshot)} | {coin} {mid} | {position_text(snapshot, sz_decimals, coin)}"
         f" ({percent(used)} % of {coin_text(bound, sz_decimals)})"
         f" | {bids} bids {asks} asks{models_shown.taken_off_text(snapshot)}"
+        f"{edge_shown.standing_back_text(snapshot)}"
         f" | fills {counts['fills_buy']}+{counts['fills_sell']}"
         f" | ${total}{models_shown.status_text(snapshot['models'])}"
     )
@@ -405,6 +407,7 @@ def closing(
 
 def _coin_closing(coin: Mapping[str, Any]) -> list[str]:
     orders, position = coin["orders"], coin["position"]
+    edge = coin["edge"]
     return [
         f"  Orders       {orders['placed']} placed, {orders['modified']} modified,"
         f" {orders['cancelled']} cancelled, {orders['rejected']} rejected;"
@@ -413,6 +416,7 @@ def _coin_closing(coin: Mapping[str, Any]) -> list[str]:
         f" ${coin['volume_usd']}",
         f"  Position     {position['start']} to {position['end']} {coin['coin']},"
         f" at most {position['max_abs']}{LEFT_TO[position['left_to']]}",
+        *_wrapped("  Edge         ", f"{edge_shown.text(edge)}{edge_shown.back_text(edge)}"),
     ]
 
 

@@ -75,8 +75,8 @@ def test_the_end_has_every_field(finished: Path) -> None:
     end = json.loads((finished / "summary.json").read_text())
     wanted = """session network market coin duration_s speed_achieved quote_cycles ready_cycles
         two_sided_cycles market_takers our_share orders fills_buy fills_sell volume_usd requests
-        position limit breaches open_orders_after_stop pnl_usd markouts markouts_split latency_us
-        queue_bound
+        position limit breaches open_orders_after_stop pnl_usd markouts markouts_split edge
+        latency_us queue_bound
         bounds kill decision_hash exit_reason"""
     assert list(end) == wanted.split()
     assert set(end["market_takers"]) == {"count", "volume_usd"}

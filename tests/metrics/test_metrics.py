@@ -113,6 +113,11 @@ def kill(desk: EngineDesk) -> None:
     desk.kill()
 
 
+def informed(desk: EngineDesk) -> None:
+    """Buyers that our asks lose to, wherever they stand."""
+    desk.informed(14)
+
+
 def stop_rests(desk: EngineDesk) -> None:
     """A position, and a stop of ours that a query shows."""
     buy(desk)
@@ -204,6 +209,9 @@ MOVES: dict[str, Story] = {
     "mm_own_rested_seconds": lambda desk: desk.after(2.0),
     "mm_own_arrival_per_s": lambda desk: desk.after(2.0),
     "mm_own_cost_shift_bps": met_again,
+    "mm_net_edge_bps": informed,
+    "mm_net_edge_half_width_bps": informed,
+    "mm_stood_back_seconds_total": informed,
     "mm_taker_rate_per_s": taken,
     "mm_flow_score": taken,
     "mm_resident_stop": stop_rests,
@@ -275,6 +283,7 @@ def of(name: str, scraped: dict[str, float]) -> dict[str, float]:
 def test_a_metric_moves_with_what_it_shows(name: str) -> None:
     followed = {"models.reference": "oracle", "models.lead": True}
     models = {"models.funding": True, "models.queue": True, **followed}
+    models |= {"models.no_edge": "stand_back"}
     desk = EngineDesk({"control.toxic_jump_sigmas": 4.5, **models}).open()
     before = of(name, desk.scraped())
     MOVES[name](desk)

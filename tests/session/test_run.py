@@ -64,7 +64,7 @@ def test_the_summary_has_the_documented_fields_in_their_order(ended: tuple[Json,
         "session network market coin duration_s speed_achieved quote_cycles ready_cycles"
         " two_sided_cycles market_takers our_share orders fills_buy fills_sell volume_usd requests"
         " request_budget"
-        " position limit breaches open_orders_after_stop pnl_usd markouts markouts_split"
+        " position limit breaches open_orders_after_stop pnl_usd markouts markouts_split edge"
         " latency_us queue_bound"
         " bounds decision_hash exit_reason kill"
     )

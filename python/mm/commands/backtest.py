@@ -110,6 +110,8 @@ def fills_line(run: dict[str, Any]) -> str:  # Any: JSON
 
 def _show(done: "Backtested", out: Path | None) -> None:
     """The summary for people."""
+    from mm import edge_shown
+
     run: dict[str, Any] = done.summary  # Any: JSON
     position, limit, orders = run["position"], run["limit"], run["orders"]
     takers = run["market_takers"]
@@ -138,6 +140,7 @@ def _show(done: "Backtested", out: Path | None) -> None:
             f" {bound['volume_usd']:>14} {pnl['total']:>12} {pnl['fees']:>10}"
         )
     print(fills_line(run))
+    print(f"edge    {edge_shown.text(run['edge'])}{edge_shown.back_text(run['edge'])}")
     for name, bound in run["bounds"].items():
         if bound["kill"] is not None:
             print(f"KILLED  in the {name} pass: {bound['kill']}; nothing was quoted after it")

@@ -37,6 +37,13 @@ class ModelsConfig(Section):
     shrink_n0: float = key(
         100.0, COUNT, "takers that an assumption is worth beside what is measured", ge=0, le=1e6
     )
+    no_edge: Literal["quote", "stand_back"] = key(
+        "quote",
+        WORD,
+        "where what is measured (5 s after takers that came so far, with 95 % for all distances at"
+        " once) shows that a fill loses: quote all the same; stand_back, the increasing side stands"
+        " at the nearest distance where no loss is shown, or not at all where there is none",
+    )
     gamma_at: Literal["present", "usual"] = key(
         "present",
         WORD,

@@ -57,6 +57,16 @@ pub enum GammaAt {
     Usual,
 }
 
+/// What becomes of a side whose increasing quotes would stand where a loss is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NoEdge {
+    /// It is quoted all the same, and shown.
+    Quote,
+    /// It stands at the nearest distance where none is shown, or back where there is none.
+    StandBack,
+}
+
 /// Which models speak, and how long they remember.
 #[expect(
     clippy::struct_excessive_bools,
@@ -77,6 +87,8 @@ pub struct ModelsConfig {
     pub adverse_half_life_s: f64,
     /// Observations that what is assumed is worth.
     pub shrink_n0: f64,
+    /// What becomes of a side that would increase where a loss is shown.
+    pub no_edge: NoEdge,
     /// What market gamma is found for.
     pub gamma_at: GammaAt,
     /// Whether an order's place in its queue is estimated and is part of its worth.
@@ -241,6 +253,7 @@ pub(crate) mod tests {
         adverse_selection: Source::Assumed,
         adverse_half_life_s: 3600.0,
         shrink_n0: 100.0,
+        no_edge: NoEdge::Quote,
         gamma_at: GammaAt::Present,
         queue: false,
         regime: false,

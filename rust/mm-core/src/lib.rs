@@ -11,6 +11,7 @@ pub mod budget;
 mod builder_fees;
 pub mod control;
 pub mod diff;
+pub mod edge;
 pub mod engine;
 pub mod estimators;
 pub mod event;

@@ -15,6 +15,7 @@ use serde::Serialize;
 
 pub use self::config::{QuotingConfig, Strategy};
 use crate::book::Touch;
+use crate::edge::Losses;
 use crate::instrument::{Instrument, Round};
 use crate::learned::Learned;
 use crate::solved::Solved;
@@ -33,6 +34,8 @@ pub struct Beliefs {
     pub maker_fee_bps: f64,
     /// Fill intensity and adverse selection.
     pub learned: Learned,
+    /// Where a loss is shown that the increasing ones of our `[bids, asks]` stand back from.
+    pub losses: [Losses; 2],
     /// Position over the limit of its side, -1..=1 (clamped).
     pub inventory: f64,
     /// What the increasing side is moved outward by, bps, 0 or more.
@@ -77,7 +80,7 @@ pub struct SpreadTrace {
     pub funding_bps: f64,
     /// What the cap took off, 0 or less.
     pub cap_bps: f64,
-    /// What the floor added to the increasing side.
+    /// What the floor, or the nearest distance where no loss is shown, added to the increasing side.
     pub floor_bps: f64,
     /// What WIDEN added to the increasing side.
     pub premium_bps: f64,
@@ -126,6 +129,9 @@ pub struct RawLadder {
     pub edge_from: EdgeFrom,
     /// The model in force; `None`: what is configured is quoted.
     pub solved: Option<Solved>,
+    /// Of `[bids, asks]`, which has no level because a loss is shown wherever it could stand.
+    #[serde(skip)]
+    pub stood_back: [bool; 2],
 }
 
 impl RawLadder {
@@ -242,7 +248,16 @@ fn assemble(
             let least = if increasing { floor_bps } else { unfloored };
             (unfloored.max(least), unfloored)
         };
-        let (half_spread_bps, unfloored) = placed(0.0);
+        let (floored, unfloored) = placed(0.0);
+        // What increases stands where no loss is shown, if it stands at all, and the levels behind it as before.
+        let losses = if increasing {
+            beliefs.losses[side.index()]
+        } else {
+            Losses::default()
+        };
+        let clear = losses.clear_from(floored);
+        let half_spread_bps = clear.map_or(floored, |bps| bps);
+        ladder.stood_back[side.index()] = clear.is_none();
         ladder.trace.push(SpreadTrace {
             side,
             maker_fee_bps: fee,
@@ -257,7 +272,10 @@ fn assemble(
         });
         let mut last = None;
         for offset in offsets_bps {
-            let behind_bps = placed(*offset).0 - half_spread_bps;
+            let behind_bps = placed(*offset).0 - floored;
+            if losses.is_at(half_spread_bps + behind_bps) {
+                continue;
+            }
             let level = place_level(side, half_spread_bps, behind_bps, beliefs, instrument);
             if let Some(level) = level.filter(|level| last != Some(level.px)) {
                 last = Some(level.px);

@@ -17,6 +17,8 @@ pub enum Suppressed {
     NoPrice,
     /// The venue admits no order before the next slot: the budget of requests is empty.
     Requests,
+    /// It would increase, and at every distance that is known from its own on a loss is shown.
+    NoEdge,
     /// What rested is being cancelled, or waits for an answer; nothing may stand beside it yet.
     Unanswered,
 }
@@ -30,6 +32,7 @@ impl Suppressed {
             Self::Refused(reason) => refused(reason),
             Self::NoPrice => "no_price",
             Self::Requests => "requests",
+            Self::NoEdge => "no_edge",
             Self::Unanswered => "unanswered",
         }
     }

@@ -413,6 +413,9 @@ impl Engine {
             let ill = self.health().demands().next().map(|demand| demand.reason);
             return ill.map(Suppressed::Mode).or(by_mode);
         }
+        if self.edge.is_back(side) {
+            return Some(Suppressed::NoEdge);
+        }
         if self.withheld.iter().any(|withheld| withheld.side == side) {
             return Some(Suppressed::Requests);
         }

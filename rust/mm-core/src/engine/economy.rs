@@ -58,6 +58,11 @@ impl Engine {
         let others_bps = self.maker_fee_bps()? - self.pricing.model.relief_bps(side);
         let costs = &self.market.models.learned().adverse[side.index()];
         let depth_bps = others_bps + costs.covered(others_bps);
+        let increases = side.signed(self.own.position()) >= Sz::ZERO;
+        let depth_bps = match self.known_losses()[side.index()].clear_from(depth_bps) {
+            Some(clear_bps) if increases => clear_bps,
+            _ => depth_bps,
+        };
         #[expect(clippy::cast_precision_loss, reason = "sign is -1 or 1")]
         let px = self.fair_px()? * (1.0 - side.sign() as f64 * depth_bps / 1e4);
         let px = match side {

@@ -7,6 +7,7 @@ mod capacity;
 mod closing;
 mod control;
 mod economy;
+mod edge;
 mod funding;
 mod grounds;
 mod inputs;
@@ -56,6 +57,8 @@ use crate::solved::Solved;
 use crate::units::{Dur, SECOND, Side, Sz, Time};
 
 use control::Control;
+pub use edge::EdgeShown;
+use edge::EdgeWatch;
 pub use funding::FundingShown;
 use grounds::Grounds;
 use kept::Kept;
@@ -350,6 +353,8 @@ pub struct Engine {
     sent: BTreeMap<u64, Sent>,
     counts: Counts,
     pricing: Pricing,
+    /// What a fill leaves at each distance.
+    edge: EdgeWatch,
     /// The quoting model at the volatility it was last needed at.
     solved: Option<Solved>,
     record: Option<CycleRecord>,
@@ -418,6 +423,7 @@ impl Engine {
             sent: BTreeMap::new(),
             counts: Counts::default(),
             pricing: Pricing::default(),
+            edge: EdgeWatch::default(),
             solved: None,
             record: None,
             journalled: None,

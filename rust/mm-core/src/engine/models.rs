@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::shifted::{Shifted, ShiftedShown};
-use super::{Engine, FundingShown, QueueShown};
+use super::{EdgeShown, Engine, FundingShown, QueueShown};
 use crate::action::Tif;
 use crate::book::Touch;
 use crate::control::ToxicCounts;
@@ -79,6 +79,8 @@ pub struct ModelsShown {
     pub costs: [[Option<Cost>; DEPTHS]; 2],
     /// What fills of our `[bids, asks]` cost beside that, used or not.
     pub own_costs: [OwnCost; 2],
+    /// What that and the maker fee leave at each distance, and who stands back.
+    pub edge: [EdgeShown; 2],
 }
 
 /// What our own orders of a side saw, as much as is remembered of it.
@@ -102,6 +104,7 @@ struct OfEngine {
     funding: FundingShown,
     queue: Option<QueueShown>,
     shift: ShiftedShown,
+    edge: [EdgeShown; 2],
 }
 
 /// The estimators that prices and sizes rest on.
@@ -167,7 +170,9 @@ impl Models {
             funding,
             queue,
             shift,
+            edge,
         } = of_engine;
+        let (costs, own_costs) = self.measured_costs(now);
         ModelsShown {
             fair,
             fair_from_mid_bps,
@@ -178,6 +183,7 @@ impl Models {
             funding,
             queue,
             shift,
+            edge,
             fair_price: self.config.fair_price,
             intensity: self.config.intensity,
             adverse_selection: self.config.adverse_selection,
@@ -187,9 +193,15 @@ impl Models {
             own: Side::BOTH.map(|side| self.own_shown(side)),
             flow: core::array::from_fn(|window| self.watched.flow().shown(window)),
             cost_depths_bps: DEPTHS_BPS,
-            costs: Side::BOTH.map(|side| self.watched.costs(side, COST_HORIZON, now)),
-            own_costs: self.own_costs.shifts(self.config.shrink_n0, now),
+            costs,
+            own_costs,
         }
+    }
+
+    /// Cost of a fill of our `[bids, asks]` by distance as the tape has it, and what own fills cost beside it.
+    pub(super) fn measured_costs(&self, now: Time) -> ([[Option<Cost>; DEPTHS]; 2], [OwnCost; 2]) {
+        let costs = Side::BOTH.map(|side| self.watched.costs(side, COST_HORIZON, now));
+        (costs, self.own_costs.shifts(self.config.shrink_n0, now))
     }
 
     fn own_shown(&self, side: Side) -> OwnShown {
@@ -261,7 +273,8 @@ impl Models {
         self.watched.on_trade(trade, counts);
     }
 
-    /// A newer top of the book, as all see it and without our own orders; `tick` in lattice units.
+    /// A newer top of the book, as all see it and without our own orders; `tick` in lattice units. Returns whether
+    /// what is measured was fitted anew.
     pub(super) fn on_touch(
         &mut self,
         exch: Time,
@@ -269,7 +282,7 @@ impl Models {
         others: &Touch,
         tick: f64,
         now: Time,
-    ) {
+    ) -> bool {
         let own_taking = self.own_taking;
         let counts = |sweep: &Sweep| own_taking[sweep.side.index()] < now;
         // Before the tape learns of the takers that end here: ours are among them.
@@ -283,10 +296,12 @@ impl Models {
         let base = self.base(&touch, others, tick);
         self.shifted.on_touch(exch, others, base, now);
         self.last = Some((exch, others.mid()));
-        if self.fitted.is_none_or(|fitted| exch.since(fitted) >= REFIT) {
+        let is_due = self.fitted.is_none_or(|fitted| exch.since(fitted) >= REFIT);
+        if is_due {
             self.fitted = Some(exch);
             self.refit(exch);
         }
+        is_due
     }
 
     /// The stream broke.
@@ -381,6 +396,7 @@ impl Engine {
             funding: self.shown_funding(),
             queue: self.shown_queue(),
             shift: self.shown_shift(),
+            edge: self.shown_edge(),
         };
         let exch = self.market.book.exch();
         self.market.models.shown(of_engine, exch)
@@ -441,7 +457,9 @@ impl Engine {
             }
         }
         let models = &mut self.market.models;
-        models.on_touch(exch, touch, &others, tick, self.now);
+        if models.on_touch(exch, touch, &others, tick, self.now) {
+            self.judge_edge();
+        }
     }
 
     pub(super) fn tick_at(&self, touch: &Touch) -> f64 {

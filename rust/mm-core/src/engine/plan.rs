@@ -32,6 +32,7 @@ impl Engine {
         }
         self.cycle += 1;
         self.withheld.clear();
+        self.pass_edge();
         let limits = self.derive();
         let verdict = self.govern(&limits);
         let unwind = self.recover_from(&limits, &verdict);

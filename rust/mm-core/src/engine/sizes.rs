@@ -27,6 +27,7 @@ impl Engine {
         };
         self.pricing.from = Some(self.priced_from(&beliefs, &raw, limits));
         let sized = self.size(&raw, &beliefs, limits, verdict, opening);
+        self.note_back(raw.stood_back);
         self.pricing.model = raw;
         self.filtered(&sized, verdict, limits)
     }
@@ -95,6 +96,7 @@ impl Engine {
             fair_px: self.fair_px()?,
             solved: self.solve(),
             learned: self.market.models.learned(),
+            losses: self.known_losses(),
             maker_fee_bps: self.maker_fee_bps()?,
             inventory: limits.inventory(self.own.position()),
             funding_bps: self.funding_shift_bps(),

@@ -49,6 +49,7 @@ pub(crate) fn beliefs(inventory: f64) -> Beliefs {
         solved: Some(config(Strategy::Ladder).solve(conditions(0.6), conditions(0.6), 25.0)),
         maker_fee_bps: 1.5,
         learned: Learned::assumed(&config(Strategy::Ladder)),
+        losses: [Losses::default(); 2],
         inventory,
         premium_bps: 0.0,
         funding_bps: 0.0,

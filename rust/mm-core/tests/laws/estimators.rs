@@ -190,6 +190,7 @@ fn quoted(market: Market, risk_aversion: f64, usual: bool) -> RawLadder {
             kappa_per_bps: market.kappa,
             adverse: [CostCurve::flat(market.adverse_bps); 2],
         },
+        losses: Default::default(),
         inventory: market.inventory,
         premium_bps: 0.0,
         funding_bps: 0.0,

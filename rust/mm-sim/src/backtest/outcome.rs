@@ -2,7 +2,7 @@
 
 use mm_core::account::Pnl;
 use mm_core::control::KillReason;
-use mm_core::engine::{Counts, Engine};
+use mm_core::engine::{Counts, EdgeShown, Engine};
 use mm_core::estimators::markout::{BySideAndDepth, Markout};
 use mm_core::instrument::Instrument;
 use mm_core::limits::Limits;
@@ -166,6 +166,8 @@ pub struct Outcome {
     pub markouts: Vec<Markout>,
     /// The same by side and by distance; by regime as the engine saw them, who alone knows it.
     pub markouts_split: BySideAndDepth,
+    /// What a fill of our `[bids, asks]` leaves at each distance, and how long they stood back for it.
+    pub edge: [EdgeShown; 2],
     /// The bound.
     pub queue_bound: QueueBound,
     /// What latched the kill switch, if anything did: nothing was quoted after it.
@@ -231,6 +233,7 @@ impl Outcome {
                 regimes: shown.markouts_split.regimes,
                 ..venue.markouts().by_side_and_depth()
             },
+            edge: shown.models.edge,
             queue_bound,
             kill: shown.kill.map(|kill| kill.reason),
             decision_hash,
