@@ -57,7 +57,12 @@ def as_json(models: Json) -> Json:
 
 
 def _seen(own: Json) -> Json:
-    return {"rested_s": own["exposure_s"], "fills": own["fills"], **_fitted(own["fit"])}
+    return {
+        "rested_s": own["exposure_s"],
+        "fills": own["fills"],
+        **_fitted(own["fit"]),
+        "tape": own["tape"] and _fitted(own["tape"]),
+    }
 
 
 def _beside_tape(own: Json) -> Json:
@@ -91,6 +96,14 @@ def lines(shown: Json) -> list[str]:
             f" {fit['range_bps'][0]:g} to {fit['range_bps'][1]:g} bps, as of {shown['fitted_at']})"
             for side, fit in shown["measured"].items()
             if fit is not None
+        ),
+        *(
+            f"  where our {side}s rested, {own['tape']['range_bps'][0]:g} to"
+            f" {own['tape']['range_bps'][1]:g} bps: A {own['tape']['arrival_per_s']:.4g}/s"
+            f"  k {own['tape']['kappa_per_bps']:.4g} +- {own['tape']['kappa_se']:.2g}/bps"
+            f" (n {own['tape']['n']:.0f})"
+            for side, own in shown["own"].items()
+            if own["tape"] is not None
         ),
         *(
             f"  our {side}s: {own['fills']:.3g} fills in {own['rested_s']:,.0f} s at rest,"

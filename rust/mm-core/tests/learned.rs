@@ -102,6 +102,54 @@ fn a_measured_intensity_spaces_the_levels() {
     );
 }
 
+/// Two takers in three come no further than 1.5 bps: the levels stand where the others come, and by their slope.
+#[test]
+fn an_intensity_is_that_of_where_we_quote() {
+    let mut tape = market(4.0, nothing);
+    tape.near_frac = 2.0 / 3.0;
+    let measured = taught(&mut tape, |config| {
+        by_tape(config);
+        config.models.shrink_n0 = 0.0;
+    });
+    let shown = models(&measured);
+    assert_eq!(shown.intensity, IntensitySource::Tape);
+    for (own, all) in shown.own.iter().zip(shown.fits) {
+        let (there, all) = (own.tape.unwrap(), all.unwrap());
+        println!("where quoted {there:?}, all {all:?}");
+        assert!((there.kappa / 0.25 - 1.0).abs() < 0.25, "{there:?}");
+        assert!(
+            there.range_bps.0 > 1.4 && there.range_bps.1 < 30.0,
+            "{there:?}"
+        );
+        assert!(all.kappa > 1.3 * 0.25 && all.range_bps.0 < 0.6, "{all:?}");
+    }
+    let quoted = f64::midpoint(
+        shown.own[0].tape.unwrap().kappa,
+        shown.own[1].tape.unwrap().kappa,
+    );
+    assert!((shown.used.kappa_per_bps - quoted).abs() < 1e-9);
+}
+
+/// Takers who come half a bp past the touch, and none to where we quote: what is used there is assumed, and shown
+/// to be.
+#[test]
+fn what_no_taker_came_to_is_assumed() {
+    let measured = taught(&mut market(0.2, nothing), by_tape);
+    let shown = models(&measured);
+    assert!(
+        shown.fits.iter().all(|fit| fit.unwrap().kappa > 2.0),
+        "{:?}",
+        shown.fits
+    );
+    assert!(
+        shown.own.iter().all(|own| own.tape.is_none()),
+        "{:?}",
+        shown.own
+    );
+    assert_eq!(shown.intensity, IntensitySource::Assumed);
+    assert!((shown.used.kappa_per_bps - 0.7).abs() < 1e-12);
+}
+
 /// Buyers who reach 3 bps know of 5 more: our asks stand where that is paid for, our bids do not move.
 #[test]
 fn measured_costs_move_the_side_that_bears_them() {

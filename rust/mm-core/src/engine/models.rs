@@ -43,7 +43,7 @@ pub struct ModelsShown {
     pub fair_from_mid_bps: Option<f64>,
     /// Where that comes from.
     pub fair_price: FairPrice,
-    /// Where the intensity comes from.
+    /// Where the intensity that is used comes from: assumed where too few came to where we quote.
     pub intensity: IntensitySource,
     /// Where the adverse selection comes from.
     pub adverse_selection: Source,
@@ -51,7 +51,7 @@ pub struct ModelsShown {
     pub used: Learned,
     /// Exchange time as of which the intensity was fitted; `None`: it was not.
     pub fitted: Option<Time>,
-    /// The intensity as measured for our `[bids, asks]`, used or not; `None`: too few sweeps.
+    /// The intensity as measured for our `[bids, asks]`, on distances where it is known best; `None`: too few sweeps.
     pub fits: [Option<Fit>; 2],
     /// What our own orders of `[bids, asks]` saw, used or not.
     pub own: [OwnShown; 2],
@@ -90,6 +90,9 @@ pub struct OwnShown {
     pub exposure_s: f64,
     /// Takers that met one.
     pub fills: f64,
+    /// The tape's intensity at the distances where they rested: what is used of it. `None`: too few came there, or
+    /// none rested.
+    pub tape: Option<Fit>,
     /// What that makes of the tape's intensity, or of the assumed one where the tape has none.
     pub fit: Fit,
 }
@@ -117,7 +120,8 @@ pub(super) struct Models {
     /// What moves the fair price from there.
     pub(super) shifted: Shifted,
     learned: Learned,
-    fits: [Option<Fit>; 2],
+    /// The tape's intensity at the distances where orders of ours rested.
+    quoted: [Option<Fit>; 2],
     fitted: Option<Time>,
     /// The cost of a fill of our `[bids, asks]` as the tape measured it, used or not.
     tape_costs: [CostCurve; 2],
@@ -143,7 +147,7 @@ impl Models {
             shifted: Shifted::new(config),
             learned: assumed,
             assumed,
-            fits: [None; 2],
+            quoted: [None; 2],
             fitted: None,
             tape_costs: assumed.adverse,
             own_costs: OwnCosts::new(config.adverse_half_life_s),
@@ -185,11 +189,11 @@ impl Models {
             shift,
             edge,
             fair_price: self.config.fair_price,
-            intensity: self.config.intensity,
+            intensity: self.intensity_source(),
             adverse_selection: self.config.adverse_selection,
             used: self.learned,
             fitted: self.fitted,
-            fits: self.fits,
+            fits: Side::BOTH.map(|side| self.watched.fit(side)),
             own: Side::BOTH.map(|side| self.own_shown(side)),
             flow: core::array::from_fn(|window| self.watched.flow().shown(window)),
             cost_depths_bps: DEPTHS_BPS,
@@ -209,6 +213,7 @@ impl Models {
         OwnShown {
             exposure_s,
             fills,
+            tape: self.quoted[side.index()],
             fit: self.own_fit(side),
         }
     }
@@ -220,7 +225,7 @@ impl Models {
             kappa_per_bps,
             ..
         } = self.assumed;
-        let prior = self.fits[index]
+        let prior = self.quoted[index]
             .unwrap_or_else(|| Fit::assumed(arrival_per_s, kappa_per_bps, self.config.shrink_n0));
         self.own.fit(side, &prior, self.own_fits[index].as_ref())
     }
@@ -314,10 +319,13 @@ impl Models {
     }
 
     fn refit(&mut self, exch: Time) {
-        self.fits = Side::BOTH.map(|side| self.watched.fit(side));
+        self.quoted = Side::BOTH.map(|side| {
+            let quoted = self.own.rested_range(side)?;
+            self.watched.fit_between(side, quoted)
+        });
         let n0 = self.config.shrink_n0;
         let mut learned = self.assumed;
-        match (self.config.intensity, self.fits) {
+        match (self.config.intensity, self.quoted) {
             (IntensitySource::Tape, [Some(bids), Some(asks)]) => {
                 learned = learned.with_intensity([bids, asks], n0);
             }
@@ -340,6 +348,15 @@ impl Models {
             learned.adverse = Side::BOTH.map(shifted);
         }
         self.learned = learned;
+    }
+
+    /// Where the intensity comes from as it is used: from the tape only where it is known where we quote.
+    fn intensity_source(&self) -> IntensitySource {
+        match (self.config.intensity, self.quoted) {
+            (IntensitySource::Tape, [Some(_), Some(_)]) => IntensitySource::Tape,
+            (IntensitySource::Tape, _) => IntensitySource::Assumed,
+            (configured, _) => configured,
+        }
     }
 
     /// What the tape's curves are shifted by before they are used; `None`: they are not.

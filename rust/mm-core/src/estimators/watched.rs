@@ -10,6 +10,9 @@ use crate::book::Touch;
 use crate::event::Trade;
 use crate::units::{Side, Time};
 
+/// Distances that a slope is fitted on are at least so far apart, bps.
+const SPAN_LEAST_BPS: f64 = 2.0;
+
 /// Sweeps, what they cost a maker at each distance, how often they come there, and from which side.
 #[derive(Clone, Debug)]
 pub struct Watched {
@@ -123,6 +126,16 @@ impl Watched {
     pub fn fit(&self, side: Side) -> Option<Fit> {
         self.intensity
             .fit_where_known(side, self.half_spread_bps()?)
+    }
+
+    /// The same between two distances, bps, which are taken a little apart where they are one: the slope there, of no
+    /// use anywhere else. `None` where too few came so far.
+    #[must_use]
+    pub fn fit_between(&self, side: Side, (near_bps, far_bps): (f64, f64)) -> Option<Fit> {
+        let apart = (SPAN_LEAST_BPS - (far_bps - near_bps)).max(0.0) / 2.0;
+        let low_bps = (near_bps - apart).max(self.half_spread_bps()?);
+        let high_bps = (far_bps + apart).max(low_bps + SPAN_LEAST_BPS);
+        self.intensity.fit(side, low_bps, high_bps)
     }
 
     /// Sweeps a second that came to `delta_bps` of our side or further, as counted.

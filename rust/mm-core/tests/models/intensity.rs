@@ -167,3 +167,64 @@ fn stretched_time_divides_the_rate_and_keeps_k() {
         "{fits:?}"
     );
 }
+
+/// Sweeps whose rate falls by 1.8 per bp as far as 2 bps, and by 0.3 beyond: half-spread half a bp.
+fn two_slopes(seed: u64, hours: f64) -> Vec<Sweep> {
+    let (mut random, mut at, mut sweeps) = (Random::new(seed), 0.0, Vec::new());
+    while at < hours * 3600.0 {
+        at += random.wait(2.0 * 20.0);
+        let side = if random.chance(0.5) {
+            Side::Bid
+        } else {
+            Side::Ask
+        };
+        let near_bps = random.wait(1.8);
+        let reach_bps = if near_bps < 2.0 {
+            near_bps
+        } else {
+            2.0 + random.wait(0.3)
+        };
+        if reach_bps >= 0.5 {
+            sweeps.push(Sweep {
+                exch: Time::from_millis((at * 1e3) as i64),
+                side,
+                mid: 1e6,
+                reach_bps,
+                notional: 500.0,
+            });
+        }
+    }
+    sweeps
+}
+
+/// Where an order at 2.5 to 10 bps quotes, slope and rate are those of there; the fit of all distances is of the
+/// many that came no further than the touch, and neither.
+#[test]
+fn the_fit_where_we_quote_is_of_there() {
+    let truth = |depth_bps: f64| 20.0 * libm::exp(-1.8 * 2.0 - 0.3 * (depth_bps - 2.0));
+    let (mut found, mut of_all): ([Vec<f64>; 2], [Vec<f64>; 2]) = Default::default();
+    for seed in 0..12 {
+        let intensity = fitted(&two_slopes(seed, 1.0), 1.0, 1e6, 0.5);
+        let fits = [
+            intensity.fit(Side::Bid, 2.5, 10.0),
+            intensity.fit_where_known(Side::Bid, 0.5),
+        ];
+        for (fit, found) in fits.into_iter().zip([&mut found, &mut of_all]) {
+            let fit = fit.unwrap();
+            let rate = libm::exp(fit.log_arrival - 5.0 * fit.kappa);
+            found[0].push(fit.kappa / 0.3);
+            found[1].push(rate / truth(5.0));
+        }
+    }
+    let shown = |ratios: &[Vec<f64>; 2]| {
+        let [(k, k_sd), (rate, rate_sd)] = [&ratios[0], &ratios[1]].map(|one| mean_sd(one));
+        format!("k {k:.3} (sd {k_sd:.3}), rate at 5 bps {rate:.3} (sd {rate_sd:.3})")
+    };
+    println!("two slopes, where quoted: {}", shown(&found));
+    println!("two slopes, all distances: {}", shown(&of_all));
+    let within = |found: &[f64], most: f64| found.iter().all(|one| (one - 1.0).abs() < most);
+    let passes = |[k, rate]: &[Vec<f64>; 2]| within(k, 0.08) && within(rate, 0.12);
+    assert!(passes(&found), "{found:?}");
+    assert!(!passes(&of_all), "{of_all:?}");
+    assert!(of_all[0].iter().all(|k| *k > 2.0), "{of_all:?}");
+}

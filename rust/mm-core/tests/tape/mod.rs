@@ -12,6 +12,8 @@ use crate::desk::Desk;
 pub(crate) struct Market {
     random: ChaCha8Rng,
     reach_bps: f64,
+    /// Share of takers who come at most 1.5 bps far.
+    pub(crate) near_frac: f64,
     moved: fn(Side, f64) -> f64,
     pub(crate) log_mid: f64,
     tid: u64,
@@ -21,6 +23,7 @@ pub(crate) fn market(reach_bps: f64, moved: fn(Side, f64) -> f64) -> Market {
     Market {
         random: ChaCha8Rng::seed_from_u64(3),
         reach_bps,
+        near_frac: 0.0,
         moved,
         log_mid: libm::log(1_000_005.0),
         tid: 1 << 40,
@@ -47,7 +50,9 @@ impl Market {
             if second % 2 == 0 {
                 let side = [Side::Bid, Side::Ask][second / 2 % 2];
                 let unit: f64 = self.random.random();
-                let reach = 0.5 - libm::log(1.0 - unit) * self.reach_bps;
+                let near = self.random.random::<f64>() < self.near_frac;
+                let far = 0.5 - libm::log(1.0 - unit) * self.reach_bps;
+                let reach = if near { 0.5 + unit } else { far };
                 self.take(desk, side, reach);
                 self.log_mid += side.sign() as f64 * (self.moved)(side, reach) * 1e-4;
             }

@@ -12,6 +12,8 @@ use crate::units::{Side, Time};
 const BIN_BPS: f64 = 0.5;
 /// Bins: up to 100 bps.
 const BINS: usize = 200;
+/// Share of the time at rest that says nothing of where we quote, at either end.
+const TAIL: f64 = 0.02;
 /// Standard deviation of the logarithm of the share that reaches us of what reaches our price.
 const QUEUE_LOG_SD: f64 = 1.0;
 /// Newton's steps; from a prior it takes about six.
@@ -104,6 +106,26 @@ impl OwnIntensity {
             reason = "0 or more"
         )]
         self.sides[side.index()].get_mut((delta_bps / BIN_BPS) as usize)
+    }
+
+    /// Distances that orders of ours rested at, bps, all but the nearest and the farthest fiftieth of their time;
+    /// `None`: none did.
+    #[must_use]
+    pub fn rested_range(&self, side: Side) -> Option<(f64, f64)> {
+        let bins = &self.sides[side.index()];
+        let all: f64 = bins.iter().map(|seen| seen.exposure_s).sum();
+        let (mut passed, mut near, mut far) = (0.0, None, None);
+        for (index, seen) in (0_u32..).zip(bins) {
+            passed += seen.exposure_s;
+            let begin = f64::from(index) * BIN_BPS;
+            if near.is_none() && passed > TAIL * all {
+                near = Some(begin);
+            }
+            if far.is_none() && passed > 0.0 && passed >= (1.0 - TAIL) * all {
+                far = Some(begin + BIN_BPS);
+            }
+        }
+        near.zip(far)
     }
 
     /// Seconds that orders of ours rested on `side`, added up over them, and fills; both forgotten like all else.
