@@ -13,6 +13,7 @@ pub mod microprice;
 pub mod ofi;
 pub mod own_cost;
 pub mod queue;
+mod recent;
 pub mod regime;
 pub mod ridge;
 pub mod shift;

@@ -4,12 +4,11 @@ use std::collections::VecDeque;
 
 use serde::Serialize;
 
+use super::recent::Recent;
 use crate::event::Trade;
 use crate::units::{SECOND, Side, Time, Usd};
 
 const MINUTE: i64 = 60 * SECOND;
-/// Trade ids remembered; reconnects replay at most some fifty trades.
-const TIDS_MAX: usize = 4096;
 /// Minutes that must be known before an hourly rate is stated.
 const KNOWN_MINUTES_MIN: i64 = 10;
 
@@ -25,8 +24,8 @@ pub struct Takers {
 /// Notional by minute over the last hour and totals of the run.
 #[derive(Clone, Debug, Default)]
 pub struct Tape {
-    /// Exchange times and ids, oldest first.
-    seen: VecDeque<(Time, u64)>,
+    /// Trade ids; reconnects replay at most some fifty trades.
+    seen: Recent,
     /// `(minute, notional)`, oldest first, at most 61.
     minutes: VecDeque<(i64, Usd)>,
     /// When listening began; trades before it are backfill and count for nothing.
@@ -44,7 +43,7 @@ impl Tape {
     /// Takes a public trade. Repeated ids and backfill are ignored; returns whether it was used.
     pub fn observe(&mut self, trade: &Trade) -> bool {
         let live = self.since.is_some_and(|since| trade.exch >= since);
-        if !live || !self.is_new(trade) {
+        if !live || !self.seen.insert(trade.tid) {
             return false;
         }
         let notional = trade.px * trade.sz;
@@ -64,27 +63,6 @@ impl Tape {
             .is_some_and(|(first, _)| *first <= minute - 60)
         {
             self.minutes.pop_front();
-        }
-        true
-    }
-
-    /// Whether its id is new, and is known from now on. An id comes again with its own time, so that only those
-    /// of that time are looked at, and of a trade later than all none.
-    fn is_new(&mut self, trade: &Trade) -> bool {
-        let later = match self.seen.back() {
-            Some((newest, _)) if trade.exch <= *newest => {
-                self.seen.partition_point(|(exch, _)| *exch <= trade.exch)
-            }
-            _ => self.seen.len(),
-        };
-        let alike = self.seen.range(..later).rev();
-        let mut alike = alike.take_while(|(exch, _)| *exch == trade.exch);
-        if alike.any(|(_, tid)| *tid == trade.tid) {
-            return false;
-        }
-        self.seen.insert(later, (trade.exch, trade.tid));
-        if self.seen.len() > TIDS_MAX {
-            self.seen.pop_front();
         }
         true
     }
@@ -149,13 +127,14 @@ mod tests {
         );
     }
 
-    /// A feed that begins anew tells old trades again, newest last, and some that were missed between them.
+    /// A feed that begins anew tells old trades again, and some that were missed between them. An id is known
+    /// whatever time comes with it.
     #[test]
     fn what_a_replay_repeats_counts_once_and_what_it_adds_counts() {
         let mut tape = Tape::default();
         tape.start(Time(0));
         let told = [(1, 7), (1, 5), (2, 9), (5, 3)];
-        let again = [(1, 7), (1, 5), (1, 6), (2, 9), (3, 4), (5, 3)];
+        let again = [(1, 7), (8, 5), (1, 6), (2, 9), (3, 4), (5, 3)];
         let used = |tape: &mut Tape, trades: &[(i64, u64)]| {
             let one = |(second, tid): &(i64, u64)| tape.observe(&trade(*second, *tid, Side::Bid));
             trades.iter().map(one).collect::<Vec<bool>>()
@@ -164,16 +143,6 @@ mod tests {
         let new = [false, false, true, false, true, false];
         assert_eq!(used(&mut tape, &again), new);
         assert_eq!(used(&mut tape, &again), [false; 6]);
-    }
-
-    #[test]
-    fn only_so_many_ids_are_kept() {
-        let mut tape = Tape::default();
-        tape.start(Time(0));
-        for second in 0..2 * i64::try_from(TIDS_MAX).unwrap() {
-            assert!(tape.observe(&trade(second, 0, Side::Bid)), "{second}");
-        }
-        assert_eq!(tape.seen.len(), TIDS_MAX);
     }
 
     #[test]
