@@ -47,24 +47,25 @@ UPPER = 0.975
 
 MODELS: Mapping[str, Mapping[str, object]] = {
     OURS: {},
+    "mid": {"models.fair_price": "mid"},
     "weighted": {"models.fair_price": "weighted"},
-    "micro": {"models.fair_price": "micro"},
     "ofi": {"models.ofi": True},
-    "intensity tape": {"models.intensity": "tape"},
+    "intensity assumed": {"models.intensity": "assumed"},
     "intensity own": {"models.intensity": "own"},
-    "adverse tape": {"models.adverse_selection": "tape"},
+    "adverse assumed": {"models.adverse_selection": "assumed"},
     "adverse own": {"models.adverse_selection": "own"},
+    "none measured": {
+        "models.fair_price": "mid",
+        "models.intensity": "assumed",
+        "models.adverse_selection": "assumed",
+    },
+    "stand back": {"models.no_edge": "stand_back"},
     "queue": {"models.queue": True},
     "regime": {"models.regime": True},
-    "gamma usual": {"models.gamma_at": "usual"},
+    "gamma present": {"models.gamma_at": "present"},
     "toxic jump": {"control.toxic_jump_sigmas": 4.0},
     "funding": {"models.funding": True},
     "toxic flow": {"control.toxic_jump_sigmas": 4.0, "control.toxic_flow_sigmas": 4.0},
-    "all measured": {
-        "models.fair_price": "micro",
-        "models.intensity": "own",
-        "models.adverse_selection": "tape",
-    },
 }
 """What differs from the defaults."""
 

@@ -329,14 +329,14 @@ def break_even_line(snapshot: Snapshot) -> str:
     even = snapshot["break_even_bps"]
     if even is None:
         return "not known before the fees are"
-    fee, source = snapshot["maker_fee_bps"], snapshot["models"]["adverse_selection"].lower()
+    fee, source = snapshot["maker_fee_bps"], models_shown.cost_source(snapshot["models"])
     return f"{even:.2f} bps = maker fee {fee:.2f} + adverse selection {even - fee:.2f} ({source})"
 
 
 def fills_line(config: Config, snapshot: Snapshot) -> str:
     """Fills an hour to expect, by the intensity in use."""
     models = snapshot["models"]
-    source = models["intensity"].lower()
+    source = models_shown.intensity_source(models)
     resting = snapshot["expected_fills_per_h"]
     if resting > 0:
         return f"about {resting:.0f} an hour expected of what rests ({source} intensity)"

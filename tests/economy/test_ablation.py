@@ -12,7 +12,7 @@ from mm.ablation import _adverse
 from mm.backtest import Recording, run_passes, tape_of
 
 BOUNDS = ["pessimistic", "prorata", "optimistic"]
-IDLE = {"regime", "gamma usual", "funding", "queue"}
+IDLE = {"regime", "gamma present", "funding", "queue"}
 """Eight minutes know no usual hour and no funding, and have requests enough for every order."""
 
 

@@ -282,7 +282,12 @@ def of(name: str, scraped: dict[str, float]) -> dict[str, float]:
 @pytest.mark.parametrize("name", sorted(MOVES))
 def test_a_metric_moves_with_what_it_shows(name: str) -> None:
     followed = {"models.reference": "oracle", "models.lead": True}
-    models = {"models.funding": True, "models.queue": True, **followed}
+    models = {
+        "models.funding": True,
+        "models.queue": True,
+        "models.gamma_at": "present",
+        **followed,
+    }
     models |= {"models.no_edge": "stand_back"}
     desk = EngineDesk({"control.toxic_jump_sigmas": 4.5, **models}).open()
     before = of(name, desk.scraped())

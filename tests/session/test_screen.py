@@ -129,12 +129,27 @@ def test_the_first_screen_says_what_is_estimated(unknown: Json) -> None:
     flowing = " ".join(text.split())
     for said in (
         "Market       sigma 1.04 1.19 - bps/sqrt(s) of 2 min, 10 min, 1 h, usual (",
-        "Fair price   100,001.25 by mid, +0.125 bps from mid;"
+        "Fair price   100,001.25 by micro, +0.125 bps from mid;"
         " takers of 60 s: buy 0.641/s, sell 0.806/s, score -1.37",
     ):
         assert " ".join(said.split()) in flowing
     assert max(map(len, text.splitlines())) <= 100
     assert "Fair price   no book yet" in screen(unknown)
+
+
+def test_the_first_screen_says_what_is_still_assumed(unknown: Json) -> None:
+    models = {**unknown["models"], "fair": 100_000.0, "fair_from_mid_bps": 0.0}
+    cost = {"mean_bps": 2.0, "se_bps": 0.5, "n": 40.0, "as_of": 0}
+    costs = [[cost, *side[1:]] for side in models["costs"]]
+    met = [{**own, "tape": own["fit"]} for own in models["own"]]
+    none, all_known = (
+        screen(quoting({**unknown, "models": {**models, **known}}, phase="normal"))
+        for known in ({}, {"costs": costs, "own": met})
+    )
+    for text, source in ((none, "assumed"), (all_known, "tape")):
+        said = " ".join(text.split())
+        assert f"adverse selection 0.50 ({source})" in said
+        assert f"({source} intensity)" in said
 
 
 def test_a_status_line_does_not_wrap(unknown: Json) -> None:

@@ -13,13 +13,13 @@ class ModelsConfig(Section):
     """What is measured of the market while it runs, and what of it prices and sizes use."""
 
     fair_price: Literal["mid", "weighted", "micro"] = key(
-        "mid",
+        "micro",
         WORD,
         "what quotes are centred on: mid; weighted by the sizes at the touch; micro, where the mid"
         " went from such a touch before",
     )
     intensity: Literal["assumed", "tape", "own"] = key(
-        "assumed",
+        "tape",
         WORD,
         "how often an order at a distance is reached: assumed ([quoting] arrival_per_s and"
         " kappa_per_bps); tape, fitted to the takers there and pulled to those; own, by how long"
@@ -27,7 +27,7 @@ class ModelsConfig(Section):
     )
     intensity_half_life_s: float = key(1200.0, SECONDS, "of what that remembers", ge=10, le=604_800)
     adverse_selection: Literal["assumed", "tape", "own"] = key(
-        "assumed",
+        "tape",
         WORD,
         "the price's move against a fill: assumed ([quoting] adverse_selection_bps); tape, by side"
         " and distance 5 s after each taker, and pulled to that; own, the tape's and what our fills"
@@ -35,7 +35,7 @@ class ModelsConfig(Section):
     )
     adverse_half_life_s: float = key(3600.0, SECONDS, "of what that remembers", ge=10, le=604_800)
     shrink_n0: float = key(
-        100.0, COUNT, "takers that an assumption is worth beside what is measured", ge=0, le=1e6
+        30.0, COUNT, "takers that an assumption is worth beside what is measured", ge=0, le=1e6
     )
     no_edge: Literal["quote", "stand_back"] = key(
         "quote",
@@ -45,7 +45,7 @@ class ModelsConfig(Section):
         " at the nearest distance where no loss is shown, or not at all where there is none",
     )
     gamma_at: Literal["present", "usual"] = key(
-        "present",
+        "usual",
         WORD,
         "the market that risk_aversion's gamma is found for: present, so that the skew at full"
         " inventory is the same in every market; usual, of this hour of the day by the candles, so"

@@ -127,6 +127,8 @@ pub struct ModelsConfig {
 
 /// Steps to where a distance covers its own cost; more are a cost that rises as fast as distance does.
 const COVER_STEPS: usize = 64;
+/// Fills that do not fall with the distance have no best quote: the least decay that prices, 1/bps.
+const KAPPA_LEAST: f64 = 0.01;
 
 /// The cost of a fill by distance: does not fall with it, and is what it is last beyond the last one.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -223,7 +225,7 @@ impl Learned {
         let log_arrival = pulled(|fit| fit.log_arrival, libm::log(self.arrival_per_s));
         Self {
             arrival_per_s: libm::exp(log_arrival),
-            kappa_per_bps: pulled(|fit| fit.kappa, self.kappa_per_bps),
+            kappa_per_bps: pulled(|fit| fit.kappa, self.kappa_per_bps).max(KAPPA_LEAST),
             ..self
         }
     }

@@ -143,3 +143,31 @@ fn it_forgets() {
     let fit = own.fit(BID, &vague(), None);
     assert!((fit.kappa - 0.5).abs() < 1e-6, "{fit:?}");
 }
+
+/// Takers that come far beyond what was assumed: the search goes there in steps that overflow nothing.
+#[test]
+fn many_fills_far_out_give_a_finite_fit() {
+    let assumed = Fit::assumed(0.1, 0.7, 30.0);
+    let mut own = OwnIntensity::new(1e9);
+    own.on_time(Time(SECOND));
+    own.rested(BID, 95.0, 1.0);
+    for oid in 0..8 {
+        fill(&mut own, 95.0, oid);
+    }
+    let found = own.fit(BID, &assumed, None);
+    let again = own.fit(BID, &assumed, Some(&found));
+    for fit in [&found, &again] {
+        let all = [
+            fit.log_arrival,
+            fit.kappa,
+            fit.var_log_arrival,
+            fit.var_kappa,
+        ];
+        assert!(all.iter().all(|value| value.is_finite()), "{fit:?}");
+    }
+    assert!(
+        (again.kappa - found.kappa).abs() < 1e-9,
+        "{found:?} {again:?}"
+    );
+    assert!(found.kappa < assumed.kappa);
+}

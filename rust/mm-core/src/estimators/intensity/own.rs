@@ -146,12 +146,15 @@ impl OwnIntensity {
         let from = from.unwrap_or(market);
         let (mut log_arrival, mut kappa) = (from.log_arrival, from.kappa);
         let mut precision = prior.precision;
+        let far_bps = self.farthest_bps(side);
         for _ in 0..STEPS_MAX {
             let slope;
             (slope, precision) = self.slope(side, &prior, log_arrival, kappa);
             let step = solve(precision, slope);
-            // No step leaves where the exponential is about linear: the maximum is approached from anywhere.
-            let scale = (2.0 / libm::fabs(step.0).max(1e-12)).min(1.0);
+            // At no distance that we rested at does a step leave where the exponential is about linear: the
+            // maximum is approached from anywhere, and nothing overflows.
+            let most = libm::fabs(step.0).max(libm::fabs(step.0 - step.1 * far_bps));
+            let scale = (2.0 / most.max(1e-12)).min(1.0);
             log_arrival += scale * step.0;
             kappa += scale * step.1;
             if libm::fabs(step.0) + libm::fabs(step.1) < 1e-10 {
@@ -169,6 +172,13 @@ impl OwnIntensity {
             as_of: self.as_of.map_or(market.as_of, |own| own.max(market.as_of)),
             range_bps: market.range_bps,
         }
+    }
+
+    /// The farthest distance that orders of ours rested at, bps.
+    fn farthest_bps(&self, side: Side) -> f64 {
+        let mut bins = self.sides[side.index()].iter().rev();
+        let farthest = bins.find(|seen| seen.exposure_s > 0.0);
+        farthest.map_or(0.0, |seen| seen.exposure_bps_s / seen.exposure_s)
     }
 
     /// Slope and curvature (negated) of the log posterior.
