@@ -56,20 +56,10 @@ def as_json(models: Json) -> Json:
     }
 
 
-ASSUMED = "assumed"
-
-
 def cost_source(models: Json) -> str:
     """Where the cost of a fill comes from: what is configured, once anything was measured."""
     known = any(cost is not None for side in models["costs"] for cost in side)
-    return str(models["adverse_selection"]).lower() if known else ASSUMED
-
-
-def intensity_source(models: Json) -> str:
-    """The same of the rate of fills."""
-    source = str(models["intensity"]).lower()
-    known = any(own["tape"] or (source == "own" and own["fills"]) for own in models["own"])
-    return source if known else ASSUMED
+    return str(models["adverse_selection"]) if known else "assumed"
 
 
 def _seen(own: Json) -> Json:

@@ -336,7 +336,7 @@ def break_even_line(snapshot: Snapshot) -> str:
 def fills_line(config: Config, snapshot: Snapshot) -> str:
     """Fills an hour to expect, by the intensity in use."""
     models = snapshot["models"]
-    source = models_shown.intensity_source(models)
+    source = models["intensity"].lower()
     resting = snapshot["expected_fills_per_h"]
     if resting > 0:
         return f"about {resting:.0f} an hour expected of what rests ({source} intensity)"

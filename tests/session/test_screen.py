@@ -141,12 +141,11 @@ def test_the_first_screen_says_what_is_still_assumed(unknown: Json) -> None:
     models = {**unknown["models"], "fair": 100_000.0, "fair_from_mid_bps": 0.0}
     cost = {"mean_bps": 2.0, "se_bps": 0.5, "n": 40.0, "as_of": 0}
     costs = [[cost, *side[1:]] for side in models["costs"]]
-    met = [{**own, "tape": own["fit"]} for own in models["own"]]
-    none, all_known = (
+    unknown_yet, known_now = (
         screen(quoting({**unknown, "models": {**models, **known}}, phase="normal"))
-        for known in ({}, {"costs": costs, "own": met})
+        for known in ({}, {"costs": costs, "intensity": "tape"})
     )
-    for text, source in ((none, "assumed"), (all_known, "tape")):
+    for text, source in ((unknown_yet, "assumed"), (known_now, "tape")):
         said = " ".join(text.split())
         assert f"adverse selection 0.50 ({source})" in said
         assert f"({source} intensity)" in said
