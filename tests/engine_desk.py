@@ -107,6 +107,12 @@ class EngineDesk:
         levels = [{"px": f"{self.mid + side * half:g}", "sz": "5", "n": 3} for side in (-1, 1)]
         return self.frame("bbo", {"coin": "BTC", "time": self._ms(), "bbo": levels})
 
+    def leaning(self, bid: float, ask: float) -> list[Json]:
+        """The touch as it is, with so many coins at its bid and at its ask."""
+        pairs = ((self.mid - 1, bid), (self.mid + 1, ask))
+        levels = [{"px": f"{px:g}", "sz": f"{sz:g}", "n": 3} for px, sz in pairs]
+        return self.frame("bbo", {"coin": "BTC", "time": self._ms(), "bbo": levels})
+
     def book(self) -> list[Json]:
         """A whole book: the touch, five coins beside each order of ours, and an end further out."""
         sides = []
