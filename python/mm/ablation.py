@@ -59,7 +59,7 @@ MODELS: Mapping[str, Mapping[str, object]] = {
         "models.intensity": "assumed",
         "models.adverse_selection": "assumed",
     },
-    "stand back": {"models.no_edge": "stand_back"},
+    "loss quoted": {"models.no_edge": "quote"},
     "queue": {"models.queue": True},
     "regime": {"models.regime": True},
     "gamma present": {"models.gamma_at": "present"},

@@ -12,8 +12,8 @@ from mm.ablation import _adverse
 from mm.backtest import Recording, run_passes, tape_of
 
 BOUNDS = ["pessimistic", "prorata", "optimistic"]
-IDLE = {"regime", "gamma present", "funding", "queue"}
-"""Eight minutes know no usual hour and no funding, and have requests enough for every order."""
+IDLE = {"regime", "gamma present", "funding", "queue", "loss quoted"}
+"""Eight minutes know no usual hour and no funding, show no loss, and have requests enough."""
 
 
 @pytest.fixture(scope="module")

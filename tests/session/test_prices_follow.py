@@ -63,13 +63,20 @@ def test_a_livelier_market_skews_more(given: dict[str, object]) -> None:
 
 @SHIPPED_OR_ASSUMED
 def test_takers_who_know_move_the_side_that_they_meet(given: dict[str, object]) -> None:
-    desk = opened(given)
+    desk = opened({**given, "models.no_edge": "quote"})
     before = {side: terms(desk, side)["adverse_selection_bps"] for side in ("Bid", "Ask")}
     desk.informed(30)
     desk.after(10.0)
     after = {side: terms(desk, side)["adverse_selection_bps"] for side in ("Bid", "Ask")}
     assert (after["Ask"] > before["Ask"] + TICK_BPS) is (not given)
     assert after["Bid"] < after["Ask"] or given
+
+
+def test_a_side_on_which_every_fill_loses_stands_back_as_shipped() -> None:
+    desk = opened({})
+    desk.informed(30)
+    desk.after(10.0)
+    assert desk.snapshot()["suppressed"] == {"bid": None, "ask": "no_edge"}
 
 
 @SHIPPED_OR_ASSUMED

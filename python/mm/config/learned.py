@@ -38,7 +38,7 @@ class ModelsConfig(Section):
         30.0, COUNT, "takers that an assumption is worth beside what is measured", ge=0, le=1e6
     )
     no_edge: Literal["quote", "stand_back"] = key(
-        "quote",
+        "stand_back",
         WORD,
         "where what is measured (5 s after takers that came so far, with 95 % for all distances at"
         " once) shows that a fill loses: quote all the same; stand_back, the increasing side stands"

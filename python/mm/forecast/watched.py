@@ -36,6 +36,8 @@ PLAIN: Mapping[str, object] = {
     "models.fair_price": "mid",
     "models.intensity": "assumed",
     "models.adverse_selection": "assumed",
+    "models.no_edge": "quote",
+    "models.gamma_at": "present",
     "models.ofi": False,
     "models.lead": False,
     "models.queue": True,
