@@ -224,6 +224,39 @@ fn the_mirrored_market_has_the_mirrored_cost() {
     }
 }
 
+/// Law 3: five times as slow, five seconds are what one was.
+#[test]
+fn stretched_time_keeps_the_cost_of_a_stretched_horizon() {
+    let [fast, slow] = [1, 5].map(|by| {
+        let (mut random, mut adverse) = (Random::new(12), AdverseSelection::new(600.0 * by as f64));
+        let mut log_mid = 0.0;
+        for step in 0..20_000 {
+            let exch = Time(step * by * SECOND / 5);
+            log_mid += 1e-4 * random.normal();
+            adverse.on_mid(exch, 1e6 * libm::exp(log_mid));
+            if random.chance(0.05) {
+                adverse.observe(&Sweep {
+                    exch: Time(exch.0 + by),
+                    side: Side::BOTH[usize::from(random.chance(0.5))],
+                    mid: 1e6 * libm::exp(log_mid),
+                    reach_bps: random.wait(0.25),
+                    notional: 1.0,
+                });
+            }
+        }
+        let (horizon, now) = (usize::from(by == 5), Time(4_000 * by * SECOND));
+        Side::BOTH.map(|side| adverse.cost(side, horizon, 2.0, now).unwrap())
+    });
+    for (fast, slow) in fast.into_iter().zip(slow) {
+        assert!(
+            fast.n > 50.0 && (fast.n / slow.n - 1.0).abs() < 1e-9,
+            "{fast:?} {slow:?}"
+        );
+        assert!((fast.mean_bps - slow.mean_bps).abs() < 1e-9);
+        assert!((fast.se_bps - slow.se_bps).abs() < 1e-9);
+    }
+}
+
 #[test]
 fn a_gap_leaves_what_it_hides_unknown() {
     let mut adverse = AdverseSelection::new(1e9);

@@ -7,7 +7,8 @@ use mm_core::units::{Px, SECOND, Side, Sz, Time};
 use crate::random::{Random, mean_sd};
 
 const MID: f64 = 1e8;
-const FILLS: usize = 100;
+/// A hundred a side.
+const FILLS: usize = 200;
 const SEEDS: u64 = 40;
 /// Between fills, twice the horizon looked at: no move is counted twice.
 const APART_S: f64 = 2.0;
@@ -52,25 +53,23 @@ fn one_second(markouts: &Markouts) -> Markout {
     markouts.table()[1]
 }
 
-/// SE is `sigma sqrt(h / n)`, 0.1 bp; taking each move without its sign would show 0.80 bp of cost where there is none.
+/// Of each side SE is `sigma sqrt(h / n)`, 0.1 bp; taking each move without its sign would show 0.80 bp of cost where
+/// there is none.
 #[test]
 fn nobody_who_knows_costs_nothing() {
     let mut standardised = Vec::new();
     let mut unsigned = Vec::new();
     for seed in 0..SEEDS {
         let (markouts, moves) = filled(seed, 0.0, 0.0);
-        let seen = one_second(&markouts);
-        assert_eq!(seen.n, FILLS as u64);
-        let (mean, se) = (seen.mean_bps.unwrap(), seen.se_bps.unwrap());
-        assert!((se - 0.1).abs() < 0.035, "seed {seed}: SE {se}");
-        assert!(mean.abs() < 3.0 * se, "seed {seed}: {mean} +- {se}");
-        standardised.push(mean / se);
+        assert_eq!(one_second(&markouts).n, FILLS as u64);
         unsigned.push(moves.iter().map(|moved| moved.abs()).sum::<f64>() / moves.len() as f64);
-        for side in [
-            markouts.by_side_and_depth().bid,
-            markouts.by_side_and_depth().ask,
-        ] {
-            assert_eq!(side[1].n, FILLS as u64 / 2);
+        let split = markouts.by_side_and_depth();
+        for side in [split.bid[1], split.ask[1]] {
+            assert_eq!(side.n, FILLS as u64 / 2);
+            let (mean, se) = (side.mean_bps.unwrap(), side.se_bps.unwrap());
+            assert!((se - 0.1).abs() < 0.035, "seed {seed}: SE {se}");
+            assert!(mean.abs() < 3.0 * se, "seed {seed}: {mean} +- {se}");
+            standardised.push(mean / se);
         }
     }
     let (mean, sd) = mean_sd(&standardised);
@@ -79,7 +78,7 @@ fn nobody_who_knows_costs_nothing() {
     println!(
         "mean over SE: {mean:.3} +- {sd:.3}, at most {farthest:.2}; without signs {naive:.3} bp"
     );
-    assert!(mean.abs() < 3.0 / (SEEDS as f64).sqrt() && (0.7..1.35).contains(&sd));
+    assert!(mean.abs() < 3.0 / (2.0 * SEEDS as f64).sqrt() && (0.7..1.35).contains(&sd));
     assert!((naive - 0.80).abs() < 0.02, "{naive}");
 }
 
@@ -103,6 +102,34 @@ fn a_share_that_knew_is_found_and_what_is_realised_is_what_is_left() {
         share * drift
     );
     assert!(within as f64 >= 0.9 * SEEDS as f64 && mean.abs() < 3.0 / (SEEDS as f64).sqrt());
+}
+
+/// Law 3: a market half as fast has at twice each horizon what it had at that.
+#[test]
+fn stretched_time_keeps_the_means_of_stretched_horizons() {
+    let [one, two] = [1, 2].map(|by| {
+        let (mut dice, mut markouts, mut bps) = (Random::new(9), Markouts::default(), 0.0);
+        for step in 0..4_000_i64 {
+            let now = Time(step * by * SECOND / 4);
+            bps += dice.normal();
+            markouts.on_mid(now, MID * libm::exp(bps * 1e-4));
+            if step % 9 == 1 {
+                let side = Side::BOTH[usize::from(dice.chance(0.5))];
+                markouts.on_fill(Time(now.0 + by), side, Px(MID as i64), Sz(1 + step % 5));
+            }
+        }
+        markouts.table()
+    });
+    for (short, long) in [(0, 1), (2, 3), (4, 5)] {
+        let (one, two) = (one[short], two[long]);
+        assert!(
+            one.n > 300 && (one.n, one.apart) == (two.n, two.apart),
+            "{one:?} {two:?}"
+        );
+        let same = |a: Option<f64>, b: Option<f64>| (a.unwrap() - b.unwrap()).abs() < 1e-9;
+        assert!(same(one.mean_bps, two.mean_bps) && same(one.se_bps, two.se_bps));
+        assert!(same(one.notional_mean_bps, two.notional_mean_bps));
+    }
 }
 
 /// Sizes times a thousand weigh the same; a mirrored market costs the same.

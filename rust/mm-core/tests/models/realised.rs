@@ -1,4 +1,4 @@
-//! Reference estimators of volatility, for the rows "sigma, long window", "jump robustness", "heavy jumps" and
+//! Reference estimators of volatility, for the rows "sigma", "sigma, long window", "jump robustness", "heavy jumps" and
 //! "noise" of MODELS.md d.1. They are what the product's twin and its grid of mids are set beside; none is built in.
 
 use crate::random::{Random, mean_sd};
@@ -55,6 +55,29 @@ fn of_truth(seeds: u64, per_s: f64, estimator: fn(&[f64]) -> f64) -> Vec<f64> {
     (0..seeds)
         .map(|seed| estimator(&two_hours(&mut Jumping { per_s }, seed)).sqrt() / SIGMA)
         .collect()
+}
+
+/// The table's own simulation: a decayed-sum ratio over every update, half-life a minute, half an hour, 40 seeds. The
+/// product's is of a grid: `volatility` holds it to the same bounds.
+#[test]
+fn a_ratio_of_decayed_sums_is_unbiased_at_any_rate_of_updates() {
+    for (rate, sd_most) in [(0.5, 0.12), (2.0, 0.07), (10.0, 0.035)] {
+        let of_seed = |seed: u64| {
+            let (mut random, mut time) = (Random::new(seed), 0.0);
+            let (mut squares, mut seconds) = (0.0, 0.0);
+            while time < 1800.0 {
+                let span_s = random.wait(rate);
+                let moved = Jumping { per_s: 0.0 }.step(&mut random, span_s);
+                let left = libm::exp2(-span_s / 60.0);
+                (squares, seconds) = (squares * left + moved * moved, seconds * left + span_s);
+                time += span_s;
+            }
+            (squares / seconds).sqrt() / SIGMA
+        };
+        let (mean, sd) = mean_sd(&(0..40).map(of_seed).collect::<Vec<f64>>());
+        println!("every update, {rate} a second: {mean:.3} of the truth, sd {sd:.3}");
+        assert!((mean - 1.0).abs() < 0.03 && sd <= sd_most, "{mean} {sd}");
+    }
 }
 
 #[test]
