@@ -29,7 +29,7 @@ const DEPTHS: usize = DEPTHS_BPS.len();
 /// All, `[bids, asks]`, then by depth, then by regime.
 const GROUPS: usize = REGIMES_FROM + Regime::ALL.len();
 const REGIMES_FROM: usize = 3 + DEPTHS;
-/// Fills that no move at all is worth beside those that are measured: as `[models] shrink_n0` is by default.
+/// Fills that no move at all is worth beside those that are measured. No price rests on it.
 const SHRINK_N0: f64 = 100.0;
 /// Mids that are kept: fills are heard within a second or two of their time.
 const MIDS_MAX: usize = 1_024;
