@@ -34,7 +34,8 @@ class InfoVenue:
     Attributes:
         url: Where it answers.
         roles: Who is who, by address.
-        agents: Of the master: name, address and end of each approval, ms from now.
+        agents: Of the master: name, address and end of each approval, ms from `begun_ms`.
+        begun_ms: When the venue began: an approval ends at one time, however late it is asked for.
         answers: By the type of the query.
         asked: Every query.
         actions: Every signed envelope.
@@ -46,6 +47,7 @@ class InfoVenue:
     answers: dict[str, Answer] = field(default_factory=dict)
     asked: list[Json] = field(default_factory=list)
     actions: list[Json] = field(default_factory=list)
+    begun_ms: int = field(default_factory=now_ms)
 
     def __post_init__(self) -> None:
         agent = {"role": "agent", "data": {"user": MASTER}}
@@ -81,7 +83,7 @@ class InfoVenue:
         if user != MASTER:
             return []
         return [
-            {"name": name, "address": address, "validUntil": now_ms() + left_ms}
+            {"name": name, "address": address, "validUntil": self.begun_ms + left_ms}
             for name, (address, left_ms) in self.agents.items()
         ]
 

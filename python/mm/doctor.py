@@ -139,8 +139,8 @@ class Doctor:
         self._keys = {use: asyncio.ensure_future(read(use)) for use in uses}
 
     async def _key(self) -> Finding:
-        account, now_ms = self._config.account, _now_ms()
-        secret = await self._keys["maker"]
+        account, secret = self._config.account, await self._keys["maker"]
+        now_ms = _now_ms()  # a keystore takes a second to open, a passphrase longer
         mandate = await mandate_of(
             self._http,
             Signer(secret).address,
