@@ -214,7 +214,7 @@ impl Estimators {
         self.volatility.observe(*at, *mid);
         if at.since(self.judged).0 >= SECOND {
             self.judged = *at;
-            let sigma = self.volatility.of_two_minutes();
+            let sigma = self.volatility.of_two_minutes(*at);
             let recent = self.volatility.recent_moves();
             self.regimes.observe(*at, sigma, recent, Some(1e-4));
         }
@@ -230,7 +230,7 @@ impl Estimators {
     }
 
     fn takers_of_touch(&mut self, now: &Now) {
-        black_box(self.watched.on_touch(now.at, now.touch, |_| true));
+        self.watched.on_touch(now.at, now.touch, |_| true);
     }
 
     fn takers_of_trade(&mut self, trade: &Trade) {
@@ -238,8 +238,8 @@ impl Estimators {
     }
 
     fn micro_of_touch(&mut self, now: &Now) {
-        black_box(self.micro.fair(&now.touch, TICK as f64));
-        self.micro.observe(&now.touch, TICK as f64);
+        black_box(self.micro.fair(&now.touch, TICK as f64, now.at));
+        self.micro.observe(now.at, &now.touch, TICK as f64);
     }
 
     fn shift_of_touch(&mut self, now: &Now) {
@@ -252,7 +252,7 @@ impl Estimators {
         if now.at.since(self.fitted).0 >= SECOND {
             self.fitted = now.at;
             for side in Side::BOTH {
-                black_box(self.watched.fit(side));
+                black_box(self.watched.fit(side, now.at));
                 let costs = self.watched.costs(side, 1, now.at);
                 black_box(CostCurve::measured(&costs, 0.5, 100.0));
             }

@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.metrics_core import Metric as Family
 
-from mm import edge_shown, models_shown, places_shown, samples, shift_shown
+from mm import edge_shown, evidence_shown, models_shown, places_shown, samples, shift_shown
 from mm.meter import Durations, Meter
 from mm.samples import MICRO, Reading, Sample
 
@@ -232,6 +232,24 @@ GAUGES = (
         "how one-sided takers come, standard deviations",
         ("memory",),
         samples.models(models_shown.flow_score),
+    ),
+    Metric(
+        "mm_estimate_n",
+        "observations that an estimate rests on, effective number",
+        ("estimate",),
+        samples.models(evidence_shown.numbers),
+    ),
+    Metric(
+        "mm_estimate_age_seconds",
+        "since the newest of them, s",
+        ("estimate",),
+        samples.models(evidence_shown.ages),
+    ),
+    Metric(
+        "mm_estimate_ready",
+        "1 where they are enough for it to be used",
+        ("estimate",),
+        samples.models(evidence_shown.ready),
     ),
     Metric(
         "mm_fair_shift_bps",

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from mm import edge_shown, places_shown, shift_shown
+from mm import edge_shown, evidence_shown, places_shown, shift_shown
 from mm.figures import iso
 
 Json = dict[str, Any]
@@ -52,6 +52,7 @@ def as_json(models: Json) -> Json:
         "funding": models["funding"],
         "queue": models.get("queue"),
         "shift": models["shift"],
+        "rests_on": evidence_shown.as_json(models["rests_on"]),
         "edge": edge_shown.as_json(models),
     }
 
@@ -138,6 +139,7 @@ def lines(shown: Json) -> list[str]:
         *places_shown.model_lines(shown["queue"]),
         *shift_shown.lines(shown["shift"]),
         *edge_shown.lines(shown["edge"]),
+        *evidence_shown.lines(shown["rests_on"]),
     ]
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
-from mm import edge_shown, models_shown
+from mm import edge_shown, evidence_shown, models_shown
 from mm.budget import Outlook
 from mm.config import MADE_UP, Config, ProcessConfig
 from mm.cycles import percent, position_text, utilisation
@@ -221,6 +221,7 @@ def coin_lines(quoted: Quoted, snapshot: Snapshot) -> list[str]:
         f"  Fills        {fills_line(config, snapshot)}",
         *_wrapped("  Market       ", models_shown.market_line(snapshot["models"])),
         *_wrapped("  Fair price   ", models_shown.fair_line(snapshot["models"])),
+        *_wrapped("  Estimates    ", evidence_shown.text(snapshot["models"]["rests_on"])),
     ]
     if quoted.inherited:
         held = coin_text(quoted.inherited, sz_decimals)

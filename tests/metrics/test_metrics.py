@@ -214,6 +214,9 @@ MOVES: dict[str, Story] = {
     "mm_stood_back_seconds_total": informed,
     "mm_taker_rate_per_s": taken,
     "mm_flow_score": taken,
+    "mm_estimate_n": taken,
+    "mm_estimate_age_seconds": taken,
+    "mm_estimate_ready": lambda desk: desk.after(30.0, quiet=["market"]),
     "mm_resident_stop": stop_rests,
     "mm_resident_stop_price": stop_rests,
     "mm_resident_stop_size": stop_rests,
@@ -358,6 +361,7 @@ def test_what_is_not_known_is_absent() -> None:
         "mm_kappa_per_bps",
         "mm_arrival_per_s",
         "mm_regime",
+        "mm_estimate_ready",
     }
     state |= {"mm_requests_reserve", "mm_requests_in_flight", "mm_ip_weight", "mm_changes_withheld"}
     assert known == (counts - {"mm_alarms_total", "mm_actions_sent_total"}) | state

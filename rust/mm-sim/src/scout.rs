@@ -197,7 +197,7 @@ impl Eyes {
         SideSeen {
             side,
             depths,
-            fit: self.watched.fit(side).map(FitSeen::from),
+            fit: self.watched.fit(side, self.book.exch()).map(FitSeen::from),
         }
     }
 }

@@ -146,10 +146,11 @@ impl Engine {
         if let Some(mid) = self.market.mid_of_others() {
             let config = &self.config.control;
             self.control.jumps.observe(self.now, mid, config);
+            let exch = self.exch_now();
             let signs = Signs {
-                jump: self.market.jump.score(),
+                jump: self.market.jump.score(exch),
                 flow: match config.toxic_flow_sigmas {
-                    Some(_) => self.market.models.flow_score(),
+                    Some(_) => self.market.models.flow_score(exch),
                     None => 0.0,
                 },
             };

@@ -26,14 +26,14 @@ impl Engine {
         let exchange = self.own.leverage_set;
         let tier = f64::from(self.instrument.max_leverage());
         let max_leverage = config.leverage_cap().min(tier).min(self.own.leverage());
-        let sigma = self.market.volatility.for_limits();
+        let sigma = self.market.volatility.for_limits(self.exch_now());
         let position = self.own.position();
         let account_value = self.own.account.map(|(report, _)| report.account_value);
         LimitInputs {
             account_value,
             sigma: sigma.map(|sigma| sigma.value),
             sigma_confidence: sigma
-                .map_or(0.0, |sigma| sigma.n / (sigma.n + config.confidence_n0())),
+                .map_or(0.0, |sigma| sigma.evidence().share(config.confidence_n0())),
             sigma_24h: self.market.seed.sigma_24h,
             sigma_prior: self.market.seed.sigma_prior,
             mid: self
@@ -96,7 +96,7 @@ impl Engine {
         Health {
             book_fresh: fresh && self.market.seen_since_up && self.market.book.touch().is_some(),
             streams_up: self.own.streams_up(),
-            sigma_ready: self.market.volatility.for_limits().is_some(),
+            sigma_ready: self.market.volatility.for_limits(self.exch_now()).is_some(),
             explained: self.is_explained(),
         }
     }

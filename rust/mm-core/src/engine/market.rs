@@ -34,7 +34,7 @@ pub(super) struct Market {
     pub(super) regimes: Regimes,
     /// When the regime was last judged.
     judged: Option<Time>,
-    history: History,
+    pub(super) history: History,
     /// What history said when it was last heard.
     pub(super) seed: Seed,
     pub(super) tape: Tape,
@@ -136,7 +136,7 @@ impl Market {
         if self.judged.is_none_or(|judged| exch.since(judged) >= JUDGE) {
             self.judged = Some(exch);
             let (sigma, recent) = (
-                self.volatility.of_two_minutes(),
+                self.volatility.of_two_minutes(exch),
                 self.volatility.recent_moves(),
             );
             self.regimes

@@ -2,12 +2,12 @@
 
 use serde::Serialize;
 
+use super::evidence::RestsOn;
 use super::shifted::{Shifted, ShiftedShown};
 use super::{EdgeShown, Engine, FundingShown, QueueShown};
 use crate::action::Tif;
 use crate::book::Touch;
 use crate::control::ToxicCounts;
-use crate::estimators::GAP;
 use crate::estimators::adverse::{Cost, DEPTHS, DEPTHS_BPS, HORIZONS_S};
 use crate::estimators::flow::{FlowShown, HALF_LIVES_S};
 use crate::estimators::intensity::{Fit, OwnIntensity};
@@ -17,6 +17,7 @@ use crate::estimators::regime::{Regime, Regimes};
 use crate::estimators::sweep::Sweep;
 use crate::estimators::volatility::VolatilityShown;
 use crate::estimators::watched::Watched;
+use crate::estimators::{Evidence, GAP};
 use crate::event::{Fill, Trade};
 use crate::learned::{
     CostCurve, FairPrice, GammaAt, IntensitySource, Learned, ModelsConfig, Source,
@@ -72,6 +73,8 @@ pub struct ModelsShown {
     pub flow: [FlowShown; HALF_LIVES_S.len()],
     /// What moves the fair price from where `fair_price` puts it.
     pub shift: ShiftedShown,
+    /// What each estimate rests on now.
+    pub rests_on: Vec<RestsOn>,
     /// Distances that costs are told apart by, bps: of `costs`, and of the curves in `used`.
     pub cost_depths_bps: [f64; DEPTHS],
     /// Adverse selection 5 s after a sweep as measured, by the distances of
@@ -107,6 +110,7 @@ struct OfEngine {
     funding: FundingShown,
     queue: Option<QueueShown>,
     shift: ShiftedShown,
+    rests_on: Vec<RestsOn>,
     edge: [EdgeShown; 2],
 }
 
@@ -135,6 +139,14 @@ pub(super) struct Models {
     last: Option<(Time, f64)>,
     /// Until when sweeps of a taker's side may be our own orders that take, receive time.
     own_taking: [Time; 2],
+}
+
+/// A side's estimates that prices may rest on: what each rests on.
+pub(super) struct OfSide {
+    pub(super) intensity: Evidence,
+    pub(super) own_intensity: Evidence,
+    pub(super) adverse: Evidence,
+    pub(super) own_cost: Evidence,
 }
 
 impl Models {
@@ -174,6 +186,7 @@ impl Models {
             funding,
             queue,
             shift,
+            rests_on,
             edge,
         } = of_engine;
         let (costs, own_costs) = self.measured_costs(now);
@@ -187,15 +200,16 @@ impl Models {
             funding,
             queue,
             shift,
+            rests_on,
             edge,
             fair_price: self.config.fair_price,
             intensity: self.intensity_source(),
             adverse_selection: self.config.adverse_selection,
             used: self.learned,
             fitted: self.fitted,
-            fits: Side::BOTH.map(|side| self.watched.fit(side)),
-            own: Side::BOTH.map(|side| self.own_shown(side)),
-            flow: core::array::from_fn(|window| self.watched.flow().shown(window)),
+            fits: Side::BOTH.map(|side| self.watched.fit(side, now)),
+            own: Side::BOTH.map(|side| self.own_shown(side, now)),
+            flow: core::array::from_fn(|window| self.watched.flow().shown(window, now)),
             cost_depths_bps: DEPTHS_BPS,
             costs,
             own_costs,
@@ -208,17 +222,46 @@ impl Models {
         (costs, self.own_costs.shifts(self.config.shrink_n0, now))
     }
 
-    fn own_shown(&self, side: Side) -> OwnShown {
-        let (exposure_s, fills) = self.own.seen(side);
+    /// What the estimates of takers to our orders on `side` rest on.
+    pub(super) fn side_rests_on(&self, side: Side, now: Time) -> OfSide {
+        let nearest = self.watched.costs(side, COST_HORIZON, now)[0];
+        let [bids, asks] = self.own_costs.shifts(self.config.shrink_n0, now);
+        let residual = [bids, asks][side.index()].residual;
+        let of = |cost: Option<Cost>| cost.map_or(Evidence::NONE, |cost| cost.evidence());
+        let all = Evidence {
+            ready: false,
+            ..self.watched.reaches(side, now)
+        };
+        let there = self.fit_where_quoted(side, now);
+        OfSide {
+            intensity: there.map_or(all, |fit| fit.evidence()),
+            own_intensity: self.own.evidence(side, now),
+            adverse: of(nearest),
+            own_cost: of(residual),
+        }
+    }
+
+    /// What the flow of each half-life rests on.
+    pub(super) fn flow_rests_on(&self, now: Time) -> [Evidence; HALF_LIVES_S.len()] {
+        core::array::from_fn(|window| self.watched.flow().evidence(window, now))
+    }
+
+    /// What the micro-price of a touch rests on.
+    pub(super) fn micro_rests_on(&self, others: &Touch, tick: f64, now: Time) -> Evidence {
+        self.micro.evidence(others, tick, now)
+    }
+
+    fn own_shown(&self, side: Side, now: Time) -> OwnShown {
+        let (exposure_s, fills) = self.own.seen(side, now);
         OwnShown {
             exposure_s,
             fills,
             tape: self.quoted[side.index()],
-            fit: self.own_fit(side),
+            fit: self.own_fit(side, now),
         }
     }
 
-    fn own_fit(&self, side: Side) -> Fit {
+    fn own_fit(&self, side: Side, now: Time) -> Fit {
         let index = side.index();
         let Learned {
             arrival_per_s,
@@ -227,7 +270,8 @@ impl Models {
         } = self.assumed;
         let prior = self.quoted[index]
             .unwrap_or_else(|| Fit::assumed(arrival_per_s, kappa_per_bps, self.config.shrink_n0));
-        self.own.fit(side, &prior, self.own_fits[index].as_ref())
+        let last = self.own_fits[index].as_ref();
+        self.own.fit(side, &prior, last, now)
     }
 
     /// The touch at `exch` ends a second in which our orders rested: gives the mid that they were at, lattice
@@ -262,8 +306,8 @@ impl Models {
     }
 
     /// How one-sided takers come in ten seconds.
-    pub(super) fn flow_score(&self) -> f64 {
-        self.watched.flow().score(TOXIC_MEMORY)
+    pub(super) fn flow_score(&self, exch: Time) -> f64 {
+        self.watched.flow().score(TOXIC_MEMORY, exch)
     }
 
     /// An order of ours takes: what it meets is no flow of others.
@@ -294,11 +338,9 @@ impl Models {
         let tape = self.tape_costs;
         let tape_bps = |side: Side, depth_bps| tape[side.index()].at(depth_bps);
         self.own_costs.on_mid(exch, others.mid(), tape_bps);
-        if self.watched.on_touch(exch, *others, counts) {
-            self.micro.forget_last();
-        }
-        self.micro.observe(others, tick);
-        let base = self.base(&touch, others, tick);
+        self.watched.on_touch(exch, *others, counts);
+        self.micro.observe(exch, others, tick);
+        let base = self.base(&touch, others, tick, exch);
         self.shifted.on_touch(exch, others, base, now);
         self.last = Some((exch, others.mid()));
         let is_due = self.fitted.is_none_or(|fitted| exch.since(fitted) >= REFIT);
@@ -319,10 +361,7 @@ impl Models {
     }
 
     fn refit(&mut self, exch: Time) {
-        self.quoted = Side::BOTH.map(|side| {
-            let quoted = self.own.rested_range(side)?;
-            self.watched.fit_between(side, quoted)
-        });
+        self.quoted = Side::BOTH.map(|side| self.fit_where_quoted(side, exch));
         let n0 = self.config.shrink_n0;
         let mut learned = self.assumed;
         match (self.config.intensity, self.quoted) {
@@ -330,7 +369,7 @@ impl Models {
                 learned = learned.with_intensity([bids, asks], n0);
             }
             (IntensitySource::Own, _) => {
-                let fits = Side::BOTH.map(|side| self.own_fit(side));
+                let fits = Side::BOTH.map(|side| self.own_fit(side, exch));
                 self.own_fits = fits.map(Some);
                 learned = learned.with_intensity(fits, n0);
             }
@@ -348,6 +387,12 @@ impl Models {
             learned.adverse = Side::BOTH.map(shifted);
         }
         self.learned = learned;
+    }
+
+    /// The tape's intensity at the distances where orders of ours rested.
+    fn fit_where_quoted(&self, side: Side, now: Time) -> Option<Fit> {
+        let quoted = self.own.rested_range(side)?;
+        self.watched.fit_between(side, quoted, now)
     }
 
     /// Where the intensity comes from as it is used: from the tape only where it is known where we quote.
@@ -371,20 +416,20 @@ impl Models {
         }
     }
 
-    /// The fair price before it is shifted, from the top of the book and the same without our own orders;
+    /// The fair price at `now` before it is shifted, from the top of the book and the same without our own orders;
     /// `tick` and the price in lattice units; never outside the top.
-    pub(super) fn base(&self, touch: &Touch, others: &Touch, tick: f64) -> f64 {
+    pub(super) fn base(&self, touch: &Touch, others: &Touch, tick: f64, now: Time) -> f64 {
         let fair = match self.config.fair_price {
             FairPrice::Mid => others.mid(),
             FairPrice::Weighted => others.microprice(),
-            FairPrice::Micro => return self.micro_px(touch, others, tick),
+            FairPrice::Micro => return self.micro_px(touch, others, tick, now),
         };
         fair.clamp(touch.bid.px.as_f64(), touch.ask.px.as_f64())
     }
 
     /// The micro-price of a touch, lattice units.
-    fn micro_px(&self, touch: &Touch, others: &Touch, tick: f64) -> f64 {
-        let micro = self.micro.fair(others, tick);
+    fn micro_px(&self, touch: &Touch, others: &Touch, tick: f64, now: Time) -> f64 {
+        let micro = self.micro.fair(others, tick, now);
         micro.clamp(touch.bid.px.as_f64(), touch.ask.px.as_f64())
     }
 }
@@ -407,16 +452,16 @@ impl Engine {
         let of_engine = OfEngine {
             fair,
             fair_from_mid_bps: self.fair_from_mid_bps(),
-            volatility: self.market.volatility.shown(),
+            volatility: self.market.volatility.shown(self.exch_now()),
             regimes: self.market.regimes,
             toxic: self.control.toxic.counts(),
             funding: self.shown_funding(),
             queue: self.shown_queue(),
             shift: self.shown_shift(),
+            rests_on: self.rests_on(),
             edge: self.shown_edge(),
         };
-        let exch = self.market.book.exch();
-        self.market.models.shown(of_engine, exch)
+        self.market.models.shown(of_engine, self.exch_now())
     }
 
     /// What gamma is found for: the market as it usually is, where that is configured and known, or as it is.
@@ -460,7 +505,7 @@ impl Engine {
             return;
         };
         let (exch, tick) = (self.market.book.exch(), self.tick_at(&touch));
-        let micro = self.market.models.micro_px(&touch, &others, tick);
+        let micro = self.market.models.micro_px(&touch, &others, tick, exch);
         self.market.markouts.on_micro(exch, micro);
         if let Some(rested) = self.market.models.rest_due(exch) {
             let makers = self.orders.iter();

@@ -6,6 +6,7 @@ use super::Engine;
 use crate::action::{Cloid, Tif};
 use crate::book::Book;
 use crate::diff::Own;
+use crate::estimators::Evidence;
 use crate::estimators::queue::{Place, Places, Rests, Scope, Stops, Takers};
 use crate::event::{EventBody, OrderStatus, Trade};
 use crate::filter::Quote;
@@ -105,7 +106,7 @@ impl Engine {
         Some(Takers {
             rate_per_s: learned.fill_rate_per_s(depth_bps.max(0.0)),
             through: libm::exp(-learned.kappa_per_bps * step_bps),
-            stop_lots: queues.stops.mean_lots(side.opposite())?,
+            stop_lots: queues.stops.mean_lots(side.opposite(), self.exch_now())?,
             cancels_per_s: queues.places.cancels_per_s()?,
         })
     }
@@ -163,8 +164,16 @@ impl Engine {
         let queues = self.market.queues.as_ref()?;
         Some(QueueShown {
             cancels_per_s: queues.places.cancels_per_s(),
-            stop_lots: Side::BOTH.map(|side| queues.stops.mean_lots(side.opposite())),
+            stop_lots: Side::BOTH
+                .map(|side| queues.stops.mean_lots(side.opposite(), self.exch_now())),
         })
+    }
+
+    /// What that rests on: the cancels, and the takers of our `[bids, asks]`.
+    pub(super) fn queues_rest_on(&self) -> Option<(Evidence, [Evidence; 2])> {
+        let (queues, now) = (self.market.queues.as_ref()?, self.exch_now());
+        let stops = Side::BOTH.map(|side| queues.stops.evidence(side.opposite(), now));
+        Some((queues.places.evidence(now), stops))
     }
 
     pub(super) fn shown_place(&self, cloid: Cloid, side: Side, px: Px) -> Option<PlaceShown> {

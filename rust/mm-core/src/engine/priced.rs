@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::Engine;
+use super::evidence::RestedOn;
 use crate::diff::Tolerance;
 use crate::filter::Quote;
 use crate::ladder::{Ladder, Part};
@@ -48,7 +49,7 @@ pub struct SizedFrom {
 }
 
 /// What prices rest on, as journalled.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Estimates {
     /// What quotes are centred on, USDC; `None`: there is no book.
     pub fair: Option<f64>,
@@ -62,6 +63,8 @@ pub struct Estimates {
     pub gamma: Option<f64>,
     /// Position in units; `None`: nothing was priced.
     pub inventory_units: Option<f64>,
+    /// What each estimate that is used rested on.
+    pub rested_on: Vec<RestedOn>,
 }
 
 /// What is known of how the last cycle came to its sizes.
@@ -186,6 +189,7 @@ impl Engine {
             kappa_per_bps: learned.kappa_per_bps,
             gamma: from.and_then(|from| Some(from.solved?.gamma())),
             inventory_units: from.map(|from| from.inventory_units),
+            rested_on: self.rested_on(),
         }
     }
 

@@ -241,7 +241,8 @@ impl Engine {
     }
 
     pub(super) fn sigma_for_unwinding(&self) -> f64 {
-        let measured = self.market.volatility.for_limits().map(|sigma| sigma.value);
+        let sigma = self.market.volatility.for_limits(self.exch_now());
+        let measured = sigma.map(|sigma| sigma.value);
         measured.map_or(self.config.limits.sigma_prior(), |sigma| sigma)
     }
 

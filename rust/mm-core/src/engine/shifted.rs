@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::Engine;
 use crate::book::Touch;
+use crate::estimators::Evidence;
 use crate::estimators::shift::{Gate, Shift, ShiftConfig, SignalShown};
 use crate::event::{AssetCtx, ReferencePx};
 use crate::learned::ModelsConfig;
@@ -139,8 +140,9 @@ impl Engine {
     pub(super) fn fair_px(&self) -> Option<f64> {
         let (touch, others) = self.market.touches()?;
         let models = &self.market.models;
-        let base = models.base(&touch, &others, self.tick_at(&touch));
-        let shift_bps = models.shifted.used_bps(self.exch_now(), self.now);
+        let exch = self.exch_now();
+        let base = models.base(&touch, &others, self.tick_at(&touch), exch);
+        let shift_bps = models.shifted.used_bps(exch, self.now);
         let fair = base + touch.mid() * shift_bps / 1e4;
         Some(fair.clamp(touch.bid.px.as_f64(), touch.ask.px.as_f64()))
     }
@@ -168,13 +170,34 @@ impl Engine {
         }
     }
 
+    /// What each signal is and rests on, and whether it speaks.
+    pub(super) fn signals_rest_on(&self) -> [(&'static str, Evidence, bool); 4] {
+        let (shifted, at) = (&self.market.models.shifted, self.exch_now());
+        let (lead, ofi) = (shifted.shift.lead(at), shifted.shift.flow(at));
+        let (basis, imbalance) = (
+            shifted.shift.basis_evidence(at),
+            shifted.shift.imbalance_evidence(at),
+        );
+        let is_fresh = !shifted.is_stale(self.now);
+        let heard = |evidence: Evidence| Evidence {
+            ready: evidence.ready && is_fresh,
+            ..evidence
+        };
+        [
+            ("basis", heard(basis), shifted.uses_lead),
+            ("lead", heard(lead.evidence()), shifted.uses_lead),
+            ("imbalance", imbalance, shifted.uses_ofi),
+            ("ofi", ofi.evidence(), shifted.uses_ofi),
+        ]
+    }
+
     pub(super) fn shown_shift(&self) -> ShiftedShown {
         let shifted = &self.market.models.shifted;
         shifted.shown(self.exch_now(), self.now)
     }
 
     /// What time it is at the exchange; nought before a book.
-    fn exch_now(&self) -> Time {
+    pub(super) fn exch_now(&self) -> Time {
         self.market.exch_at(self.now).unwrap_or(Time::ZERO)
     }
 }

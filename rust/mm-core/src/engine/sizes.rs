@@ -130,7 +130,7 @@ impl Engine {
     pub(super) fn sigma_for_quotes(&self) -> Option<f64> {
         self.market
             .volatility
-            .for_quotes(self.config.limits.confidence_n0())
+            .for_quotes(self.config.limits.confidence_n0(), self.exch_now())
             .map(|sigma| sigma.value)
     }
 

@@ -288,7 +288,7 @@ impl Engine {
             mid: touch.map(|touch| touch.mid() / scale),
             microprice: touch.map(|touch| touch.microprice() / scale),
             spread_bps: touch.map(|touch| touch.spread_bps()),
-            sigma: self.market.volatility.for_limits().map(|sigma| sigma.value),
+            sigma: self.limit_inputs().sigma,
             sigma_quotes: self.sigma_for_quotes(),
             kappa_per_bps: self.market.models.learned().kappa_per_bps,
             maker_fee_bps: self.maker_fee_bps(),

@@ -17,7 +17,7 @@ use serde::Serialize;
 
 use super::decay::{Left, log_move};
 use super::sweep::Sweep;
-use super::{GAP, effective};
+use super::{Evidence, GAP, effective};
 use crate::units::{Dur, SECOND, Side, Time};
 
 /// Times after a sweep, s.
@@ -45,6 +45,16 @@ pub struct Cost {
 }
 
 impl Cost {
+    /// What it rests on: there is none of fewer than two moves.
+    #[must_use]
+    pub const fn evidence(&self) -> Evidence {
+        Evidence {
+            n: self.n,
+            as_of: Some(self.as_of),
+            ready: true,
+        }
+    }
+
     /// The mean, pulled to a prior that is worth `n0` moves, bps.
     #[must_use]
     pub fn shrunk_bps(&self, prior_bps: f64, n0: f64) -> f64 {

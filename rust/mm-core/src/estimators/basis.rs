@@ -2,6 +2,7 @@
 //! has not yet. MODELS.md P2.5.
 
 use super::decay::left_after;
+use super::{Evidence, GAP};
 use crate::units::Time;
 
 /// What steps further than this from its average is no lead but another price: a percent.
@@ -72,8 +73,7 @@ impl Basis {
     pub fn value_bps(&self, at: Time) -> Option<f64> {
         let basis = self.log_ratio?;
         let (sum, seconds) = self.sums_at(at, basis);
-        // Watched for ever they are half-life / ln 2; after one half-life half of that.
-        let known = seconds >= 0.5 * self.half_life_s / core::f64::consts::LN_2 * (1.0 - 1e-9);
+        let known = seconds >= self.known_s();
         let away_bps = (basis - sum / seconds) * 1e4;
         known.then(|| {
             if away_bps.abs() < LEAST_BPS {
@@ -82,6 +82,23 @@ impl Basis {
                 away_bps
             }
         })
+    }
+
+    /// What its average rests on: seconds that were heard, forgotten until `at`. What is held is no observation.
+    #[must_use]
+    pub fn evidence(&self, at: Time) -> Evidence {
+        let (_, seconds) = self.sums;
+        let span_s = at.since(self.as_of).as_secs().max(0.0);
+        Evidence {
+            n: seconds * left_after(span_s, self.half_life_s),
+            as_of: (self.as_of > Time::ZERO).then_some(self.as_of),
+            ready: self.value_bps(at).is_some() && at.since(self.as_of) <= GAP,
+        }
+    }
+
+    /// Watched for ever its seconds are half-life / ln 2; after one half-life half of that, and they are enough.
+    fn known_s(&self) -> f64 {
+        0.5 * self.half_life_s / core::f64::consts::LN_2 * (1.0 - 1e-9)
     }
 
     /// What the basis is now. A step of a percent is no lead: the average begins anew.

@@ -10,9 +10,9 @@
 
 use serde::Serialize;
 
-use super::GAP;
 use super::decay::left_after;
 use super::sweep::Sweep;
+use super::{Evidence, GAP, effective};
 use crate::units::Time;
 
 /// Half-lives, s.
@@ -31,6 +31,8 @@ struct Sums {
     notional: [f64; 2],
     /// Seconds watched.
     watched_s: f64,
+    /// Squared weights of the sweeps.
+    squares: f64,
     /// Signs less their mean, and their variance.
     excess: f64,
     variance: f64,
@@ -49,6 +51,7 @@ impl Sums {
             self.watched_s += half_life_s / core::f64::consts::LN_2 * (1.0 - by);
         }
         self.excess *= by;
+        self.squares *= by * by;
         self.variance *= by * by;
         self
     }
@@ -88,6 +91,8 @@ pub struct Flow {
     windows: [Sums; HALF_LIVES_S.len()],
     /// Sum of signs and of sweeps of the last hour.
     signs: (f64, f64),
+    /// The newest sweep.
+    newest: Option<Time>,
     /// Exchange time that the sums are of, and until when the market was watched since; `None`: never.
     known: Option<(Time, Time)>,
 }
@@ -120,28 +125,60 @@ impl Flow {
         let mean = self.signs.0 / (self.signs.1 + MEAN_N0);
         for sums in &mut self.windows {
             sums.count[side] += 1.0;
+            sums.squares += 1.0;
             sums.notional[side] += sweep.notional;
             sums.excess += sign - mean;
             sums.variance += 1.0 - mean * mean;
         }
         self.signs = (self.signs.0 + sign, self.signs.1 + 1.0);
+        self.newest = self.newest.max(Some(sweep.exch));
     }
 
-    /// What it is now at the half-life `HALF_LIVES_S[window]`.
+    /// What it is at `now`, or when the market was last seen where that is later, at the half-life
+    /// `HALF_LIVES_S[window]`.
     #[must_use]
-    pub fn shown(&self, window: usize) -> FlowShown {
-        let half_life_s = HALF_LIVES_S[window];
-        let sums = self.known.map_or(self.windows[window], |(as_of, seen)| {
-            let span_s = seen.since(as_of).as_secs();
-            self.windows[window].later(half_life_s, span_s, true)
-        });
-        sums.flow(half_life_s)
+    pub fn shown(&self, window: usize, now: Time) -> FlowShown {
+        self.sums_at(window, now).flow(HALF_LIVES_S[window])
     }
 
-    /// How one-sided it is at `HALF_LIVES_S[window]`: see [`FlowShown::score`].
+    /// How one-sided it is at `HALF_LIVES_S[window]`: see [`FlowShown::score`], which is nothing where nothing is
+    /// known and fades in a silence.
     #[must_use]
-    pub fn score(&self, window: usize) -> f64 {
-        self.shown(window).score
+    pub fn score(&self, window: usize, now: Time) -> f64 {
+        self.shown(window, now).score
+    }
+
+    /// What it rests on: sweeps, and whether it was watched for a half-life that is still remembered.
+    #[must_use]
+    pub fn evidence(&self, window: usize, now: Time) -> Evidence {
+        let (sums, half_life_s) = (self.sums_at(window, now), HALF_LIVES_S[window]);
+        let age_s = self
+            .newest
+            .map_or(0.0, |newest| now.since(newest).as_secs());
+        let newest = left_after(age_s.max(0.0), half_life_s);
+        let [bids, asks] = sums.count;
+        // Watched for ever that is half-life / ln 2; after one half-life half of it.
+        let known_s = 0.5 * half_life_s / core::f64::consts::LN_2 * (1.0 - 1e-9);
+        Evidence {
+            n: if sums.squares > 0.0 {
+                effective(bids + asks, sums.squares, newest)
+            } else {
+                0.0
+            },
+            as_of: self.newest,
+            ready: sums.watched_s >= known_s,
+        }
+    }
+
+    /// The market was watched until it was last seen, and since then not.
+    fn sums_at(&self, window: usize, now: Time) -> Sums {
+        let (sums, half_life_s) = (self.windows[window], HALF_LIVES_S[window]);
+        let Some((as_of, seen)) = self.known else {
+            return sums;
+        };
+        let unseen_s = now.since(seen).as_secs().max(0.0);
+        sums.later(half_life_s, seen.since(as_of).as_secs(), true)
+            .later(half_life_s, unseen_s, false)
     }
 
     /// Brings the sums to where the market was watched until.

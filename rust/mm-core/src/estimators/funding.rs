@@ -10,6 +10,7 @@
 
 use serde::Serialize;
 
+use super::Evidence;
 use crate::event::AssetCtx;
 use crate::units::{Dur, SECOND, Time};
 
@@ -90,6 +91,17 @@ impl Funding {
     #[must_use]
     pub fn at(&self, exch: Time) -> Option<FundingRate> {
         self.last.filter(|last| exch.since(last.as_of) <= GONE)
+    }
+
+    /// What it rests on at an exchange time: the venue's own word, until it is gone.
+    #[must_use]
+    pub fn evidence(&self, exch: Time) -> Evidence {
+        let ready = self.at(exch).is_some();
+        Evidence {
+            n: if ready { 1.0 } else { 0.0 },
+            as_of: self.last.map(|last| last.as_of),
+            ready,
+        }
     }
 
     /// What the payment due within `window_s` may take of a position's value, a fraction, whichever side

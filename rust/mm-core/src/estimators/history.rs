@@ -5,6 +5,7 @@
 //! (Wilson and Hilferty 1931), 16 % where an hour has four returns: each hour is corrected by that, so
 //! that the median does not depend on the candles' length.
 
+use super::Evidence;
 use crate::event::Candle;
 use crate::units::{Dur, SECOND, Time};
 
@@ -103,6 +104,8 @@ pub struct History {
     minutes: Vec<Return>,
     longer: Vec<Return>,
     heard: Option<Time>,
+    /// Hours of the last day that were covered then.
+    day_hours: usize,
 }
 
 impl History {
@@ -120,12 +123,33 @@ impl History {
         }
         kept.extend(new);
         kept.retain(|old| hours_ago(old.close, now) < HOURS);
+        self.day_hours = self.hours_covered(now);
     }
 
     /// When candles were last heard.
     #[must_use]
     pub const fn heard(&self) -> Option<Time> {
         self.heard
+    }
+
+    /// What the usual volatility rests on: hours of the last day that are covered, as of when candles were last heard.
+    #[must_use]
+    pub fn evidence(&self, now: Time) -> Evidence {
+        let passed = self.heard.map_or(0, |heard| hours_ago(heard, now));
+        let n = self.day_hours.saturating_sub(passed);
+        Evidence {
+            #[expect(clippy::cast_precision_loss, reason = "at most 24")]
+            n: n as f64,
+            as_of: self.heard,
+            ready: n >= DAY_COVERED,
+        }
+    }
+
+    fn hours_covered(&self, now: Time) -> usize {
+        let (minutes, longer) = (by_hour(&self.minutes, now), by_hour(&self.longer, now));
+        let day = minutes.iter().zip(&longer).take(DAY_HOURS);
+        day.filter(|(fine, coarse)| fine.is_covered() || coarse.is_covered())
+            .count()
     }
 
     /// What they say at `now`.

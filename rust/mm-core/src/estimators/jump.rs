@@ -6,7 +6,7 @@
 //! being early. Of a random walk the largest score of a second is beyond `c` with probability
 //! `4 (1 - Phi(c))`, by reflection: 0.05 times an hour at 4.5.
 
-use super::GAP;
+use super::{Evidence, GAP};
 use crate::units::{Dur, SECOND, Time};
 
 /// What a score is of.
@@ -50,10 +50,28 @@ impl Jump {
         });
     }
 
-    /// Standard deviations that the mid moved within its second, up positive; 0 while volatility is unknown.
+    /// Standard deviations that the mid moved within the second that runs at `now`, up positive; 0 while volatility
+    /// is unknown, and where no mid came in that second.
     #[must_use]
-    pub const fn score(&self) -> f64 {
-        self.score
+    pub fn score(&self, now: Time) -> f64 {
+        if self.began.is_some_and(|(began, _)| now.since(began) > SPAN) {
+            0.0
+        } else {
+            self.score
+        }
+    }
+
+    /// What it rests on: the returns in the volatility that it is measured in, `explained`, and mids that follow
+    /// each other.
+    #[must_use]
+    pub fn evidence(&self, explained: Evidence, now: Time) -> Evidence {
+        let as_of = self.last.map(|(at, _)| at);
+        let is_followed = as_of.is_some_and(|at| now.since(at) <= GAP);
+        Evidence {
+            as_of,
+            ready: explained.ready && is_followed,
+            ..explained
+        }
     }
 
     /// The stream broke.

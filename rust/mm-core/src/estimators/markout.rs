@@ -15,8 +15,8 @@ use std::collections::VecDeque;
 
 use serde::Serialize;
 
-use super::GAP;
 use super::regime::Regime;
+use super::{Evidence, GAP};
 use crate::units::{Dur, Px, Side, Sz, Time};
 
 /// Horizons in milliseconds.
@@ -24,6 +24,8 @@ pub const HORIZONS_MS: [i64; 6] = [500, 1_000, 5_000, 10_000, 30_000, 60_000];
 /// Distances from the mid that are told apart, bps: fills from each to the next.
 pub const DEPTHS_BPS: [f64; 6] = [0.0, 0.5, 1.0, 2.0, 5.0, 10.0];
 
+/// Where recorded curves are flat: 5 s.
+const COST_HORIZON: usize = 2;
 const HORIZONS: usize = HORIZONS_MS.len();
 const DEPTHS: usize = DEPTHS_BPS.len();
 /// All, `[bids, asks]`, then by depth, then by regime.
@@ -60,6 +62,22 @@ pub struct Markout {
     pub realized_bps: Option<f64>,
     /// What fills earned against the micro-price before them, by notional; `None` where it was never told.
     pub micro_half_spread_bps: Option<f64>,
+    /// Exchange time at which the newest of the moves ended; `None` without a fill. They are the account of a run:
+    /// none is forgotten, and no price rests on them.
+    pub as_of: Option<Time>,
+}
+
+impl Markout {
+    /// What it rests on.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "counts of fills")]
+    pub const fn evidence(&self) -> Evidence {
+        Evidence {
+            n: self.apart as f64,
+            as_of: self.as_of,
+            ready: self.se_bps.is_some(),
+        }
+    }
 }
 
 /// Fills between two distances from the mid before them.
@@ -143,12 +161,15 @@ struct Sums {
     /// Moves that do not overlap, and when the newest of them began.
     apart: u64,
     began: Option<Time>,
+    /// End of the newest move.
+    newest: Option<Time>,
 }
 
 impl Sums {
     fn add(&mut self, fill: &Pending, horizon: Dur, moved: f64) {
         let weight = fill.notional_usd;
         self.n += 1;
+        self.newest = self.newest.max(Some(fill.at.plus(horizon)));
         self.moved += moved;
         self.squared += moved * moved;
         self.weight += weight;
@@ -205,6 +226,7 @@ impl Sums {
             realized_bps: some(half_spread - notional_mean),
             micro_half_spread_bps: (self.micro_weight > 0.0)
                 .then_some(self.micro_half_spread / self.micro_weight),
+            as_of: self.newest,
         }
     }
 }
@@ -334,6 +356,12 @@ impl Markouts {
     #[must_use]
     pub fn table(&self) -> [Markout; HORIZONS] {
         self.group(0)
+    }
+
+    /// What the move of `COST_HORIZON` after fills of a side rests on.
+    #[must_use]
+    pub fn evidence(&self, side: Side) -> Evidence {
+        self.group(1 + side.index())[COST_HORIZON].evidence()
     }
 
     /// By side, by distance from the mid before the fill, and by regime.

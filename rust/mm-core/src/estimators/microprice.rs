@@ -5,8 +5,14 @@
 //! mid in the next change of the touch, `P` the states that follow. That is the limit of Stoikov's (2018)
 //! expectations after the first, second, ... move of the mid, all at once. Every change counts once as seen
 //! and once mirrored, so `G` is odd, and with that it is unique.
+//!
+//! What is remembered is counted in changes, but a silence longer than 15 s makes it older too: every two hours of
+//! one, as long as those changes take, leave half.
 
+use super::decay::left_after;
+use super::{Evidence, GAP};
 use crate::book::Touch;
+use crate::units::Time;
 
 /// Classes of the imbalance; odd, so that there is a middle one.
 const IMBALANCES: usize = 5;
@@ -25,6 +31,8 @@ const LEANING: [usize; SPREADS * (IMBALANCES / 2)] = {
 };
 /// Changes of the touch that are remembered, by their decay: about two hours of a busy book.
 const MEMORY: f64 = 50_000.0;
+/// Half-life of it in a silence, s.
+const SILENCE_HALF_LIFE_S: f64 = 7_200.0;
 /// Visits that a state's own answer needs to count as much as the prior's.
 const VISITS_HALF: f64 = 100.0;
 /// Changes between two solutions.
@@ -41,6 +49,21 @@ struct Solved {
     share: f64,
 }
 
+impl Solved {
+    /// Resting on so much of its visits.
+    fn left(self, by: f64) -> Self {
+        Self::of(self.ticks, self.visits * by)
+    }
+
+    fn of(ticks: f64, visits: f64) -> Self {
+        Self {
+            ticks,
+            visits,
+            share: visits / (visits + VISITS_HALF),
+        }
+    }
+}
+
 /// Rolling estimate of the micro-price's distance from the mid.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MicroPrice {
@@ -50,6 +73,8 @@ pub struct MicroPrice {
     /// What a change weighs now: it grows instead of all others shrinking.
     growth: f64,
     last: Option<(usize, f64)>,
+    /// Until when touches were heard.
+    heard: Option<Time>,
     since_solved: u32,
     /// `G` in ticks, the visits it rests on, and what share of it those are worth.
     solved: [Solved; STATES],
@@ -62,6 +87,7 @@ impl Default for MicroPrice {
             moves: [0.0; STATES],
             growth: 1.0,
             last: None,
+            heard: None,
             since_solved: 0,
             solved: [Solved::default(); STATES],
         }
@@ -69,9 +95,14 @@ impl Default for MicroPrice {
 }
 
 impl MicroPrice {
-    /// A touch without our own orders; `tick` the smallest step of a price there, lattice units. The same
-    /// touch again is no observation.
-    pub fn observe(&mut self, touch: &Touch, tick: f64) {
+    /// A touch at `exch` without our own orders; `tick` the smallest step of a price there, lattice units. The same
+    /// touch again is no observation, and what follows a silence follows nothing.
+    pub fn observe(&mut self, exch: Time, touch: &Touch, tick: f64) {
+        if let Some(by) = self.left(exch) {
+            self.forget_last();
+            self.age(by);
+        }
+        self.heard = self.heard.max(Some(exch));
         let (state, mid) = (state(touch, tick), touch.mid() / tick);
         let Some((before, mid_before)) = self.last.replace((state, mid)) else {
             return;
@@ -95,21 +126,50 @@ impl MicroPrice {
         self.last = None;
     }
 
-    /// How far the micro-price is above the mid, ticks, with the visits of the state that it rests on.
+    /// How far the micro-price is above the mid, ticks.
     #[must_use]
-    pub fn offset_ticks(&self, touch: &Touch, tick: f64) -> (f64, f64) {
-        let Solved { ticks, visits, .. } = self.solved[state(touch, tick)];
-        (ticks, visits)
+    pub fn offset_ticks(&self, touch: &Touch, tick: f64) -> f64 {
+        self.solved[state(touch, tick)].ticks
     }
 
-    /// The fair price, lattice units: the size-weighted mid, moved to the micro-price by as much of `n /
+    /// What that rests on at `now`: visits of the touch's state.
+    #[must_use]
+    pub fn evidence(&self, touch: &Touch, tick: f64, now: Time) -> Evidence {
+        let known = self.solved_at(touch, tick, now);
+        Evidence {
+            n: known.visits,
+            as_of: self.heard,
+            ready: known.visits > 0.0,
+        }
+    }
+
+    /// The fair price at `now`, lattice units: the size-weighted mid, moved to the micro-price by as much of `n /
     /// (n + 100)` as the state's visits are worth; never outside the touch.
     #[must_use]
-    pub fn fair(&self, touch: &Touch, tick: f64) -> f64 {
-        let Solved { ticks, share, .. } = self.solved[state(touch, tick)];
+    pub fn fair(&self, touch: &Touch, tick: f64, now: Time) -> f64 {
+        let Solved { ticks, share, .. } = self.solved_at(touch, tick, now);
         let weighted = touch.microprice();
         let fair = weighted + share * (touch.mid() + ticks * tick - weighted);
         fair.clamp(touch.bid.px.as_f64(), touch.ask.px.as_f64())
+    }
+
+    /// What is left at `now` after the silence that it ends; `None`: there is none.
+    fn left(&self, now: Time) -> Option<f64> {
+        let silence = now.since(self.heard?);
+        (silence > GAP).then(|| left_after(silence.as_secs(), SILENCE_HALF_LIFE_S))
+    }
+
+    fn solved_at(&self, touch: &Touch, tick: f64, now: Time) -> Solved {
+        let known = self.solved[state(touch, tick)];
+        self.left(now).map_or(known, |by| known.left(by))
+    }
+
+    /// So much is left of what was counted.
+    fn age(&mut self, by: f64) {
+        for sum in self.counts.iter_mut().flatten().chain(&mut self.moves) {
+            *sum *= by;
+        }
+        self.solved = self.solved.map(|known| known.left(by));
     }
 
     fn count(&mut self, from: usize, to: usize, moved: f64) {
@@ -149,12 +209,7 @@ impl MicroPrice {
     fn take(&mut self, visits: [f64; STATES], solved: [f64; LEANING.len()]) {
         let worth = 1.0 / core::mem::replace(&mut self.growth, 1.0);
         for (from, seen) in visits.iter().enumerate() {
-            let visits = seen * worth;
-            self.solved[from] = Solved {
-                ticks: 0.0,
-                visits,
-                share: visits / (visits + VISITS_HALF),
-            };
+            self.solved[from] = Solved::of(0.0, seen * worth);
             self.moves[from] *= worth;
             for count in &mut self.counts[from] {
                 *count *= worth;

@@ -5,8 +5,8 @@
 //! The sum of these, decayed with a half-life of half a second, is measured in its own root mean square, so
 //! that no size has a unit, and cut at one: on recorded markets a larger one moved the mid no further.
 
-use super::GAP;
 use super::decay::left_after;
+use super::{Evidence, GAP};
 use crate::book::Touch;
 use crate::units::Time;
 
@@ -64,25 +64,41 @@ impl Imbalance {
 
     /// A look at a regular time, from which it is known how large the flow usually is; gives its [`value`](Self::value).
     pub fn look(&mut self, at: Time) -> Option<f64> {
+        let (sum, n) = self.squares_at(at);
+        let flow = self.flow_at(at);
+        self.squares = (sum + flow * flow, n + 1.0);
+        self.looked = Some(at);
+        self.in_usual_sizes(flow, at)
+    }
+
+    fn squares_at(&self, at: Time) -> (f64, f64) {
         let (sum, n) = self.squares;
         let span_s = self
             .looked
             .map_or(0.0, |looked| at.since(looked).as_secs().max(0.0));
         let by = left_after(span_s, self.half_life_s);
-        let flow = self.flow_at(at);
-        self.squares = (sum * by + flow * flow, n * by + 1.0);
-        self.looked = Some(at);
-        self.in_usual_sizes(flow)
+        (sum * by, n * by)
     }
 
     /// The imbalance in its usual size, -1 to 1, positive where the bid grows; `None` until that is known.
     #[must_use]
     pub fn value(&self, at: Time) -> Option<f64> {
-        self.in_usual_sizes(self.flow_at(at))
+        self.in_usual_sizes(self.flow_at(at), at)
     }
 
-    fn in_usual_sizes(&self, flow: f64) -> Option<f64> {
-        let (sum, n) = self.squares;
+    /// What its usual size rests on, looks; as of the newest touch.
+    #[must_use]
+    pub fn evidence(&self, at: Time) -> Evidence {
+        let (sum, n) = self.squares_at(at);
+        Evidence {
+            n,
+            as_of: self.last.map(|(exch, _)| exch).or(self.looked),
+            ready: n >= LOOKS_LEAST && sum > 0.0,
+        }
+    }
+
+    fn in_usual_sizes(&self, flow: f64, at: Time) -> Option<f64> {
+        let (sum, n) = self.squares_at(at);
         let usual = libm::sqrt(sum / n);
         (n >= LOOKS_LEAST && usual > 0.0).then(|| (flow / usual).clamp(-1.0, 1.0))
     }

@@ -13,6 +13,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Evidence;
 use crate::units::{Dur, SECOND, Time};
 
 /// Shortest time before a calmer one.
@@ -52,6 +53,8 @@ pub struct Regimes {
     regime: Regime,
     since: Option<Time>,
     ratio: Option<f64>,
+    /// When it was judged last.
+    judged: Option<Time>,
 }
 
 impl Regimes {
@@ -64,6 +67,7 @@ impl Regimes {
         recent: impl Iterator<Item = f64>,
         usual: Option<f64>,
     ) {
+        self.judged = Some(exch);
         let known = sigma.zip(usual.filter(|usual| *usual > 0.0));
         self.ratio = known.map(|(sigma, usual)| sigma / usual);
         let wanted = known.map_or(Regime::Usual, |(sigma, usual)| {
@@ -105,6 +109,16 @@ impl Regimes {
     #[must_use]
     pub const fn regime(&self) -> Regime {
         self.regime
+    }
+
+    /// What it rests on: the returns in the volatility of two minutes, `recent`, as far as the usual one is known.
+    #[must_use]
+    pub fn evidence(&self, recent: Evidence) -> Evidence {
+        Evidence {
+            n: recent.n,
+            as_of: self.judged,
+            ready: self.ratio.is_some() && recent.ready,
+        }
     }
 
     /// Volatility of two minutes over the usual one; `None` where either is not known.

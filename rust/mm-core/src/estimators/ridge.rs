@@ -11,10 +11,13 @@
 use serde::Serialize;
 
 use super::decay::left_after;
+use super::{Evidence, effective};
 use crate::units::Time;
 
 /// Pairs, decayed, before the gate can open.
 const N_LEAST: f64 = 100.0;
+/// As good as none: of fewer nothing is said.
+const N_NONE: f64 = 1e-9;
 /// Of the gate: `2 p / n` with one predictor.
 const GATE: f64 = 2.0;
 
@@ -41,7 +44,7 @@ pub struct Slope {
     pub value: f64,
     /// Its standard error.
     pub se: f64,
-    /// Pairs that it rests on, decayed.
+    /// Pairs that it rests on, forgotten until now.
     pub n: f64,
     /// Share of `y^2` that predictions made beforehand explained; negative: worse than none.
     pub r2: f64,
@@ -63,6 +66,16 @@ impl Slope {
     pub fn is_ready(&self) -> bool {
         self.n >= N_LEAST
     }
+
+    /// What it rests on.
+    #[must_use]
+    pub fn evidence(&self) -> Evidence {
+        Evidence {
+            n: self.n,
+            as_of: Some(self.as_of),
+            ready: self.is_ready(),
+        }
+    }
 }
 
 impl Ridge {
@@ -82,26 +95,31 @@ impl Ridge {
         }
     }
 
-    /// What `x` is expected to bring, whether or not the gate is open.
+    /// What `x` is expected to bring at `at`, whether or not the gate is open.
     #[must_use]
-    pub fn predict(&self, x: f64) -> f64 {
+    pub fn predict(&self, x: f64, at: Time) -> f64 {
         if self.xx <= 0.0 {
             return 0.0;
         }
-        self.xy / self.xx * (self.n / (self.n + self.n0)) * x
+        let n = self.n * self.left(at);
+        self.xy / self.xx * (n / (n + self.n0)) * x
+    }
+
+    /// What is left at `at` of what was known.
+    fn left(&self, at: Time) -> f64 {
+        let span_s = self.as_of.map_or(0.0, |as_of| at.since(as_of).as_secs());
+        left_after(span_s.max(0.0), self.half_life_s)
     }
 
     /// A pair whose outcome is now known, and what [`Ridge::predict`] said of it when only `x` was.
     pub fn observe(&mut self, at: Time, x: f64, y: f64, predicted: f64) {
-        if let Some(as_of) = self.as_of {
-            let by = left_after(at.since(as_of).as_secs().max(0.0), self.half_life_s);
-            self.n *= by;
-            self.xx *= by;
-            self.xy *= by;
-            self.yy *= by;
-            self.wxx *= by * by;
-            self.missed *= by;
-        }
+        let by = self.left(at);
+        self.n *= by;
+        self.xx *= by;
+        self.xy *= by;
+        self.yy *= by;
+        self.wxx *= by * by;
+        self.missed *= by;
         self.as_of = self.as_of.max(Some(at));
         let miss = y - predicted;
         self.missed += miss * miss;
@@ -112,30 +130,36 @@ impl Ridge {
         self.wxx += x * x;
     }
 
-    /// What was found; `None` before anything moved.
+    /// What was found, as of `at`: fewer pairs count and the error widens while none come. `None` before anything
+    /// moved.
     #[must_use]
-    pub fn slope(&self) -> Option<Slope> {
+    pub fn slope(&self, at: Time) -> Option<Slope> {
         let as_of = self.as_of?;
-        if self.xx <= 0.0 || self.yy <= 0.0 {
+        let left = self.left(at);
+        let n = self.n * left;
+        if self.xx <= 0.0 || self.yy <= 0.0 || n < N_NONE {
             return None;
         }
         let value = self.xy / self.xx;
         let variance = (self.yy - value * self.xy).max(0.0) / self.n;
+        // Pairs by what their `x` weighs, of which the newest one weighs `left`.
+        let squares = n * left * self.wxx / self.xx;
+        let informing = effective(n, squares, left) * self.xx / self.n;
         Some(Slope {
             value,
-            se: libm::sqrt(variance * self.wxx) / self.xx,
-            n: self.n,
+            se: libm::sqrt(variance / informing),
+            n,
             r2: 1.0 - self.missed / self.yy,
-            r2_least: GATE / self.n,
+            r2_least: GATE / n,
             as_of,
         })
     }
 
     /// What `x` is expected to bring as far as that is more than chance: nothing while the gate is shut.
     #[must_use]
-    pub fn gated(&self, x: f64) -> f64 {
-        if self.slope().is_some_and(|slope| slope.is_open()) {
-            self.predict(x)
+    pub fn gated(&self, x: f64, at: Time) -> f64 {
+        if self.slope(at).is_some_and(|slope| slope.is_open()) {
+            self.predict(x, at)
         } else {
             0.0
         }

@@ -8,11 +8,11 @@
 
 use serde::Serialize;
 
-use super::GAP;
 use super::basis::Basis;
 use super::decay::log_move;
 use super::ofi::Imbalance;
 use super::ridge::{Ridge, Slope};
+use super::{Evidence, GAP};
 use crate::book::Touch;
 use crate::units::{Dur, SECOND, Time};
 
@@ -63,6 +63,14 @@ pub struct SignalShown {
     pub slope: Option<Slope>,
     /// Where it expects the mid in a second, bps from the fair price without it; 0 unless it predicts.
     pub shift_bps: f64,
+}
+
+impl SignalShown {
+    /// What its slope rests on.
+    #[must_use]
+    pub fn evidence(&self) -> Evidence {
+        self.slope.map_or(Evidence::NONE, |slope| slope.evidence())
+    }
 }
 
 /// A second whose outcome is not known yet.
@@ -158,15 +166,27 @@ impl Shift {
     #[must_use]
     pub fn lead(&self, at: Time) -> SignalShown {
         if !self.basis.has_reference() {
-            return shown(Some(Gate::Unheard), None, &self.lead_ridge);
+            return shown(Some(Gate::Unheard), None, &self.lead_ridge, at);
         }
-        shown(None, self.basis.value_bps(at), &self.lead_ridge)
+        shown(None, self.basis.value_bps(at), &self.lead_ridge, at)
     }
 
     /// What the flow at the touch says at `at`.
     #[must_use]
     pub fn flow(&self, at: Time) -> SignalShown {
-        shown(None, self.flow.value(at), &self.flow_ridge)
+        shown(None, self.flow.value(at), &self.flow_ridge, at)
+    }
+
+    /// What the basis itself rests on: whether its average is known.
+    #[must_use]
+    pub fn basis_evidence(&self, at: Time) -> Evidence {
+        self.basis.evidence(at)
+    }
+
+    /// What the imbalance itself rests on: whether its usual size is known.
+    #[must_use]
+    pub fn imbalance_evidence(&self, at: Time) -> Evidence {
+        self.flow.evidence(at)
     }
 
     /// Ends every second that is over by `exch`; returns the time it now is.
@@ -199,12 +219,12 @@ impl Shift {
         let expected = |signal: Option<f64>, ridge: &Ridge| {
             signal.map(|signal| Expected {
                 signal,
-                bps: ridge.predict(signal),
+                bps: ridge.predict(signal, at),
             })
         };
         let lead = expected(self.basis.value_bps(at), &self.lead_ridge);
         let lead_used_bps = match lead {
-            Some(lead) if self.uses_lead => self.lead_ridge.gated(lead.signal),
+            Some(lead) if self.uses_lead => self.lead_ridge.gated(lead.signal, at),
             _ => 0.0,
         };
         self.open = Some(Open {
@@ -232,8 +252,8 @@ impl Shift {
     }
 }
 
-fn shown(gate: Option<Gate>, value: Option<f64>, ridge: &Ridge) -> SignalShown {
-    let slope = ridge.slope();
+fn shown(gate: Option<Gate>, value: Option<f64>, ridge: &Ridge, at: Time) -> SignalShown {
+    let slope = ridge.slope(at);
     let gate = gate.unwrap_or(match (value, &slope) {
         (None, _) => Gate::Settling,
         (Some(_), Some(slope)) if slope.is_open() => Gate::Open,
@@ -241,7 +261,7 @@ fn shown(gate: Option<Gate>, value: Option<f64>, ridge: &Ridge) -> SignalShown {
         (Some(_), _) => Gate::Warmup,
     });
     let shift_bps = match (gate, value) {
-        (Gate::Open, Some(value)) => ridge.predict(value),
+        (Gate::Open, Some(value)) => ridge.predict(value, at),
         _ => 0.0,
     };
     SignalShown {

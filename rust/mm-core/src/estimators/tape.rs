@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use serde::Serialize;
 
+use super::Evidence;
 use super::recent::Recent;
 use crate::event::Trade;
 use crate::units::{SECOND, Side, Time, Usd};
@@ -71,6 +72,20 @@ impl Tape {
     #[must_use]
     pub const fn takers(&self) -> Takers {
         self.takers
+    }
+
+    /// What the notional of the last hour rests on: minutes of it in which anything traded.
+    #[must_use]
+    pub fn evidence(&self, now: Time) -> Evidence {
+        let first = now.0.div_euclid(MINUTE) - 60;
+        let minutes = self.minutes.iter().filter(|(minute, _)| *minute > first);
+        #[expect(clippy::cast_precision_loss, reason = "at most 61")]
+        let n = minutes.count() as f64;
+        Evidence {
+            n,
+            as_of: self.last.map(|(exch, _)| exch),
+            ready: self.notional_1h(now).is_some(),
+        }
     }
 
     /// Notional of the last hour in USDC, scaled to an hour once ten minutes are known.

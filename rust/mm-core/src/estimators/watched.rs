@@ -1,11 +1,11 @@
 //! A market that is watched: all that is learned of its takers, from one stream of trades and touches.
 
-use super::GAP;
 use super::adverse::{AdverseSelection, Cost, DEPTHS};
 use super::decay::left_after;
 use super::flow::Flow;
 use super::intensity::{Fit, MarketIntensity};
 use super::sweep::{Sweep, Sweeps};
+use super::{Evidence, GAP};
 use crate::book::Touch;
 use crate::event::Trade;
 use crate::units::{Side, Time};
@@ -52,13 +52,11 @@ impl Watched {
         self.on_sweep(over.filter(counts));
     }
 
-    /// A newer top of the book; returns whether it follows a silence that nothing is joined across.
-    pub fn on_touch(&mut self, exch: Time, touch: Touch, counts: impl Fn(&Sweep) -> bool) -> bool {
-        let mut is_after_gap = false;
+    /// A newer top of the book: nothing is joined across a silence.
+    pub fn on_touch(&mut self, exch: Time, touch: Touch, counts: impl Fn(&Sweep) -> bool) {
         if let Some((since, before)) = self.last.replace((exch, touch)) {
             let span = exch.since(since);
-            is_after_gap = span > GAP;
-            if is_after_gap {
+            if span > GAP {
                 self.on_gap();
             } else {
                 self.count_spread(&before, span.as_secs());
@@ -69,7 +67,6 @@ impl Watched {
         self.adverse.on_mid(exch, touch.mid());
         self.intensity.on_time(exch);
         self.flow.on_time(exch);
-        is_after_gap
     }
 
     /// The stream broke.
@@ -123,19 +120,30 @@ impl Watched {
 
     /// The intensity of what comes to our orders on `side`, from the half-spread to as far as enough came.
     #[must_use]
-    pub fn fit(&self, side: Side) -> Option<Fit> {
+    pub fn fit(&self, side: Side, now: Time) -> Option<Fit> {
         self.intensity
-            .fit_where_known(side, self.half_spread_bps()?)
+            .fit_where_known(side, self.half_spread_bps()?, now)
+    }
+
+    /// See [`MarketIntensity::evidence`].
+    #[must_use]
+    pub fn reaches(&self, side: Side, now: Time) -> Evidence {
+        self.intensity.evidence(side, now)
     }
 
     /// The same between two distances, bps, which are taken a little apart where they are one: the slope there, of no
     /// use anywhere else. `None` where too few came so far.
     #[must_use]
-    pub fn fit_between(&self, side: Side, (near_bps, far_bps): (f64, f64)) -> Option<Fit> {
+    pub fn fit_between(
+        &self,
+        side: Side,
+        (near_bps, far_bps): (f64, f64),
+        now: Time,
+    ) -> Option<Fit> {
         let apart = (SPAN_LEAST_BPS - (far_bps - near_bps)).max(0.0) / 2.0;
         let low_bps = (near_bps - apart).max(self.half_spread_bps()?);
         let high_bps = (far_bps + apart).max(low_bps + SPAN_LEAST_BPS);
-        self.intensity.fit(side, low_bps, high_bps)
+        self.intensity.fit(side, low_bps, high_bps, now)
     }
 
     /// Sweeps a second that came to `delta_bps` of our side or further, as counted.

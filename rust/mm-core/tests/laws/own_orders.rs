@@ -8,7 +8,7 @@ use std::rc::Rc;
 use mm_core::book::Touch;
 use mm_core::estimators::microprice::MicroPrice;
 use mm_core::event::{BookSnapshot, EventBody, Level};
-use mm_core::units::{Dur, Px, SECOND, Side, Sz};
+use mm_core::units::{Dur, Px, SECOND, Side, Sz, Time};
 use proptest::prelude::*;
 
 use crate::desk::Desk;
@@ -130,11 +130,11 @@ fn play(fair_price: &str, frames: &[Frame], fair: impl Fn(&MicroPrice, &Touch) -
         bid: level(desk.mid - desk.half, desk.depth),
         ask: level(desk.mid + desk.half, desk.depth),
     };
-    micro.observe(&opening, TICK_PX);
+    micro.observe(desk.now, &opening, TICK_PX);
     for frame in frames {
         desk.pass(Dur(SECOND));
         let others = others_top(&desk, *frame);
-        micro.observe(&others, TICK_PX);
+        micro.observe(desk.now, &others, TICK_PX);
         let reaches = |side: Side, best: Px| {
             our_best(&desk, side).is_some_and(|px| side.at_or_better(px, best))
         };
@@ -162,7 +162,7 @@ proptest! {
     fn prop_our_own_orders_move_no_fair_price(frames in frames()) {
         let mid = play("mid", &frames, |_, others| others.mid());
         let weighted = play("weighted", &frames, |_, others| others.microprice());
-        let micro = play("micro", &frames, |micro, others| micro.fair(others, TICK_PX));
+        let micro = play("micro", &frames, |micro, others| micro.fair(others, TICK_PX, Time::ZERO));
         println!("ours at the top: {mid}, {weighted} and {micro} of {SECONDS} s");
         prop_assert!(mid.min(weighted).min(micro) > SECONDS / 4, "{mid} {weighted} {micro}");
     }

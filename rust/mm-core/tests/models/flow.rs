@@ -6,6 +6,9 @@ use mm_core::units::{Side, Time};
 
 use crate::random::{Random, mean_sd};
 
+/// Read as of when the market was last seen.
+const SEEN: Time = Time::ZERO;
+
 fn sweep(at_s: f64, side: Side) -> Sweep {
     Sweep {
         exch: Time((at_s * 1e9) as i64),
@@ -17,7 +20,7 @@ fn sweep(at_s: f64, side: Side) -> Sweep {
 }
 
 fn rate_of(flow: &Flow, side: Side, window: usize) -> f64 {
-    flow.shown(window).per_s.unwrap()[side.index()]
+    flow.shown(window, SEEN).per_s.unwrap()[side.index()]
 }
 
 #[test]
@@ -86,7 +89,7 @@ fn independent_sides_score_nothing_with_unit_spread() {
             ));
             if index > 10_000 && index % 20 == 0 {
                 for (window, scores) in scores.iter_mut().enumerate() {
-                    scores.push(flow.score(window));
+                    scores.push(flow.score(window, SEEN));
                 }
             }
         }
@@ -109,16 +112,16 @@ fn a_run_of_buys_is_seen_at_once_and_forgotten() {
         };
         flow.observe(&sweep(f64::from(second), side));
     }
-    assert!(flow.score(1).abs() < 1.0);
+    assert!(flow.score(1, SEEN).abs() < 1.0);
     for tenth in 0..20 {
         flow.observe(&sweep(3600.0 + f64::from(tenth) / 10.0, Side::Bid));
     }
     assert!(
-        flow.score(1) > 3.0 && flow.shown(0).imbalance.unwrap() > 0.8,
+        flow.score(1, SEEN) > 3.0 && flow.shown(0, SEEN).imbalance.unwrap() > 0.8,
         "{}",
-        flow.score(1)
+        flow.score(1, SEEN)
     );
-    let (before, score) = (rate_of(&flow, Side::Bid, 0), flow.score(1));
+    let (before, score) = (rate_of(&flow, Side::Bid, 0), flow.score(1, SEEN));
     for second in 0..60 {
         flow.on_time(Time((3603 + second) * 1_000_000_000));
     }
@@ -126,7 +129,7 @@ fn a_run_of_buys_is_seen_at_once_and_forgotten() {
         rate_of(&flow, Side::Bid, 0) < 1e-9 * before,
         "a minute of silence at one second"
     );
-    assert!(flow.score(1).abs() < 0.3 * score, "it fades");
+    assert!(flow.score(1, SEEN).abs() < 0.3 * score, "it fades");
 }
 
 /// Swapping the sides flips what has a direction and keeps what has none.
@@ -145,8 +148,8 @@ fn the_mirrored_flow_has_the_mirrored_score() {
         two.observe(&sweep(at, side.opposite()));
     }
     for window in 0..3 {
-        assert!((one.score(window) + two.score(window)).abs() < 1e-12);
-        let (one, mut two) = (one.shown(window), two.shown(window));
+        assert!((one.score(window, SEEN) + two.score(window, SEEN)).abs() < 1e-12);
+        let (one, mut two) = (one.shown(window, SEEN), two.shown(window, SEEN));
         two.per_s = two.per_s.map(|[bids, asks]| [asks, bids]);
         two.usd_per_s = two.usd_per_s.map(|[bids, asks]| [asks, bids]);
         assert_eq!((one.per_s, one.usd_per_s), (two.per_s, two.usd_per_s));

@@ -6,6 +6,9 @@ use mm_core::units::{Dur, SECOND, Side, Time};
 
 use crate::random::{Random, mean_sd};
 
+/// Read as of when it was last watched.
+const WATCHED: Time = Time::ZERO;
+
 /// Sweeps of an exponential reach from a half-spread on, as the tape shows them.
 fn market(seed: u64, hours: f64, kappa: f64, arrival: f64, half_spread: f64) -> Vec<Sweep> {
     let (mut random, mut at, mut sweeps) = (Random::new(seed), 0.0, Vec::new());
@@ -42,7 +45,7 @@ fn fitted(sweeps: &[Sweep], hours: f64, half_life_s: f64, low: f64) -> MarketInt
         }
         intensity.on_time(now);
     }
-    assert!(intensity.fit(Side::Bid, low, 25.0).is_some());
+    assert!(intensity.fit(Side::Bid, low, 25.0, WATCHED).is_some());
     intensity
 }
 
@@ -54,7 +57,7 @@ fn the_market_fit_gives_back_k_and_a() {
             let sweeps = market(seed, hours, 0.2, 0.5, 0.5);
             // Nothing is forgotten: the row states what an hour, or four, can tell.
             let fit = fitted(&sweeps, hours, 1e6, 0.5)
-                .fit(Side::Bid, 0.5, 25.0)
+                .fit(Side::Bid, 0.5, 25.0, WATCHED)
                 .unwrap();
             found[0].push(fit.kappa / 0.2);
             found[1].push(fit.arrival() / 0.5);
@@ -87,7 +90,7 @@ fn ignoring_the_truncation_shows_its_known_bias() {
     );
     let intensity = fitted(&sweeps, 4.0, 1e6, 0.5);
     // The histogram from zero on makes the same mistake, and reaches that were never seen make it visible.
-    let ignoring = intensity.fit(Side::Bid, 0.0, 25.0).unwrap().kappa;
+    let ignoring = intensity.fit(Side::Bid, 0.0, 25.0, WATCHED).unwrap().kappa;
     assert!((ignoring - 0.2) < -0.01, "{ignoring}");
 }
 
@@ -99,12 +102,12 @@ fn a_change_of_the_market_is_followed_at_the_half_life() {
     for sweep in &calm {
         intensity.observe(sweep);
     }
-    let before = intensity.fit(Side::Ask, 0.5, 25.0).unwrap();
+    let before = intensity.fit(Side::Ask, 0.5, 25.0, WATCHED).unwrap();
     for sweep in &wild {
         let exch = Time(sweep.exch.0 + 7200 * SECOND);
         intensity.observe(&Sweep { exch, ..*sweep });
     }
-    let after = intensity.fit(Side::Ask, 0.5, 25.0).unwrap();
+    let after = intensity.fit(Side::Ask, 0.5, 25.0, WATCHED).unwrap();
     assert!(
         (before.kappa / 0.4 - 1.0).abs() < 0.1 && (after.kappa / 0.1 - 1.0).abs() < 0.25,
         "{after:?}"
@@ -138,8 +141,8 @@ fn sizes_and_prices_change_nothing() {
             ..*one
         })
         .collect();
-    let fits =
-        [&sweeps, &scaled].map(|sweeps| fitted(sweeps, 1.0, 1800.0, 0.5).fit(Side::Ask, 0.5, 25.0));
+    let fits = [&sweeps, &scaled]
+        .map(|sweeps| fitted(sweeps, 1.0, 1800.0, 0.5).fit(Side::Ask, 0.5, 25.0, WATCHED));
     assert_eq!(fits[0], fits[1]);
 }
 
@@ -149,17 +152,19 @@ fn stretched_time_divides_the_rate_and_keeps_k() {
     let mut fits = Vec::new();
     for stretch in [1, 4] {
         let mut intensity = MarketIntensity::new(1800.0 * stretch as f64);
+        let mut watched: Option<Time> = None;
         for sweep in &sweeps {
             let exch = Time(sweep.exch.0 * stretch);
-            while intensity
-                .as_of()
-                .is_some_and(|known| exch.since(known) > Dur(SECOND))
+            while let Some(next) = watched.map(|known| known.plus(Dur(SECOND)))
+                && next < exch
             {
-                intensity.on_time(intensity.as_of().unwrap().plus(Dur(SECOND)));
+                intensity.on_time(next);
+                watched = Some(next);
             }
             intensity.observe(&Sweep { exch, ..*sweep });
+            watched = Some(exch);
         }
-        fits.push(intensity.fit(Side::Bid, 0.5, 25.0).unwrap());
+        fits.push(intensity.fit(Side::Bid, 0.5, 25.0, WATCHED).unwrap());
     }
     assert!((fits[0].kappa / fits[1].kappa - 1.0).abs() < 1e-9);
     assert!(
@@ -206,8 +211,8 @@ fn the_fit_where_we_quote_is_of_there() {
     for seed in 0..12 {
         let intensity = fitted(&two_slopes(seed, 1.0), 1.0, 1e6, 0.5);
         let fits = [
-            intensity.fit(Side::Bid, 2.5, 10.0),
-            intensity.fit_where_known(Side::Bid, 0.5),
+            intensity.fit(Side::Bid, 2.5, 10.0, WATCHED),
+            intensity.fit_where_known(Side::Bid, 0.5, WATCHED),
         ];
         for (fit, found) in fits.into_iter().zip([&mut found, &mut of_all]) {
             let fit = fit.unwrap();

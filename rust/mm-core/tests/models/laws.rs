@@ -19,13 +19,13 @@ use crate::random::Random;
 
 /// What is heard of a market.
 #[derive(Clone, Debug)]
-enum Heard {
+pub(crate) enum Heard {
     Touch(Time, Touch),
     Taker(Vec<Trade>),
 }
 
 impl Heard {
-    fn exch(&self) -> Time {
+    pub(crate) fn exch(&self) -> Time {
         match self {
             Self::Touch(at, _) => *at,
             Self::Taker(trades) => trades[0].exch,
@@ -42,7 +42,7 @@ fn level(px: i64, sz: i64) -> Level {
 
 /// Half an hour: a touch a second, a taker in two at the touch's own time or later, the mid near a million.
 /// Prices are a hundredth of a bp; what takers reach is the middle of a bin of a quarter of one.
-fn market(seed: u64) -> Vec<Heard> {
+pub(crate) fn market(seed: u64) -> Vec<Heard> {
     let (mut random, mut heard, mut mid) = (Random::new(seed), Vec::new(), 1_000_000);
     for second in 0..1_800 {
         let at = Time(second * SECOND);
@@ -76,16 +76,19 @@ fn market(seed: u64) -> Vec<Heard> {
 }
 
 /// Half-lives of what is remembered of takers, s.
-const INTENSITY_S: f64 = 1200.0;
-const ADVERSE_S: f64 = 3600.0;
+pub(crate) const INTENSITY_S: f64 = 1200.0;
+pub(crate) const ADVERSE_S: f64 = 3600.0;
+/// Of the signals of the next second, and of the basis' average.
+pub(crate) const SHIFT_S: f64 = 1200.0;
+pub(crate) const BASIS_S: f64 = 2.0;
 
 /// Everything that is estimated.
-struct World {
-    watched: Watched,
-    volatility: Volatility,
-    jump: Jump,
-    micro: MicroPrice,
-    shift: Shift,
+pub(crate) struct World {
+    pub(crate) watched: Watched,
+    pub(crate) volatility: Volatility,
+    pub(crate) jump: Jump,
+    pub(crate) micro: MicroPrice,
+    pub(crate) shift: Shift,
     tick: f64,
     last: Option<(Time, Touch)>,
 }
@@ -110,8 +113,8 @@ impl World {
             jump: Jump::default(),
             micro: MicroPrice::default(),
             shift: Shift::new(ShiftConfig {
-                half_life_s: 1200.0,
-                basis_half_life_s: 2.0,
+                half_life_s: SHIFT_S,
+                basis_half_life_s: BASIS_S,
                 n0: 100.0,
                 uses_lead: true,
             }),
@@ -120,7 +123,7 @@ impl World {
         }
     }
 
-    fn after(heard: &[Heard], tick: f64) -> Self {
+    pub(crate) fn after(heard: &[Heard], tick: f64) -> Self {
         let mut world = Self::new(tick);
         for one in heard {
             world.hear(one);
@@ -128,14 +131,14 @@ impl World {
         world
     }
 
-    fn hear(&mut self, heard: &Heard) {
+    pub(crate) fn hear(&mut self, heard: &Heard) {
         match heard {
             Heard::Touch(at, touch) => {
                 self.watched.on_touch(*at, *touch, |_| true);
                 let sigma = self.volatility.without_jumps();
                 self.jump.observe(*at, touch.mid(), sigma);
                 self.volatility.observe(*at, touch.mid());
-                self.micro.observe(touch, self.tick);
+                self.micro.observe(*at, touch, self.tick);
                 // A reference that is our own mid of the touch before.
                 if let Some((_, before)) = self.last {
                     self.shift.on_reference(*at, before.mid());
@@ -154,15 +157,15 @@ impl World {
     fn shown(&self) -> Shown {
         let (at, touch) = self.last.unwrap();
         Shown {
-            fits: Side::BOTH.map(|side| self.watched.fit(side)),
+            fits: Side::BOTH.map(|side| self.watched.fit(side, at)),
             costs: Side::BOTH.map(|side| self.watched.costs(side, 1, at).to_vec()),
             flow: (0..HALF_LIVES_S.len())
-                .map(|window| self.watched.flow().shown(window))
+                .map(|window| self.watched.flow().shown(window, at))
                 .collect(),
-            volatility: self.volatility.shown(),
-            jump: self.jump.score(),
+            volatility: self.volatility.shown(at),
+            jump: self.jump.score(at),
             signals: [self.shift.lead(at), self.shift.flow(at)],
-            offset_ticks: self.micro.offset_ticks(&touch, self.tick).0,
+            offset_ticks: self.micro.offset_ticks(&touch, self.tick),
         }
     }
 }
@@ -395,7 +398,7 @@ proptest! {
                 let shown = world.shown();
                 prop_assert!(shown.numbers().iter().chain(&shown.money()).all(|x| x.is_finite()), "{shown:?}");
             }
-            let fit = own.fit(side, &Fit::assumed(0.1, 0.7, 100.0), None);
+            let fit = own.fit(side, &Fit::assumed(0.1, 0.7, 100.0), None, exch);
             prop_assert!(fit.kappa.is_finite() && fit.log_arrival.is_finite() && fit.var_kappa > 0.0);
         }
     }
@@ -454,11 +457,11 @@ fn stretched_time_scales_as_it_should() {
                 });
             }
             if step > 4_000 {
-                rates.push(flow.shown(2).per_s.unwrap()[0]);
+                rates.push(flow.shown(2, exch).per_s.unwrap()[0]);
             }
         }
         let rate = rates.iter().sum::<f64>() / rates.len() as f64;
-        found.push((volatility.shown().half_lives[2].unwrap(), rate));
+        found.push((volatility.shown(Time::ZERO).half_lives[2].unwrap(), rate));
     }
     let (sigma, rate) = (found[0].0 / found[1].0, found[0].1 / found[1].1);
     println!("four times as slow: sigma by {sigma:.3}, takers by {rate:.3}");

@@ -99,11 +99,11 @@ fn a_long_run_does_not_drift_in_flow_and_intensity() {
     let ages = tail.iter().map(|then| (at - then) as f64 * 1e-9);
     let weights: f64 = ages.map(|age_s| weight(age_s, MEMORY_S)).sum();
     let watched_s = MEMORY_S / core::f64::consts::LN_2;
-    let flowed = flow.shown(2).per_s.unwrap()[0] * watched_s;
+    let flowed = flow.shown(2, Time::ZERO).per_s.unwrap()[0] * watched_s;
     let counted = intensity.counted_rate(Side::Ask, 1.0).unwrap() * watched_s;
     same("flow", flowed, weights, weights);
     same("intensity", counted, weights, weights);
-    same("own", own.seen(Side::Ask).0, weights, weights);
+    same("own", own.seen(Side::Ask, Time::ZERO).0, weights, weights);
 }
 
 /// Every half-life, and each span of the signature plot.
@@ -123,7 +123,7 @@ fn a_long_run_does_not_drift_in_volatility() {
         }
         (squares / weights).sqrt()
     };
-    let shown = volatility.shown();
+    let shown = volatility.shown(Time::ZERO);
     for (found, half_life_s) in shown.half_lives.into_iter().zip([120.0, 600.0, 3600.0]) {
         let wanted = wanted(half_life_s, 5);
         same("volatility", found.unwrap(), wanted, wanted);
@@ -187,10 +187,10 @@ fn a_long_run_does_not_drift_in_the_micro_price() {
         }
     };
     let mut classes: Vec<u8> = Vec::new();
-    for _ in 0..=updates() {
+    for update in 0..=updates() {
         let class = (random.uniform() * 5.0) as u8;
         mid += if random.chance(0.5) { 10 } else { -10 };
-        micro.observe(&touch(mid, class), 10.0);
+        micro.observe(Time(update as i64 * SECOND), &touch(mid, class), 10.0);
         classes.push(class);
     }
     // The last change led to the last touch: it is of the one before. It weighs a step of growth less than one.
@@ -202,7 +202,7 @@ fn a_long_run_does_not_drift_in_the_micro_price() {
         visits[usize::from(4 - *class)] += weight;
     }
     for (class, wanted) in (0_u8..).zip(visits) {
-        let found = micro.offset_ticks(&touch(mid, class), 10.0).1;
+        let found = micro.evidence(&touch(mid, class), 10.0, Time::ZERO).n;
         same("micro-price", found, wanted, wanted);
     }
 }

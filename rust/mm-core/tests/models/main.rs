@@ -30,4 +30,5 @@ mod realised;
 mod regime;
 mod ridge;
 mod shift;
+mod silence;
 mod volatility;

@@ -3,11 +3,13 @@
 use mm_core::book::Touch;
 use mm_core::estimators::microprice::MicroPrice;
 use mm_core::event::Level;
-use mm_core::units::{Px, Sz};
+use mm_core::units::{Px, SECOND, Sz, Time};
 
 use crate::random::Random;
 
 const TICK: f64 = 10.0;
+/// Read as of when a touch was last heard.
+const HEARD: Time = Time::ZERO;
 /// By class of imbalance, ask-heavy first: chance that the next change moves the mid up by a tick, and down.
 const UP: [f64; 5] = [0.02, 0.04, 0.08, 0.16, 0.30];
 const DOWN: [f64; 5] = [0.30, 0.16, 0.08, 0.04, 0.02];
@@ -67,12 +69,16 @@ fn touch(mid_ticks: i64, class: usize, spread: i64, odd: i64) -> Touch {
 fn learned(seed: u64, changes: i64) -> MicroPrice {
     let (mut random, mut micro) = (Random::new(seed), MicroPrice::default());
     let (mut class, mut mid) = (2, 100_000);
-    micro.observe(&touch(mid, class, 1, 0), TICK);
+    micro.observe(Time::ZERO, &touch(mid, class, 1, 0), TICK);
     for change in 0..changes {
         let moved;
         (class, moved) = next(&mut random, class);
         mid += moved;
-        micro.observe(&touch(mid, class, 1, change % 2), TICK);
+        micro.observe(
+            Time((change + 1) * SECOND),
+            &touch(mid, class, 1, change % 2),
+            TICK,
+        );
     }
     micro
 }
@@ -84,9 +90,8 @@ fn a_known_chain_gives_back_its_micro_price() {
         let mut worst = 0.0_f64;
         for seed in 0..8 {
             let micro = learned(seed, changes);
-            let errors = (0..5).map(|class| {
-                micro.offset_ticks(&touch(100_000, class, 1, 0), TICK).0 - truth[class]
-            });
+            let errors = (0..5)
+                .map(|class| micro.offset_ticks(&touch(100_000, class, 1, 0), TICK) - truth[class]);
             let rmse = (errors.map(|error| error * error).sum::<f64>() / 5.0).sqrt();
             worst = worst.max(rmse);
         }
@@ -102,8 +107,8 @@ fn it_starts_as_the_size_weighted_mid_and_stays_inside() {
     for class in 0..5 {
         for spread in 1..5 {
             let touch = touch(100_000, class, spread, 0);
-            assert!((fresh.fair(&touch, TICK) - touch.microprice()).abs() < 1e-9);
-            let fair = micro.fair(&touch, TICK);
+            assert!((fresh.fair(&touch, TICK, HEARD) - touch.microprice()).abs() < 1e-9);
+            let fair = micro.fair(&touch, TICK, HEARD);
             assert!(touch.bid.px.as_f64() <= fair && fair <= touch.ask.px.as_f64());
         }
     }
@@ -115,7 +120,7 @@ fn it_is_odd_and_without_units() {
     let micro = learned(2, 20_000);
     for class in 0..5 {
         let (one, other) = (touch(100_000, class, 1, 0), touch(100_000, 4 - class, 1, 0));
-        let from_mid = |touch: &Touch| micro.fair(touch, TICK) - touch.mid();
+        let from_mid = |touch: &Touch| micro.fair(touch, TICK, HEARD) - touch.mid();
         assert!((from_mid(&one) + from_mid(&other)).abs() < 1e-9);
     }
     let mut scaled = MicroPrice::default();
@@ -130,23 +135,30 @@ fn it_is_odd_and_without_units() {
             ask: level(touch.ask),
         }
     };
-    scaled.observe(&by(touch(mid, class, 1, 0), 1_000, 1_000), TICK * 1_000.0);
+    scaled.observe(
+        Time::ZERO,
+        &by(touch(mid, class, 1, 0), 1_000, 1_000),
+        TICK * 1_000.0,
+    );
     for change in 0..20_000 {
         let moved;
         (class, moved) = next(&mut random, class);
         mid += moved;
         scaled.observe(
+            Time((change + 1) * SECOND),
             &by(touch(mid, class, 1, change % 2), 1_000, 1_000),
             TICK * 1_000.0,
         );
     }
     for class in 0..5 {
-        let plain = micro.offset_ticks(&touch(100_000, class, 1, 0), TICK);
-        let big = scaled.offset_ticks(
-            &by(touch(100_000, class, 1, 0), 1_000, 1_000),
-            TICK * 1_000.0,
+        let (plain, big) = (
+            touch(100_000, class, 1, 0),
+            by(touch(100_000, class, 1, 0), 1_000, 1_000),
         );
-        assert!((plain.0 - big.0).abs() < 1e-12 && (plain.1 - big.1).abs() < 1e-9);
+        let apart = micro.offset_ticks(&plain, TICK) - scaled.offset_ticks(&big, TICK * 1_000.0);
+        let visits = micro.evidence(&plain, TICK, HEARD).n;
+        let apart_n = visits - scaled.evidence(&big, TICK * 1_000.0, HEARD).n;
+        assert!(apart.abs() < 1e-12 && apart_n.abs() < 1e-9 && visits > 100.0);
     }
 }
 
@@ -160,16 +172,57 @@ fn repetitions_and_gaps_are_no_observation() {
         (class, moved) = next(&mut random, class);
         mid += moved;
         let touch = touch(mid, class, 1, change % 2);
-        once.observe(&touch, TICK);
-        twice.observe(&touch, TICK);
-        twice.observe(&touch, TICK);
+        let at = Time(change * SECOND);
+        once.observe(at, &touch, TICK);
+        twice.observe(at, &touch, TICK);
+        twice.observe(at, &touch, TICK);
     }
     assert_eq!(once, twice);
     let before = once.clone();
     once.forget_last();
-    once.observe(&touch(mid + 500, 4, 1, 0), TICK);
-    assert_eq!(
-        once.offset_ticks(&touch(mid, 4, 1, 0), TICK),
-        before.offset_ticks(&touch(mid, 4, 1, 0), TICK)
+    let (end, seen) = (Time(5_000 * SECOND), touch(mid, 4, 1, 0));
+    once.observe(end, &touch(mid + 500, 4, 1, 0), TICK);
+    let known = |micro: &MicroPrice, now| {
+        (
+            micro.offset_ticks(&seen, TICK),
+            micro.evidence(&seen, TICK, now).n,
+        )
+    };
+    assert_eq!(known(&once, end), known(&before, end));
+}
+
+/// Two hours of silence leave half of what is known, whether it is read in it or after it: the fair price is nearer
+/// to the size-weighted mid. What follows the silence follows nothing.
+#[test]
+fn a_silence_leaves_less_of_it() {
+    let (changes, seen) = (20_000, touch(100_000, 3, 1, 0));
+    let micro = learned(1, changes);
+    let end = Time(changes * SECOND);
+    let later = |s: i64| Time(end.0 + s * SECOND);
+    let n = |micro: &MicroPrice, now| micro.evidence(&seen, TICK, now).n;
+    let full = n(&micro, end);
+    assert!(full > 1_000.0 && (n(&micro, later(15)) - full).abs() < 1e-12);
+    assert!((n(&micro, later(7_200)) / full - 0.5).abs() < 1e-9);
+    assert_eq!(micro.evidence(&seen, TICK, later(60)).as_of, Some(end));
+    let leans = |now| micro.fair(&seen, TICK, now) - seen.microprice();
+    let wanted = |n: f64| n / (n + 100.0) * (full + 100.0) / full;
+    let share = leans(later(7_200)) / leans(end);
+    assert!(
+        (share - wanted(full / 2.0)).abs() < 1e-9 && share < 0.99,
+        "{share}"
     );
+    let mut after = micro.clone();
+    after.observe(later(7_200), &touch(200_000, 0, 1, 0), TICK);
+    assert!((n(&after, later(7_200)) / full - 0.5).abs() < 1e-9);
+    assert_eq!(
+        after.offset_ticks(&seen, TICK),
+        micro.offset_ticks(&seen, TICK)
+    );
+    // And it learns on from there: five hundred visits more, of which the newest may wait for the next solution.
+    for change in 0..1_000 {
+        let class = 3 + usize::from(change % 2 == 0);
+        after.observe(later(7_200 + change), &touch(200_000, class, 1, 0), TICK);
+    }
+    let more = n(&after, later(8_200)) - full / 2.0;
+    assert!(350.0 < more && more < 510.0, "{more} beside {full}");
 }

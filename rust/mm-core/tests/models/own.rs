@@ -7,6 +7,8 @@ use crate::random::{Random, mean_sd};
 
 const DEPTHS: [f64; 4] = [2.0, 4.5, 10.0, 22.0];
 const BID: Side = Side::Bid;
+/// Read as of when it was last counted.
+const COUNTED: Time = Time::ZERO;
 
 /// What the market's fit says before we have a fill: nearly nothing.
 fn vague() -> Fit {
@@ -42,10 +44,10 @@ fn our_own_fills_give_back_k_and_a() {
                 fill(&mut own, depth, oid);
             }
         }
-        let fit = own.fit(BID, &vague(), None);
+        let fit = own.fit(BID, &vague(), None, COUNTED);
         found[0].push(fit.kappa / 0.2);
         found[1].push(fit.arrival() / 0.5);
-        assert_eq!(own.seen(Side::Ask), (0.0, 0.0));
+        assert_eq!(own.seen(Side::Ask, COUNTED), (0.0, 0.0));
     }
     let [(k, k_sd), (a, a_sd)] = [&found[0], &found[1]].map(|one| mean_sd(one));
     assert!(found[0].iter().all(|k| (k - 1.0).abs() < 0.12));
@@ -80,7 +82,7 @@ fn fills_at_the_limit_count_by_the_time_orders_rested() {
     }
     let naive: f64 = count / beyond;
     assert!(naive.is_infinite());
-    let [often, once] = [often, once].map(|own| own.fit(BID, &vague(), None));
+    let [often, once] = [often, once].map(|own| own.fit(BID, &vague(), None, COUNTED));
     assert!((often.kappa / once.kappa - 1.0).abs() < 1e-6);
     println!(
         "own fills at the limit: k {:.3} of the true one",
@@ -102,7 +104,7 @@ fn pieces_of_one_fill_are_one() {
         own
     });
     assert_eq!(one, forty);
-    assert!((one.seen(BID).1 - 2.0).abs() < 1e-12);
+    assert!((one.seen(BID, COUNTED).1 - 2.0).abs() < 1e-12);
 }
 
 /// Without fills the market's fit stands; with many it hardly matters.
@@ -113,18 +115,18 @@ fn the_market_is_the_prior_of_our_own() {
         var_kappa: 1e-4,
         ..vague()
     };
-    let nothing = OwnIntensity::new(1800.0).fit(BID, &market, None);
+    let nothing = OwnIntensity::new(1800.0).fit(BID, &market, None, COUNTED);
     assert!((nothing.kappa - 0.5).abs() < 1e-9 && (nothing.arrival() - 0.1).abs() < 1e-9);
     let mut own = OwnIntensity::new(1800.0);
     // An hour at 2 bps without a fill where the market would have given 132: we stand far back in a queue.
     own.rested(BID, 2.0, 3600.0);
-    let late = own.fit(BID, &market, None);
+    let late = own.fit(BID, &market, None, COUNTED);
     assert!(
         late.arrival() < 0.02 && (late.kappa - 0.5).abs() < 0.1,
         "{late:?}"
     );
     // The search ends at the same place, wherever it begins.
-    let again = own.fit(BID, &market, Some(&late));
+    let again = own.fit(BID, &market, Some(&late), COUNTED);
     assert!((again.kappa / late.kappa - 1.0).abs() < 1e-9);
 }
 
@@ -136,11 +138,11 @@ fn it_forgets() {
     own.rested(BID, 2.0, 60.0);
     fill(&mut own, 2.0, 1);
     own.on_time(Time(600 * SECOND));
-    let (exposure_s, fills) = own.seen(BID);
+    let (exposure_s, fills) = own.seen(BID, COUNTED);
     assert!((exposure_s - 30.0).abs() < 1e-9 && (fills - 0.5).abs() < 1e-12);
     own.on_time(Time(600 * 60 * SECOND));
-    assert!(own.seen(BID).1 < 1e-15);
-    let fit = own.fit(BID, &vague(), None);
+    assert!(own.seen(BID, COUNTED).1 < 1e-15);
+    let fit = own.fit(BID, &vague(), None, COUNTED);
     assert!((fit.kappa - 0.5).abs() < 1e-6, "{fit:?}");
 }
 
@@ -154,8 +156,8 @@ fn many_fills_far_out_give_a_finite_fit() {
     for oid in 0..8 {
         fill(&mut own, 95.0, oid);
     }
-    let found = own.fit(BID, &assumed, None);
-    let again = own.fit(BID, &assumed, Some(&found));
+    let found = own.fit(BID, &assumed, None, COUNTED);
+    let again = own.fit(BID, &assumed, Some(&found), COUNTED);
     for fit in [&found, &again] {
         let all = [
             fit.log_arrival,

@@ -243,7 +243,7 @@ impl World {
         Some(Takers {
             rate_per_s: TAKERS.0,
             through: 0.0,
-            stop_lots: self.stops.mean_lots(Side::Ask)?,
+            stop_lots: self.stops.mean_lots(Side::Ask, time(self.at_s))?,
             cancels_per_s: self.places.cancels_per_s()?,
         })
     }

@@ -24,7 +24,7 @@ fn lively(run: u64, times: f64) -> Vec<i64> {
         }
         regimes.observe(
             Time(second * SECOND),
-            volatility.of_two_minutes(),
+            volatility.of_two_minutes(Time(second * SECOND)),
             volatility.recent_moves(),
             Some(SIGMA),
         );
@@ -72,7 +72,7 @@ fn false_alarms(days: i64, counted: bool, mut draw: impl FnMut() -> f64) -> (f64
         let at = Time(second * SECOND);
         volatility.observe(at, libm::exp(log_mid));
         let recent = volatility.recent_moves().filter(|_| counted);
-        regimes.observe(at, volatility.of_two_minutes(), recent, Some(SIGMA));
+        regimes.observe(at, volatility.of_two_minutes(at), recent, Some(SIGMA));
         let is = regimes.regime().max(Regime::Usual);
         alarms += i32::from(is > was);
         seconds += i32::from(is > Regime::Usual);

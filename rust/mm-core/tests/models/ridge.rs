@@ -16,15 +16,16 @@ fn run(seed: u64, beta: f64, ridge: Ridge, mut each: impl FnMut(&Ridge)) -> Ridg
     for second in 0..N {
         let x = random.normal();
         let y = beta * x + random.normal();
-        let predicted = ridge.predict(x);
-        ridge.observe(Time(second * SECOND), x, y, predicted);
+        let at = Time(second * SECOND);
+        let predicted = ridge.predict(x, at);
+        ridge.observe(at, x, y, predicted);
         each(&ridge);
     }
     ridge
 }
 
 fn slope(ridge: &Ridge) -> Slope {
-    ridge.slope().unwrap()
+    ridge.slope(Time::ZERO).unwrap()
 }
 
 #[test]
@@ -81,8 +82,9 @@ fn rare_large_noise_seldom_passes_either() {
                 size * random.normal()
             };
             let (x, y) = (wild(&mut random), wild(&mut random));
-            let predicted = ridge.predict(x);
-            ridge.observe(Time(second * SECOND), x, y, predicted);
+            let at = Time(second * SECOND);
+            let predicted = ridge.predict(x, at);
+            ridge.observe(at, x, y, predicted);
             seen += u32::from(slope(&ridge).is_ready());
             open += u32::from(slope(&ridge).is_open());
         }
@@ -104,7 +106,7 @@ fn units_do_not_matter() {
         let x = random.normal();
         let y = 0.2 * x + random.normal();
         let at = Time(second * SECOND);
-        let (first, second) = (one.predict(x), two.predict(x * 1e3));
+        let (first, second) = (one.predict(x, at), two.predict(x * 1e3, at));
         one.observe(at, x, y, first);
         two.observe(at, x * 1e3, y * 1e-2, second);
     }
@@ -118,13 +120,13 @@ fn units_do_not_matter() {
 #[test]
 fn it_is_shrunk_and_forgets() {
     let learned = run(1, 0.5, Ridge::new(FOR_EVER_S, 500.0), |_| ());
-    let share = learned.predict(1.0) / slope(&learned).value;
+    let share = learned.predict(1.0, Time::ZERO) / slope(&learned).value;
     assert!((share - 0.8).abs() < 1e-6, "{share}");
     let mut turned = run(1, 0.5, Ridge::new(120.0, 100.0), |_| ());
     let mut random = Random::new(9);
     for second in N..N + 1_000 {
         let x = random.normal();
-        let predicted = turned.predict(x);
+        let predicted = turned.predict(x, Time(second * SECOND));
         turned.observe(
             Time(second * SECOND),
             x,

@@ -260,7 +260,6 @@ fn nothing_is_joined_across_a_gap() {
     for cut in ["silence", "stream", "reference"] {
         let mut shift = Shift::new(config());
         let now = fed(&mut shift, 0, 900, 1);
-        let before = shift.lead(now).slope.unwrap();
         match cut {
             "stream" => shift.on_gap(),
             "reference" => shift.lose_reference(),
@@ -279,6 +278,8 @@ fn nothing_is_joined_across_a_gap() {
             now.plus(mm_core::units::Dur((pause + 1) * SECOND)),
             mid_of(1_000.0),
         );
+        // What is known a second later had nothing been told.
+        let before = shift.lead(later).slope.unwrap();
         shift.on_touch(later, mid, &touch(mid, [5, 5]), mid);
         shift.on_reference(later, libm::exp(0.1));
         let after = shift.lead(later);

@@ -96,7 +96,7 @@ fn root(shown: &[VolatilityShown], read: impl Fn(&VolatilityShown) -> Option<f64
 
 fn at_the_end<P: Path>(path: impl Fn() -> P, seeds: u64, span_s: f64) -> Vec<VolatilityShown> {
     (0..seeds)
-        .map(|seed| each(span_s, &mut path(), seed, 1.0).shown())
+        .map(|seed| each(span_s, &mut path(), seed, 1.0).shown(Time::ZERO))
         .collect()
 }
 
@@ -111,7 +111,7 @@ fn a_random_walk_gives_back_its_sigma_at_any_rate_of_updates() {
                 let wait = |random: &mut Random| random.wait(rate);
                 let path = &mut Jumping { per_s: 0.0 };
                 let end = watch(path, &mut random, 0.5, wait, |_, _, _| {});
-                end.for_limits().unwrap().value / SIGMA
+                end.for_limits(Time::ZERO).unwrap().value / SIGMA
             })
             .collect();
         let (mean, sd) = mean_sd(&found);
@@ -200,9 +200,9 @@ fn bounce_is_not_volatility() {
         last = log_mid + side;
         seen = time.as_secs();
     });
-    let of_mids = end.for_limits().unwrap().value / SIGMA;
+    let of_mids = end.for_limits(Time::ZERO).unwrap().value / SIGMA;
     let naive = (squares / seen).sqrt() / SIGMA;
-    let of_prints = prints.for_limits().unwrap().value / SIGMA;
+    let of_prints = prints.for_limits(Time::ZERO).unwrap().value / SIGMA;
     println!("mids {of_mids:.3}; prints on the grid {of_prints:.3}, every print {naive:.3}");
     assert!(
         (of_mids - 1.0).abs() < 0.08 && naive > 1.3,
@@ -219,7 +219,7 @@ fn flagged(hours: usize, bound: f64, mut step: impl FnMut(usize) -> f64) -> usiz
             log_mid += step(second * 8 + part as usize);
             let at = Time(second as i64 * 1_000_000_000 + part * 125_000_000);
             jump.observe(at, libm::exp(log_mid), Some(SIGMA));
-            beyond |= jump.score().abs() > bound;
+            beyond |= jump.score(at).abs() > bound;
         }
         count += usize::from(beyond);
     }
@@ -265,14 +265,11 @@ fn a_jump_is_seen_in_its_own_event() {
         let jumps = step % (60 * 8) == 0;
         let side = if random.chance(0.5) { 8.0 } else { -8.0 };
         log_mid += part * random.normal() + if jumps { side * SIGMA } else { 0.0 };
-        jump.observe(
-            Time(step * 125_000_000 - 60_000_000),
-            libm::exp(log_mid),
-            Some(SIGMA),
-        );
+        let at = Time(step * 125_000_000 - 60_000_000);
+        jump.observe(at, libm::exp(log_mid), Some(SIGMA));
         if jumps {
             inserted += 1;
-            seen += i32::from(jump.score() * side > 0.0 && jump.score().abs() > 4.5);
+            seen += i32::from(jump.score(at) * side > 0.0 && jump.score(at).abs() > 4.5);
         }
     }
     println!("{seen} of {inserted} jumps of 8 sd seen at once");

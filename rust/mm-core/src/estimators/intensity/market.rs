@@ -8,7 +8,7 @@
 
 use super::Fit;
 use crate::estimators::sweep::Sweep;
-use crate::estimators::{GAP, effective};
+use crate::estimators::{Evidence, GAP, effective};
 use crate::units::{Side, Time};
 
 /// Width of a bin, bps.
@@ -31,8 +31,9 @@ struct Reaches {
     end: usize,
     /// Sum of the squared weights of all sweeps.
     squares: f64,
-    /// Weight of the newest.
+    /// Weight of the newest, and when it came.
     latest: f64,
+    newest: Time,
 }
 
 impl Reaches {
@@ -70,6 +71,7 @@ impl MarketIntensity {
             end: 0,
             squares: 0.0,
             latest: 0.0,
+            newest: Time::ZERO,
         };
         Self {
             half_life_s,
@@ -122,16 +124,10 @@ impl MarketIntensity {
         (self.growth * grown, observed_s)
     }
 
-    /// The same as of now.
-    fn now(&self) -> (f64, f64) {
+    /// The same as of when the market was last watched.
+    fn seen(&self) -> (f64, f64) {
         self.known
             .map_or((self.growth, self.observed_s), |(_, seen)| self.at(seen))
-    }
-
-    /// Exchange time until which the market was watched.
-    #[must_use]
-    pub fn as_of(&self) -> Option<Time> {
-        self.known.map(|(_, seen)| seen)
     }
 
     /// A sweep that ended. Those that came to nobody's distance, inside the spread, are in the first bin.
@@ -147,12 +143,14 @@ impl MarketIntensity {
         side.end = side.end.max(bin + 1);
         side.squares += self.growth * self.growth;
         side.latest = self.growth;
+        side.newest = side.newest.max(sweep.exch);
     }
 
     /// The fit of the distances from `low_bps`, at least the half-spread, to `high_bps` of our orders on
-    /// `side`; `None` below 30 effective sweeps or where none ended within.
+    /// `side`, as of `now` or when the market was last watched; `None` below 30 effective sweeps or where none ended
+    /// within.
     #[must_use]
-    pub fn fit(&self, side: Side, low_bps: f64, high_bps: f64) -> Option<Fit> {
+    pub fn fit(&self, side: Side, low_bps: f64, high_bps: f64, now: Time) -> Option<Fit> {
         let reaches = &self.sides[side.index()];
         let (first, last) = (bin_from(low_bps), bin(high_bps).min(BINS));
         let inside = reaches.between(first, last);
@@ -160,11 +158,11 @@ impl MarketIntensity {
         let beyond: f64 = reaches.between(last, reaches.end).iter().sum();
         let passed = steps(inside) + beyond * as_f64(last.checked_sub(first)?);
         let total = ended + beyond;
-        let (_, observed_s) = self.now();
+        let (_, observed_s) = self.seen();
         if ended <= 0.0 || passed <= 0.0 || observed_s <= 0.0 {
             return None;
         }
-        let worth = self.worth(reaches);
+        let worth = self.worth(reaches, now);
         let n = total * worth;
         if n < SWEEPS_MIN {
             return None;
@@ -181,7 +179,7 @@ impl MarketIntensity {
             var_kappa,
             covariance: low * var_kappa,
             n,
-            as_of: self.as_of()?,
+            as_of: reaches.newest,
             range_bps: (low, as_f64(last) * BIN_BPS),
         })
     }
@@ -189,15 +187,15 @@ impl MarketIntensity {
     /// The fit from `near_bps`, at least the half-spread, to as far as 30 effective sweeps came, 30 bps at most:
     /// what is quoted is there, and beyond nothing is known.
     #[must_use]
-    pub fn fit_where_known(&self, side: Side, near_bps: f64) -> Option<Fit> {
+    pub fn fit_where_known(&self, side: Side, near_bps: f64, now: Time) -> Option<Fit> {
         let reaches = &self.sides[side.index()];
-        let worth = self.worth(reaches);
+        let worth = self.worth(reaches, now);
         let mut beyond = 0.0;
         let far = (0..reaches.end).rev().find(|bin| {
             beyond += reaches.ended[*bin];
             beyond * worth >= SWEEPS_MIN
         })?;
-        self.fit(side, near_bps, (as_f64(far) * BIN_BPS).min(FAR_BPS))
+        self.fit(side, near_bps, (as_f64(far) * BIN_BPS).min(FAR_BPS), now)
     }
 
     /// Rate of sweeps that came to `delta_bps` at least, 1/s, as counted: what no fit says. `None` before
@@ -205,15 +203,32 @@ impl MarketIntensity {
     #[must_use]
     pub fn counted_rate(&self, side: Side, delta_bps: f64) -> Option<f64> {
         let beyond = self.sides[side.index()].ended.get(bin_from(delta_bps)..)?;
-        let (_, observed_s) = self.now();
+        let (_, observed_s) = self.seen();
         (observed_s > 0.0).then(|| beyond.iter().sum::<f64>() / observed_s)
     }
 
-    /// What a weight is worth of a sweep now: the effective number over the sum of weights. It falls while nobody
-    /// comes, and while nobody watches.
-    fn worth(&self, reaches: &Reaches) -> f64 {
+    /// What all sweeps that a maker on `side` could meet rest on.
+    #[must_use]
+    pub fn evidence(&self, side: Side, now: Time) -> Evidence {
+        let reaches = &self.sides[side.index()];
         let sum = reaches.all();
-        let now = 1.0 / self.now().0;
+        if sum <= 0.0 {
+            return Evidence::NONE;
+        }
+        let n = sum * self.worth(reaches, now);
+        Evidence {
+            n,
+            as_of: Some(reaches.newest),
+            ready: n >= SWEEPS_MIN,
+        }
+    }
+
+    /// What a weight is worth of a sweep at `now`: the effective number over the sum of weights. It falls while
+    /// nobody comes, and while nobody watches.
+    fn worth(&self, reaches: &Reaches, now: Time) -> f64 {
+        let sum = reaches.all();
+        let seen = self.known.map_or(now, |(_, seen)| seen.max(now));
+        let now = 1.0 / self.at(seen).0;
         effective(sum * now, reaches.squares * now * now, reaches.latest * now) / sum
     }
 

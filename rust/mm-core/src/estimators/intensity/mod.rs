@@ -5,6 +5,7 @@
 
 use serde::Serialize;
 
+use super::Evidence;
 use crate::units::Time;
 
 mod market;
@@ -26,9 +27,9 @@ pub struct Fit {
     pub var_kappa: f64,
     /// Their covariance, 1/bps.
     pub covariance: f64,
-    /// Effective number of events in it.
+    /// Effective number of events in it, forgotten until now.
     pub n: f64,
-    /// Until when what it is of was watched, exchange time: that nobody came is an observation.
+    /// Exchange time of the newest of them.
     pub as_of: Time,
     /// Distances it was fitted on, bps: outside of them it says nothing.
     pub range_bps: (f64, f64),
@@ -48,6 +49,16 @@ impl Fit {
             n,
             as_of: Time::ZERO,
             range_bps: (0.0, f64::MAX),
+        }
+    }
+
+    /// What it rests on: there is none of too few events.
+    #[must_use]
+    pub const fn evidence(&self) -> Evidence {
+        Evidence {
+            n: self.n,
+            as_of: Some(self.as_of),
+            ready: true,
         }
     }
 

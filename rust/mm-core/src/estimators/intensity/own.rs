@@ -6,6 +6,7 @@
 //! converges because the posterior is log-concave. MODELS.md P1.3 (ii).
 
 use super::Fit;
+use crate::estimators::Evidence;
 use crate::units::{Side, Time};
 
 /// Width of a bin, bps.
@@ -128,20 +129,40 @@ impl OwnIntensity {
         near.zip(far)
     }
 
-    /// Seconds that orders of ours rested on `side`, added up over them, and fills; both forgotten like all else.
+    /// Seconds that orders of ours rested on `side`, added up over them, and fills; both forgotten until `now` like
+    /// all else.
     #[must_use]
-    pub fn seen(&self, side: Side) -> (f64, f64) {
+    pub fn seen(&self, side: Side, now: Time) -> (f64, f64) {
+        let growth = self.growth_at(now);
         let sums = self.sides[side.index()].iter();
         let (exposure_s, fills) = sums.fold((0.0, 0.0), |(exposure_s, fills), seen| {
             (exposure_s + seen.exposure_s, fills + seen.fills)
         });
-        (exposure_s / self.growth, fills / self.growth)
+        (exposure_s / growth, fills / growth)
     }
 
-    /// The posterior of a side: the market's fit, moved by what we saw ourselves. The search begins at `from`,
-    /// best at what it found last.
+    /// What an observation would weigh at `now`.
+    fn growth_at(&self, now: Time) -> f64 {
+        let span_s = self.as_of.map_or(0.0, |known| now.since(known).as_secs());
+        self.growth * libm::exp2(span_s.max(0.0) / self.half_life_s)
+    }
+
+    /// What is our own in it: fills, as of when they and our time at rest were last counted.
     #[must_use]
-    pub fn fit(&self, side: Side, market: &Fit, from: Option<&Fit>) -> Fit {
+    pub fn evidence(&self, side: Side, now: Time) -> Evidence {
+        let (exposure_s, n) = self.seen(side, now);
+        Evidence {
+            n,
+            as_of: self.as_of.filter(|_| exposure_s > 0.0),
+            ready: n > 0.0,
+        }
+    }
+
+    /// The posterior of a side at `now`: the market's fit, moved by what we saw ourselves. The search begins at
+    /// `from`, best at what it found last.
+    #[must_use]
+    pub fn fit(&self, side: Side, market: &Fit, from: Option<&Fit>, now: Time) -> Fit {
+        let growth = self.growth_at(now);
         let prior = Prior::of(market);
         let from = from.unwrap_or(market);
         let (mut log_arrival, mut kappa) = (from.log_arrival, from.kappa);
@@ -149,7 +170,7 @@ impl OwnIntensity {
         let far_bps = self.farthest_bps(side);
         for _ in 0..STEPS_MAX {
             let slope;
-            (slope, precision) = self.slope(side, &prior, log_arrival, kappa);
+            (slope, precision) = self.slope(side, &prior, (log_arrival, kappa), growth);
             let step = solve(precision, slope);
             // At no distance that we rested at does a step leave where the exponential is about linear: the
             // maximum is approached from anywhere, and nothing overflows.
@@ -168,7 +189,7 @@ impl OwnIntensity {
             var_log_arrival,
             var_kappa,
             covariance,
-            n: market.n + self.seen(side).1,
+            n: market.n + self.seen(side, now).1,
             as_of: self.as_of.map_or(market.as_of, |own| own.max(market.as_of)),
             range_bps: market.range_bps,
         }
@@ -181,13 +202,13 @@ impl OwnIntensity {
         farthest.map_or(0.0, |seen| seen.exposure_bps_s / seen.exposure_s)
     }
 
-    /// Slope and curvature (negated) of the log posterior.
+    /// Slope and curvature (negated) of the log posterior; `growth` is what an observation weighs now.
     fn slope(
         &self,
         side: Side,
         prior: &Prior,
-        log_arrival: f64,
-        kappa: f64,
+        (log_arrival, kappa): (f64, f64),
+        growth: f64,
     ) -> ((f64, f64), [f64; 3]) {
         let (da, dk) = (log_arrival - prior.mean.0, kappa - prior.mean.1);
         let [paa, pak, pkk] = prior.precision;
@@ -196,8 +217,8 @@ impl OwnIntensity {
         let bins = &self.sides[side.index()];
         for seen in bins.iter().filter(|seen| seen.exposure_s > 0.0) {
             let delta = seen.exposure_bps_s / seen.exposure_s;
-            let mean = seen.exposure_s / self.growth * libm::exp(log_arrival - kappa * delta);
-            let fills = seen.fills / self.growth;
+            let mean = seen.exposure_s / growth * libm::exp(log_arrival - kappa * delta);
+            let fills = seen.fills / growth;
             slope.0 += fills - mean;
             slope.1 -= delta * (fills - mean);
             precision[0] += mean;

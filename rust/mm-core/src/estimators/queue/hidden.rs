@@ -4,7 +4,8 @@
 //! leaves the touch without a trade, over the size that waits there and the time, is taken for the rate at which
 //! each lot of any level is cancelled.
 
-use crate::estimators::GAP;
+use crate::estimators::decay::left_after;
+use crate::estimators::{Evidence, GAP};
 use crate::units::{Px, Side, Sz, Time};
 
 /// Half-life of the memory, s.
@@ -69,6 +70,18 @@ impl TurnOver {
     pub fn on_gap(&mut self) {
         self.best = [None; 2];
         self.before = [None; 2];
+    }
+
+    /// What it rests on: seconds watched, forgotten until `now`.
+    #[must_use]
+    pub fn evidence(&self, now: Time) -> Evidence {
+        let as_of = self.best.iter().flatten().map(|best| best.exch).max();
+        let age_s = as_of.map_or(0.0, |newest| now.since(newest).as_secs());
+        Evidence {
+            n: self.watched_s * left_after(age_s.max(0.0), HALF_LIFE_S),
+            as_of,
+            ready: self.per_s().is_some(),
+        }
     }
 
     /// 1/s; `None` before half a minute was watched.

@@ -15,6 +15,7 @@ use super::hidden::TurnOver;
 use super::line::{Queue, QueueBound};
 use crate::action::Cloid;
 use crate::book::{Book, Shown};
+use crate::estimators::Evidence;
 use crate::event::Trade;
 use crate::units::{Px, Side, Sz, Time};
 
@@ -322,6 +323,12 @@ impl Places {
     #[must_use]
     pub fn cancels_per_s(&self) -> Option<f64> {
         self.turn_over.per_s()
+    }
+
+    /// What that rests on.
+    #[must_use]
+    pub fn evidence(&self, now: Time) -> Evidence {
+        self.turn_over.evidence(now)
     }
 
     /// `total` at a price less what of it is ours, in a book of `exch`.

@@ -1,10 +1,14 @@
 //! How much takers take at the price where they stop.
 
+use crate::estimators::Evidence;
+use crate::estimators::decay::left_after;
 use crate::event::Trade;
 use crate::units::{Px, Side, Sz, Time};
 
 /// Takers remembered.
 const MEMORY: f64 = 200.0;
+/// Half-life of the memory while none comes, s.
+const SILENCE_HALF_LIFE_S: f64 = 3_600.0;
 /// Takers before it is ready.
 const READY: f64 = 20.0;
 
@@ -53,17 +57,32 @@ impl Stops {
         }
     }
 
-    /// Mean lots at the price where takers of `side` stop; `None` before twenty came.
+    /// Mean lots at the price where takers of `side` stop; `None` before twenty came, and where a silence leaves
+    /// fewer of them.
     #[must_use]
-    pub fn mean_lots(&self, side: Side) -> Option<f64> {
+    pub fn mean_lots(&self, side: Side, now: Time) -> Option<f64> {
         let (count, lots) = self.sums[side.index()];
-        (count >= READY).then(|| lots / count)
+        self.evidence(side, now).ready.then(|| lots / count)
+    }
+
+    /// What it rests on: takers of `side`.
+    #[must_use]
+    pub fn evidence(&self, side: Side, now: Time) -> Evidence {
+        let as_of = self.open[side.index()].map(|end| end.exch);
+        let age_s = as_of.map_or(0.0, |newest| now.since(newest).as_secs());
+        let n = self.sums[side.index()].0 * left_after(age_s.max(0.0), SILENCE_HALF_LIFE_S);
+        Evidence {
+            n,
+            as_of,
+            ready: n >= READY,
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::units::SECOND;
 
     /// A bid of three pieces, the last two at its farthest price: what it took there.
     #[test]
@@ -80,7 +99,8 @@ mod tests {
                 });
             }
         }
-        assert!((stops.mean_lots(Side::Bid).unwrap() - 10.0).abs() < 1e-9);
-        assert_eq!(stops.mean_lots(Side::Ask), None);
+        assert!((stops.mean_lots(Side::Bid, Time(40)).unwrap() - 10.0).abs() < 1e-9);
+        assert_eq!(stops.mean_lots(Side::Bid, Time(2 * 3_600 * SECOND)), None);
+        assert_eq!(stops.mean_lots(Side::Ask, Time(40)), None);
     }
 }

@@ -17,8 +17,8 @@ mod window;
 
 use serde::Serialize;
 
-use super::GAP;
 use super::history::{Return, are_minutes, returns};
+use super::{Evidence, GAP};
 use crate::event::Candle;
 use crate::units::{Dur, SECOND, Time};
 use grid::Seconds;
@@ -30,6 +30,8 @@ const GRID_S: usize = 5;
 pub const SIGNATURE_S: [usize; 3] = [1, GRID_S, 30];
 /// Seconds whose moves are told one by one.
 pub const RECENT_S: usize = 20;
+/// Effective returns below which the shortest memory is of another time.
+const RECENT_RETURNS: f64 = 15.0;
 /// Half-lives of the estimates on the grid, s.
 const HALF_LIVES_S: [f64; 3] = [120.0, 600.0, 3600.0];
 /// Half-life of the twin and of the signature plot: the second of those.
@@ -44,7 +46,7 @@ const PLAIN_SHARE: f64 = 0.25;
 pub struct Sigma {
     /// Standard deviation of log mid per square root of a second, a fraction.
     pub value: f64,
-    /// Effective number of returns in it.
+    /// Effective number of returns in it, forgotten until now.
     pub n: f64,
     /// Exchange time of the last mid in it.
     pub as_of: Time,
@@ -94,8 +96,22 @@ pub struct Volatility {
     /// Newest observation: time and mid.
     last: Option<(Time, f64)>,
     next_sample: Time,
+    /// Exchange time that the sums are of.
+    counted: Time,
     /// End of the newest return in the estimates: after a gap they are older than the last mid.
     as_of: Time,
+}
+
+impl Sigma {
+    /// What it rests on: there is none that is not ready.
+    #[must_use]
+    pub const fn evidence(&self) -> Evidence {
+        Evidence {
+            n: self.n,
+            as_of: Some(self.as_of),
+            ready: true,
+        }
+    }
 }
 
 impl Default for Volatility {
@@ -113,6 +129,7 @@ impl Default for Volatility {
             first: None,
             last: None,
             next_sample: Time::ZERO,
+            counted: Time::ZERO,
             as_of: Time::ZERO,
         }
     }
@@ -148,7 +165,14 @@ impl Volatility {
         self.last = Some((exch, mid));
     }
 
+    /// Nothing is joined across a silence. What is known stays; fewer returns say it.
     fn restart(&mut self, exch: Time, mid: f64) {
+        let silence = exch.since(self.counted);
+        let others = [&mut self.finer, &mut self.coarser, &mut self.robust];
+        for window in self.windows.iter_mut().chain(others) {
+            window.age(silence);
+        }
+        self.counted = exch;
         let begin = Seconds::of(libm::log(mid));
         self.grid = Some((begin, begin));
         self.last = Some((exch, mid));
@@ -165,6 +189,7 @@ impl Volatility {
         self.jumps += u64::from(is_jump);
         grid.push(log_mid);
         cleaned.push(cleaned.newest() + if is_jump { 0.0 } else { r });
+        self.counted = self.next_sample;
         let (moving, all) = self.moving;
         let decay = self.robust.decay;
         let moves = if r == 0.0 { 0.0 } else { 1.0 };
@@ -209,6 +234,9 @@ impl Volatility {
             return;
         }
         self.is_seeded = true;
+        if self.first.is_none() {
+            self.counted = now;
+        }
         let own = self.first.unwrap_or(now);
         let all = returns(candles).into_iter();
         let earlier: Vec<Return> = all.filter(|one| one.close <= own).collect();
@@ -231,14 +259,30 @@ impl Volatility {
         self.robust_sigma = self.robust.variance().map(libm::sqrt);
     }
 
-    fn estimate(&self, window: usize) -> Option<Sigma> {
-        self.windows[window].estimate(self.as_of)
+    fn estimate(&self, window: usize, now: Time) -> Option<Sigma> {
+        self.windows[window].estimate(self.counted, self.as_of, now)
     }
 
-    /// The 2 min estimate.
+    /// What the estimate of each half-life, 2 min, 10 min and 1 h, rests on.
     #[must_use]
-    pub fn of_two_minutes(&self) -> Option<f64> {
-        self.windows[0].variance().map(libm::sqrt)
+    pub fn evidence(&self, now: Time) -> [Evidence; 3] {
+        let (counted, as_of) = (self.counted, self.as_of);
+        let of = |window: &Window| window.evidence(counted, as_of, now);
+        self.windows.each_ref().map(of)
+    }
+
+    /// What the estimate without jumps rests on.
+    #[must_use]
+    pub fn evidence_without_jumps(&self, now: Time) -> Evidence {
+        self.robust.evidence(self.counted, self.as_of, now)
+    }
+
+    /// The 2 min estimate as long as it is of about now: `None` where a silence left fewer than fifteen returns of
+    /// what it rests on.
+    #[must_use]
+    pub fn of_two_minutes(&self, now: Time) -> Option<f64> {
+        let estimate = self.estimate(0, now)?;
+        (estimate.n >= RECENT_RETURNS).then_some(estimate.value)
     }
 
     /// The moves of the log mid within the last [`RECENT_S`] whole seconds, newest first; fewer after a gap.
@@ -255,12 +299,12 @@ impl Volatility {
 
     /// All of it.
     #[must_use]
-    pub fn shown(&self) -> VolatilityShown {
+    pub fn shown(&self, now: Time) -> VolatilityShown {
         let sigma = |window: &Window| window.variance().map(libm::sqrt);
         VolatilityShown {
             grid_s: GRID_S,
             half_lives: self.windows.each_ref().map(sigma),
-            effective_n: core::array::from_fn(|window| Some(self.estimate(window)?.n)),
+            effective_n: core::array::from_fn(|window| Some(self.estimate(window, now)?.n)),
             as_of: (self.as_of > Time::ZERO).then_some(self.as_of),
             signature: [&self.finer, &self.windows[1], &self.coarser].map(sigma),
             robust: self.without_jumps(),
@@ -270,9 +314,9 @@ impl Volatility {
 
     /// For limits: the 10 min estimate, or the 1 h one when that is ready and larger.
     #[must_use]
-    pub fn for_limits(&self) -> Option<Sigma> {
-        let ten_minutes = self.estimate(1)?;
-        match self.estimate(2) {
+    pub fn for_limits(&self, now: Time) -> Option<Sigma> {
+        let ten_minutes = self.estimate(1, now)?;
+        match self.estimate(2, now) {
             Some(hour) if hour.value > ten_minutes.value => Some(Sigma {
                 n: ten_minutes.n,
                 ..hour
@@ -284,15 +328,15 @@ impl Volatility {
     /// For quotes: the larger of the 2 min estimate and the 10 min one, whose variance is shrunk
     /// to the 1 h one with weight `n / (n + shrink_n0)`.
     #[must_use]
-    pub fn for_quotes(&self, shrink_n0: f64) -> Option<Sigma> {
-        let ten_minutes = self.estimate(1)?;
+    pub fn for_quotes(&self, shrink_n0: f64, now: Time) -> Option<Sigma> {
+        let ten_minutes = self.estimate(1, now)?;
         let mut variance = ten_minutes.value * ten_minutes.value;
-        if let Some(hour) = self.estimate(2) {
-            let c = ten_minutes.n / (ten_minutes.n + shrink_n0);
+        if let Some(hour) = self.estimate(2, now) {
+            let c = ten_minutes.evidence().share(shrink_n0);
             variance = c * variance + (1.0 - c) * hour.value * hour.value;
         }
-        if let Some(two_minutes) = self.estimate(0) {
-            variance = variance.max(two_minutes.value * two_minutes.value);
+        if let Some(two_minutes) = self.windows[0].variance() {
+            variance = variance.max(two_minutes);
         }
         Some(Sigma {
             value: libm::sqrt(variance),
@@ -310,6 +354,9 @@ fn add(window: &mut Window, r: f64, lag: usize) {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+
+    /// Read when the newest mid came.
+    const NEWEST: Time = Time::ZERO;
 
     /// A small deterministic generator of standard normals: tests need no crate for that.
     pub(in crate::estimators) struct Normals(pub(in crate::estimators) u64);
@@ -345,7 +392,12 @@ pub(super) mod tests {
     #[test]
     fn a_random_walk_gives_back_its_sigma() {
         let mean = (0..20)
-            .map(|seed| walk(1e-4, 0.5, 7200, seed + 1).for_limits().unwrap().value)
+            .map(|seed| {
+                walk(1e-4, 0.5, 7200, seed + 1)
+                    .for_limits(NEWEST)
+                    .unwrap()
+                    .value
+            })
             .sum::<f64>()
             / 20.0;
         assert!((mean / 1e-4 - 1.0).abs() < 0.03, "{mean}");
@@ -353,25 +405,25 @@ pub(super) mod tests {
 
     #[test]
     fn it_is_ready_after_six_minutes_and_not_before() {
-        assert_eq!(walk(1e-4, 1.0, 350, 1).for_limits(), None);
-        let sigma = walk(1e-4, 1.0, 380, 1).for_limits().unwrap();
+        assert_eq!(walk(1e-4, 1.0, 350, 1).for_limits(NEWEST), None);
+        let sigma = walk(1e-4, 1.0, 380, 1).for_limits(NEWEST).unwrap();
         assert!(sigma.n > 30.0);
     }
 
     #[test]
     fn effective_n_of_ten_minutes_saturates_near_346() {
-        let n = walk(1e-4, 1.0, 20_000, 3).estimate(1).unwrap().n;
+        let n = walk(1e-4, 1.0, 20_000, 3).estimate(1, NEWEST).unwrap().n;
         assert!((n - 346.0).abs() < 4.0, "{n}");
     }
 
     #[test]
     fn a_gap_restarts_the_grid_without_a_return_across_it() {
         let mut volatility = walk(1e-4, 1.0, 400, 1);
-        let before = volatility.for_limits().unwrap().value;
+        let before = volatility.for_limits(NEWEST).unwrap().value;
         let (time, _) = volatility.last.unwrap();
         volatility.observe(time.plus(Dur(60 * SECOND)), 5.0);
         volatility.observe(time.plus(Dur(62 * SECOND)), 5.0);
-        let after = volatility.for_limits().unwrap().value;
+        let after = volatility.for_limits(NEWEST).unwrap().value;
         assert!((after / before - 1.0).abs() < 0.02);
     }
 
@@ -392,7 +444,7 @@ pub(super) mod tests {
             .collect();
         let mut volatility = Volatility::default();
         volatility.seed(&candles, start.plus(Dur(3600 * SECOND)));
-        let sigma = volatility.for_limits().unwrap();
+        let sigma = volatility.for_limits(NEWEST).unwrap();
         assert!((sigma.value / 1e-4 - 1.0).abs() < 0.4, "{}", sigma.value);
         let before = volatility.clone();
         volatility.seed(&candles, start.plus(Dur(7200 * SECOND)));
@@ -412,8 +464,8 @@ pub(super) mod tests {
             two.observe(time, mid * 1000.0);
         }
         let (a, b) = (
-            one.for_limits().unwrap().value,
-            two.for_limits().unwrap().value,
+            one.for_limits(NEWEST).unwrap().value,
+            two.for_limits(NEWEST).unwrap().value,
         );
         assert!((a / b - 1.0).abs() < 1e-9);
     }

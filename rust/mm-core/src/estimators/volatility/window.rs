@@ -1,7 +1,9 @@
 //! One half-life's decayed sums of squared returns.
 
 use super::Sigma;
-use crate::units::Time;
+use crate::estimators::decay::left_after;
+use crate::estimators::{Evidence, effective};
+use crate::units::{Dur, Time};
 
 /// Returns before an estimate may be used.
 const RETURNS_MIN: f64 = 30.0;
@@ -61,17 +63,48 @@ impl Window {
         self.count_sq *= self.decay * self.decay;
     }
 
+    /// A silence: what is known stays as it is, and fewer returns say it.
+    pub(super) fn age(&mut self, silence: Dur) {
+        let by = left_after(silence.as_secs().max(0.0), self.half_life_s);
+        self.count *= by;
+        self.count_sq *= by * by;
+    }
+
+    /// Effective number of returns at `now`; the sums are of `counted`, the newest return of `as_of`.
+    fn n(mut self, counted: Time, as_of: Time, now: Time) -> f64 {
+        self.age(now.since(counted));
+        if self.count_sq <= 0.0 {
+            return 0.0;
+        }
+        let age_s = now.since(as_of).as_secs().max(0.0);
+        effective(
+            self.count,
+            self.count_sq,
+            left_after(age_s, self.half_life_s),
+        )
+    }
+
     /// Variance per second, once there are returns enough.
     pub(super) fn variance(&self) -> Option<f64> {
         let ready = self.returns >= RETURNS_MIN && self.den > self.half_life_s / 2.0;
         ready.then(|| self.num / self.den)
     }
 
-    pub(super) fn estimate(&self, as_of: Time) -> Option<Sigma> {
+    /// At `now`; see [`n`](Self::n).
+    pub(super) fn estimate(&self, counted: Time, as_of: Time, now: Time) -> Option<Sigma> {
         self.variance().map(|variance| Sigma {
             value: libm::sqrt(variance),
-            n: self.count * self.count / self.count_sq,
+            n: self.n(counted, as_of, now),
             as_of,
         })
+    }
+
+    /// What it rests on at `now`; see [`n`](Self::n).
+    pub(super) fn evidence(&self, counted: Time, as_of: Time, now: Time) -> Evidence {
+        Evidence {
+            n: self.n(counted, as_of, now),
+            as_of: (as_of > Time::ZERO).then_some(as_of),
+            ready: self.variance().is_some(),
+        }
     }
 }
