@@ -138,6 +138,13 @@ proptest! {
         let (flat, mut held) = (models(&flat), models(&held));
         held.own = flat.own;
         held.used = flat.used;
+        // So does what is known of takers there.
+        for (held, flat) in held.rests_on.iter_mut().zip(&flat.rests_on) {
+            prop_assert_eq!(held.of, flat.of);
+            if held.of.contains("intensity") {
+                *held = *flat;
+            }
+        }
         prop_assert_eq!(flat, held);
     }
 }
