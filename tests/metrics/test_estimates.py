@@ -1,5 +1,5 @@
-"""What each estimate rests on, from frames to whoever looks: metrics, `explain quotes`, the journal, the
-first screen. While nothing is heard it is less, and older.
+"""What each estimate rests on, from frames to whoever looks: metrics, `explain quotes`,
+the journal, the first screen. While nothing is heard it is less, and older.
 """
 
 import json
@@ -106,7 +106,7 @@ def test_each_estimate_says_what_it_rests_on_wherever_it_is_shown(tmp_path: Path
     assert told.keys() == ALL
     text = explain.text_of_quotes(shown)
     for name in seen:
-        line = next(line for line in text if line.startswith(f"  {name} "))
+        line = next(line for line in text if line.startswith(f"  {name:<20} n "))
         assert f"n {told[name]['n']:>9,.1f}" in line
         assert f"{told[name]['age_s']:,.1f} s old" in line
         assert ("NOT READY" in line) != told[name]["ready"]

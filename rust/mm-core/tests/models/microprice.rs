@@ -215,8 +215,8 @@ fn a_silence_leaves_less_of_it() {
     after.observe(later(7_200), &touch(200_000, 0, 1, 0), TICK);
     assert!((n(&after, later(7_200)) / full - 0.5).abs() < 1e-9);
     assert_eq!(
-        after.offset_ticks(&seen, TICK),
-        micro.offset_ticks(&seen, TICK)
+        after.offset_ticks(&seen, TICK).to_bits(),
+        micro.offset_ticks(&seen, TICK).to_bits()
     );
     // And it learns on from there: five hundred visits more, of which the newest may wait for the next solution.
     for change in 0..1_000 {
