@@ -201,8 +201,8 @@ TURNS = (
     Turn(
         "control.burst_step_s", (30.0, 5.0), comes_back, ([60.0, 90.0, 120.0], [60.0, 65.0, 70.0])
     ),
-    # T has lengthened by the seconds without a fill.
-    Turn("control.ramp", (False, True), limit, (7_619, 1_904)),
+    # T has lengthened by the seconds without a fill, and after a silence sigma is worth less.
+    Turn("control.ramp", (False, True), limit, (7_612, 1_903)),
     Turn("control.kill_runaway_ratio", (2.0, 20.0), runs_away, ((0.0, "runaway"), None)),
     Turn(
         "control.kill_stale_s",
