@@ -11,6 +11,7 @@ use crate::control::ToxicCounts;
 use crate::estimators::adverse::{Cost, DEPTHS, DEPTHS_BPS, HORIZONS_S};
 use crate::estimators::flow::{FlowShown, HALF_LIVES_S};
 use crate::estimators::intensity::{Fit, OwnIntensity};
+use crate::estimators::kept::Kept;
 use crate::estimators::microprice::MicroPrice;
 use crate::estimators::own_cost::{HORIZON, OwnCost, OwnCosts};
 use crate::estimators::regime::{Regime, Regimes};
@@ -124,6 +125,8 @@ pub(super) struct Models {
     /// What moves the fair price from there.
     pub(super) shifted: Shifted,
     learned: Learned,
+    /// Of the tape, what is not read each second.
+    kept: Kept,
     /// The tape's intensity at the distances where orders of ours rested.
     quoted: [Option<Fit>; 2],
     fitted: Option<Time>,
@@ -159,6 +162,7 @@ impl Models {
             shifted: Shifted::new(config),
             learned: assumed,
             assumed,
+            kept: Kept::default(),
             quoted: [None; 2],
             fitted: None,
             tape_costs: assumed.adverse,
@@ -361,7 +365,11 @@ impl Models {
     }
 
     fn refit(&mut self, exch: Time) {
-        self.quoted = Side::BOTH.map(|side| self.fit_where_quoted(side, exch));
+        let (watched, own) = (&self.watched, &self.own);
+        self.quoted = Side::BOTH.map(|side| {
+            let rested = || own.rested_range(side);
+            self.kept.fit_between(watched, side, exch, rested)
+        });
         let n0 = self.config.shrink_n0;
         let mut learned = self.assumed;
         match (self.config.intensity, self.quoted) {
@@ -375,10 +383,12 @@ impl Models {
             }
             _ => {}
         }
-        self.tape_costs = Side::BOTH.map(|side| {
-            let curve = self.watched.costs(side, COST_HORIZON, exch);
-            CostCurve::measured(&curve, self.assumed.adverse_bps(side, 0.0), n0)
-        });
+        for side in Side::BOTH {
+            if let Some(curve) = self.kept.costs(&self.watched, side, COST_HORIZON, exch) {
+                let assumed_bps = self.assumed.adverse_bps(side, 0.0);
+                self.tape_costs[side.index()] = CostCurve::measured(&curve, assumed_bps, n0);
+            }
+        }
         if let Some(shifts_bps) = self.cost_shifts_bps(exch) {
             let shifted = |side: Side| {
                 let side = side.index();

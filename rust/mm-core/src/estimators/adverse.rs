@@ -109,12 +109,22 @@ impl Sums {
     }
 
     pub(super) fn cost(&self) -> Option<Cost> {
-        let n = effective(self.apart, self.apart_squared, self.latest);
+        self.cost_of(1.0)
+    }
+
+    /// The cost as of `now`, decayed or not: only the number depends on it.
+    fn cost_at(&self, now: Time, left: &mut Left) -> Option<Cost> {
+        self.cost_of(left.after(now.since(self.as_of)))
+    }
+
+    fn cost_of(&self, left: f64) -> Option<Cost> {
+        let n = left * effective(self.apart, self.apart_squared, self.latest);
         if !(n >= 2.0 && self.weight > 0.0) {
             return None;
         }
-        let mean_bps = self.moved / self.weight;
-        let variance = (self.squared / self.weight - mean_bps * mean_bps).max(0.0);
+        let each = 1.0 / self.weight;
+        let mean_bps = self.moved * each;
+        let variance = (self.squared * each - mean_bps * mean_bps).max(0.0);
         Some(Cost {
             mean_bps,
             se_bps: libm::sqrt(variance / (n - 1.0)),
@@ -130,6 +140,9 @@ pub struct AdverseSelection {
     half_life_s: f64,
     /// By maker's side, horizon and depth.
     sums: [[[Sums; DEPTHS]; HORIZONS_S.len()]; 2],
+    /// Of all moves by maker's side and horizon, added up, the share of each in the farthest sums that it is in: no
+    /// other sums have so much that is new.
+    news: [[f64; HORIZONS_S.len()]; 2],
     /// Oldest first.
     waiting: VecDeque<Sweep>,
     /// Of them, from the oldest, those whose move to each horizon is known: a mid costs no look at the rest.
@@ -146,6 +159,7 @@ impl AdverseSelection {
         Self {
             half_life_s,
             sums: [[[Sums::default(); DEPTHS]; HORIZONS_S.len()]; 2],
+            news: [[0.0; HORIZONS_S.len()]; 2],
             waiting: VecDeque::new(),
             resolved: [0; HORIZONS_S.len()],
             due: None,
@@ -213,7 +227,11 @@ impl AdverseSelection {
         }
         // The longest horizon is the last to be known.
         let [.., over] = self.resolved;
-        self.forget_oldest(over);
+        if over > 0 {
+            self.forget_oldest(over);
+        } else {
+            self.due = self.next_due();
+        }
     }
 
     #[expect(clippy::cast_precision_loss, reason = "sign is -1 or 1")]
@@ -222,13 +240,16 @@ impl AdverseSelection {
         let maker = sweep.side.opposite();
         let mut left = Left::new(self.half_life_s);
         let cells = &mut self.sums[maker.index()][horizon_index];
+        let mut share = 0.0;
         for (cell, depth) in cells.iter_mut().zip(DEPTHS_BPS) {
             if depth > sweep.reach_bps.max(0.0) {
                 break;
             }
             cell.decay(sweep.exch.plus(horizon), &mut left);
             cell.add(sweep.exch, horizon, move_bps);
+            share = 1.0 / cell.weight;
         }
+        self.news[maker.index()][horizon_index] += share;
     }
 
     /// What a maker on `side` at each of `DEPTHS_BPS` loses to sweeps that reach it, at a horizon of
@@ -236,15 +257,22 @@ impl AdverseSelection {
     #[must_use]
     pub fn curve(&self, side: Side, horizon: usize, now: Time) -> [Option<Cost>; DEPTHS] {
         let mut left = Left::new(self.half_life_s);
-        let mut costs = self.sums[side.index()][horizon].map(|mut sums| {
-            if sums.weight == 0.0 {
-                return None;
-            }
-            sums.decay(now, &mut left);
-            sums.cost()
-        });
+        let sums = &self.sums[side.index()][horizon];
+        let mut costs = core::array::from_fn(|depth| sums[depth].cost_at(now, &mut left));
         make_monotone(&mut costs);
         costs
+    }
+
+    /// Grows by how much of any depth's sums is new.
+    pub(super) const fn news(&self, side: Side, horizon: usize) -> f64 {
+        self.news[side.index()][horizon]
+    }
+
+    /// Until when silence alone leaves all but a hundredth of what is known `now`.
+    pub(super) fn alike_until(&self, now: Time) -> Time {
+        now.plus(Dur::from_secs(
+            0.01 / core::f64::consts::LN_2 * self.half_life_s,
+        ))
     }
 
     /// The cost at one distance: between two known ones in proportion, beyond the last known one nothing.
@@ -315,6 +343,11 @@ impl Pool {
 
 /// Pools neighbours until no mean falls with depth. A pool has one mean and its error; `n` stays that of each depth.
 fn make_monotone(costs: &mut [Option<Cost>; DEPTHS]) {
+    let falls = |pair: (&Cost, &Cost)| pair.1.mean_bps < pair.0.mean_bps;
+    let further = costs.iter().flatten().skip(1);
+    if !costs.iter().flatten().zip(further).any(falls) {
+        return;
+    }
     let mut pools: Vec<Pool> = Vec::with_capacity(DEPTHS);
     for cost in costs.iter().flatten() {
         let mut pool = Pool::of(cost);

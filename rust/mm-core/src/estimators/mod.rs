@@ -8,6 +8,7 @@ pub mod funding;
 pub mod history;
 pub mod intensity;
 pub mod jump;
+pub mod kept;
 pub mod markout;
 pub mod microprice;
 pub mod ofi;

@@ -3,7 +3,7 @@
 use super::adverse::{AdverseSelection, Cost, DEPTHS};
 use super::decay::left_after;
 use super::flow::Flow;
-use super::intensity::{Fit, MarketIntensity};
+use super::intensity::{Fit, FitRead, MarketIntensity};
 use super::sweep::{Sweep, Sweeps};
 use super::{Evidence, GAP};
 use crate::book::Touch;
@@ -134,16 +134,24 @@ impl Watched {
     /// The same between two distances, bps, which are taken a little apart where they are one: the slope there, of no
     /// use anywhere else. `None` where too few came so far.
     #[must_use]
-    pub fn fit_between(
+    pub fn fit_between(&self, side: Side, between_bps: (f64, f64), now: Time) -> Option<Fit> {
+        Some(self.read_between(side, between_bps, now)?.fit())
+    }
+
+    pub(super) fn read_between(
         &self,
         side: Side,
         (near_bps, far_bps): (f64, f64),
         now: Time,
-    ) -> Option<Fit> {
+    ) -> Option<FitRead> {
         let apart = (SPAN_LEAST_BPS - (far_bps - near_bps)).max(0.0) / 2.0;
         let low_bps = (near_bps - apart).max(self.half_spread_bps()?);
         let high_bps = (far_bps + apart).max(low_bps + SPAN_LEAST_BPS);
-        self.intensity.fit(side, low_bps, high_bps, now)
+        self.intensity.read(side, low_bps, high_bps, now)
+    }
+
+    pub(super) fn still(&self, side: Side, read: &FitRead, now: Time) -> Option<Fit> {
+        self.intensity.still(side, read, now)
     }
 
     /// Sweeps a second that came to `delta_bps` of our side or further, as counted.
@@ -169,6 +177,14 @@ impl Watched {
     #[must_use]
     pub fn costs(&self, side: Side, horizon: usize, now: Time) -> [Option<Cost>; DEPTHS] {
         self.adverse.curve(side, horizon, now)
+    }
+
+    pub(super) const fn cost_news(&self, side: Side, horizon: usize) -> f64 {
+        self.adverse.news(side, horizon)
+    }
+
+    pub(super) fn costs_alike_until(&self, now: Time) -> Time {
+        self.adverse.alike_until(now)
     }
 }
 

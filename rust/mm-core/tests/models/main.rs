@@ -17,6 +17,7 @@ mod funding;
 mod glft;
 mod hjb;
 mod intensity;
+mod kept;
 mod laws;
 mod long_run;
 mod markout;

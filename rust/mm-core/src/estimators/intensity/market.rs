@@ -7,6 +7,7 @@
 //! distance cannot be seen, and to count as though they could is off by `1 / (1/k + h)` instead of `k`.
 
 use super::Fit;
+use crate::estimators::kept::{ERRORS, NEWS};
 use crate::estimators::sweep::Sweep;
 use crate::estimators::{Evidence, GAP, effective};
 use crate::units::{Side, Time};
@@ -25,8 +26,8 @@ const GROWTH_MAX: f64 = 1e12;
 /// Counts of one side.
 #[derive(Clone, Debug, PartialEq)]
 struct Reaches {
-    /// Weighted sweeps that ended in each bin; the last one holds all beyond.
-    ended: Vec<f64>,
+    /// Weighted sweeps that came to each bin or beyond it; the last one holds all beyond. A fit needs no other sums.
+    reached: Vec<f64>,
     /// Bins up to here: none ended beyond.
     end: usize,
     /// Sum of the squared weights of all sweeps.
@@ -37,14 +38,41 @@ struct Reaches {
 }
 
 impl Reaches {
-    /// The bins from `first` to before `end` that anything ended in.
-    fn between(&self, first: usize, end: usize) -> &[f64] {
-        let end = end.min(self.end);
-        &self.ended[first.min(end)..end]
+    fn add(&mut self, bin: usize, weight: f64, exch: Time) {
+        for reached in &mut self.reached[..=bin] {
+            *reached += weight;
+        }
+        self.end = self.end.max(bin + 1);
+        self.squares += weight * weight;
+        self.latest = weight;
+        self.newest = self.newest.max(exch);
     }
 
-    fn all(&self) -> f64 {
-        self.between(0, self.end).iter().sum()
+    /// What a weight is worth of a sweep where one that is observed weighs `growth`: the effective number over the
+    /// sum of weights. It falls while nobody comes, and while nobody watches.
+    fn worth(&self, growth: f64) -> f64 {
+        let sum = self.reached[0];
+        effective(sum, self.squares, self.latest) / (sum * growth)
+    }
+}
+
+/// A fit, and what may come before it is to be made anew.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct FitRead {
+    fit: Fit,
+    first: usize,
+    /// Weight that came to the first bin.
+    reached: f64,
+    /// Exchange time until which the market was watched, and one over the weighted seconds observed, 1/s.
+    seen: Time,
+    each_s: f64,
+    /// What the logarithm of the rate may move by.
+    error: f64,
+}
+
+impl FitRead {
+    pub(in crate::estimators) const fn fit(&self) -> Fit {
+        self.fit
     }
 }
 
@@ -67,7 +95,7 @@ impl MarketIntensity {
     #[must_use]
     pub fn new(half_life_s: f64) -> Self {
         let reaches = Reaches {
-            ended: vec![0.0; BINS + 1],
+            reached: vec![0.0; BINS + 1],
             end: 0,
             squares: 0.0,
             latest: 0.0,
@@ -139,11 +167,7 @@ impl MarketIntensity {
         // The side of the makers that it met.
         let side = &mut self.sides[sweep.side.opposite().index()];
         let bin = bin(sweep.reach_bps.max(0.0)).min(BINS);
-        side.ended[bin] += self.growth;
-        side.end = side.end.max(bin + 1);
-        side.squares += self.growth * self.growth;
-        side.latest = self.growth;
-        side.newest = side.newest.max(sweep.exch);
+        side.add(bin, self.growth, sweep.exch);
     }
 
     /// The fit of the distances from `low_bps`, at least the half-spread, to `high_bps` of our orders on
@@ -151,18 +175,62 @@ impl MarketIntensity {
     /// within.
     #[must_use]
     pub fn fit(&self, side: Side, low_bps: f64, high_bps: f64, now: Time) -> Option<Fit> {
+        self.fit_of_bins(side, (bin_from(low_bps), bin(high_bps)), now)
+    }
+
+    /// The same, to be kept as long as it is [still](Self::still) so.
+    pub(in crate::estimators) fn read(
+        &self,
+        side: Side,
+        low_bps: f64,
+        high_bps: f64,
+        now: Time,
+    ) -> Option<FitRead> {
+        let first = bin_from(low_bps);
+        let fit = self.fit_of_bins(side, (first, bin(high_bps)), now)?;
+        let (growth, observed_s) = self.seen();
+        Some(FitRead {
+            fit,
+            first,
+            reached: self.sides[side.index()].reached[first],
+            seen: self.known?.1,
+            each_s: growth / observed_s,
+            error: ERRORS / libm::sqrt(fit.n),
+        })
+    }
+
+    /// A fit that was read, as of `now`: its curve as it was, and what that rests on as it is. `None` where who came,
+    /// or that nobody did, can have moved it by a tenth of its standard error, or too few are left.
+    pub(in crate::estimators) fn still(
+        &self,
+        side: Side,
+        read: &FitRead,
+        now: Time,
+    ) -> Option<Fit> {
         let reaches = &self.sides[side.index()];
-        let (first, last) = (bin_from(low_bps), bin(high_bps).min(BINS));
-        let inside = reaches.between(first, last);
-        let ended: f64 = inside.iter().sum();
-        let beyond: f64 = reaches.between(last, reaches.end).iter().sum();
-        let passed = steps(inside) + beyond * as_f64(last.checked_sub(first)?);
-        let total = ended + beyond;
+        let total = reaches.reached[read.first];
+        let came = (total - read.reached) / read.reached;
+        let watched = self.known?.1.since(read.seen);
+        let silence = watched.as_secs() * read.each_s;
+        // Less than it was: weights were scaled back.
+        if !(0.0..=NEWS).contains(&came) || libm::fabs(came - silence) > read.error {
+            return None;
+        }
+        let n = total * reaches.worth(self.weighs(now));
+        (n >= SWEEPS_MIN).then(|| read.fit.resting_on(n, reaches.newest))
+    }
+
+    fn fit_of_bins(&self, side: Side, (first, last): (usize, usize), now: Time) -> Option<Fit> {
+        let reaches = &self.sides[side.index()];
+        // Whoever came to a bin beyond the first one passed one more.
+        let passed = sum(reaches.reached.get(first + 1..=last)?);
+        let (total, beyond) = (reaches.reached[first], reaches.reached[last]);
+        let ended = total - beyond;
         let (_, observed_s) = self.seen();
         if ended <= 0.0 || passed <= 0.0 || observed_s <= 0.0 {
             return None;
         }
-        let worth = self.worth(reaches, now);
+        let worth = reaches.worth(self.weighs(now));
         let n = total * worth;
         if n < SWEEPS_MIN {
             return None;
@@ -189,33 +257,30 @@ impl MarketIntensity {
     #[must_use]
     pub fn fit_where_known(&self, side: Side, near_bps: f64, now: Time) -> Option<Fit> {
         let reaches = &self.sides[side.index()];
-        let worth = self.worth(reaches, now);
-        let mut beyond = 0.0;
-        let far = (0..reaches.end).rev().find(|bin| {
-            beyond += reaches.ended[*bin];
-            beyond * worth >= SWEEPS_MIN
-        })?;
-        self.fit(side, near_bps, (as_f64(far) * BIN_BPS).min(FAR_BPS), now)
+        let enough = SWEEPS_MIN / reaches.worth(self.weighs(now));
+        let known = reaches.reached[..reaches.end].partition_point(|reached| *reached >= enough);
+        let far_bps = (as_f64(known.checked_sub(1)?) * BIN_BPS).min(FAR_BPS);
+        self.fit_of_bins(side, (bin_from(near_bps), bin(far_bps)), now)
     }
 
     /// Rate of sweeps that came to `delta_bps` at least, 1/s, as counted: what no fit says. `None` before
     /// anything was watched or beyond the bins.
     #[must_use]
     pub fn counted_rate(&self, side: Side, delta_bps: f64) -> Option<f64> {
-        let beyond = self.sides[side.index()].ended.get(bin_from(delta_bps)..)?;
+        let reached = self.sides[side.index()].reached.get(bin_from(delta_bps))?;
         let (_, observed_s) = self.seen();
-        (observed_s > 0.0).then(|| beyond.iter().sum::<f64>() / observed_s)
+        (observed_s > 0.0).then(|| reached / observed_s)
     }
 
     /// What all sweeps that a maker on `side` could meet rest on.
     #[must_use]
     pub fn evidence(&self, side: Side, now: Time) -> Evidence {
         let reaches = &self.sides[side.index()];
-        let sum = reaches.all();
-        if sum <= 0.0 {
+        let all = reaches.reached[0];
+        if all <= 0.0 {
             return Evidence::NONE;
         }
-        let n = sum * self.worth(reaches, now);
+        let n = all * reaches.worth(self.weighs(now));
         Evidence {
             n,
             as_of: Some(reaches.newest),
@@ -223,13 +288,9 @@ impl MarketIntensity {
         }
     }
 
-    /// What a weight is worth of a sweep at `now`: the effective number over the sum of weights. It falls while
-    /// nobody comes, and while nobody watches.
-    fn worth(&self, reaches: &Reaches, now: Time) -> f64 {
-        let sum = reaches.all();
-        let seen = self.known.map_or(now, |(_, seen)| seen.max(now));
-        let now = 1.0 / self.at(seen).0;
-        effective(sum * now, reaches.squares * now * now, reaches.latest * now) / sum
+    /// What an observation weighs at `now`, or when the market was last watched.
+    fn weighs(&self, now: Time) -> f64 {
+        self.at(self.known.map_or(now, |(_, seen)| seen.max(now))).0
     }
 
     fn bound(&mut self) {
@@ -238,7 +299,7 @@ impl MarketIntensity {
         }
         let by = 1.0 / self.growth;
         for side in &mut self.sides {
-            for weight in &mut side.ended {
+            for weight in &mut side.reached {
                 *weight *= by;
             }
             side.squares *= by * by;
@@ -269,13 +330,18 @@ fn bin_from(bps: f64) -> usize {
     libm::ceil(bps / BIN_BPS - 1e-9).clamp(0.0, as_f64(BINS)) as usize
 }
 
-/// Weighted steps beyond the first bin.
-fn steps(inside: &[f64]) -> f64 {
-    inside
-        .iter()
-        .enumerate()
-        .map(|(step, weight)| as_f64(step) * weight)
-        .sum()
+/// Four sums at a time: one waits for each of its additions.
+fn sum(of: &[f64]) -> f64 {
+    let fours = of.chunks_exact(4);
+    let rest: f64 = fours.remainder().iter().sum();
+    let mut sums = [0.0; 4];
+    for four in fours {
+        for (sum, one) in sums.iter_mut().zip(four) {
+            *sum += one;
+        }
+    }
+    let [a, b, c, d] = sums;
+    rest + (a + b) + (c + d)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "at most a few hundred bins")]

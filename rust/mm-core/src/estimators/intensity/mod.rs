@@ -11,7 +11,7 @@ use crate::units::Time;
 mod market;
 mod own;
 
-pub use market::MarketIntensity;
+pub use market::{FitRead, MarketIntensity};
 pub use own::OwnIntensity;
 
 /// A fit with its covariance. Distances in bps of the mid before the sweep.
@@ -59,6 +59,19 @@ impl Fit {
             n: self.n,
             as_of: Some(self.as_of),
             ready: true,
+        }
+    }
+
+    /// The same curve where `n` events say it, of which the newest came at `as_of`.
+    pub(super) fn resting_on(self, n: f64, as_of: Time) -> Self {
+        let wider = self.n / n;
+        Self {
+            var_log_arrival: self.var_log_arrival * wider,
+            var_kappa: self.var_kappa * wider,
+            covariance: self.covariance * wider,
+            n,
+            as_of,
+            ..self
         }
     }
 
