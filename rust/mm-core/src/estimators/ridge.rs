@@ -2,8 +2,9 @@
 //! pass. MODELS.md P1.5, P2.5.
 //!
 //! The slope of `y` on `x` through the origin, `sum w x y / sum w x^2`, each pair decayed with a half-life.
-//! The ridge is worth `n0` pairs of the usual `x^2`: what is predicted is the slope's share `n / (n + n0)`, so
-//! no unit of `x` or `y` matters. Every pair is first predicted from those before it and then learned; the gate
+//! The ridge is worth `n0` pairs of the usual `x^2`, among which is the `x` that is asked about: of many pairs the
+//! slope's share `n / (n + n0)` is predicted, and of the first ones, whose `x` may be next to nothing, no multiple of
+//! them. No unit of `x` or `y` matters. Every pair is first predicted from those before it and then learned; the gate
 //! opens when the share of `y^2` explained so is above `2 p / n`, `p = 1`. Where nothing is explained,
 //! `n R^2` is about `(n / (n + n0)) X - ln(1 + n / n0)` with `X` chi-squared of one degree of freedom,
 //! and above 2 in 3.4 % of cases at most, whatever `n` and `n0`.
@@ -98,11 +99,13 @@ impl Ridge {
     /// What `x` is expected to bring at `at`, whether or not the gate is open.
     #[must_use]
     pub fn predict(&self, x: f64, at: Time) -> f64 {
-        if self.xx <= 0.0 {
+        let left = self.left(at);
+        let seen = self.xx * left;
+        if seen <= 0.0 {
             return 0.0;
         }
-        let n = self.n * self.left(at);
-        self.xy / self.xx * (n / (n + self.n0)) * x
+        let usual = (seen + x * x) / (self.n * left + 1.0);
+        self.xy * left / (seen + self.n0 * usual) * x
     }
 
     /// What is left at `at` of what was known.

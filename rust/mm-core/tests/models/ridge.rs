@@ -116,11 +116,17 @@ fn units_do_not_matter() {
     assert!((two.r2 - one.r2).abs() < 1e-12 && two.n.to_bits() == one.n.to_bits());
 }
 
-/// What is expected is the slope's share `n / (n + n0)`, and it follows a market that changes.
+/// Of a usual signal the slope's share `n / (n + n0)` is expected, and it follows a market that changes.
 #[test]
 fn it_is_shrunk_and_forgets() {
     let learned = run(1, 0.5, Ridge::new(FOR_EVER_S, 500.0), |_| ());
-    let share = learned.predict(1.0, Time::ZERO) / slope(&learned).value;
+    let mut random = Random::new(1);
+    let squares = (0..N).map(|_| {
+        let (x, _) = (random.normal(), random.normal());
+        x * x
+    });
+    let usual = libm::sqrt(squares.sum::<f64>() / N as f64);
+    let share = learned.predict(usual, Time::ZERO) / (slope(&learned).value * usual);
     assert!((share - 0.8).abs() < 1e-6, "{share}");
     let mut turned = run(1, 0.5, Ridge::new(120.0, 100.0), |_| ());
     let mut random = Random::new(9);
@@ -136,4 +142,22 @@ fn it_is_shrunk_and_forgets() {
     }
     let found = slope(&turned);
     assert!((found.value + 0.5).abs() < 4.0 * found.se, "{found:?}");
+}
+
+/// A first signal next to nothing, as a basis has whose average has only begun, says nothing of the next one: as a
+/// multiple of it that would be missed by so much that for hours the gate let nothing through.
+#[test]
+fn a_first_signal_of_next_to_nothing_does_not_shut_the_gate() {
+    for n0 in [30.0, 100.0] {
+        let (mut random, mut ridge) = (Random::new(3), Ridge::new(FOR_EVER_S, n0));
+        ridge.observe(Time::ZERO, 1e-9, 1.0, 0.0);
+        for second in 1..N {
+            let (at, x) = (Time(second * SECOND), random.normal());
+            let predicted = ridge.predict(x, at);
+            assert!(predicted.abs() < 2.0, "{second}: {predicted}");
+            ridge.observe(at, x, 0.5 * x + random.normal(), predicted);
+        }
+        let found = ridge.slope(Time(N * SECOND)).unwrap();
+        assert!(found.is_open() && found.r2 > 0.15, "{found:?}");
+    }
 }
