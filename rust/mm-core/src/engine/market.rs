@@ -214,6 +214,7 @@ impl Market {
 
     pub(super) fn on_down(&mut self) {
         self.models.on_gap();
+        self.markouts.on_gap();
         if let Some(queues) = &mut self.queues {
             queues.on_gap();
         }

@@ -301,6 +301,14 @@ impl Markouts {
         self.due = self.pending.iter().filter_map(Pending::due).min();
     }
 
+    /// The stream broke: of fills that wait nobody knows how they went on, and what was filled meanwhile has no mid
+    /// before it.
+    pub fn on_gap(&mut self) {
+        self.pending.clear();
+        self.due = None;
+        self.mids.clear();
+    }
+
     /// Nothing more comes: the newest mid held until `end`.
     pub fn end(&mut self, end: Time) {
         self.resolve(end, |due| due <= end);
@@ -462,5 +470,25 @@ mod tests {
         assert_eq!(counted, [1, 1, 1, 1, 0, 1]);
         markouts.on_fill(secs(90), Side::Bid, Px(10_000), Sz(1));
         assert_eq!(markouts.by_side_and_depth().unknown, 1);
+    }
+
+    /// A fill before a break counts as far as its mids are known, one in it nowhere, and those after it as ever.
+    #[test]
+    fn nothing_is_joined_across_a_break() {
+        let mut markouts = Markouts::default();
+        markouts.on_mid(secs(1), 10_000.0);
+        markouts.on_fill(secs(2), Side::Bid, Px(9_999), Sz(1));
+        markouts.on_mid(secs(3), 10_001.0);
+        markouts.on_mid(secs(4), 10_001.0);
+        markouts.on_gap();
+        markouts.on_fill(secs(5), Side::Bid, Px(9_999), Sz(1));
+        markouts.on_mid(secs(6), 9_000.0);
+        markouts.on_mid(secs(80), 9_000.0);
+        let counted = markouts.table().map(|at| at.n);
+        assert_eq!(counted, [1, 1, 0, 0, 0, 0]);
+        assert_eq!(markouts.by_side_and_depth().unknown, 1);
+        markouts.on_fill(secs(81), Side::Bid, Px(8_999), Sz(1));
+        markouts.on_mid(secs(83), 9_000.0);
+        assert_eq!(markouts.table()[1].n, 2);
     }
 }
