@@ -659,6 +659,99 @@ fn the_skew_follows_volatility_where_gamma_is_the_usual_one() {
     assert!(present > 0.0 && usual > 2.0 * present, "{usual} {present}");
 }
 
+/// What gamma is for: the volatility of the usual hour and the arrival that is configured; prices go by what is measured.
+#[test]
+fn the_usual_gamma_is_of_usual_volatility_and_the_configured_arrival() {
+    let mut desk = quiet(|config| {
+        config.models.gamma_at = GammaAt::Usual;
+        config.models.intensity = IntensitySource::Tape;
+    });
+    market(4.0, nothing).run(&mut desk, 2_400);
+    let shown = desk.snapshot();
+    let solved = shown.pricing.priced_from.unwrap().solved.unwrap();
+    let solved = serde_json::to_value(solved).unwrap();
+    let of = |when: &str, what: &str| solved[when][what].as_f64().unwrap();
+    assert!((of("usual", "arrival") - 0.1).abs() < 1e-12, "{solved}");
+    assert!(of("at", "arrival") > 0.15, "{solved}");
+    // 5 bps a minute.
+    let usual_bps = 5.0 / 60.0_f64.sqrt();
+    assert!(
+        (of("usual", "sigma_bps") / usual_bps - 1.0).abs() < 0.01,
+        "{solved}"
+    );
+    assert!(
+        (of("at", "sigma_bps") / of("usual", "sigma_bps") - 1.0).abs() > 0.2,
+        "{solved}"
+    );
+    assert!(
+        (of("usual", "kappa") - of("at", "kappa")).abs() < 1e-12,
+        "{solved}"
+    );
+}
+
+/// What the skew pays to be rid of what is held is earned by each level that reduces: none goes without a size for
+/// standing where a fill alone would not pay.
+#[test]
+fn a_level_that_reduces_earns_the_skew() {
+    let config = configured(|config| {
+        config.quoting.risk_aversion = 4.0;
+        config.requests.burst_frac = 1.0;
+    });
+    let mut desk = Desk::with(config, 2_000);
+    desk.open();
+    desk.seconds(100);
+    let shown = desk.snapshot();
+    let skew_bps = -shown.trace[0].terms.unwrap().skew_bps;
+    let mut asks: Vec<(f64, f64)> = shown
+        .orders
+        .iter()
+        .filter(|order| order.side == Side::Ask)
+        .map(|order| {
+            let size = order.size.unwrap();
+            assert_eq!(size.merged, Sz::ZERO, "{size:?}");
+            (
+                order.trace.unwrap().half_spread_bps,
+                size.by_weight.as_f64(),
+            )
+        })
+        .collect();
+    asks.sort_by(|a, b| a.0.total_cmp(&b.0));
+    println!("{skew_bps} {asks:?}");
+    // Fee and adverse selection are 2 bps.
+    assert!(asks.len() == 5 && asks[0].0 < 2.0, "{asks:?}");
+    for pair in asks.windows(2) {
+        let worth = |bps: f64| libm::exp(-0.7 * bps) * (bps + skew_bps - 2.0);
+        let ratio = pair[1].1 / pair[0].1;
+        let wanted = worth(pair[1].0) / worth(pair[0].0);
+        assert!(
+            (ratio / wanted - 1.0).abs() < 0.05,
+            "{ratio} {wanted} {asks:?}"
+        );
+    }
+}
+
+/// A break of the line: what a fill before it came to is told as far as it is known, and not across.
+#[test]
+fn no_markout_is_taken_across_a_break() {
+    let counted = |breaks: bool| {
+        let mut desk = quiet(|_| {});
+        desk.fill(Side::Bid, 5);
+        desk.seconds(3);
+        if breaks {
+            desk.stream(Stream::Market, StreamState::Down);
+            desk.stream(Stream::Market, StreamState::Up);
+        }
+        desk.seconds(70);
+        desk.snapshot()
+            .markouts
+            .iter()
+            .map(|at| at.n)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(counted(false), [1; 6]);
+    assert_eq!(counted(true), [1, 1, 0, 0, 0, 0]);
+}
+
 /// No candles, no usual volatility: then the market is as usual, whatever it does.
 #[test]
 fn without_history_the_regime_is_the_usual_one() {

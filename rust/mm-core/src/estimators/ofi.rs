@@ -120,3 +120,37 @@ fn change(before: &Touch, after: &Touch) -> f64 {
         - counts(after.ask.px <= before.ask.px) * after.ask.sz.as_f64()
         + counts(after.ask.px >= before.ask.px) * before.ask.sz.as_f64()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Level;
+    use crate::units::{Px, SECOND, Sz};
+
+    fn top(bid: i64, ask: i64) -> Touch {
+        let level = |px, sz| Level {
+            px: Px(px),
+            sz: Sz(sz),
+        };
+        Touch {
+            bid: level(99, bid),
+            ask: level(101, ask),
+        }
+    }
+
+    /// Whatever comes, it is said to be as much as usual at most.
+    #[test]
+    fn more_than_is_usual_counts_as_what_is_usual() {
+        for (bid, ask, wanted) in [(1_000_000, 100, 1.0), (100, 1_000_000, -1.0)] {
+            let mut flow = Imbalance::new(1_800.0);
+            for second in 0..60 {
+                let at = Time(second * SECOND);
+                flow.on_touch(at, &top(100 + second % 2, 100));
+                let _: Option<f64> = flow.look(at);
+            }
+            let at = Time(60 * SECOND);
+            flow.on_touch(at, &top(bid, ask));
+            assert!((flow.value(at).unwrap() - wanted).abs() < 1e-12);
+        }
+    }
+}

@@ -332,3 +332,82 @@ fn a_mirrored_market_is_mirrored() {
         assert!((one.slope.unwrap().value / other.slope.unwrap().value - 1.0).abs() < 1e-4);
     }
 }
+
+/// The flow's slope, and whether it predicts, in a market whose fair price knows `known` of what the flow at the
+/// touch says of the next second.
+fn flow_beside_a_fair_price(seed: u64, known: f64) -> SignalShown {
+    let (mut random, mut shift) = (Random::new(seed), Shift::new(config()));
+    let (mut mid, mut now, mut coming) = (1e8, Time(0), 0.0);
+    for second in 0..SECONDS {
+        let pressure = random.normal();
+        for (part, grown) in [(0, 0.0), (500, pressure)] {
+            now = Time(second * SECOND + part * 1_000_000);
+            if part == 0 {
+                mid += coming + 40.0 * random.normal();
+            }
+            let size = |signed: f64| 700 + (140.0 * signed).round().clamp(-630.0, 630.0) as i64;
+            let top = touch(mid, [size(grown), size(-grown)]);
+            shift.on_touch(now, mid, &top, mid + known * 300.0 * grown);
+        }
+        coming = 300.0 * pressure;
+    }
+    shift.flow(now)
+}
+
+/// No signal enters twice: what the fair price expects already is not for the flow to explain.
+#[test]
+fn the_flow_explains_what_the_fair_price_leaves() {
+    for seed in 0..5 {
+        let [alone, half, beside] =
+            [0.0, 0.5, 1.0].map(|known| flow_beside_a_fair_price(seed, known));
+        let slope = |shown: SignalShown| shown.slope.unwrap();
+        let whole = slope(alone).value;
+        assert_eq!(alone.gate, Gate::Open);
+        assert!(
+            (slope(half).value / whole - 0.5).abs() < 0.15,
+            "{half:?} {whole}"
+        );
+        assert!(
+            slope(beside).value.abs() < 0.15 * whole,
+            "{beside:?} {whole}"
+        );
+    }
+}
+
+/// No signal enters twice: a flow that says the same as a reference that leads is left what that leaves.
+#[test]
+fn the_flow_explains_what_the_lead_leaves() {
+    let slope = |uses_lead: bool| {
+        let (mut random, mut now) = (Random::new(4), Time(0));
+        let mut shift = Shift::new(ShiftConfig {
+            uses_lead,
+            // Slow: the basis is all that the next second brings.
+            basis_half_life_s: 600.0,
+            ..config()
+        });
+        let (mut mid, mut coming) = (1e8, 0.0);
+        for second in 0..SECONDS {
+            let pressure = random.normal();
+            for (part, grown) in [(0, 0.0), (500, pressure)] {
+                now = Time(second * SECOND + part * 1_000_000);
+                if part == 0 {
+                    mid += coming + 40.0 * random.normal();
+                }
+                let size = |signed: f64| 700 + (140.0 * signed).round().clamp(-630.0, 630.0) as i64;
+                // The reference is there already where the flow says that the mid will be.
+                shift.on_reference(now, mid + 300.0 * grown);
+                let top = touch(mid, [size(grown), size(-grown)]);
+                shift.on_touch(now, mid, &top, mid);
+            }
+            coming = 300.0 * pressure;
+        }
+        assert_eq!(shift.lead(now).gate, Gate::Open);
+        shift.flow(now).slope.unwrap().value
+    };
+    let (alone, beside) = (slope(false), slope(true));
+    println!("flow beside a lead that says the same: {beside:.4} of {alone:.4} bps");
+    assert!(
+        alone > 0.0 && beside.abs() < 0.4 * alone,
+        "{beside} {alone}"
+    );
+}

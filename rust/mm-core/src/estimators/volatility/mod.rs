@@ -451,6 +451,32 @@ pub(super) mod tests {
         assert_eq!(volatility, before, "a minute is an observation once");
     }
 
+    /// A minute that ended as our own first mid came is history; one that ended later is in the estimates.
+    #[test]
+    fn only_minutes_before_our_own_are_history() {
+        let minutes = |many: i64, late: i64| -> Vec<Candle> {
+            let candle = |minute: i64| Candle {
+                open: Time(minute * 60 * SECOND + late),
+                close: Time((minute + 1) * 60 * SECOND + late),
+                close_px: if minute % 2 == 0 { 100.0 } else { 100.1 },
+            };
+            (0..many).map(candle).collect()
+        };
+        let seeded = |candles: &[Candle]| {
+            let mut volatility = Volatility::default();
+            volatility.observe(Time(60 * 60 * SECOND), 100.0);
+            volatility.seed(candles, Time(3_700 * SECOND));
+            volatility.estimate(2, Time(3_700 * SECOND)).unwrap().n
+        };
+        let exact = seeded(&minutes(60, 0));
+        assert!(exact > seeded(&minutes(59, 0)), "the last one counts");
+        assert!(
+            (exact - seeded(&minutes(61, 0))).abs() < 1e-12,
+            "and no later one"
+        );
+        assert!(seeded(&minutes(60, 1)) < exact, "nor one a moment late");
+    }
+
     #[test]
     fn a_price_scale_or_repeated_message_changes_nothing() {
         let (mut one, mut two) = (Volatility::default(), Volatility::default());
