@@ -493,8 +493,10 @@ def main() -> int:
     parser.add_argument("--json", action="store_true", help="an array on stdout, no tables")
     parser.add_argument("--out", type=Path, help="a file for the same array beside the tables")
     given = parser.parse_args()
-    followed = None if given.reference is None else read_followed([given.reference])
-    rows = ablate([read_recording([path]) for path in given.frames], given.equity, followed)
+    recordings = [read_recording([path]) for path in given.frames]
+    coins = [one.instrument.coin for one in recordings]
+    followed = None if given.reference is None else read_followed([given.reference], coins)
+    rows = ablate(recordings, given.equity, followed)
     told = json.dumps([asdict(one) for one in rows])
     if given.out:
         given.out.write_text(told + "\n", encoding="utf-8")

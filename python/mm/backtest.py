@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -121,18 +121,27 @@ def read_recording(
     return Recording(tuple(paths), instrument, b"".join(parts), first_lines)
 
 
-def read_followed(paths: Sequence[Path], coin: str | None = None) -> Followed:
+def read_followed(
+    paths: Sequence[Path], by: Collection[str] = (), coin: str | None = None
+) -> Followed:
     """Read the recording of the coin that another one may follow.
 
     Args:
         paths: Frames, `.zst` or plain, in order of time.
+        by: Coins that are to follow it; those that it is itself follow nothing.
         coin: The perp; None: the one that the first frame speaks of.
 
     Raises:
+        ConfigError: No coin is left to follow it.
         EventError: A file cannot be read; with its path and line.
     """
     parts, first_lines = _parts(paths)
     coin = coin or _coin_of(parts[0], paths[0])
+    if by and not set(by) - {coin}:
+        raise ConfigError(
+            f"--reference was {paths[0]}, a recording of {coin}, which is quoted:"
+            " expected one of another coin"
+        )
     return Followed(tuple(paths), coin, b"".join(parts), first_lines)
 
 

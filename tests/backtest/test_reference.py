@@ -186,6 +186,9 @@ def test_what_is_followed_has_to_be_recorded(pair: Pair, tmp_path: Path) -> None
         settings(reference="off", lead=True)
     with pytest.raises(ConfigError, match="expected off, oracle or coin:NAME"):
         settings(reference="BTC")
+    with pytest.raises(ConfigError, match=r"--reference was .* of BTC, which is quoted: expected"):
+        read_followed(pair.followed.paths, ["BTC"])
+    assert read_followed(pair.followed.paths, ["BTC", "ETH"]).coin == "BTC"
     path = tmp_path / "BTC.frames"
     whole = pair.followed.frames.splitlines()
     path.write_bytes(b"\n".join([*whole[:3], b"no frame"]))

@@ -98,7 +98,7 @@ def test_takers_that_know_cost_what_the_tape_says(known: Json) -> None:
     found = contest(known, "cost after 5 s, takers", "tape, as used", "assumed")
     assert found["verdict"] in {"gains", "cannot be told"}
     told = [tenth["came"] for tenth in known["costs"]["takers"] if tenth["came"] is not None]
-    held = sum(came["low"] < 2.0 < came["high"] for came in told)
+    held = sum(came["low"] < KNOWN.cost_bps < came["high"] for came in told)
     assert len(told) >= 2
     assert held >= len(told) - 1, told
 
@@ -148,6 +148,11 @@ def test_wrong_input_is_refused_with_its_name(tmp_path: Path) -> None:
     done = mm(absent, "--out", tmp_path / "report.txt")
     assert done.returncode != 0
     assert "expected a name that ends in .html" in done.stderr
+    alone = tmp_path / "alone.frames"
+    alone.write_text('1757000000000000000 {"channel":"bbo","data":{"coin":"BTC"}}\n')
+    done = mm(alone, "--reference", alone)
+    assert done.returncode != 0
+    assert f"--reference was {alone}, a recording of BTC, which is quoted" in done.stderr
     broken = tmp_path / "broken.frames"
     broken.write_text('1757000000000000000 {"channel":"bbo","data":{"coin":"BTC"}}\n')
     done = mm(broken)

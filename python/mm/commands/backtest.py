@@ -55,10 +55,11 @@ def backtest(
     from mm.config import load
 
     recording = read_recording(frames, coin, sz_decimals, max_leverage)
-    followed = None if reference is None else read_followed([reference])
+    quoted = recording.instrument.coin
+    followed = None if reference is None else read_followed([reference], [quoted])
     given = {
         "models.reference": followed and f"coin:{followed.coin}",
-        "process.coin": recording.instrument.coin,
+        "process.coin": quoted,
         "process.market": f"replay:{frames[0]}",
         # Backtests keep market time alone: no deadline is stretched for a clock.
         "process.speed": 1.0,

@@ -110,7 +110,8 @@ def forecast(
     if out is not None:
         _check(out, force)
     recordings = [read_recording([path]) for path in frames]
-    followed = None if reference is None else read_followed([reference])
+    coins = [one.instrument.coin for one in recordings]
+    followed = None if reference is None else read_followed([reference], coins)
     configs = [
         load(
             config,

@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from mm.config.keys import BPS, COUNT, RATIO, SECONDS, SHARE, WORD, Section, key
+from mm.config.keys import BPS, RATIO, SECONDS, SHARE, WORD, Section, key
 
 REFERENCE = r"^(off|oracle|coin:[A-Za-z0-9]+(:[A-Za-z0-9]+)?)$"
 
@@ -35,7 +35,7 @@ class ModelsConfig(Section):
     )
     adverse_half_life_s: float = key(3600.0, SECONDS, "of what that remembers", ge=10, le=604_800)
     shrink_n0: float = key(
-        30.0, COUNT, "takers that an assumption is worth beside what is measured", ge=0, le=1e6
+        30.0, "takers", "that an assumption is worth beside what is measured", ge=0, le=1e6
     )
     no_edge: Literal["quote", "stand_back"] = key(
         "stand_back",
