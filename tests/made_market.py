@@ -31,6 +31,16 @@ class Truth:
     knows_bps: float = 0.0
     minutes: int = 34
 
+    @property
+    def per_step(self) -> float:
+        """Chance of a taker of a side in a step."""
+        return self.arrival_per_s * math.exp(-self.kappa_per_bps * HALF_BPS) * STEP_MS / 1000
+
+    @property
+    def cost_bps(self) -> float:
+        """How far the mid is on a taker's way later: one of the other side in its step goes back."""
+        return self.knows_bps * (1.0 - self.per_step)
+
 
 def rises_and_falls(second: float) -> float:
     """A wave of a quarter of an hour, from 0.7 to 2 bps: below the 3 that are assumed."""
@@ -41,7 +51,6 @@ def write(path: Path, truth: Truth, seed: int) -> Path:
     """The frames, as a recorder would have written them."""
     chance = random.Random(seed)
     mid, tid = 100_000.0, 0
-    rate = truth.arrival_per_s * math.exp(-truth.kappa_per_bps * HALF_BPS)
     lines = []
     for tick in range(truth.minutes * 60_000 // STEP_MS):
         ms = START_MS + tick * STEP_MS
@@ -56,7 +65,7 @@ def write(path: Path, truth: Truth, seed: int) -> Path:
         if tick % 10 == 0:
             frames.insert(0, {"channel": "l2Book", "data": book | {"levels": [bids, asks]}})
         for sign, side in ((1, "B"), (-1, "A")):
-            if chance.random() < rate * STEP_MS / 1000:
+            if chance.random() < truth.per_step:
                 tid += 1
                 reach = HALF_BPS + chance.expovariate(truth.kappa_per_bps)
                 px = f"{at * (1.0 + sign * reach * 1e-4):.0f}"
