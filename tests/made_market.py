@@ -38,7 +38,7 @@ class Truth:
 
     @property
     def cost_bps(self) -> float:
-        """How far the mid is on a taker's way later: one of the other side in its step goes back."""
+        """How far the mid is on a taker's way later: one of the other side goes back at once."""
         return self.knows_bps * (1.0 - self.per_step)
 
 
