@@ -253,6 +253,9 @@ fn near(found: &[f64], wanted: &[f64], within: f64) -> Result<(), TestCaseError>
     Ok(())
 }
 
+/// Times as fine are the prices of a market that is mirrored.
+const FINE: i64 = 1_000_000;
+
 /// The same market with sizes, or prices, or both, multiplied, or seen in a mirror.
 fn changed(
     heard: &[Heard],
@@ -270,6 +273,41 @@ fn scaled(level: Level, px: i64, sz: i64) -> Level {
     self::level(level.px.0 * px, level.sz.0 * sz)
 }
 
+fn scaled_by(heard: &[Heard], px: i64, sz: i64) -> Vec<Heard> {
+    changed(
+        heard,
+        |touch| Touch {
+            bid: scaled(touch.bid, px, sz),
+            ask: scaled(touch.ask, px, sz),
+        },
+        |trade| Trade {
+            px: Px(trade.px.0 * px),
+            sz: Sz(trade.sz.0 * sz),
+            ..trade
+        },
+    )
+}
+
+/// Every price where `flip` puts it, and bids and buyers what asks and sellers were.
+fn mirrored(heard: &[Heard], flip: impl Fn(Px) -> Px) -> Vec<Heard> {
+    let turned = |level: Level| Level {
+        px: flip(level.px),
+        ..level
+    };
+    changed(
+        heard,
+        |touch| Touch {
+            bid: turned(touch.ask),
+            ask: turned(touch.bid),
+        },
+        |trade| Trade {
+            side: trade.side.opposite(),
+            px: flip(trade.px),
+            ..trade
+        },
+    )
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 6, ..ProptestConfig::default() })]
 
@@ -277,11 +315,7 @@ proptest! {
     #[test]
     fn prop_units_do_not_matter(seed in any::<u64>(), px in 2_i64..1_000, sz in 2_i64..1_000) {
         let heard = market(seed);
-        let other = changed(
-            &heard,
-            |touch| Touch { bid: scaled(touch.bid, px, sz), ask: scaled(touch.ask, px, sz) },
-            |trade| Trade { px: Px(trade.px.0 * px), sz: Sz(trade.sz.0 * sz), ..trade },
-        );
+        let other = scaled_by(&heard, px, sz);
         let (one, two) = (World::after(&heard, 1.0).shown(), World::after(&other, px as f64).shown());
         near(&two.numbers(), &one.numbers(), 1e-6)?;
         let times: Vec<f64> = one.money().iter().map(|usd| usd * (px * sz) as f64).collect();
@@ -295,18 +329,19 @@ proptest! {
         // A taker at the time of a touch is measured from the one before, anywhere in a bin: at a
         // border of it a hundredth of a bp decides.
         heard.retain(|one| matches!(one, Heard::Touch(..)) || one.exch().0 % SECOND != 0);
-        let flip = |px: Px| Px(2_000_000 - px.0);
-        let other = changed(
-            &heard,
-            |touch| Touch {
-                bid: Level { px: flip(touch.ask.px), ..touch.ask },
-                ask: Level { px: flip(touch.bid.px), ..touch.bid },
-            },
-            |trade| Trade { side: trade.side.opposite(), px: flip(trade.px), ..trade },
-        );
-        let (one, two) = (World::after(&heard, 1.0).shown(), World::after(&other, 1.0).shown());
-        // Exact but for bps of a mid that is a tenth of a percent higher here and lower there.
-        near(&two.numbers(), &one.mirrored().numbers(), 0.01)?;
+        // Mirrored are logarithms, of prices so fine that nothing is lost: where two means tie, what is pooled hangs on
+        // the last digits.
+        let fine = scaled_by(&heard, FINE, 1);
+        let middle = 1_000_000 * FINE;
+        let exact = i128::from(middle) * i128::from(middle);
+        let inverse = |px: Px| Px(i64::try_from(exact / i128::from(px.0)).unwrap());
+        let worlds = [fine.clone(), mirrored(&fine, inverse)];
+        let [mut one, mut two] = worlds.map(|heard| World::after(&heard, FINE as f64).shown());
+        // The micro-price counts ticks, which are whole in a mirror of prices alone.
+        let worlds = [mirrored(&fine, |px| Px(2 * middle - px.0)), fine];
+        let [of_two, of_one] = worlds.map(|heard| World::after(&heard, FINE as f64).shown());
+        (one.offset_ticks, two.offset_ticks) = (of_one.offset_ticks, of_two.offset_ticks);
+        near(&two.numbers(), &one.mirrored().numbers(), 1e-3)?;
     }
 
     /// Law 9: whether the book or the taker of one time is heard first.
