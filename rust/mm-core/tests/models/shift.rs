@@ -199,24 +199,48 @@ fn a_price_of_its_own_is_not_followed() {
     assert!(open <= 5, "{open}");
 }
 
-/// A touch whose bid grows before the mid rises, and the reverse; sizes in any unit.
-fn flow_run(seed: u64, lots: i64, informed: bool) -> SignalShown {
-    let (mut random, mut shift) = (Random::new(seed), Shift::new(config()));
-    let (mut mid, mut now, mut coming) = (1e8, Time(0), 0.0);
-    for second in 0..SECONDS {
-        let pressure = random.normal();
-        for (part, grown) in [(0, 0.0), (500, pressure)] {
-            now = Time(second * SECOND + part * 1_000_000);
-            if part == 0 {
-                mid += coming + 400.0 * random.normal();
+/// A market whose bid grows half a second before a second in which the mid rises, and the reverse, by `knows` lattice
+/// units for the usual growth; beside it the mid goes its own way by `noise`.
+struct Pressed {
+    seed: u64,
+    lots: i64,
+    knows: f64,
+    noise: f64,
+}
+
+impl Pressed {
+    /// Tells of each touch: when, the mid, by how much its bid has grown, and itself. Gives the time of the last.
+    fn run(&self, mut tell: impl FnMut(Time, f64, f64, &Touch)) -> Time {
+        let mut random = Random::new(self.seed);
+        let (mut mid, mut now, mut coming) = (1e8, Time(0), 0.0);
+        for second in 0..SECONDS {
+            let pressure = random.normal();
+            for (part, grown) in [(0, 0.0), (500, pressure)] {
+                now = Time(second * SECOND + part * 1_000_000);
+                if part == 0 {
+                    mid += coming + self.noise * random.normal();
+                }
+                let size = |signed: f64| {
+                    self.lots * (100 + (20.0 * signed).round().clamp(-90.0, 90.0) as i64)
+                };
+                tell(now, mid, grown, &touch(mid, [size(grown), size(-grown)]));
             }
-            let size =
-                |signed: f64| lots * (100 + (20.0 * signed).round().clamp(-90.0, 90.0) as i64);
-            let top = touch(mid, [size(grown), size(-grown)]);
-            shift.on_touch(now, mid, &top, mid);
+            coming = self.knows * pressure;
         }
-        coming = if informed { 300.0 * pressure } else { 0.0 };
+        now
     }
+}
+
+/// Sizes in any unit.
+fn flow_run(seed: u64, lots: i64, informed: bool) -> SignalShown {
+    let mut shift = Shift::new(config());
+    let market = Pressed {
+        seed,
+        lots,
+        knows: if informed { 300.0 } else { 0.0 },
+        noise: 400.0,
+    };
+    let now = market.run(|now, mid, _, top| shift.on_touch(now, mid, top, mid));
     shift.flow(now)
 }
 
@@ -333,24 +357,21 @@ fn a_mirrored_market_is_mirrored() {
     }
 }
 
-/// The flow's slope, and whether it predicts, in a market whose fair price knows `known` of what the flow at the
-/// touch says of the next second.
+const PLAIN: Pressed = Pressed {
+    seed: 4,
+    lots: 7,
+    knows: 300.0,
+    noise: 40.0,
+};
+
+/// The flow's slope, and whether it predicts, where the fair price knows a share of what the flow at the touch says of
+/// the next second.
 fn flow_beside_a_fair_price(seed: u64, known: f64) -> SignalShown {
-    let (mut random, mut shift) = (Random::new(seed), Shift::new(config()));
-    let (mut mid, mut now, mut coming) = (1e8, Time(0), 0.0);
-    for second in 0..SECONDS {
-        let pressure = random.normal();
-        for (part, grown) in [(0, 0.0), (500, pressure)] {
-            now = Time(second * SECOND + part * 1_000_000);
-            if part == 0 {
-                mid += coming + 40.0 * random.normal();
-            }
-            let size = |signed: f64| 700 + (140.0 * signed).round().clamp(-630.0, 630.0) as i64;
-            let top = touch(mid, [size(grown), size(-grown)]);
-            shift.on_touch(now, mid, &top, mid + known * 300.0 * grown);
-        }
-        coming = 300.0 * pressure;
-    }
+    let mut shift = Shift::new(config());
+    let market = Pressed { seed, ..PLAIN };
+    let now = market.run(|now, mid, grown, top| {
+        shift.on_touch(now, mid, top, mid + known * market.knows * grown);
+    });
     shift.flow(now)
 }
 
@@ -378,29 +399,17 @@ fn the_flow_explains_what_the_fair_price_leaves() {
 #[test]
 fn the_flow_explains_what_the_lead_leaves() {
     let slope = |uses_lead: bool| {
-        let (mut random, mut now) = (Random::new(4), Time(0));
         let mut shift = Shift::new(ShiftConfig {
             uses_lead,
             // Slow: the basis is all that the next second brings.
             basis_half_life_s: 600.0,
             ..config()
         });
-        let (mut mid, mut coming) = (1e8, 0.0);
-        for second in 0..SECONDS {
-            let pressure = random.normal();
-            for (part, grown) in [(0, 0.0), (500, pressure)] {
-                now = Time(second * SECOND + part * 1_000_000);
-                if part == 0 {
-                    mid += coming + 40.0 * random.normal();
-                }
-                let size = |signed: f64| 700 + (140.0 * signed).round().clamp(-630.0, 630.0) as i64;
-                // The reference is there already where the flow says that the mid will be.
-                shift.on_reference(now, mid + 300.0 * grown);
-                let top = touch(mid, [size(grown), size(-grown)]);
-                shift.on_touch(now, mid, &top, mid);
-            }
-            coming = 300.0 * pressure;
-        }
+        let now = PLAIN.run(|now, mid, grown, top| {
+            // The reference is there already where the flow says that the mid will be.
+            shift.on_reference(now, mid + PLAIN.knows * grown);
+            shift.on_touch(now, mid, top, mid);
+        });
         assert_eq!(shift.lead(now).gate, Gate::Open);
         shift.flow(now).slope.unwrap().value
     };
